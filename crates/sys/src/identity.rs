@@ -1,0 +1,144 @@
+//! Users and groups: looking them up, and becoming one of them for good.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// An entry of the user database (passwd(5)), without its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The login name as the database spells it.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// The id of the primary group.
+    pub gid: u32,
+    /// The home directory.
+    pub home: PathBuf,
+}
+
+/// Whether this process may change to any user (its effective uid is 0).
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Looks a user up by name through the system's name service (getpwnam_r(3)).
+///
+/// # Errors
+///
+/// The name service's failure. `Ok(None)`: it works, and there is no such user.
+pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
+    let Ok(name) = CString::new(name) else { return Ok(None) };
+    lookup(|entry, buffer, length, found| {
+        // SAFETY: `name` is NUL-terminated and outlives the call; the other pointers are those
+        // that `lookup` vouches for.
+        unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found) }
+    })
+}
+
+/// Looks a user up by uid (getpwuid_r(3)).
+///
+/// # Errors
+///
+/// The name service's failure. `Ok(None)`: it works, and there is no such user.
+pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
+    lookup(|entry, buffer, length, found| {
+        // SAFETY: the pointers are those that `lookup` vouches for.
+        unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) }
+    })
+}
+
+fn lookup(
+    ask: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> libc::c_int,
+) -> io::Result<Option<User>> {
+    /// No sane entry is larger; the lookup doubles its buffer up to here.
+    const MOST: usize = 1 << 20;
+    let mut buffer: Vec<libc::c_char> = vec![0; 1024];
+    loop {
+        // SAFETY: passwd is a plain C struct of integers and pointers, for which all-zero is valid.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found: *mut libc::passwd = std::ptr::null_mut();
+        match ask(&mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found) {
+            0 if found.is_null() => return Ok(None),
+            0 => {
+                // SAFETY: on success the strings of `entry` are NUL-terminated and lie in `buffer`
+                // (getpwnam_r(3)), which lives until after they are copied here.
+                let (name, home) = unsafe { (CStr::from_ptr(entry.pw_name), CStr::from_ptr(entry.pw_dir)) };
+                return Ok(Some(User {
+                    name: name.to_string_lossy().into_owned(),
+                    uid: entry.pw_uid,
+                    gid: entry.pw_gid,
+                    home: PathBuf::from(OsStr::from_bytes(home.to_bytes())),
+                }));
+            }
+            libc::EINTR => {}
+            libc::ERANGE if buffer.len() < MOST => buffer.resize(buffer.len() * 2, 0),
+            // What some name services say for "no such user" (getpwnam(3), section Errors).
+            libc::ENOENT | libc::ESRCH => return Ok(None),
+            errno => return Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+}
+
+/// Becomes the given user and group for good: real, effective and saved ids, no supplementary
+/// groups, and with uid 0 all capabilities gone. The process must have one thread.
+///
+/// # Errors
+///
+/// `EPERM` unless root, and for uid 0, which no role that needs this call may keep. After an error
+/// the process must end: it may be half changed.
+pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+    if uid == 0 {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    // SAFETY: these calls take plain numbers; setgroups with length 0 reads nothing from its pointer.
+    let changed = unsafe {
+        libc::setgroups(0, std::ptr::null()) == 0
+            && libc::setresgid(gid, gid, gid) == 0
+            && libc::setresuid(uid, uid, uid) == 0
+    };
+    if !changed {
+        return Err(io::Error::last_os_error());
+    }
+    // Belt and braces: whoever could go back to root has not changed user at all.
+    // SAFETY: a plain number.
+    if unsafe { libc::setuid(0) } == 0 {
+        return Err(io::Error::other("root could be regained after changing the user"));
+    }
+    Ok(())
+}
+
+/// Confines this process to a directory (chroot(2)) and goes to its top.
+///
+/// # Errors
+///
+/// What chroot(2) or chdir(2) says of `directory`.
+pub fn confine_to(directory: &Path) -> io::Result<()> {
+    rustix::process::chroot(directory)?;
+    Ok(rustix::process::chdir("/")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_found_by_name_and_by_uid() {
+        let root = user_by_name("root").unwrap().expect("every machine has root");
+        assert_eq!((root.uid, root.gid), (0, 0));
+        assert_eq!(user_by_uid(0).unwrap().map(|user| user.uid), Some(0));
+    }
+
+    #[test]
+    fn names_that_cannot_exist_are_not_found() {
+        for name in ["", "no such user", "nul\0inside"] {
+            assert_eq!(user_by_name(name).unwrap(), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn becoming_root_is_refused() {
+        assert_eq!(become_user(0, 0).unwrap_err().raw_os_error(), Some(libc::EPERM));
+    }
+}

@@ -1,0 +1,18 @@
+//! The only crate with `unsafe` code: what the kernel offers that no safe library wraps for us.
+//!
+//! Every unsafe block states the invariant it relies on. Nothing here knows of mail, POP3 or
+//! configuration; each module is one kernel facility:
+//!
+//! - [`process`]: fork, end, reap, and what a role closes and forbids itself after the fork;
+//! - [`identity`]: users and groups, and becoming one of them for good;
+//! - [`signals`]: signals as a descriptor;
+//! - [`seqpacket`]: the sockets between the roles, with descriptor passing;
+//! - [`sealed`]: memory shared read-only between two roles;
+//! - [`deadline`]: a point in time at which the kernel ends this process.
+
+pub mod deadline;
+pub mod identity;
+pub mod process;
+pub mod sealed;
+pub mod seqpacket;
+pub mod signals;

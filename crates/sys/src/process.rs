@@ -1,0 +1,207 @@
+//! Processes: forking a role, ending it, reaping it, and shutting doors behind it.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+/// Which side of a [`fork`] this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forked {
+    /// The process that called; the child has this pid.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// How a child ended (waitpid(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It called exit with this status.
+    Exited(i32),
+    /// This signal ended it.
+    Signalled(i32),
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ending::Exited(status) => write!(f, "exit status {status}"),
+            Ending::Signalled(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Forks this process (fork(2)). The child must end with [`exit_now`].
+///
+/// # Errors
+///
+/// `EBUSY` when the process has more than one thread: in the child only the calling thread would
+/// live on, and a lock held by any other, the allocator's among them, would stay held for ever.
+/// Otherwise what fork(2) says, above all `EAGAIN` (process limit) and `ENOMEM`.
+pub fn fork() -> io::Result<Forked> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    // SAFETY: the process has exactly one thread, checked above, and only that thread could start
+    // another. So the child is a complete copy and may run any code.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        pid => Pid::from_raw(pid)
+            .map(Forked::Parent)
+            .ok_or_else(|| io::Error::other("fork(2) returned no valid process id")),
+    }
+}
+
+/// Ends this process at once: no destructors, no `atexit` handlers, no flushing.
+///
+/// The end of every forked role: what it inherited from the supervisor must not be torn down twice.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit(2) has no preconditions and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Reaps one ended child, if there is one. Never blocks.
+pub fn reap() -> Option<(Pid, Ending)> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => {
+                let ending = match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => Ending::Exited(code),
+                    (None, Some(signal)) => Ending::Signalled(signal),
+                    (None, None) => continue, // stopped or continued: it lives
+                };
+                return Some((pid, ending));
+            }
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+/// Closes every descriptor above standard error that is not in `keep`.
+///
+/// A forked role calls this first: it must own only what it was meant to have, and a socket that
+/// stays open in a stranger never reports the end of its peer.
+///
+/// The caller must not use any descriptor object it inherited and did not list; the role's entry
+/// functions take what they keep by value and never return, so no other object is dropped.
+///
+/// # Errors
+///
+/// What close_range(2) says; `ENOSYS` before Linux 5.9.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd > 2).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let mut first: u32 = 3;
+    for fd in kept {
+        let fd = u32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+        if first < fd {
+            close_range(first, fd - 1)?;
+        }
+        first = fd + 1;
+    }
+    close_range(first, u32::MAX)
+}
+
+fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: close_range(2) touches no memory of ours. That no live descriptor object refers to
+    // the range is the contract of `close_all_but`, its only caller.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Names this process for ps(1) and the log: at most 15 octets are shown (`PR_SET_NAME`).
+pub fn set_name(name: &std::ffi::CStr) {
+    // A name that cannot be set is cosmetic: nothing depends on it.
+    let _ = rustix::thread::set_name(name);
+}
+
+/// Asks the kernel to send SIGKILL when the parent ends, so that no role outlives its supervisor.
+///
+/// Changing the user clears this, so a role calls it after [`crate::identity::become_user`].
+/// `parent` is the supervisor's pid: when it is gone already, this process ends here.
+///
+/// # Errors
+///
+/// What prctl(2) `PR_SET_PDEATHSIG` says.
+pub fn die_with_parent(parent: Pid) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != Some(parent) {
+        exit_now(1);
+    }
+    Ok(())
+}
+
+/// Gives up, for this process and all its children, ever to gain rights by exec (`PR_SET_NO_NEW_PRIVS`).
+///
+/// # Errors
+///
+/// What prctl(2) says.
+pub fn no_new_privileges() -> io::Result<()> {
+    Ok(rustix::thread::set_no_new_privs(true)?)
+}
+
+/// Refuses ptrace(2), core dumps and `/proc/PID` access by processes of the same user.
+///
+/// A maildrop role has its owner's uid, but also descriptors that its owner's other programs must
+/// not reach.
+///
+/// # Errors
+///
+/// What prctl(2) `PR_SET_DUMPABLE` says.
+pub fn not_dumpable() -> io::Result<()> {
+    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
+}
+
+/// Raises the limit of open descriptors as far as this process may; returns the limit in force.
+pub fn raise_descriptor_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Enough for any load we serve, and what systemd calls the highest sensible number.
+    const WANTED: u64 = 1 << 20;
+    let now = getrlimit(Resource::Nofile);
+    let hard = now.maximum.unwrap_or(WANTED);
+    for (soft, hard) in [(WANTED.max(hard), WANTED.max(hard)), (hard, hard)] {
+        if setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok() {
+            return soft;
+        }
+    }
+    now.current.unwrap_or(WANTED)
+}
+
+/// Sends a signal to a process this one started.
+///
+/// # Errors
+///
+/// What kill(2) says; `ESRCH` when it is gone.
+pub fn signal(pid: Pid, signal: Signal) -> io::Result<()> {
+    Ok(rustix::process::kill_process(pid, signal)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The test harness has threads, so what follows a successful fork is tested by the whole-program tests.
+    #[test]
+    fn fork_refuses_a_process_with_threads() {
+        let (ready, started) = std::sync::mpsc::channel();
+        let (stop, wait) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || {
+            ready.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        started.recv().unwrap();
+        assert_eq!(fork().unwrap_err().raw_os_error(), Some(libc::EBUSY));
+        drop(stop);
+        other.join().unwrap();
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_never_lowered() {
+        let before = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
+        assert!(raise_descriptor_limit() >= before);
+    }
+}

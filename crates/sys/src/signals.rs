@@ -1,0 +1,126 @@
+//! Signals as a descriptor (signalfd(2)), so that a poll loop handles them like everything else.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// The signals that the supervisor listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: end.
+    Terminate,
+    /// SIGHUP: close all, read the configuration again, bind anew.
+    Hangup,
+    /// SIGUSR1: read the configuration again.
+    User1,
+    /// SIGUSR2: open the log files again.
+    User2,
+    /// SIGCHLD: a child ended.
+    Child,
+}
+
+const LISTENED: [(libc::c_int, Signal); 6] = [
+    (libc::SIGTERM, Signal::Terminate),
+    (libc::SIGINT, Signal::Terminate),
+    (libc::SIGHUP, Signal::Hangup),
+    (libc::SIGUSR1, Signal::User1),
+    (libc::SIGUSR2, Signal::User2),
+    (libc::SIGCHLD, Signal::Child),
+];
+
+/// A descriptor that becomes readable when one of the [`Signal`]s arrived.
+#[derive(Debug)]
+pub struct Signals(OwnedFd);
+
+impl Signals {
+    /// Blocks the signals' usual effects and opens the descriptor. Children inherit the blocking:
+    /// they call [`restore`].
+    ///
+    /// # Errors
+    ///
+    /// What sigprocmask(2) or signalfd(2) says.
+    pub fn listen() -> io::Result<Signals> {
+        let set = listened_set();
+        // SAFETY: `set` is an initialised sigset_t, the old mask is not asked for, and -1 asks for
+        // a new descriptor, which is ours alone.
+        unsafe {
+            if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+                -1 => Err(io::Error::last_os_error()),
+                fd => Ok(Signals(OwnedFd::from_raw_fd(fd))),
+            }
+        }
+    }
+
+    /// The next signal that arrived, if any. Never blocks. Equal signals may have been merged.
+    ///
+    /// # Errors
+    ///
+    /// What read(2) says.
+    pub fn next(&self) -> io::Result<Option<Signal>> {
+        let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
+        loop {
+            match rustix::io::read(&self.0, &mut info) {
+                Ok(length) if length == info.len() => {
+                    let number = i32::from_ne_bytes([info[0], info[1], info[2], info[3]]); // ssi_signo
+                    if let Some((_, signal)) = LISTENED.iter().find(|(listened, _)| *listened == number) {
+                        return Ok(Some(*signal));
+                    }
+                }
+                Ok(_) => return Err(io::Error::other("signalfd gave a part of a signal")),
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// In a forked role: no signal is blocked any more; SIGHUP, SIGINT, SIGUSR1 and SIGUSR2, which a terminal or
+/// an administrator may send to the whole process group, are the supervisor's alone and ignored.
+///
+/// # Errors
+///
+/// What sigprocmask(2) or signal(2) says.
+pub fn restore() -> io::Result<()> {
+    // SAFETY: an empty set is initialised by sigemptyset; the calls keep no pointers; SIG_IGN is a
+    // valid handler.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGUSR2] {
+            if libc::signal(signal, libc::SIG_IGN) == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        if libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+fn listened_set() -> libc::sigset_t {
+    // SAFETY: sigset_t is plain data that sigemptyset initialises; the signal numbers are valid.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for (number, _) in LISTENED {
+            libc::sigaddset(&mut set, number);
+        }
+        set
+    }
+}
