@@ -1,1 +1,34 @@
+//! What the roles say to each other: typed messages with bounds, over `SOCK_SEQPACKET` pairs.
+//!
+//! One module for each line of the picture in ARCHITECTURE.md:
+//!
+//! | module | from → to |
+//! |---|---|
+//! | [`login`] | session → auth, and auth's refusals back |
+//! | [`open`] | auth → maildrop |
+//! | [`mail`] | session ↔ maildrop |
+//! | [`hire`] | auth ↔ supervisor: "I need a maildrop process of this uid" |
+//! | [`steer`] | supervisor → session |
+//!
+//! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long,
+//! every text in it has a bound of its own, and what is left over after the last field is an error.
 #![forbid(unsafe_code)]
+
+pub mod deletions;
+pub mod hire;
+pub mod listing;
+pub mod login;
+pub mod mail;
+pub mod open;
+pub mod payload;
+pub mod secret;
+pub mod steer;
+pub mod ticket;
+pub mod wire;
+
+pub use deletions::Deletions;
+pub use listing::{Listing, ListingBuilder};
+pub use payload::Payload;
+pub use secret::Secret;
+pub use ticket::{LoginId, Ticket};
+pub use wire::{Error, Message, receive, send};

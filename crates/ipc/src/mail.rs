@@ -1,0 +1,229 @@
+//! Session ↔ maildrop: one channel for all sessions of one maildrop process, the ticket in each
+//! message. A session has at most one request under way, so an answer needs no number of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Message;
+use crate::{LoginId, Payload, Ticket};
+
+/// The most bodies in one answer of a maildrop of single files: one descriptor each.
+pub const MOST_WINDOW: u32 = sys::seqpacket::MOST_DESCRIPTORS as u32;
+/// The most bodies in one answer when they share a descriptor (mbox).
+pub const MOST_EXTENTS: usize = 1024;
+
+/// What the session role asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToMaildrop {
+    /// The bodies of message `first` and of those after it, as far as the maildrop finds sensible.
+    Fetch {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// The message wanted now.
+        first: u32,
+        /// How many in all are likely to be wanted, 1 to [`MOST_WINDOW`].
+        window: u32,
+    },
+    /// The session ends with QUIT: remove these messages, give up the locks.
+    Finish {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// Packed [`crate::Deletions`].
+        deleted: Payload,
+    },
+    /// The session ended in any other way: remove nothing, give up the locks. No answer.
+    Abandon {
+        /// Whose maildrop.
+        ticket: Ticket,
+    },
+}
+
+impl Message for ToMaildrop {
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            ToMaildrop::Fetch { first, window, .. } => {
+                if *first == 0 || *window == 0 || *window > MOST_WINDOW {
+                    return Err("a fetch out of range");
+                }
+                Ok(())
+            }
+            ToMaildrop::Finish { .. } | ToMaildrop::Abandon { .. } => Ok(()),
+        }
+    }
+}
+
+/// What a maildrop process answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromMaildrop {
+    /// The maildrop is open and locked for this login.
+    Opened {
+        /// The login that auth accepted.
+        login: LoginId,
+        /// What the session shows from now on.
+        ticket: Ticket,
+        /// The user's name as auth settled it.
+        user: String,
+        /// A packed [`crate::Listing`].
+        listing: Payload,
+    },
+    /// Auth accepted the login, but its maildrop cannot be opened.
+    NotOpened {
+        /// The login.
+        login: LoginId,
+        /// The user's name as auth settled it.
+        user: String,
+        /// Why.
+        why: NotOpened,
+    },
+    /// The bodies of message `first` and the following ones, with their descriptors.
+    Fetched {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// The first message's number.
+        first: u32,
+        /// Where each body lies.
+        extents: Vec<Extent>,
+    },
+    /// There is no body of the first message of a fetch.
+    NotFetched {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// Why.
+        why: NotFetched,
+    },
+    /// The end of a session that asked for [`ToMaildrop::Finish`]; the locks are given up.
+    Finished {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// What became of the deletions.
+        outcome: Outcome,
+    },
+}
+
+impl Message for FromMaildrop {
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            FromMaildrop::Fetched { extents, first, .. } => {
+                if extents.is_empty() || extents.len() > MOST_EXTENTS || *first == 0 {
+                    return Err("bodies out of range");
+                }
+                if extents.iter().any(|extent| extent.offset.checked_add(extent.length).is_none()) {
+                    return Err("a body beyond 64 bits");
+                }
+                Ok(())
+            }
+            FromMaildrop::Opened { user, .. } | FromMaildrop::NotOpened { user, .. } => {
+                if user.len() > crate::login::MOST_USER {
+                    return Err("the user name is too long");
+                }
+                Ok(())
+            }
+            FromMaildrop::NotFetched { .. } | FromMaildrop::Finished { .. } => Ok(()),
+        }
+    }
+}
+
+/// A body: a part of what one of the message's descriptors reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Which descriptor, counted from 0.
+    pub descriptor: u8,
+    /// Where the body begins, in octets.
+    pub offset: u64,
+    /// How long it is, in octets as stored.
+    pub length: u64,
+}
+
+/// Why a maildrop was not opened. The maildrop role has logged path and cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotOpened {
+    /// Another session has it, or a delivery agent holds its lock for too long.
+    InUse,
+    /// What lies at its path is no maildrop, or one beyond a limit: an administrator must look.
+    Unusable,
+    /// A failure that may pass.
+    Temporary,
+}
+
+/// Why a body was not fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotFetched {
+    /// Another program removed the message during the session.
+    Vanished,
+    /// A failure that may pass.
+    Temporary,
+}
+
+/// What became of a session's deletions (RFC 1939, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All are removed.
+    Removed,
+    /// Another program changed the maildrop: nothing was removed, nothing is lost.
+    Changed,
+    /// This many could not be removed.
+    Remaining(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{decode, encode, tests::round_trip};
+    use proptest::prelude::*;
+
+    fn ticket() -> Ticket {
+        Ticket::issue().unwrap()
+    }
+
+    #[test]
+    fn requests_survive() {
+        round_trip(&ToMaildrop::Fetch { ticket: ticket(), first: 1, window: MOST_WINDOW });
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Inline(vec![1; 80]) });
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Sealed });
+        round_trip(&ToMaildrop::Abandon { ticket: ticket() });
+    }
+
+    #[test]
+    fn answers_survive() {
+        let login = LoginId { generation: 9, number: 7 };
+        let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12 };
+        let user = String::from("alice");
+        let listing = Payload::Inline(vec![0; 100]);
+        round_trip(&FromMaildrop::Opened { login, ticket: ticket(), user: user.clone(), listing });
+        round_trip(&FromMaildrop::NotOpened { login, user, why: NotOpened::InUse });
+        round_trip(&FromMaildrop::Fetched { ticket: ticket(), first: 3, extents: vec![extent; 40] });
+        round_trip(&FromMaildrop::NotFetched { ticket: ticket(), why: NotFetched::Vanished });
+        round_trip(&FromMaildrop::Finished { ticket: ticket(), outcome: Outcome::Remaining(3) });
+    }
+
+    #[test]
+    fn the_largest_answer_fits_its_packet() {
+        let extent = Extent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2 };
+        let largest =
+            FromMaildrop::Fetched { ticket: ticket(), first: u32::MAX, extents: vec![extent; MOST_EXTENTS] };
+        assert!(encode(&largest).is_ok());
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for (first, window) in [(0, 1), (1, 0), (1, MOST_WINDOW + 1)] {
+            assert!(encode(&ToMaildrop::Fetch { ticket: ticket(), first, window }).is_err());
+        }
+        let beyond = Extent { descriptor: 0, offset: u64::MAX, length: 1 };
+        for extents in [vec![], vec![beyond]] {
+            assert!(encode(&FromMaildrop::Fetched { ticket: ticket(), first: 1, extents }).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_make_decoding_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode::<ToMaildrop>(&octets);
+            let _ = decode::<FromMaildrop>(&octets);
+            let _ = decode::<crate::login::Login>(&octets);
+            let _ = decode::<crate::open::Open>(&octets);
+            let _ = decode::<crate::hire::Hire>(&octets);
+            let _ = decode::<crate::hire::Hired>(&octets);
+            let _ = decode::<crate::steer::ToSession>(&octets);
+        }
+    }
+}

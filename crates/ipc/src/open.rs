@@ -1,0 +1,99 @@
+//! Auth → maildrop: open this one. Only auth holds the sending end.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Message;
+use crate::{LoginId, Ticket, login};
+
+/// The longest path, in octets (`PATH_MAX` with its NUL).
+const MOST_PATH: usize = 4095;
+
+/// The order to open a maildrop for a login.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The login that this serves; the answer to the session role carries it.
+    pub login: LoginId,
+    /// The right to the opened maildrop.
+    pub ticket: Ticket,
+    /// The user's name as auth settled it.
+    pub user: String,
+    /// The format.
+    pub format: Format,
+    /// Where it lies: an absolute path.
+    pub path: PathOctets,
+}
+
+/// The formats that a maildrop can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// One file, messages one after the other.
+    Mbox,
+    /// A folder with `new` and `cur`, a message a file.
+    Maildir,
+}
+
+/// A path as its octets: serde's own form of paths refuses what is not UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl From<&Path> for PathOctets {
+    fn from(path: &Path) -> PathOctets {
+        use std::os::unix::ffi::OsStrExt;
+        PathOctets(path.as_os_str().as_bytes().to_vec())
+    }
+}
+
+impl From<PathOctets> for std::path::PathBuf {
+    fn from(path: PathOctets) -> std::path::PathBuf {
+        use std::os::unix::ffi::OsStringExt;
+        OsString::from_vec(path.0).into()
+    }
+}
+
+impl Message for Open {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.user.len() > login::MOST_USER {
+            return Err("the user name is too long");
+        }
+        if self.path.0.len() > MOST_PATH || self.path.0.contains(&0) {
+            return Err("the path is none");
+        }
+        if self.path.0.first() != Some(&b'/') {
+            return Err("the path is not absolute");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{encode, tests::round_trip};
+
+    fn open(path: &[u8]) -> Open {
+        use std::os::unix::ffi::OsStrExt;
+        Open {
+            login: LoginId { generation: 1, number: 2 },
+            ticket: Ticket::issue().unwrap(),
+            user: "alice".into(),
+            format: Format::Maildir,
+            path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
+        }
+    }
+
+    #[test]
+    fn an_order_survives_with_any_path() {
+        round_trip(&open(b"/var/mail/alice"));
+        round_trip(&open(b"/var/mail/\xff\xfe"));
+    }
+
+    #[test]
+    fn a_path_that_is_none_is_refused() {
+        for path in [&b""[..], b"relative", b"/nul\0", &[b'/'; MOST_PATH + 1]] {
+            assert!(encode(&open(path)).is_err(), "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Octets that may be too long for a message: inline when short, else as sealed memory beside it.
+
+use std::io;
+use std::ops::Deref;
+use std::os::fd::OwnedFd;
+
+use serde::{Deserialize, Serialize};
+use sys::sealed;
+
+/// What is longer than this, in octets, travels as sealed memory.
+pub const MOST_INLINE: usize = 32 * 1024;
+
+/// The part of a message that stands for the octets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Payload {
+    /// They are in the message.
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// They are in the sealed memory that is the message's only descriptor.
+    Sealed,
+}
+
+impl Payload {
+    /// Packs octets: the payload, and the descriptor to send along, if it needs one.
+    ///
+    /// # Errors
+    ///
+    /// What [`sealed::seal`] says.
+    pub fn pack(octets: Vec<u8>) -> io::Result<(Payload, Option<OwnedFd>)> {
+        if octets.len() <= MOST_INLINE {
+            return Ok((Payload::Inline(octets), None));
+        }
+        Ok((Payload::Sealed, Some(sealed::seal(&octets)?)))
+    }
+
+    /// Unpacks what was received: at most `most` octets.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` when the memory is missing, not sealed or too long.
+    pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<Octets> {
+        match (self, descriptor) {
+            (Payload::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
+            (Payload::Sealed, Some(memory)) => Ok(Octets::Mapped(sealed::Mapping::of(memory, most)?)),
+            (Payload::Sealed, None) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "a message without the memory it speaks of"))
+            }
+        }
+    }
+}
+
+/// Unpacked octets.
+#[derive(Debug)]
+pub enum Octets {
+    /// Came in the message.
+    Own(Box<[u8]>),
+    /// Came as sealed memory.
+    Mapped(sealed::Mapping),
+}
+
+impl Deref for Octets {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Octets::Own(octets) => octets,
+            Octets::Mapped(mapping) => mapping,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_octets_survive() {
+        for length in [0, 1, MOST_INLINE, MOST_INLINE + 1, 1 << 20] {
+            let octets: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let (payload, memory) = Payload::pack(octets.clone()).unwrap();
+            assert_eq!(memory.is_some(), length > MOST_INLINE);
+            assert_eq!(&*payload.unpack(memory, 1 << 20).unwrap(), &octets[..]);
+        }
+    }
+
+    #[test]
+    fn sealed_octets_without_memory_or_over_the_bound_are_refused() {
+        assert!(Payload::Sealed.unpack(None, 100).is_err());
+        let (payload, memory) = Payload::pack(vec![1; MOST_INLINE + 1]).unwrap();
+        assert!(payload.unpack(memory, 100).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! Octets that are wiped when dropped and never shown.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+/// A password, or what else must not stay in memory or reach a log.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl Secret {
+    /// Takes the octets over; the caller keeps no copy.
+    pub fn new(octets: Vec<u8>) -> Secret {
+        Secret(octets)
+    }
+
+    /// The octets themselves.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("******")
+    }
+}

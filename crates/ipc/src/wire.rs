@@ -1,0 +1,173 @@
+//! Messages as octets: postcard inside one packet, with a bound and no trailing octets.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sys::seqpacket;
+pub use sys::seqpacket::Wait;
+use zeroize::Zeroize;
+
+/// The longest message, in octets. What does not fit travels as sealed memory ([`crate::Payload`]).
+pub const MOST_OCTETS: usize = 64 * 1024;
+
+/// A message of one of the channels.
+pub trait Message: Serialize + DeserializeOwned {
+    /// Whether it may carry a password: its octets are wiped from every buffer after use.
+    const SECRET: bool = false;
+
+    /// Checks what the types alone do not say: lengths of texts, ranges of numbers.
+    ///
+    /// # Errors
+    ///
+    /// What is out of bounds, for the log.
+    fn check(&self) -> Result<(), &'static str>;
+}
+
+/// Why a message did not pass.
+#[derive(Debug)]
+pub enum Error {
+    /// The socket's failure. `WouldBlock` means: later.
+    Io(io::Error),
+    /// The peer sent what is no message of this channel: the peer's fault, and the end of the channel.
+    Malformed(&'static str),
+    /// We tried to send what is out of bounds: our own fault.
+    TooLong(usize),
+}
+
+impl Error {
+    /// Whether the call should be made again when the socket is ready.
+    pub fn would_block(&self) -> bool {
+        matches!(self, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Io(error) => write!(f, "the channel to another role failed: {error}"),
+            Error::Malformed(what) => write!(f, "another role sent a malformed message: {what}"),
+            Error::TooLong(octets) => {
+                write!(f, "a message of {octets} octets exceeds the bound of {MOST_OCTETS}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(error) => Some(error),
+            Error::Malformed(_) | Error::TooLong(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Io(error)
+    }
+}
+
+/// Encodes a message.
+///
+/// # Errors
+///
+/// [`Error::TooLong`] or [`Error::Malformed`] when it is out of bounds.
+pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, Error> {
+    message.check().map_err(Error::Malformed)?;
+    let encoded = postcard::to_allocvec(message).map_err(|_| Error::Malformed("it cannot be encoded"))?;
+    if encoded.len() > MOST_OCTETS {
+        return Err(Error::TooLong(encoded.len()));
+    }
+    Ok(encoded)
+}
+
+/// Decodes one message that fills `octets`.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] for anything else.
+pub fn decode<M: Message>(octets: &[u8]) -> Result<M, Error> {
+    if octets.len() > MOST_OCTETS {
+        return Err(Error::Malformed("it exceeds the bound"));
+    }
+    match postcard::take_from_bytes::<M>(octets) {
+        Ok((message, [])) => message.check().map(|()| message).map_err(Error::Malformed),
+        Ok(_) => Err(Error::Malformed("it has octets after its end")),
+        Err(_) => Err(Error::Malformed("it cannot be decoded")),
+    }
+}
+
+/// Sends a message with descriptors.
+///
+/// # Errors
+///
+/// [`Error::Io`] with `WouldBlock` when it would have to wait and may not, `BrokenPipe` when the
+/// peer is gone; [`Error::TooLong`] or [`Error::Malformed`] when the message itself is at fault.
+pub fn send<M: Message>(
+    socket: impl AsFd,
+    message: &M,
+    descriptors: &[BorrowedFd<'_>],
+    wait: Wait,
+) -> Result<(), Error> {
+    let mut encoded = encode(message)?;
+    let sent = seqpacket::send(socket, &encoded, descriptors, wait);
+    if M::SECRET {
+        encoded.zeroize();
+    }
+    Ok(sent?)
+}
+
+/// Receives one message. `buffer` has [`MOST_OCTETS`] and serves for one message after the other.
+/// `Ok(None)`: the peer is gone.
+///
+/// # Errors
+///
+/// [`Error::Io`] with `WouldBlock` when nothing has come; [`Error::Malformed`] when the peer broke
+/// the rules.
+pub fn receive<M: Message>(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+    wait: Wait,
+) -> Result<Option<(M, Vec<OwnedFd>)>, Error> {
+    let received = match seqpacket::receive(socket, buffer, wait) {
+        Ok(received) => received,
+        // Reading from a peer that was killed with our messages unread.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if received.length == 0 {
+        return Ok(None);
+    }
+    let octets = buffer.get_mut(..received.length).ok_or(Error::Malformed("its length is impossible"))?;
+    let decoded = decode(octets);
+    if M::SECRET {
+        octets.zeroize();
+    }
+    Ok(Some((decoded?, received.descriptors)))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// For the tests of each channel: the message survives, and nothing else passes for it.
+    pub(crate) fn round_trip<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
+        let octets = encode(message).unwrap();
+        assert_eq!(&decode::<M>(&octets).unwrap(), message);
+        for cut in 0..octets.len() {
+            assert!(decode::<M>(&octets[..cut]).is_err(), "{message:?} cut at {cut} was taken");
+        }
+        let longer: Vec<u8> = octets.iter().copied().chain([0]).collect();
+        assert!(decode::<M>(&longer).is_err(), "{message:?} with an octet more was taken");
+    }
+
+    #[test]
+    fn a_gone_peer_is_no_error() {
+        let (left, right) = seqpacket::pair().unwrap();
+        drop(left);
+        let mut buffer = vec![0; MOST_OCTETS];
+        assert!(receive::<crate::steer::ToSession>(&right, &mut buffer, Wait::Forever).unwrap().is_none());
+    }
+}
