@@ -1,0 +1,216 @@
+//! What a setting can be: how a value is read, how it is written back, and how it is described.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// The type of a setting's value together with its bounds. The kinds there are, are in `kinds.rs`.
+pub(crate) struct Kind<T> {
+    accepts: String,
+    read: Box<Read<T>>,
+    show: Box<dyn Fn(&T) -> String>,
+}
+
+type Read<T> = dyn Fn(&Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>>;
+
+/// What is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Where it stands in the file: octets from its beginning.
+    pub(crate) span: Range<usize>,
+    /// Why it is wrong, and what is accepted.
+    pub(crate) what: String,
+}
+
+impl<T: 'static> Kind<T> {
+    /// A kind whose values need no more said than whether they are accepted.
+    pub(crate) fn new(
+        accepts: impl Into<String>,
+        read: impl Fn(&DeValue<'_>) -> Option<T> + 'static,
+        show: impl Fn(&T) -> String + 'static,
+    ) -> Self {
+        let accepts = accepts.into();
+        let wanted = accepts.clone();
+        let read = move |value: &Spanned<DeValue<'_>>| {
+            read(value.get_ref()).ok_or_else(|| {
+                wrong(value, &format!("{} is not accepted", describe(value.get_ref())), &wanted)
+            })
+        };
+        Self { accepts, read: Box::new(read), show: Box::new(show) }
+    }
+
+    /// A kind written as a TOML string, and read by a parser that knows what is wrong with it.
+    pub(crate) fn of_text(
+        accepts: impl Into<String>,
+        read: impl Fn(&str) -> Result<T, String> + 'static,
+        show: impl Fn(&T) -> String + 'static,
+    ) -> Self {
+        let accepts = accepts.into();
+        let wanted = accepts.clone();
+        let read = move |value: &Spanned<DeValue<'_>>| {
+            let found = describe(value.get_ref());
+            match value.get_ref() {
+                DeValue::String(text) => read(text)
+                    .map_err(|why| wrong(value, &format!("{found} is not accepted: {why}"), &wanted)),
+                _ => Err(wrong(value, &format!("{found} is not accepted"), &wanted)),
+            }
+        };
+        Self { accepts, read: Box::new(read), show: Box::new(move |value| quoted(&show(value))) }
+    }
+
+    /// The same kind, or nothing; nothing is written as the empty string.
+    pub(crate) fn or_none(self) -> Kind<Option<T>> {
+        let Self { accepts, read, show } = self;
+        Kind {
+            accepts: format!("{accepts}; \"\" for none"),
+            read: Box::new(move |value| match value.get_ref() {
+                DeValue::String(text) if text.is_empty() => Ok(None),
+                _ => read(value).map(Some),
+            }),
+            show: Box::new(move |value| value.as_ref().map_or_else(|| quoted(""), &show)),
+        }
+    }
+
+    /// A list of this kind, in which no value comes twice. Every wrong value of the list is told.
+    pub(crate) fn list(self, may_be_empty: bool) -> Kind<Vec<T>>
+    where
+        T: PartialEq,
+    {
+        let Self { accepts, read, show } = self;
+        let accepts =
+            format!("{}, each {accepts}", if may_be_empty { "a list" } else { "a list of at least one" });
+        let wanted = accepts.clone();
+        let read = move |value: &Spanned<DeValue<'_>>| {
+            let DeValue::Array(items) = value.get_ref() else {
+                return Err(wrong(value, &format!("{} is not accepted", describe(value.get_ref())), &wanted));
+            };
+            if items.is_empty() && !may_be_empty {
+                return Err(wrong(value, "an empty list is not accepted", &wanted));
+            }
+            let (mut good, mut bad) = (Vec::new(), Vec::new());
+            for item in items.iter() {
+                match read(item) {
+                    Ok(same) if good.contains(&same) => {
+                        let what = format!("{} is in the list twice; remove one", describe(item.get_ref()));
+                        bad.push(Wrong { span: item.span(), what });
+                    }
+                    Ok(new) => good.push(new),
+                    Err(wrong) => bad.extend(wrong),
+                }
+            }
+            if bad.is_empty() { Ok(good) } else { Err(bad) }
+        };
+        let show = move |values: &Vec<T>| {
+            let shown: Vec<String> = values.iter().map(&show).collect();
+            format!("[{}]", shown.join(", "))
+        };
+        Kind { accepts, read: Box::new(read), show: Box::new(show) }
+    }
+}
+
+impl<T> Kind<T> {
+    /// Reads a value of the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn parse(&self, value: &Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>> {
+        (self.read)(value)
+    }
+
+    /// The value as TOML. A kind that holds a secret shows something else in its place.
+    pub(crate) fn show(&self, value: &T) -> String {
+        (self.show)(value)
+    }
+
+    /// What may be written, as the end of a sentence.
+    pub(crate) fn accepts(&self) -> &str {
+        &self.accepts
+    }
+}
+
+fn wrong(value: &Spanned<DeValue<'_>>, why: &str, accepts: &str) -> Vec<Wrong> {
+    vec![Wrong { span: value.span(), what: format!("{why}; use {accepts}") }]
+}
+
+/// A value as a message names it: short, and with nothing in it that could confuse a terminal.
+fn describe(value: &DeValue<'_>) -> String {
+    const MOST: usize = 60;
+    match value {
+        DeValue::String(text) if text.chars().count() > MOST => {
+            let beginning: String = text.chars().take(MOST).collect();
+            format!("the text {beginning:?}... ({} octets)", text.len())
+        }
+        DeValue::String(text) => format!("the text {text:?}"),
+        DeValue::Integer(number) if number.as_str().len() > MOST => "a number of many digits".to_owned(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(_) => "a number with a fraction".to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(_) => "a date or time".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// Text as a TOML string: a literal one where that is possible, because patterns are easier to read without escapes.
+pub(crate) fn quoted(text: &str) -> String {
+    if text.contains('\\') && !text.contains(|c: char| c == '\'' || c.is_control()) {
+        return format!("'{text}'");
+    }
+    let mut toml = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => toml.extend(['\\', c]),
+            c if c.is_control() => toml.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => toml.push(c),
+        }
+    }
+    toml.push('"');
+    toml
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(toml: &str) -> Spanned<DeValue<'_>> {
+        Spanned::new(0..toml.len(), DeValue::parse(toml).unwrap().into_inner())
+    }
+
+    #[test]
+    fn quoted_text_is_read_back_as_it_was() {
+        for text in ["", "plain", r"^\s*$", "it's", "a\"b\\c'", "line\nend\0\u{7f}\u{85}", "é %u"] {
+            let toml = quoted(text);
+            assert_eq!(DeValue::parse(&toml).unwrap().get_ref().as_str(), Some(text), "{toml}");
+        }
+    }
+
+    #[test]
+    fn a_long_or_odd_text_is_shortened_and_escaped() {
+        assert_eq!(describe(value("\"\\u001b[1m\"").get_ref()), "the text \"\\u{1b}[1m\"");
+        assert!(describe(value(&format!("\"{}\"", "x".repeat(9000))).get_ref()).len() < 100);
+        assert!(describe(value(&"9".repeat(9000)).get_ref()).len() < 100);
+    }
+
+    #[test]
+    fn a_list_tells_everything_that_is_wrong_with_it() {
+        let letters = Kind::new(
+            "\"a\" or \"b\"",
+            |v| v.as_str().filter(|s| ["a", "b"].contains(s)).map(String::from),
+            |s| quoted(s),
+        )
+        .list(false);
+        let wrong = letters.parse(&value("[\"a\", 7, \"b\", \"c\", \"a\"]")).unwrap_err();
+        let told: Vec<_> = wrong.iter().map(|w| (w.span.start, w.what.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (6, "7 is not accepted; use \"a\" or \"b\""),
+                (14, "the text \"c\" is not accepted; use \"a\" or \"b\""),
+                (19, "the text \"a\" is in the list twice; remove one"),
+            ]
+        );
+        assert!(letters.parse(&value("[]")).is_err());
+        assert_eq!(letters.parse(&value("[\"b\", \"a\"]")).unwrap(), ["b", "a"]);
+    }
+}

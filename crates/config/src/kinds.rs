@@ -1,0 +1,364 @@
+//! The kinds of values that the settings have.
+
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use crate::kind::{Kind, quoted};
+use crate::template::Template;
+use crate::types::{AuthType, LogTarget, Words};
+
+/// `true` or `false`.
+pub(crate) fn flag() -> Kind<bool> {
+    Kind::new("true or false", |value| value.as_bool(), bool::to_string)
+}
+
+/// A whole number in a range.
+pub(crate) fn number<T>(range: RangeInclusive<T>) -> Kind<T>
+where
+    T: TryFrom<i64> + PartialOrd + Display + Copy + 'static,
+{
+    number_of("", range)
+}
+
+/// A whole number in a range, counting something: the unit follows the word "number".
+pub(crate) fn number_of<T>(unit: &str, range: RangeInclusive<T>) -> Kind<T>
+where
+    T: TryFrom<i64> + PartialOrd + Display + Copy + 'static,
+{
+    let accepts = format!("a whole number{unit} from {} to {}", range.start(), range.end());
+    Kind::new(
+        accepts,
+        move |value| T::try_from(integer(value)?).ok().filter(|number| range.contains(number)),
+        T::to_string,
+    )
+}
+
+/// A TCP port; never 0.
+pub(crate) fn port() -> Kind<u16> {
+    number(1..=u16::MAX)
+}
+
+/// A TCP port, or 0 for none.
+pub(crate) fn port_or_off() -> Kind<Option<u16>> {
+    Kind::new(
+        format!("a whole number from 1 to {}, or 0 for off", u16::MAX),
+        |value| u16::try_from(integer(value)?).ok().map(|port| (port != 0).then_some(port)),
+        |port| port.unwrap_or(0).to_string(),
+    )
+}
+
+/// A time in whole seconds.
+pub(crate) fn seconds(range: RangeInclusive<u64>) -> Kind<Duration> {
+    let accepts = format!("a whole number of seconds from {} to {}", range.start(), range.end());
+    Kind::new(
+        accepts,
+        move |value| {
+            u64::try_from(integer(value)?).ok().filter(|s| range.contains(s)).map(Duration::from_secs)
+        },
+        |time| time.as_secs().to_string(),
+    )
+}
+
+/// A number of days, or never.
+pub(crate) fn days_or_never() -> Kind<Option<u32>> {
+    const MOST: u32 = 3650;
+    Kind::new(
+        format!("a whole number of days from 0 to {MOST}, or \"never\""),
+        |value| match value {
+            DeValue::String(word) => (word == "never").then_some(None),
+            value => u32::try_from(integer(value)?).ok().filter(|days| *days <= MOST).map(Some),
+        },
+        |days| days.map_or_else(|| quoted("never"), |days| days.to_string()),
+    )
+}
+
+/// One of the words of an enum.
+pub(crate) fn word<T: Words>() -> Kind<T> {
+    let all: Vec<String> = T::WORDS.iter().map(|(word, _)| quoted(word)).collect();
+    Kind::new(
+        one_of(&all),
+        |value| {
+            let text = value.as_str()?;
+            T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+        },
+        |value| quoted(value.word()),
+    )
+}
+
+/// `auth_type`: a number from 1 to 7.
+pub(crate) fn auth_type() -> Kind<AuthType> {
+    Kind::new(
+        "a whole number from 1 to 7",
+        |value| {
+            let number = integer(value)?;
+            AuthType::ALL.into_iter().find(|kind| i64::from(kind.number()) == number)
+        },
+        |kind| kind.number().to_string(),
+    )
+}
+
+/// Text of one line, without control characters, of at most `most` octets.
+pub(crate) fn text(most: usize) -> Kind<String> {
+    Kind::of_text(
+        format!("one line of text, at most {most} octets"),
+        move |text| match text {
+            _ if text.len() > most => Err("it is too long".to_owned()),
+            _ if text.chars().any(char::is_control) => Err("it has a control character".to_owned()),
+            _ => Ok(text.to_owned()),
+        },
+        String::clone,
+    )
+}
+
+/// The same, but not empty.
+pub(crate) fn name() -> Kind<String> {
+    Kind::of_text(
+        "a name, at most 255 octets",
+        |text| match text {
+            "" => Err("it is empty".to_owned()),
+            _ if text.len() > 255 => Err("it is too long".to_owned()),
+            _ if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') => {
+                Err("it has a space, a slash or a control character".to_owned())
+            }
+            _ => Ok(text.to_owned()),
+        },
+        String::clone,
+    )
+}
+
+/// The text after `+OK ` in the first line that a client gets.
+///
+/// RFC 1939 section 3 bounds a reply line to 512 octets with its end, in ASCII. A `<` would begin what section 7 calls a
+/// timestamp, and clients that see one try APOP.
+pub(crate) fn greeting() -> Kind<String> {
+    const MOST: usize = 500;
+    Kind::of_text(
+        format!("printable ASCII without <, 1 to {MOST} octets"),
+        |text| match text {
+            "" => Err("it is empty".to_owned()),
+            _ if text.len() > MOST => Err("it is too long".to_owned()),
+            _ if text.contains('<') => Err("clients take < for the offer of APOP".to_owned()),
+            _ if !text.bytes().all(|octet| (b' '..=b'~').contains(&octet)) => {
+                Err("it has a character that is not printable ASCII".to_owned())
+            }
+            _ => Ok(text.to_owned()),
+        },
+        String::clone,
+    )
+}
+
+/// A regular expression for octets. Only its form as text is checked here: who uses it compiles it.
+pub(crate) fn pattern() -> Kind<String> {
+    Kind::of_text(
+        "a regular expression",
+        |text| match text {
+            "" => Err("it is empty and would match everything".to_owned()),
+            _ if text.len() > 1000 => Err("it is longer than 1000 octets".to_owned()),
+            _ => Ok(text.to_owned()),
+        },
+        String::clone,
+    )
+}
+
+/// An absolute path.
+pub(crate) fn path() -> Kind<PathBuf> {
+    Kind::of_text(
+        "an absolute path, which begins with /",
+        |text| {
+            if text.starts_with('/') { clean_path(text) } else { Err("it does not begin with /".to_owned()) }
+        },
+        |path| shown_path(path),
+    )
+}
+
+/// An absolute path, or one that is looked for where the setting says.
+pub(crate) fn path_or_name() -> Kind<PathBuf> {
+    Kind::of_text(
+        "an absolute path, or a file name",
+        |text| {
+            let relative_with_folders = !text.starts_with('/') && text.contains('/');
+            if text.is_empty() || relative_with_folders {
+                Err("it is neither".to_owned())
+            } else {
+                clean_path(text)
+            }
+        },
+        |path| shown_path(path),
+    )
+}
+
+/// A path with names in it.
+pub(crate) fn template() -> Kind<Template> {
+    Kind::of_text(
+        "an absolute path, in which %u is the user, %n the local part, %d the domain, %h the home",
+        |text| Template::parse(text).map_err(|why| why.to_string()),
+        |template| template.as_str().to_owned(),
+    )
+}
+
+/// Where the log goes.
+pub(crate) fn log_target() -> Kind<LogTarget> {
+    Kind::of_text(
+        "an absolute path, \"syslog\", \"journald\", or \"\" for none",
+        |text| match text {
+            "" => Ok(LogTarget::None),
+            "syslog" => Ok(LogTarget::Syslog),
+            "journald" => Ok(LogTarget::Journald),
+            _ if text.starts_with('/') => clean_path(text).map(LogTarget::File),
+            _ => Err("it does not begin with /".to_owned()),
+        },
+        |target| match target {
+            LogTarget::None => String::new(),
+            LogTarget::Syslog => "syslog".to_owned(),
+            LogTarget::Journald => "journald".to_owned(),
+            LogTarget::File(path) => shown_path(path),
+        },
+    )
+}
+
+/// An IP address.
+pub(crate) fn address() -> Kind<IpAddr> {
+    Kind::of_text(
+        "an IPv4 or IPv6 address",
+        |text| text.parse().map_err(|_| "it is no address".to_owned()),
+        IpAddr::to_string,
+    )
+}
+
+/// An IP address with a port.
+pub(crate) fn socket_address() -> Kind<SocketAddr> {
+    Kind::of_text(
+        "ADDRESS:PORT, with an IPv6 address in []",
+        |text| text.parse().map_err(|_| "it is no address with a port".to_owned()),
+        SocketAddr::to_string,
+    )
+}
+
+/// A network in CIDR form; an address alone is the network of that one address.
+pub(crate) fn network() -> Kind<IpNet> {
+    Kind::of_text(
+        "an address or a network such as 192.0.2.0/24 or 2001:db8::/32",
+        |text| {
+            let network = match text.parse::<IpAddr>() {
+                Ok(address) => IpNet::from(address),
+                Err(_) => text.parse().map_err(|_| "it is no network".to_owned())?,
+            };
+            if network == network.trunc() {
+                Ok(network)
+            } else {
+                Err(format!("it has bits set behind its prefix, meant is perhaps {}", network.trunc()))
+            }
+        },
+        IpNet::to_string,
+    )
+}
+
+/// An integer that fits in 64 bits: the largest range of any setting is smaller.
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn clean_path(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if text.chars().any(char::is_control) {
+        Err("it has a control character".to_owned())
+    } else if path.components().any(|part| part == Component::ParentDir) {
+        Err("it has .. in it".to_owned())
+    } else {
+        Ok(path.to_owned())
+    }
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn one_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Storage;
+    use std::fmt::Debug;
+    use toml::Spanned;
+
+    /// Reads one TOML value with a kind, and checks that what the kind then shows is read back as the same.
+    fn read<T: Debug + PartialEq + 'static>(kind: &Kind<T>, toml: &str) -> Option<T> {
+        let parse = |toml: &str| {
+            let value = DeValue::parse(toml).unwrap().into_inner();
+            kind.parse(&Spanned::new(0..toml.len(), value)).ok()
+        };
+        let value = parse(toml)?;
+        assert_eq!(parse(&kind.show(&value)).as_ref(), Some(&value));
+        Some(value)
+    }
+
+    #[test]
+    fn numbers_keep_to_their_range() {
+        assert_eq!(read(&port(), "110"), Some(110));
+        assert_eq!(read(&port(), "0x6E"), Some(110));
+        for bad in ["0", "65536", "-1", "99999999999999999999", "\"110\"", "1.5", "true"] {
+            assert_eq!(read(&port(), bad), None, "{bad}");
+        }
+        assert_eq!(read(&port_or_off(), "0"), Some(None));
+        assert_eq!(read(&port_or_off(), "995"), Some(Some(995)));
+        assert_eq!(read(&seconds(1..=60), "60"), Some(Duration::from_secs(60)));
+        assert_eq!(read(&seconds(1..=60), "61"), None);
+        assert_eq!(read(&days_or_never(), "\"never\""), Some(None));
+        assert_eq!(read(&days_or_never(), "30"), Some(Some(30)));
+        assert_eq!(read(&auth_type(), "6"), Some(AuthType::List));
+        assert_eq!(read(&auth_type(), "8"), None);
+    }
+
+    #[test]
+    fn words_are_exact() {
+        assert_eq!(read(&word::<Storage>(), "\"maildir\""), Some(Storage::Maildir));
+        assert_eq!(read(&word::<Storage>(), "\"Maildir\""), None);
+        assert_eq!(word::<Storage>().accepts(), r#""mbox", "disk", "ram" or "maildir""#);
+    }
+
+    #[test]
+    fn paths_are_absolute_and_plain() {
+        assert_eq!(read(&path(), "\"/var/mail\""), Some(PathBuf::from("/var/mail")));
+        for bad in ["\"\"", "\"var\"", "\"/a/../b\"", "\"/a\\u0000\""] {
+            assert_eq!(read(&path(), bad), None, "{bad}");
+        }
+        assert_eq!(read(&path().or_none(), "\"\""), Some(None));
+        assert_eq!(read(&path_or_name(), "\".userlist\""), Some(PathBuf::from(".userlist")));
+        for bad in ["\"\"", "\"..\"", "\"a/b\""] {
+            assert_eq!(read(&path_or_name(), bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_greeting_fits_in_a_reply_line_and_offers_no_apop() {
+        assert!(read(&greeting(), "\"mpopd ready\"").is_some());
+        for bad in ["\"\"", "\"<1@x>\"", "\"a\\r\\nb\"", "\"é\""] {
+            assert!(read(&greeting(), bad).is_none(), "{bad}");
+        }
+        assert!(read(&greeting(), &format!("\"{}\"", "x".repeat(501))).is_none());
+    }
+
+    #[test]
+    fn networks_say_what_they_mean() {
+        assert!(read(&network(), "\"192.0.2.1\"").is_some());
+        assert!(read(&network(), "\"2001:db8::/32\"").is_some());
+        assert!(read(&network(), "\"192.0.2.1/24\"").is_none());
+        assert!(read(&address(), "\"192.0.2.300\"").is_none());
+        assert!(read(&socket_address(), "\"[::1]:9100\"").is_some());
+        assert!(read(&socket_address(), "\"::1\"").is_none());
+    }
+}

@@ -1,0 +1,118 @@
+//! The macro that turns the table of settings into the types, the parser and the rows for the manual.
+
+/// Declares the settings. `table.rs` is the one place that uses it, and the example of its form.
+///
+/// A row is `built NAME: TYPE = DEFAULT, KIND;`, or `later` in place of `built` for a feature that is not built yet.
+/// The doc comment above a row is also its help text in the manual and in the sample file.
+macro_rules! settings {
+    (
+        $( #[$doc:meta] )*
+        pub struct $config:ident;
+
+        $( group $group:literal {
+            $( $( #[doc = $help:literal] )+ $state:ident $key:ident: $ty:ty = $default:expr, $kind:expr; )+
+        } )+
+        per_user $users:literal {
+            $( $( #[doc = $user_help:literal] )+ $user_state:ident $user_key:ident: $user_ty:ty, $user_kind:expr; )+
+        }
+        $( $( #[$table_doc:meta] )* table $table:ident: $table_ty:ident $table_group:literal {
+            $( $( #[doc = $t_help:literal] )+ $t_state:ident $t_key:ident: $t_ty:ty = $t_default:expr, $t_kind:expr; )+
+        } )+
+    ) => {
+        $( #[$doc] )*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $config {
+            $( $( $( #[doc = $help] )+ pub $key: $ty, )+ )+
+            $( $( #[doc = $user_help] )+ pub $user_key: $crate::types::PerUser<$user_ty>, )+
+            $( $( #[$table_doc] )* pub $table: $table_ty, )+
+        }
+
+        $(
+            $( #[$table_doc] )*
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct $table_ty {
+                $( $( #[doc = $t_help] )+ pub $t_key: $t_ty, )+
+            }
+        )+
+
+        impl Default for $config {
+            /// What holds without a configuration file.
+            fn default() -> Self {
+                Self {
+                    $( $( $key: $default, )+ )+
+                    $( $user_key: $crate::types::PerUser::new(), )+
+                    $( $table: $table_ty { $( $t_key: $t_default, )+ }, )+
+                }
+            }
+        }
+
+        impl $config {
+            /// Reads the settings out of a parsed file. What is missing or wrong has its default; what is wrong is noted.
+            pub(crate) fn read(
+                file: toml::de::DeTable<'_>,
+                findings: &mut $crate::reader::Findings<'_>,
+            ) -> Self {
+                const MAIN: &[&str] = &[$( $( stringify!($key), )+ )+];
+                let default = Self::default();
+                let mut main = $crate::reader::Reader::new(file);
+                let config = Self {
+                    $( $( $key: main.take(
+                        stringify!($key), &$kind, settings!(@$state), default.$key, findings,
+                    ), )+ )+
+                    $( $user_key: main.per_user(
+                        stringify!($user_key), &$user_kind, settings!(@$user_state), findings,
+                    ), )+
+                    $( $table: {
+                        let mut table = main.table(stringify!($table), findings);
+                        let settings = $table_ty {
+                            $( $t_key: table.take(
+                                stringify!($t_key), &$t_kind, settings!(@$t_state), default.$table.$t_key, findings,
+                            ), )+
+                        };
+                        table.finish(MAIN, findings);
+                        settings
+                    }, )+
+                };
+                main.finish(&[], findings);
+                config
+            }
+
+            /// Every setting with its value here, in the order of the table.
+            pub(crate) fn rows(&self) -> Vec<$crate::render::Row> {
+                use $crate::render::{Row, Shown};
+                vec![
+                    $( $( {
+                        let kind = $kind;
+                        Row {
+                            group: $group, table: "", key: stringify!($key), help: &[$( $help ),+],
+                            built: settings!(@$state), accepts: kind.accepts().to_owned(),
+                            value: Shown::Value(kind.show(&self.$key)),
+                        }
+                    }, )+ )+
+                    $( {
+                        let kind = $user_kind;
+                        let users = self.$user_key.iter().map(|(user, value)| (user.clone(), kind.show(value)));
+                        Row {
+                            group: $users, table: stringify!($user_key), key: "USER", help: &[$( $user_help ),+],
+                            built: settings!(@$user_state), accepts: kind.accepts().to_owned(),
+                            value: Shown::PerUser(users.collect()),
+                        }
+                    }, )+
+                    $( $( {
+                        let kind = $t_kind;
+                        Row {
+                            group: $table_group, table: stringify!($table), key: stringify!($t_key),
+                            help: &[$( $t_help ),+],
+                            built: settings!(@$t_state), accepts: kind.accepts().to_owned(),
+                            value: Shown::Value(kind.show(&self.$table.$t_key)),
+                        }
+                    }, )+ )+
+                ]
+            }
+        }
+    };
+    (@built) => { $crate::reader::Built::Yes };
+    (@later) => { $crate::reader::Built::No };
+}
+
+pub(crate) use settings;

@@ -1,0 +1,206 @@
+//! Takes the settings out of a parsed TOML table, one after the other, and keeps account of what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use crate::fault::Fault;
+use crate::kind::{Kind, Wrong};
+use crate::near::nearest;
+use crate::part::path_part;
+use crate::types::PerUser;
+
+/// Whether the program does what the setting says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// It does.
+    Yes,
+    /// Not yet: the setting is checked, and then has no effect but a warning.
+    No,
+}
+
+/// What came of reading a file, besides the settings.
+pub(crate) struct Findings<'a> {
+    file: &'a Path,
+    /// Where each line begins, in octets.
+    lines: Vec<usize>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) warnings: Vec<Fault>,
+    /// The line of each setting in the file, by its key with its table.
+    pub(crate) origins: BTreeMap<String, usize>,
+}
+
+impl<'a> Findings<'a> {
+    pub(crate) fn new(file: &'a Path, text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
+        let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        Self { file, lines, faults: Vec::new(), warnings: Vec::new(), origins: BTreeMap::new() }
+    }
+
+    /// Notes what is not TOML. One line has one such fault: the parser goes on within the line and stumbles again.
+    pub(crate) fn syntax(&mut self, errors: &[Error]) {
+        let mut told = BTreeSet::new();
+        for error in errors {
+            let line = self.line(&error.span().unwrap_or_default());
+            if told.insert(line) {
+                self.faults.push(Fault::of_line(self.file, line, format!("not TOML: {}", error.message())));
+            }
+        }
+    }
+
+    /// Drops the faults that only repeat, in other words, that a line is not TOML.
+    pub(crate) fn forget_after_syntax(&mut self, syntax_faults: usize) {
+        let lines: BTreeSet<_> = self.faults.iter().take(syntax_faults).map(|fault| fault.line).collect();
+        let mut nth = 0;
+        self.faults.retain(|fault| {
+            nth += 1;
+            nth <= syntax_faults || !lines.contains(&fault.line)
+        });
+    }
+
+    fn fault(&mut self, span: &Range<usize>, key: &str, what: String) {
+        self.faults.push(Fault::of_line(self.file, self.line(span), what).key(key));
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        self.lines.partition_point(|start| *start <= span.start)
+    }
+}
+
+/// One table of the file: the main one (with the empty name) or one of those within it.
+pub(crate) struct Reader<'i> {
+    name: &'static str,
+    rest: DeTable<'i>,
+    known: Vec<&'static str>,
+}
+
+impl<'i> Reader<'i> {
+    /// The main table.
+    pub(crate) fn new(table: DeTable<'i>) -> Self {
+        Self { name: "", rest: table, known: Vec::new() }
+    }
+
+    /// The value of a setting, or its default.
+    pub(crate) fn take<T>(
+        &mut self,
+        key: &'static str,
+        kind: &Kind<T>,
+        built: Built,
+        default: T,
+        findings: &mut Findings<'_>,
+    ) -> T {
+        let Some((at, value)) = self.remove(key) else { return default };
+        let key = self.full(key);
+        let value = accept(&key, kind.parse(&value), findings);
+        findings.effective(&key, &at, value, built).unwrap_or(default)
+    }
+
+    /// A table of one setting for each user: empty where the file has none.
+    pub(crate) fn per_user<T>(
+        &mut self,
+        key: &'static str,
+        kind: &Kind<T>,
+        built: Built,
+        findings: &mut Findings<'_>,
+    ) -> PerUser<T> {
+        let Some((at, value)) = self.remove(key) else { return PerUser::new() };
+        let Some(table) = table(key, value, findings) else { return PerUser::new() };
+        let mut users = PerUser::new();
+        for (user, value) in table {
+            let full = format!("{key}.{}", user.get_ref().escape_debug());
+            if let Err(why) = path_part(user.get_ref()) {
+                findings.fault(&user.span(), &full, format!("this is no user name: {why}"));
+            }
+            findings.origins.insert(full.clone(), findings.line(&user.span()));
+            if let Some(value) = accept(&full, kind.parse(&value), findings) {
+                users.insert(user.into_inner().into_owned(), value);
+            }
+        }
+        findings.effective(key, &at, Some(users), built).unwrap_or_default()
+    }
+
+    /// A table within this one, to be read like it: empty where the file has none.
+    pub(crate) fn table(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Reader<'i> {
+        let table = self.remove(key).and_then(|(_, value)| table(key, value, findings));
+        Reader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
+    }
+
+    /// Makes a fault of every key that nothing has asked for. `main` is the list of keys of the main table.
+    ///
+    /// The first hundred get a hint at what was meant: a file with more is none of ours, and looking for near names is slow.
+    pub(crate) fn finish(self, main: &[&'static str], findings: &mut Findings<'_>) {
+        for (key, _) in &self.rest {
+            let typed = key.get_ref().as_ref();
+            let hint = if main.contains(&typed) {
+                format!("; it belongs above the first [table] of the file, not into [{}]", self.name)
+            } else if let Some(meant) = self.meant(typed, findings) {
+                format!("; did you mean {meant}?")
+            } else {
+                "; mpopd.conf(5) lists the settings".to_owned()
+            };
+            let shown: String = typed.chars().take(64).collect();
+            let full = self.full(&shown.escape_debug().to_string());
+            findings.fault(&key.span(), &full, format!("unknown setting{hint}"));
+        }
+    }
+
+    fn meant(&self, typed: &str, findings: &Findings<'_>) -> Option<&'static str> {
+        const HINTS: usize = 100;
+        if findings.faults.len() < HINTS { nearest(typed, self.known.iter().copied()) } else { None }
+    }
+
+    fn remove(&mut self, key: &'static str) -> Option<(Range<usize>, Spanned<DeValue<'i>>)> {
+        self.known.push(key);
+        let (at, value) = self.rest.remove_entry(key)?;
+        Some((at.span(), value))
+    }
+
+    fn full(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+
+impl Findings<'_> {
+    /// The value, if it has an effect. A feature that is not built yet has none, and the file's author is told.
+    fn effective<T>(&mut self, key: &str, at: &Range<usize>, value: Option<T>, built: Built) -> Option<T> {
+        let line = self.line(at);
+        self.origins.insert(key.to_owned(), line);
+        match built {
+            Built::Yes => value,
+            Built::No => {
+                self.warnings.push(Fault::of_line(self.file, line, "not built yet, ignored").key(key));
+                None
+            }
+        }
+    }
+}
+
+fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut Findings<'_>) -> Option<T> {
+    match parsed {
+        Ok(value) => Some(value),
+        Err(wrong) => {
+            for Wrong { span, what } in wrong {
+                findings.fault(&span, key, what);
+            }
+            None
+        }
+    }
+}
+
+fn table<'i>(key: &str, value: Spanned<DeValue<'i>>, findings: &mut Findings<'_>) -> Option<DeTable<'i>> {
+    let span = value.span();
+    match value.into_inner() {
+        DeValue::Table(table) => Some(table),
+        _ => {
+            findings.fault(
+                &span,
+                key,
+                format!("this is a table: write [{key}], and its settings below that"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The table of settings as text: effective settings, sample file, manual.
+
+use std::fmt::Write;
+
+use crate::kind::quoted;
+use crate::reader::Built;
+use crate::table::Config;
+
+/// A setting, with everything that a reader may want to know of it.
+pub(crate) struct Row {
+    /// The heading under which it stands.
+    pub(crate) group: &'static str,
+    /// The table that it is in; empty for the main table.
+    pub(crate) table: &'static str,
+    /// Its name in the table.
+    pub(crate) key: &'static str,
+    /// Its help text, in lines.
+    pub(crate) help: &'static [&'static str],
+    pub(crate) built: Built,
+    /// What may be written, as the end of a sentence.
+    pub(crate) accepts: String,
+    pub(crate) value: Shown,
+}
+
+/// The value of a row, in TOML.
+pub(crate) enum Shown {
+    Value(String),
+    PerUser(Vec<(String, String)>),
+}
+
+impl Config {
+    /// The settings as they are in force, in TOML: the output of `--print-config`. Reading it gives the same settings.
+    ///
+    /// A setting without effect, because its feature is not built yet, is a comment. There is no setting that holds a
+    /// secret.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let (mut group, mut table) = ("", "");
+        for row in self.rows() {
+            if row.group != group {
+                let between = if group.is_empty() { "" } else { "\n" };
+                write_to(&mut text, format_args!("{between}# {}\n", row.group));
+            }
+            if row.table != table {
+                let (comment, why) = if unused_table(&row) { ("# ", "  # not built yet") } else { ("", "") };
+                write_to(&mut text, format_args!("{comment}[{}]{why}\n", row.table));
+            }
+            (group, table) = (row.group, row.table);
+            match (row.value, row.built) {
+                (Shown::Value(value), Built::Yes) => {
+                    write_to(&mut text, format_args!("{} = {value}\n", row.key))
+                }
+                (Shown::Value(value), Built::No) => {
+                    write_to(&mut text, format_args!("# {} = {value}  # not built yet\n", row.key));
+                }
+                (Shown::PerUser(users), _) => {
+                    for (user, value) in users {
+                        write_to(&mut text, format_args!("{} = {value}\n", quoted(&user)));
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The sample file: every setting with its help text, and its default in a comment that begins with `#` and no space.
+pub fn sample() -> String {
+    let mut text = String::from(
+        "# mpopd.conf: the settings of mpopd(8); mpopd.conf(5) explains them.\n\
+         # Every setting is shown with its default. Remove the # before a setting to change it.\n\
+         # Settings come first, [tables] after them.\n",
+    );
+    let (mut group, mut table) = ("", "");
+    for row in Config::default().rows() {
+        if row.group != group {
+            write_to(&mut text, format_args!("\n\n### {} ###\n", row.group));
+        }
+        text.push('\n');
+        for line in row.help {
+            write_to(&mut text, format_args!("# {}\n", line.trim()));
+        }
+        write_to(&mut text, format_args!("# Accepted: {}.\n", row.accepts));
+        if row.built == Built::No {
+            text.push_str("# Not built yet: no effect.\n");
+        }
+        if row.table != table {
+            // In force, so that whoever uncomments a setting of the table need not think of it.
+            let comment = if unused_table(&row) { "#" } else { "" };
+            write_to(&mut text, format_args!("{comment}[{}]\n", row.table));
+        }
+        (group, table) = (row.group, row.table);
+        match row.value {
+            Shown::Value(value) => write_to(&mut text, format_args!("#{} = {value}\n", row.key)),
+            Shown::PerUser(_) => text.push_str("# One line for each user: \"NAME\" = VALUE\n"),
+        }
+    }
+    text
+}
+
+/// The settings as a part of mpopd.conf(5), in man(7) form: one `.SH` for each group, one `.TP` for each setting.
+pub fn man_settings() -> String {
+    let mut text = String::new();
+    let mut group = "";
+    for row in Config::default().rows() {
+        if row.group != group {
+            write_to(&mut text, format_args!(".SH {}\n", roff(&row.group.to_uppercase())));
+        }
+        group = row.group;
+        let name = match row.table {
+            "" => row.key.to_owned(),
+            table => format!("[{table}] {}", row.key),
+        };
+        write_to(&mut text, format_args!(".TP\n.B {}\n", roff(&name)));
+        for (nth, line) in row.help.iter().enumerate() {
+            // A list of values, one a line, stays one.
+            if nth > 0 && line.trim().starts_with(|c: char| c.is_ascii_digit()) {
+                text.push_str(".br\n");
+            }
+            write_to(&mut text, format_args!("{}\n", roff(line.trim())));
+        }
+        write_to(&mut text, format_args!(".br\nAccepted: {}.\n", roff(&row.accepts)));
+        if let Shown::Value(value) = row.value {
+            write_to(&mut text, format_args!(".br\nDefault: {}\n", roff(&value)));
+        }
+        if row.built == Built::No {
+            text.push_str(".br\nNot built yet: no effect.\n");
+        }
+    }
+    text
+}
+
+/// Whether this is a table of users for a feature that is not built yet: its header alone would be read as a use of it.
+fn unused_table(row: &Row) -> bool {
+    matches!((&row.value, row.built), (Shown::PerUser(_), Built::No))
+}
+
+/// Text that man(7) prints as it is.
+fn roff(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    if text.starts_with('.') {
+        escaped.push_str("\\&");
+    }
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\e"),
+            '-' => escaped.push_str("\\-"),
+            '^' => escaped.push_str("\\(ha"),
+            '~' => escaped.push_str("\\(ti"),
+            '\'' => escaped.push_str("\\(aq"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn write_to(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing into a String cannot fail.
+    let _ = text.write_fmt(what);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Removes the `#` before every setting of the sample.
+    fn uncommented(sample: &str) -> String {
+        let setting =
+            |line: &str| line.starts_with('#') && !line.starts_with("# ") && !line.starts_with("##");
+        sample
+            .lines()
+            .map(|line| if setting(line) { line.replacen('#', "", 1) } else { line.to_owned() } + "\n")
+            .collect()
+    }
+
+    #[test]
+    fn the_sample_says_what_holds_without_it() {
+        for text in [sample(), uncommented(&sample())] {
+            assert_eq!(parse(Path::new("f"), text.as_bytes()).unwrap().config, Config::default());
+        }
+        assert!(uncommented(&sample()).contains("\nport = 110\n"));
+    }
+
+    #[test]
+    fn printed_settings_are_read_back_as_they_were() {
+        let file =
+            b"port = 1\nlisten = [\"::1\"]\nmbox = \"/m/%d/%n\"\nauth_type = 6\nuserlist = \"/u'\\\"\\\\\"\n\
+            greeting = \"a \\\\ b\"\n[user_storage]\n\"a@b.c\" = \"maildir\"\n'q\"\\' = \"mbox\"\n";
+        let config = parse(Path::new("f"), file).unwrap().config;
+        assert_ne!(config, Config::default());
+        let again = parse(Path::new("f"), config.to_toml().as_bytes()).unwrap();
+        assert_eq!(again.config, config);
+        assert_eq!(again.warnings, []);
+    }
+
+    #[test]
+    fn help_is_in_sentences_and_names_are_unique() {
+        let mut seen = BTreeSet::new();
+        for row in Config::default().rows() {
+            assert!(seen.insert((row.table, row.key)), "{} is in the table twice", row.key);
+            let help = row.help.join("");
+            assert!(help.starts_with(' ') && help.trim().ends_with('.'), "{}: {help:?}", row.key);
+        }
+    }
+
+    #[test]
+    fn the_manual_has_every_setting_and_nothing_that_troff_takes_for_its_own() {
+        let manual = man_settings();
+        assert!(manual.contains(".TP\n.B [tls] minimum\n"));
+        assert!(manual.contains("Default: \\(aq\\(ha\\es*$\\(aq\n"), "message_end");
+        for line in manual.lines().filter(|line| line.starts_with(['.', '\''])) {
+            assert!([".SH ", ".TP", ".B ", ".br"].iter().any(|known| line.starts_with(known)), "{line}");
+        }
+    }
+
+    #[test]
+    fn sample_and_manual_have_all_rows() {
+        let (sample, manual) = (sample(), man_settings());
+        for row in Config::default().rows() {
+            let name = if row.table.is_empty() {
+                row.key.to_owned()
+            } else {
+                format!("[{}] {}", row.table, row.key)
+            };
+            assert!(manual.contains(&format!(".B {name}\n")), "{name}");
+            let shown =
+                if row.key == "USER" { format!("[{}]", row.table) } else { format!("#{} = ", row.key) };
+            assert!(sample.contains(&shown), "{shown}");
+        }
+    }
+}

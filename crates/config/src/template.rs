@@ -1,0 +1,252 @@
+//! Paths with names in them: `/home/%d/%n/Maildir`.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use crate::part::{BadPart, path_part};
+
+/// A path in which `%u`, `%n`, `%d` and `%h` stand for a user's names. Parsed once, expanded at each login.
+///
+/// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home directory, and
+/// `%%` is a per cent sign. The path is absolute: it begins with `/`, or with `%h` followed by a `/` or by nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    User,
+    LocalPart,
+    Domain,
+    Home,
+}
+
+/// What a [`Template`] is expanded with.
+#[derive(Clone, Copy, Debug)]
+pub struct Expansion<'a> {
+    /// The whole user name.
+    pub user: &'a str,
+    /// The user name without its domain.
+    pub local_part: &'a str,
+    /// The domain of `user@domain`, if there is one.
+    pub domain: Option<&'a str>,
+    /// The home directory, if the user database gives one; an absolute path.
+    pub home: Option<&'a Path>,
+}
+
+impl<'a> Expansion<'a> {
+    /// Takes the user name apart at its last `@`. A name without one is all local part.
+    pub fn of(user: &'a str, home: Option<&'a Path>) -> Self {
+        let (local_part, domain) = match user.rsplit_once('@') {
+            Some((local_part, domain)) => (local_part, Some(domain)),
+            None => (user, None),
+        };
+        Self { user, local_part, domain, home }
+    }
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// A `%` followed by anything but `u`, `n`, `d`, `h` or `%`; a path that is not absolute; a control character; a
+    /// `..` in the path.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        if text.chars().any(char::is_control) {
+            return Err(TemplateError::Control);
+        }
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            let piece = match c {
+                '%' => match chars.next() {
+                    Some('u') => Piece::User,
+                    Some('n') => Piece::LocalPart,
+                    Some('d') => Piece::Domain,
+                    Some('h') => Piece::Home,
+                    Some('%') => {
+                        literal.push('%');
+                        continue;
+                    }
+                    other => return Err(TemplateError::UnknownPercent(other)),
+                },
+                c => {
+                    literal.push(c);
+                    continue;
+                }
+            };
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            }
+            pieces.push(piece);
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        Self { text: text.to_owned(), pieces }.checked()
+    }
+
+    /// The template as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path for one user.
+    ///
+    /// The names must have been checked already where they came in; they are checked again here, because a mistake would
+    /// open another user's mail.
+    ///
+    /// # Errors
+    /// The template asks for a domain or a home that this user does not have, or a name cannot be part of a path.
+    pub fn expand(&self, with: Expansion<'_>) -> Result<PathBuf, ExpansionError> {
+        let mut path = std::ffi::OsString::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => path.push(text),
+                Piece::User => path.push(name('u', with.user)?),
+                Piece::LocalPart => path.push(name('n', with.local_part)?),
+                Piece::Domain => path.push(name('d', with.domain.ok_or(ExpansionError::NoDomain)?)?),
+                Piece::Home => path.push(home(with.home)?),
+            }
+        }
+        Ok(PathBuf::from(path))
+    }
+
+    fn checked(self) -> Result<Self, TemplateError> {
+        let home_elsewhere = self.pieces.iter().skip(1).any(|piece| *piece == Piece::Home);
+        let absolute = match self.pieces.as_slice() {
+            [Piece::Literal(first), ..] => first.starts_with('/'),
+            [Piece::Home] => true,
+            [Piece::Home, Piece::Literal(next), ..] => next.starts_with('/'),
+            _ => false,
+        };
+        if !absolute || home_elsewhere {
+            return Err(TemplateError::NotAbsolute);
+        }
+        if Path::new(&self.text).components().any(|part| part == Component::ParentDir) {
+            return Err(TemplateError::ParentDir);
+        }
+        Ok(self)
+    }
+}
+
+fn name(letter: char, text: &str) -> Result<&str, ExpansionError> {
+    path_part(text).map_err(|why| ExpansionError::Name(letter, why))?;
+    Ok(text)
+}
+
+fn home(home: Option<&Path>) -> Result<&Path, ExpansionError> {
+    let home = home.ok_or(ExpansionError::NoHome)?;
+    let leads_elsewhere = home.components().any(|part| part == Component::ParentDir);
+    if !home.is_absolute() || leads_elsewhere { Err(ExpansionError::Home) } else { Ok(home) }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why a text is no template: the administrator's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateError {
+    /// A `%` that is followed by this letter, or by nothing.
+    UnknownPercent(Option<char>),
+    /// It begins neither with `/` nor with `%h`, or `%h` is not at its beginning.
+    NotAbsolute,
+    /// It has a `..`.
+    ParentDir,
+    /// It has a control character.
+    Control,
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPercent(Some(letter)) => {
+                write!(f, "%{letter} is unknown: there are %u, %n, %d, %h and %%")
+            }
+            Self::UnknownPercent(None) => f.write_str("a % at the end: write %% for a per cent sign"),
+            Self::NotAbsolute => f.write_str("it must begin with / or %h/, and have %h nowhere else"),
+            Self::ParentDir => f.write_str("it must not have .. in it"),
+            Self::Control => f.write_str("it has a control character"),
+        }
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+/// Why there is no path for this user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpansionError {
+    /// The template has `%d`, the user name no `@domain`.
+    NoDomain,
+    /// The template has `%h`, the user database no home.
+    NoHome,
+    /// The home in the user database is not an absolute path without `..`.
+    Home,
+    /// The name for this letter cannot be part of a path.
+    Name(char, BadPart),
+}
+
+impl fmt::Display for ExpansionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDomain => f.write_str("the path needs %d, and the user name has no domain"),
+            Self::NoHome => f.write_str("the path needs %h, and the user database gives no home"),
+            Self::Home => f.write_str("the home in the user database is not an absolute path without .."),
+            Self::Name(letter, why) => write!(f, "%{letter} cannot be part of a path: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ExpansionError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(template: &str, user: &str, home: Option<&str>) -> Result<PathBuf, ExpansionError> {
+        Template::parse(template).unwrap().expand(Expansion::of(user, home.map(Path::new)))
+    }
+
+    #[test]
+    fn every_letter_stands_for_its_name() {
+        let path = expand("/v/%d/%n/100%%/%u", "a@b@example.org", None).unwrap();
+        assert_eq!(path, Path::new("/v/example.org/a@b/100%/a@b@example.org"));
+        assert_eq!(expand("%h/Maildir", "x", Some("/home/x")).unwrap(), Path::new("/home/x/Maildir"));
+        assert_eq!(expand("/v/%n", "x", None).unwrap(), Path::new("/v/x"));
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused() {
+        for (text, why) in [
+            ("/v/%x", TemplateError::UnknownPercent(Some('x'))),
+            ("/v/%", TemplateError::UnknownPercent(None)),
+            ("v/%u", TemplateError::NotAbsolute),
+            ("%u/x", TemplateError::NotAbsolute),
+            ("%hx", TemplateError::NotAbsolute),
+            ("/v/%h", TemplateError::NotAbsolute),
+            ("", TemplateError::NotAbsolute),
+            ("/v/../%u", TemplateError::ParentDir),
+            ("/v/\0%u", TemplateError::Control),
+        ] {
+            assert_eq!(Template::parse(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_open_nothing() {
+        for user in ["", ".", "..", "../x", "a/b", ".x", "a\0b", "x@..", "@x", "x@"] {
+            assert!(expand("/v/%d/%n/%u", user, None).is_err(), "{user:?}");
+        }
+        assert_eq!(expand("/v/%d", "x", None), Err(ExpansionError::NoDomain));
+        assert_eq!(expand("%h/m", "x", None), Err(ExpansionError::NoHome));
+        assert_eq!(expand("%h/m", "x", Some("/home/../root")), Err(ExpansionError::Home));
+        assert_eq!(expand("%h/m", "x", Some("home/x")), Err(ExpansionError::Home));
+    }
+}
