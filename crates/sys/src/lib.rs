@@ -8,8 +8,10 @@
 //! - [`signals`]: signals as a descriptor;
 //! - [`seqpacket`]: the sockets between the roles, with descriptor passing;
 //! - [`sealed`]: memory shared read-only between two roles;
+//! - [`crypt`]: the password hashes of the system's libcrypt;
 //! - [`deadline`]: a point in time at which the kernel ends this process.
 
+pub mod crypt;
 pub mod deadline;
 pub mod identity;
 pub mod process;

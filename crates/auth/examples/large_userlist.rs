@@ -1,0 +1,54 @@
+//! How long a large user list takes and how much memory: `cargo run --release -p auth --example large_userlist [USERS]`.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use auth::Authenticator;
+use config::{AuthType, Config};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let users: u32 = std::env::args().nth(1).map_or(Ok(1_000_000), |users| users.parse())?;
+    let folder = tempfile::tempdir()?;
+    let userlist = folder.path().join("users");
+    let mut text = String::new();
+    for user in 0..users {
+        // A sha512crypt hash has 86 characters; what it is a hash of does not matter here.
+        writeln!(
+            text,
+            "user{user}@example.org:$6$rounds=1000$saltsalt${:A<86}:5000:5000:/srv/mail/{user}",
+            ""
+        )?;
+    }
+    println!("list of {users} users: {} MB", text.len() / 1_000_000);
+    std::fs::write(&userlist, &text)?;
+    drop(text);
+
+    let config = Config { auth_type: AuthType::List, userlist, ..Config::default() };
+    let mut auth = Authenticator::new(&config)?;
+    let mut login = |user: &str| {
+        let start = Instant::now();
+        let refusal = auth.login(user.as_bytes(), b"wrong", IpAddr::V4(Ipv4Addr::LOCALHOST)).err();
+        (start.elapsed(), refusal.map_or("accepted", |refusal| refusal.word()))
+    };
+    println!("first login: {:?}", login("user7@example.org").0);
+    // Until the list is two seconds old it is read again at each login.
+    std::thread::sleep(Duration::from_secs(3));
+    login("user7@example.org");
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for nth in 0..2001 {
+        known.push(login(&format!("user{}@example.org", nth * 37 % users)));
+        unknown.push(login(&format!("nobody{nth}")));
+    }
+    for mut times in [known, unknown] {
+        times.sort_unstable();
+        let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+        println!("{}: 10% {:?}, median {:?}, 90% {:?}", at(50).1, at(10).0, at(50).0, at(90).0);
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")) {
+        println!("{line}");
+    }
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! The text of a user list: `username:password:uid[:gid[:home]]`, a user a line, `#` before comments.
+//!
+//! The list stays in memory as the text that it is, checked once, with an index of its lines sorted by name: a provider's
+//! list has a million lines, and each auth process holds one. Looking a user up reads their line again.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+use zeroize::Zeroizing;
+
+use crate::name::{BadName, UserName};
+use crate::password::{BadPassword, Stored};
+use crate::userdb::OwnerUid;
+
+/// The longest line, in octets: the longest name, path and hash, and room.
+const MAX_LINE_OCTETS: usize = 8192;
+
+/// A user list, read and checked.
+pub(crate) struct List {
+    text: Zeroizing<Vec<u8>>,
+    /// Where the line of each user begins, in the order of the names.
+    lines: Vec<usize>,
+    /// The line of a user whose password is of the scheme and cost that most have.
+    typical: Option<usize>,
+}
+
+/// A user as their line has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) password: Stored<'a>,
+    pub(crate) uid: OwnerUid,
+    pub(crate) gid: Option<u32>,
+    pub(crate) home: Option<&'a Path>,
+}
+
+/// A line that is left out, and why. Lines count from 1.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadLine {
+    pub(crate) line: usize,
+    /// The user, where the line gets that far.
+    pub(crate) user: Option<String>,
+    pub(crate) why: BadEntry,
+}
+
+impl List {
+    /// Reads a list. Lines that are wrong are left out, and returned beside it in their order.
+    pub(crate) fn parse(text: Zeroizing<Vec<u8>>) -> (Self, Vec<BadLine>) {
+        let mut bad = Vec::new();
+        let mut users = Vec::new();
+        let mut start = 0;
+        for (nth, line) in text.split(|octet| *octet == b'\n').enumerate() {
+            if !is_comment(line) {
+                match Entry::parse(line) {
+                    Ok(entry) => users.push((entry.name, start, nth + 1)),
+                    Err(why) => bad.push(BadLine::new(nth + 1, first_field(line), why)),
+                }
+            }
+            start += line.len() + 1;
+        }
+        // By name, and for the same name in the order of the file: the first one stays.
+        users.sort_unstable();
+        users.dedup_by(|again, first| {
+            let twice = again.0 == first.0;
+            if twice {
+                bad.push(BadLine::new(again.2, again.0, BadEntry::Duplicate { first: first.2 }));
+            }
+            twice
+        });
+        bad.sort_by_key(|bad| bad.line);
+        let lines: Vec<usize> = users.into_iter().map(|(_, offset, _)| offset).collect();
+        let mut list = Self { text, lines, typical: None };
+        list.typical = list.find_typical();
+        (list, bad)
+    }
+
+    /// The user of this name.
+    pub(crate) fn get(&self, name: &UserName) -> Option<Entry<'_>> {
+        let name = name.as_str().as_bytes();
+        let place = self.lines.binary_search_by(|offset| first_field(self.line(*offset)).cmp(name)).ok()?;
+        self.entry(*self.lines.get(place)?)
+    }
+
+    /// A password that takes as long to check as those of most users; none if the list has no users.
+    pub(crate) fn typical_password(&self) -> Option<Stored<'_>> {
+        Some(self.entry(self.typical?)?.password)
+    }
+
+    /// How many users it has.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn find_typical(&self) -> Option<usize> {
+        let mut costs: HashMap<&[u8], (usize, usize)> = HashMap::new();
+        for offset in &self.lines {
+            match self.entry(*offset)?.password {
+                Stored::Locked => {}
+                password => costs.entry(password.cost()).or_insert((0, *offset)).0 += 1,
+            }
+        }
+        // The one that comes first in the file, where two are as frequent: the choice must not depend on chance.
+        costs.into_values().max_by_key(|(users, offset)| (*users, Reverse(*offset))).map(|(_, offset)| offset)
+    }
+
+    fn entry(&self, offset: usize) -> Option<Entry<'_>> {
+        Entry::parse(self.line(offset)).ok()
+    }
+
+    fn line(&self, offset: usize) -> &[u8] {
+        let rest = self.text.get(offset..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn parse(line: &'a [u8]) -> Result<Self, BadEntry> {
+        if line.len() > MAX_LINE_OCTETS {
+            return Err(BadEntry::TooLong);
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut fields = line.splitn(5, |octet| *octet == b':');
+        let (name, password, uid) = match (fields.next(), fields.next(), fields.next()) {
+            (Some(name), Some(password), Some(uid)) => (name, password, uid),
+            _ => return Err(BadEntry::Fields),
+        };
+        UserName::try_from(name).map_err(BadEntry::Name)?;
+        let password = Stored::parse(password).map_err(BadEntry::Password)?;
+        let uid = match number(uid).ok_or(BadEntry::Uid)? {
+            0 => return Err(BadEntry::Root),
+            uid => OwnerUid::new(uid).ok_or(BadEntry::Uid)?,
+        };
+        let gid = match fields.next() {
+            None | Some([]) => None,
+            Some(gid) => Some(number(gid).filter(|gid| *gid != u32::MAX).ok_or(BadEntry::Gid)?),
+        };
+        let home = match fields.next() {
+            None | Some([]) => None,
+            Some(home) => Some(absolute(home).ok_or(BadEntry::Home)?),
+        };
+        Ok(Self { name, password, uid, gid, home })
+    }
+}
+
+impl BadLine {
+    fn new(line: usize, user: &[u8], why: BadEntry) -> Self {
+        // Only what is a name is shown: a line in disorder may begin with its password.
+        let user = UserName::try_from(user).ok().filter(|_| why.has_name()).map(|user| user.to_string());
+        Self { line, user, why }
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "List({} users)", self.len())
+    }
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_start(), [] | [b'#', ..])
+}
+
+fn first_field(line: &[u8]) -> &[u8] {
+    line.split(|octet| *octet == b':').next().unwrap_or_default()
+}
+
+/// A number of digits only: `parse` alone would take a sign.
+fn number(text: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(text).ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()))?;
+    digits.parse().ok()
+}
+
+fn absolute(text: &[u8]) -> Option<&Path> {
+    let path = Path::new(OsStr::from_bytes(text));
+    let control = text.iter().any(u8::is_ascii_control);
+    let leads_elsewhere = path.components().any(|part| part == Component::ParentDir);
+    (path.is_absolute() && !control && !leads_elsewhere).then_some(path)
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadEntry {
+    Fields,
+    TooLong,
+    Name(BadName),
+    Password(BadPassword),
+    Root,
+    Uid,
+    Gid,
+    Home,
+    Duplicate { first: usize },
+}
+
+impl BadEntry {
+    /// Whether the line was in order as far as the name.
+    fn has_name(self) -> bool {
+        !matches!(self, Self::Fields | Self::TooLong | Self::Name(_))
+    }
+}
+
+impl fmt::Display for BadEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fields => f.write_str("a line is username:password:uid[:gid[:home]]"),
+            Self::TooLong => write!(f, "the line has more than {MAX_LINE_OCTETS} octets"),
+            Self::Name(why) => write!(f, "this is no user name: {why}"),
+            Self::Password(why) => why.fmt(f),
+            Self::Root => f.write_str("uid 0 owns no maildrop; give the uid of an ordinary user"),
+            Self::Uid => {
+                f.write_str("the uid is a number from 1 to 4294967294; the password before it has no colon")
+            }
+            Self::Gid => f.write_str("the gid is a number from 0 to 4294967294"),
+            Self::Home => f.write_str("the home is an absolute path without .."),
+            Self::Duplicate { first } => {
+                write!(f, "the user is in the list already, in line {first}; remove one")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn list(text: &[u8]) -> (List, Vec<BadLine>) {
+        List::parse(Zeroizing::new(text.to_vec()))
+    }
+
+    fn name(name: &str) -> UserName {
+        UserName::try_from(name.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn users_are_found_by_name() {
+        let (list, bad) =
+            list(b"# users\n\nbob:{PLAIN}x:7\r\nalice@example.org:!:8:9:/h/a:b\n  # end\ncarl:{PLAIN}y:1::");
+        assert_eq!(bad, []);
+        assert_eq!(list.len(), 3);
+        let bob = list.get(&name("bob")).unwrap();
+        assert_eq!((bob.password, bob.uid.get(), bob.gid, bob.home), (Stored::Plain(b"x"), 7, None, None));
+        let alice = list.get(&name("alice@example.org")).unwrap();
+        assert_eq!(
+            (alice.password, alice.gid, alice.home),
+            (Stored::Locked, Some(9), Some(Path::new("/h/a:b")))
+        );
+        for nobody in ["Bob", "bo", "bobb", "# users", "x"] {
+            assert_eq!(list.get(&name(nobody)), None);
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_left_out_and_told() {
+        let long = format!("z:{{PLAIN}}{}:1\n", "x".repeat(MAX_LINE_OCTETS));
+        let text = [
+            "secret\n",
+            "a:{PLAIN}x\n",
+            "../b:{PLAIN}x:1\n",
+            ":{PLAIN}x:1\n",
+            "c:secret:1\n",
+            "d::1\n",
+            "e:{PLAIN}x:0\n",
+            "f:{PLAIN}x:-1\n",
+            "g:{PLAIN}x:+1\n",
+            "h:{PLAIN}x:4294967295\n",
+            "i:{PLAIN}x:1:x\n",
+            "j:{PLAIN}x:1:1:home\n",
+            "k:{PLAIN}x:1:1:/a/../b\n",
+            "l:{ARGON2}x:1\n",
+            "m:{PLAIN}x:1\n",
+            "m:{PLAIN}y:2\n",
+            &long,
+        ];
+        let (list, bad) = list(text.concat().as_bytes());
+        let told: Vec<_> = bad.iter().map(|bad| (bad.line, bad.user.as_deref(), bad.why)).collect();
+        use BadEntry::*;
+        assert_eq!(
+            told,
+            [
+                (1, None, Fields),
+                (2, None, Fields),
+                (3, None, Name(BadName::Part(config::BadPart::LeadingDot))),
+                (4, None, Name(BadName::Part(config::BadPart::Empty))),
+                (5, Some("c"), Password(BadPassword::NoCrypt)),
+                (6, Some("d"), Password(BadPassword::Empty)),
+                (7, Some("e"), Root),
+                (8, Some("f"), Uid),
+                (9, Some("g"), Uid),
+                (10, Some("h"), Uid),
+                (11, Some("i"), Gid),
+                (12, Some("j"), Home),
+                (13, Some("k"), Home),
+                (14, Some("l"), Password(BadPassword::NotBuilt("ARGON2"))),
+                (16, Some("m"), Duplicate { first: 15 }),
+                (17, None, TooLong),
+            ]
+        );
+        assert_eq!(list.len(), 1);
+        assert_eq!(list.get(&name("m")).unwrap().uid.get(), 1, "the first of two stays");
+    }
+
+    #[test]
+    fn the_typical_password_is_of_the_most_frequent_cost() {
+        let typical = |text: &[u8]| list(text).0.typical_password().map(|password| password.cost().to_vec());
+        assert_eq!(typical(b"a:$1$s$h:1\nb:$6$s$h:1\nc:$6$t$h:1\nd:!:1\ne:!:1\nf:!:1\n").unwrap(), b"$6$");
+        assert_eq!(typical(b"a:$y$j9T$s$h:1\nb:$y$jAT$s$h:1\nc:$y$jAT$t$h:1\n").unwrap(), b"$y$jAT$");
+        assert_eq!(typical(b"b:$1$s$h:1\na:$6$s$h:1\n").unwrap(), b"$1$");
+        assert_eq!(typical(b"a:!:1\n"), None);
+    }
+
+    proptest! {
+        /// Any octets are read without a panic, and every line is a user, a fault or a comment.
+        #[test]
+        fn any_octets_are_a_list(text in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..400),
+            "([a-c.:#{}$!0-9/\\r\\x00 é]{0,12}(:[{}PLAINx$1!]{0,8}){0,2}(:[0-9/.x]{0,3}){0,3}\\n){0,8}"
+                .prop_map(String::into_bytes),
+            "([ab]:\\{PLAIN\\}x:[0-9](:[0-9]?(:/h)?)?\\n){0,8}".prop_map(String::into_bytes),
+        ]) {
+            let lines = text.split(|octet| *octet == b'\n').filter(|line| !is_comment(line)).count();
+            let (list, bad) = list(&text);
+            prop_assert_eq!(list.len() + bad.len(), lines);
+            for line in text.split(|octet| *octet == b'\n') {
+                if let Ok(user) = UserName::try_from(first_field(line)) {
+                    let known_bad = bad.iter().any(|bad| bad.user.is_none() || bad.user.as_deref() == Some(user.as_str()));
+                    let found = list.get(&user);
+                    prop_assert!(found.is_some() || known_bad || is_comment(line));
+                    prop_assert!(found.is_none_or(|found| found.name == user.as_str().as_bytes()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Passwords as they are stored, and how one that came in is compared with them.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use sys::crypt::{Crypt, CryptError};
+use zeroize::Zeroizing;
+
+/// A stored password: where it stands is where it stays, this only says how to read it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored<'a> {
+    /// A string of crypt(3): `$y$...`, `$6$...`, or the 13 characters of DES.
+    Crypt(&'a [u8]),
+    /// The password itself.
+    Plain(&'a [u8]),
+    /// No password opens this account: the string begins with `!` or `*`, as passwd(1) locks accounts.
+    Locked,
+}
+
+impl<'a> Stored<'a> {
+    /// Reads the password field of a user list: a crypt(3) string, or `{SCHEME}text`.
+    ///
+    /// # Errors
+    /// The scheme is unknown or not built, or there is nothing, or something that no scheme has made.
+    pub(crate) fn parse(field: &'a [u8]) -> Result<Self, BadPassword> {
+        let Some(rest) = field.strip_prefix(b"{") else { return Self::parse_crypt(field) };
+        let (scheme, text) = split_at_octet(rest, b'}').ok_or(BadPassword::OpenBrace)?;
+        match scheme.to_ascii_uppercase().as_slice() {
+            b"CRYPT" => Self::parse_crypt(text),
+            b"PLAIN" if text.is_empty() => Err(BadPassword::Empty),
+            b"PLAIN" => Ok(Self::Plain(text)),
+            b"ARGON2" => Err(BadPassword::NotBuilt("ARGON2")),
+            b"SCRAM-SHA-256" => Err(BadPassword::NotBuilt("SCRAM-SHA-256")),
+            _ => Err(BadPassword::UnknownScheme),
+        }
+    }
+
+    fn parse_crypt(text: &'a [u8]) -> Result<Self, BadPassword> {
+        match text {
+            [] => Err(BadPassword::Empty),
+            [b'!' | b'*', ..] => Ok(Self::Locked),
+            _ if is_crypt_string(text) => Ok(Self::Crypt(text)),
+            _ => Err(BadPassword::NoCrypt),
+        }
+    }
+
+    /// Scheme and cost: two stored passwords for which this is the same take the same time to check.
+    pub(crate) fn cost(&self) -> &'a [u8] {
+        match *self {
+            Self::Crypt(text) => text.get(..cost_octets(text)).unwrap_or(text),
+            Self::Plain(_) => b"{PLAIN}",
+            Self::Locked => b"!",
+        }
+    }
+
+    /// Whether this is the password. A locked account has none.
+    ///
+    /// # Errors
+    /// libcrypt does not know this kind of hash, or failed.
+    pub(crate) fn verify(&self, password: &[u8], crypt: &mut Crypt) -> Result<bool, CryptError> {
+        match *self {
+            Self::Plain(text) => Ok(text.ct_eq(password).into()),
+            Self::Crypt(text) => match crypt.hash(password, text).map(Zeroizing::new) {
+                Ok(hash) => Ok(text.ct_eq(&hash).into()),
+                // No password that libcrypt cannot take was ever stored.
+                Err(CryptError::Phrase) => Ok(false),
+                Err(error) => Err(error),
+            },
+            Self::Locked => Ok(false),
+        }
+    }
+}
+
+/// Whether text has the form of a result of crypt(3), see crypt(5): a scheme between dollars, the `_` of BSDi, or the 13
+/// characters of DES. Whether this machine's libcrypt has the scheme is another matter.
+fn is_crypt_string(text: &[u8]) -> bool {
+    let base64 = |text: &[u8]| text.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'/'));
+    match text {
+        [b'$', rest @ ..] => {
+            let printable =
+                rest.iter().all(|c| c.is_ascii_graphic() && !matches!(c, b'\\' | b'*' | b'!' | b';'));
+            let named =
+                split_at_octet(rest, b'$').is_some_and(|(id, hash)| !id.is_empty() && !hash.is_empty());
+            printable && named
+        }
+        [b'_', rest @ ..] => rest.len() == 19 && base64(rest),
+        _ => text.len() == 13 && base64(text),
+    }
+}
+
+/// How many octets of a crypt string say scheme and cost; the salt follows. See crypt(5).
+fn cost_octets(text: &[u8]) -> usize {
+    let fields = |count: usize| {
+        let ends = text.iter().enumerate().filter(|(_, c)| **c == b'$').map(|(at, _)| at + 1);
+        ends.take(count).last().unwrap_or(0)
+    };
+    match text {
+        // $2b$12$ and then salt and hash without a dollar between them.
+        [b'$', b'2', ..] => fields(3),
+        // $y$j9T$ and $gy$j9T$.
+        [b'$', b'y', b'$', ..] | [b'$', b'g', b'y', b'$', ..] => fields(3),
+        // $7$ and the parameters N, r and p in 1, 5 and 5 characters, then the salt.
+        [b'$', b'7', b'$', ..] => 14,
+        // $5$rounds=N$ and $6$rounds=N$, or the usual number of rounds.
+        [b'$', b'5' | b'6', b'$', b'r', b'o', b'u', b'n', b'd', b's', b'=', ..] => fields(3),
+        // $sha1$N$.
+        [b'$', b's', b'h', b'a', b'1', b'$', ..] => fields(3),
+        [b'$', ..] => fields(2),
+        // _ and four characters of rounds.
+        [b'_', ..] => 5,
+        _ => 0,
+    }
+}
+
+fn split_at_octet(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = memchr::memchr(at, text)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
+impl fmt::Debug for Stored<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Crypt(_) => "Crypt(******)",
+            Self::Plain(_) => "Plain(******)",
+            Self::Locked => "Locked",
+        })
+    }
+}
+
+/// What is wrong with a stored password: the administrator's fault. No part of the password is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadPassword {
+    Empty,
+    OpenBrace,
+    UnknownScheme,
+    NotBuilt(&'static str),
+    NoCrypt,
+}
+
+impl fmt::Display for BadPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the password is empty; to lock an account, write !"),
+            Self::OpenBrace => f.write_str("the password has a { and no }; use {SCHEME}text"),
+            Self::UnknownScheme => f.write_str("the password scheme is unknown; use {PLAIN} or {CRYPT}"),
+            Self::NotBuilt(scheme) => {
+                write!(f, "the password scheme {{{scheme}}} is not built yet; use {{PLAIN}} or {{CRYPT}}")
+            }
+            Self::NoCrypt => f.write_str(
+                "the password is no crypt(3) string; make one with mkpasswd(1), or write {PLAIN} before a plain password",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_the_field_are_told_apart() {
+        assert_eq!(Stored::parse(b"{plain}a b{}"), Ok(Stored::Plain(b"a b{}")));
+        assert_eq!(Stored::parse(b"$1$s$h"), Ok(Stored::Crypt(b"$1$s$h")));
+        assert_eq!(Stored::parse(b"{CRYPT}$1$s$h"), Ok(Stored::Crypt(b"$1$s$h")));
+        assert_eq!(Stored::parse(b"ab01234567./x"), Ok(Stored::Crypt(b"ab01234567./x")));
+        for locked in [&b"!"[..], b"*", b"!$1$s$h", b"!!", b"{CRYPT}!x"] {
+            assert_eq!(Stored::parse(locked), Ok(Stored::Locked));
+        }
+        for (field, why) in [
+            (&b""[..], BadPassword::Empty),
+            (b"{PLAIN}", BadPassword::Empty),
+            (b"{CRYPT}", BadPassword::Empty),
+            (b"{PLAIN", BadPassword::OpenBrace),
+            (b"{MD5}x", BadPassword::UnknownScheme),
+            (b"{ARGON2}x", BadPassword::NotBuilt("ARGON2")),
+            (b"{SCRAM-SHA-256}x", BadPassword::NotBuilt("SCRAM-SHA-256")),
+            (b"secret", BadPassword::NoCrypt),
+            (b"$1$", BadPassword::NoCrypt),
+            (b"$1$s h", BadPassword::NoCrypt),
+            (b"x", BadPassword::NoCrypt),
+        ] {
+            assert_eq!(Stored::parse(field), Err(why), "{}", String::from_utf8_lossy(field));
+        }
+    }
+
+    #[test]
+    fn the_cost_ends_before_the_salt() {
+        for (text, cost) in [
+            (&b"$y$j9T$salt$hash"[..], &b"$y$j9T$"[..]),
+            (b"$gy$j9T$salt$hash", b"$gy$j9T$"),
+            (b"$7$CU..../....salt$hash", b"$7$CU..../...."),
+            (b"$2b$12$saltandhash", b"$2b$12$"),
+            (b"$6$salt$hash", b"$6$"),
+            (b"$6$rounds=1000$salt$hash", b"$6$rounds=1000$"),
+            (b"$1$salt$hash", b"$1$"),
+            (b"$sha1$4096$salt$hash", b"$sha1$4096$"),
+            (b"_J9..saltxxxxxxxxxxx", b"_J9.."),
+            (b"ab01234567./x", b""),
+        ] {
+            assert_eq!(Stored::Crypt(text).cost(), cost, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn the_right_password_and_only_that_is_accepted() {
+        let mut crypt = Crypt::load().unwrap();
+        for setting in [
+            &b"$y$j75$FfUgzDcVBEMbnbQqGxdMl1"[..],
+            b"$6$rounds=1000$salt",
+            b"$2b$04$abcdefghijklmnopqrstuu",
+            b"ab",
+        ] {
+            let hash = crypt.hash(b"se cret", setting).unwrap();
+            let stored = Stored::parse(&hash).unwrap();
+            assert!(stored.verify(b"se cret", &mut crypt).unwrap());
+            for wrong in [&b"se cre"[..], b"Se cret", b"", b"se cret\0", &[b'x'; 600], &hash] {
+                assert!(!stored.verify(wrong, &mut crypt).unwrap());
+            }
+        }
+        assert!(Stored::Plain(b"a b").verify(b"a b", &mut crypt).unwrap());
+        assert!(!Stored::Plain(b"a b").verify(b"a", &mut crypt).unwrap());
+        assert!(!Stored::Locked.verify(b"!", &mut crypt).unwrap());
+        assert!(Stored::Crypt(b"$none$x$y").verify(b"x", &mut crypt).is_err());
+    }
+
+    #[test]
+    fn debug_output_has_no_password() {
+        assert_eq!(format!("{:?}", Stored::Plain(b"hunter2")), "Plain(******)");
+    }
+}
