@@ -157,7 +157,8 @@ impl Passdb for UserlistFile {
 fn judge(list: &List, path: &Path, attempt: &Attempt<'_>, crypt: &mut Crypt) -> Result<Owner, Refusal> {
     let entry = list.get(attempt.user);
     // Who has no password to compare with costs the time of one all the same, and the result is not looked at.
-    let own = entry.as_ref().map(|entry| entry.password).filter(|password| !matches!(password, Stored::Locked));
+    let own =
+        entry.as_ref().map(|entry| entry.password).filter(|password| !matches!(password, Stored::Locked));
     let right = match own.or_else(|| list.typical_password()) {
         Some(password) => password.verify(attempt.password, crypt),
         None => Ok(false),
