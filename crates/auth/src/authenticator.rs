@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use config::{AuthType, Config, Fault, Faults};
 use sys::crypt::{Crypt, CryptError};
+use zeroize::Zeroizing;
 
 use crate::name::UserName;
-use crate::passdb::{Attempt, Passdb, UserlistFile};
+use crate::passdb::{Attempt, Passdb, SingleUser, UserlistFile};
 use crate::refusal::Refusal;
-use crate::userdb::{Location, Locations, Owner, OwnerUid};
+use crate::userdb::{Location, Locations, Mail, Owner, OwnerUid};
 
 /// Who logged in, and what that opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,20 @@ impl Authenticator {
         Ok(Self { passdb, locations: Locations::new(config) })
     }
 
+    /// Lets one user in and nobody else, from anywhere: what `mpopd try` serves. `gid` is the group of the process that opens
+    /// the maildrop.
+    pub fn single(
+        user: UserName,
+        password: Zeroizing<Vec<u8>>,
+        uid: OwnerUid,
+        gid: u32,
+        maildrop: Location,
+    ) -> Self {
+        let owner = Owner { uid, gid: Some(gid), home: None, mail: Mail::At(maildrop) };
+        let passdb = Box::new(SingleUser { user, password, owner });
+        Self { passdb, locations: Locations::new(&Config::default()) }
+    }
+
     /// Judges a login: `user` and `password` as the client sent them, from the address `peer`.
     ///
     /// It takes as long as the check of one password, whether there is such a user or not.
@@ -78,10 +93,13 @@ impl Authenticator {
         let gid = owner
             .effective_gid()
             .map_err(|error| temporary("the system does not say which group the uid has", &error))?;
-        let maildrop = self
-            .locations
-            .of(&user, owner.home.as_deref())
-            .map_err(|error| temporary("there is no path of the maildrop", &error))?;
+        let maildrop = match owner.mail {
+            Mail::At(maildrop) => maildrop,
+            Mail::BySettings => self
+                .locations
+                .of(&user, owner.home.as_deref())
+                .map_err(|error| temporary("there is no path of the maildrop", &error))?,
+        };
         Ok(Account { user, uid: owner.uid, gid, home: owner.home, maildrop })
     }
 }
@@ -165,6 +183,19 @@ mod tests {
                 maildrop: Location { storage: Storage::Maildir, path: "/v/example.org/alice".into() },
             }
         );
+    }
+
+    #[test]
+    fn a_single_user_is_the_only_one() {
+        let user = UserName::try_from(&b"me"[..]).unwrap();
+        let uid = OwnerUid::new(1000).unwrap();
+        let maildrop = Location { storage: Storage::Mbox, path: "/home/me/mbox".into() };
+        let password = Zeroizing::new(b"se cret".to_vec());
+        let mut auth = Authenticator::single(user.clone(), password, uid, 100, maildrop.clone());
+        let account = Account { user, uid, gid: 100, home: None, maildrop };
+        assert_eq!(auth.login(b"me", b"se cret", PEER), Ok(account));
+        assert_eq!(auth.login(b"me", b"secret", PEER), Err(Refusal::Password));
+        assert_eq!(auth.login(b"you", b"se cret", PEER), Err(Refusal::UnknownUser));
     }
 
     #[test]

@@ -99,7 +99,7 @@ settings! {
         /// For so many seconds a password that was checked is not checked again. 0: off.
         later auth_cache: Duration = secs(0), seconds(0..=86_400);
         /// How many processes check logins. 0: twice the cores, at least 4.
-        later auth_processes: u16 = 0, number(0..=256);
+        built auth_processes: u16 = 0, number(0..=256);
         /// The SASL mechanisms that are offered, as far as TLS and allow_plaintext permit.
         later sasl_mechanisms: Vec<SaslMechanism> = vec![
             SaslMechanism::Plain, SaslMechanism::Login, SaslMechanism::ScramSha256, SaslMechanism::ScramSha256Plus,

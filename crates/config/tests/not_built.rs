@@ -24,7 +24,6 @@ const NOT_BUILT: &[&str] = &[
     "allow_non_fqdn",
     "auth_failure_delay",
     "auth_cache",
-    "auth_processes",
     "sasl_mechanisms",
     "mailgroup",
     "message_start",

@@ -18,7 +18,14 @@ pub struct Hire {
 
 impl Message for Hire {
     fn check(&self) -> Result<(), &'static str> {
-        if self.uid == 0 { Err("root owns no maildrop session") } else { Ok(()) }
+        if self.uid == 0 {
+            return Err("root owns no maildrop session");
+        }
+        // setresuid(2) and setresgid(2) take this number for "leave it as it is": the process would stay root's.
+        if self.uid == u32::MAX || self.gid == u32::MAX {
+            return Err("4294967295 is no uid and no gid");
+        }
+        Ok(())
     }
 }
 
@@ -47,10 +54,12 @@ mod tests {
     use crate::wire::{encode, tests::round_trip};
 
     #[test]
-    fn both_survive_and_root_is_refused() {
+    fn both_survive_and_what_would_stay_root_is_refused() {
         round_trip(&Hire { uid: 1000, gid: 8, instead_of: Some(WorkerId(4)) });
         round_trip(&Hired::Ready(WorkerId(u64::MAX)));
         round_trip(&Hired::Failed);
-        assert!(encode(&Hire { uid: 0, gid: 0, instead_of: None }).is_err());
+        for (uid, gid) in [(0, 0), (u32::MAX, 8), (1000, u32::MAX)] {
+            assert!(encode(&Hire { uid, gid, instead_of: None }).is_err(), "{uid}, {gid}");
+        }
     }
 }

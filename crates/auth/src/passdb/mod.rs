@@ -3,6 +3,7 @@
 //! A source is one module here that implements [`Passdb`]. Each kind of `auth_type` is made of one or more of them.
 
 mod list;
+mod single;
 mod userlist;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use crate::name::UserName;
 use crate::refusal::Refusal;
 use crate::userdb::Owner;
 
+pub(crate) use single::SingleUser;
 pub(crate) use userlist::UserlistFile;
 
 /// A login to be judged.

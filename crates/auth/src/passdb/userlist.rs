@@ -15,7 +15,7 @@ use super::{Attempt, Passdb};
 use crate::name::UserName;
 use crate::password::Stored;
 use crate::refusal::Refusal;
-use crate::userdb::Owner;
+use crate::userdb::{Mail, Owner};
 
 /// The largest list, in octets: about ten million users.
 const MAX_OCTETS: u64 = 1 << 30;
@@ -168,9 +168,12 @@ fn judge(list: &List, path: &Path, attempt: &Attempt<'_>, crypt: &mut Crypt) -> 
         (Some(_), None, _) => Err(Refusal::Disabled),
         (Some(_), Some(_), Ok(false)) => Err(Refusal::Password),
         (Some(_), Some(_), Err(error)) => Err(cannot_verify(path, attempt.user, &error)),
-        (Some(entry), Some(_), Ok(true)) => {
-            Ok(Owner { uid: entry.uid, gid: entry.gid, home: entry.home.map(Path::to_owned) })
-        }
+        (Some(entry), Some(_), Ok(true)) => Ok(Owner {
+            uid: entry.uid,
+            gid: entry.gid,
+            home: entry.home.map(Path::to_owned),
+            mail: Mail::BySettings,
+        }),
     }
 }
 

@@ -40,6 +40,16 @@ pub(crate) struct Owner {
     pub(crate) gid: Option<u32>,
     /// An absolute path.
     pub(crate) home: Option<PathBuf>,
+    pub(crate) mail: Mail,
+}
+
+/// What a passdb knows of where a user's mail is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mail {
+    /// Nothing: the settings say it.
+    BySettings,
+    /// Just there.
+    At(Location),
 }
 
 impl Owner {
@@ -68,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_missing_group_is_that_of_the_uid() {
-        let owner = |uid, gid| Owner { uid: OwnerUid::new(uid).unwrap(), gid, home: None };
+        let owner =
+            |uid, gid| Owner { uid: OwnerUid::new(uid).unwrap(), gid, home: None, mail: Mail::BySettings };
         assert_eq!(owner(1, Some(7)).effective_gid().unwrap(), 7);
         // Every Linux system has "nobody" or "daemon"; a number that nobody has stands for its own group.
         let daemon = sys::identity::user_by_uid(1).unwrap().map_or(1, |user| user.gid);
