@@ -1,2 +1,15 @@
+//! mpopd, the POP3 server.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod cli;
+mod listen;
+mod log;
+mod plan;
+mod roles;
+mod sample;
+mod state;
+mod try_mailbox;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

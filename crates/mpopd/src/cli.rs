@@ -1,0 +1,128 @@
+//! The command line, and the exit status: 0 done, 1 failed, 2 wrong usage.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use config::{Config, LogLevel};
+
+use crate::{log, plan, roles, try_mailbox};
+
+#[derive(Parser)]
+#[command(name = "mpopd", version, about = "A POP3 server", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    daemon: Daemon,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Daemon {
+    /// Read this configuration file
+    #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
+    config: PathBuf,
+    /// Stay in the foreground and log to standard error
+    #[arg(short = 'F')]
+    foreground: bool,
+    /// Check the configuration and the files it names, then end
+    #[arg(short = 't')]
+    test: bool,
+    /// Print the settings in force, then end
+    #[arg(long)]
+    print_config: bool,
+    /// Listen on this port in place of the file's
+    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve one mailbox for one user, without a configuration and without root
+    Try(Try),
+}
+
+#[derive(Args)]
+pub(crate) struct Try {
+    /// Listen here; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8110")]
+    pub(crate) listen: SocketAddr,
+    /// The user's name
+    #[arg(long, value_name = "NAME", default_value = "try")]
+    pub(crate) user: String,
+    /// The user's password; without it, one is made up
+    #[arg(long, value_name = "PW")]
+    pub(crate) password: Option<String>,
+    /// An mbox file or a Maildir; without it, a sample mailbox in a temporary folder
+    pub(crate) mailbox: Option<PathBuf>,
+}
+
+/// What went wrong, in the words that go to standard error.
+pub(crate) type Failure = String;
+
+/// Runs the program.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Some(Command::Try(options)) => try_mailbox::run(options),
+        None => daemon(cli.daemon),
+    };
+    match done {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+        Err(failure) => {
+            for line in failure.lines() {
+                eprintln!("mpopd: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn daemon(options: Daemon) -> Result<i32, Failure> {
+    let mut config = load(&options.config, options.test)?;
+    if let Some(port) = options.port {
+        config.port = port;
+    }
+    if options.print_config {
+        print!("{}", config.to_toml());
+        return Ok(0);
+    }
+    log::start(level(config.log_level));
+    if options.test {
+        plan::check(&config)?;
+        println!("{}: no faults", options.config.display());
+        return Ok(0);
+    }
+    if !options.foreground {
+        return Err("this version serves only in the foreground: start it with -F".to_owned());
+    }
+    let (plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
+    for address in addresses {
+        tracing::info!("listening on {address}");
+    }
+    roles::supervisor::run(plan).map_err(|error| format!("cannot start: {error}"))
+}
+
+/// Reads the configuration. Its warnings go to standard error, its faults are the failure.
+fn load(file: &Path, testing: bool) -> Result<Config, Failure> {
+    let euid = rustix::process::geteuid().as_raw();
+    let loaded = config::load(file, euid).map_err(|faults| faults.to_string())?;
+    loaded.check_serving().map_err(|faults| faults.to_string())?;
+    if !testing || !loaded.warnings.is_empty() {
+        for warning in &loaded.warnings {
+            eprintln!("mpopd: {warning}");
+        }
+    }
+    Ok(loaded.config)
+}
+
+pub(crate) fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
+}

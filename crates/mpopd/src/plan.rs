@@ -1,0 +1,132 @@
+//! From the configuration to what the roles need: the last step before the first fork.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use auth::Authenticator;
+use config::{Config, LockMethod};
+
+use crate::cli::Failure;
+use crate::listen;
+use crate::roles::child::Identity;
+use crate::roles::session::Limits;
+use crate::roles::supervisor::{Maildrops, Plan};
+use crate::state::StateDir;
+
+/// Checks what can be checked without serving: every file that the configuration names.
+///
+/// # Errors
+///
+/// Every fault, a line each.
+pub(crate) fn check(config: &Config) -> Result<(), Failure> {
+    authenticator(config)?;
+    session_identity(config)?;
+    Ok(())
+}
+
+/// Binds the ports and opens what the roles work with. Also returns the addresses that are bound.
+///
+/// # Errors
+///
+/// What is in the way, and what to do about it.
+pub(crate) fn of(config: &Config, authenticator: Authenticator) -> Result<(Plan, Vec<SocketAddr>), Failure> {
+    let session = session_identity(config)?;
+    let state = StateDir::open(&config.state_dir)?;
+    let listeners = listen::bind(&config.listen, config.port)?;
+    let addresses = listeners.iter().map(|listener| listener.address).collect();
+    let plan = Plan {
+        listeners: listeners.into_iter().map(|listener| listener.socket).collect(),
+        session,
+        limits: limits(config),
+        auth_processes: auth_processes(config),
+        authenticator,
+        maildrops: Maildrops {
+            settings: maildrop_settings(config),
+            state,
+            change_user: sys::identity::is_root(),
+            threads: cores().max(2) * 2,
+        },
+    };
+    Ok((plan, addresses))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Twice the cores, at least 4: a login that waits for a disk or a name server must not hold up the next.
+fn auth_processes(config: &Config) -> usize {
+    match config.auth_processes {
+        0 => (cores() * 2).max(4),
+        set => usize::from(set),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        greeting: config.greeting.clone(),
+        timeout: config.timeout,
+        login_timeout: config.login_timeout,
+        max_servers: usize::try_from(config.max_servers).unwrap_or(usize::MAX),
+        allow_plaintext: config.allow_plaintext,
+        policy: Arc::new(pop3::Policy {
+            implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
+            ..pop3::Policy::default()
+        }),
+    }
+}
+
+fn maildrop_settings(config: &Config) -> maildrop::Settings {
+    maildrop::Settings {
+        max_messages: config.max_messages,
+        lock_methods: config
+            .lock_methods
+            .iter()
+            .map(|method| match method {
+                LockMethod::Dotlock => maildrop::LockMethod::Dotlock,
+                LockMethod::Fcntl => maildrop::LockMethod::Fcntl,
+                LockMethod::Flock => maildrop::LockMethod::Flock,
+            })
+            .collect(),
+        retry_on_lock: config.retry_on_lock,
+        stale_lock: config.stale_lock,
+        ..maildrop::Settings::default()
+    }
+}
+
+/// As root, the session role becomes the configured user in its empty folder.
+fn session_identity(config: &Config) -> Result<Identity, Failure> {
+    if !sys::identity::is_root() {
+        return Ok(Identity::Unchanged);
+    }
+    let name = &config.user;
+    let user = match sys::identity::user_by_name(name) {
+        Ok(Some(user)) if user.uid != 0 => user,
+        Ok(Some(_)) => return Err(format!("user: {name} is root; the session role must not be root")),
+        Ok(None) => {
+            return Err(format!(
+                "user: there is no user {name}; make one (useradd --system --no-create-home {name}) or name another"
+            ));
+        }
+        Err(error) => return Err(format!("user: {name} cannot be looked up: {error}")),
+    };
+    let chroot = &config.chroot;
+    if let Err(error) = std::fs::create_dir_all(chroot) {
+        return Err(format!("chroot: {} cannot be made: {error}", chroot.display()));
+    }
+    match std::fs::read_dir(chroot).map(|mut entries| entries.next().is_some()) {
+        Ok(false) => {}
+        Ok(true) => return Err(format!("chroot: {} is not empty", chroot.display())),
+        Err(error) => return Err(format!("chroot: {}: {error}", chroot.display())),
+    }
+    Ok(Identity::User { uid: user.uid, gid: user.gid, chroot: Some(chroot.clone()) })
+}
+
+/// What the configuration says of who may log in.
+///
+/// # Errors
+///
+/// Every fault of the files that it names.
+pub(crate) fn authenticator(config: &Config) -> Result<Authenticator, Failure> {
+    Authenticator::new(config).map_err(|error| error.to_string())
+}

@@ -1,0 +1,327 @@
+//! The maildrop role: opens, lists, hands out and removes the mail of one uid, as that uid.
+//!
+//! One process serves all sessions of its uid. Two groups of threads read the two queues: orders
+//! to open, which only auth can give, and requests of the session role, which are good only with a
+//! ticket that came with such an order. The kernel hands each message to one idle thread.
+//!
+//! A session's locks and deletions live and die here: what ends without
+//! [`ToMaildrop::Finish`] removes nothing.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener};
+use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
+use ipc::open::{Format, Open};
+use ipc::wire::{self, Wait};
+use ipc::{Deletions, ListingBuilder, Payload, Ticket, receive, send};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+use crate::log::Untrusted;
+
+/// How long a process without a session stays, so that the next login of its uid finds it.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// The ends of the channels that this role has.
+pub(crate) struct Channels<'a> {
+    /// Orders to open, from auth.
+    pub(crate) orders: &'a OwnedFd,
+    /// To and from the session role.
+    pub(crate) sessions: &'a OwnedFd,
+}
+
+/// Runs the role until it has been idle for a while or the session role is gone. Returns the exit status.
+pub(crate) fn run(channels: Channels<'_>, opener: Opener, threads: usize) -> i32 {
+    if let Err(error) = set_socket_timeout(channels.orders, Timeout::Recv, Some(LINGER)) {
+        tracing::error!("maildrop cannot start: {error}");
+        return 1;
+    }
+    let worker = Worker {
+        channels,
+        opener,
+        open: Mutex::default(),
+        work: RwLock::default(),
+        takers: AtomicUsize::new(threads),
+        started: Instant::now(),
+        last_order: AtomicU64::new(0),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| worker.serve_sessions());
+        }
+        for _ in 1..threads {
+            scope.spawn(|| worker.take_orders());
+        }
+        worker.take_orders();
+    });
+    0
+}
+
+/// An opened maildrop in the table; `None` once it was given up.
+type Held = Arc<Mutex<Option<Kept>>>;
+
+/// What is kept of an opened maildrop.
+struct Kept {
+    user: String,
+    mail: Box<dyn Maildrop>,
+}
+
+struct Worker<'a> {
+    channels: Channels<'a>,
+    opener: Opener,
+    open: Mutex<HashMap<Ticket, Held>>,
+    /// Held for reading by whoever is at work on a maildrop, for writing by whoever ends the
+    /// process: no lock file and no half-done commit is left behind.
+    work: RwLock<()>,
+    /// The threads that still take orders; with none the process only sees its sessions out.
+    takers: AtomicUsize,
+    started: Instant,
+    /// When the last order came, in milliseconds after `started`.
+    last_order: AtomicU64,
+}
+
+impl Worker<'_> {
+    /// One thread's loop over the orders. Returns when the process takes no more.
+    fn take_orders(&self) {
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        loop {
+            match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
+                Ok(Some((order, _))) => {
+                    self.last_order.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+                    let _work = self.work.read();
+                    self.open(order);
+                }
+                // The queue was shut, by this thread or another, and what was in it is done.
+                Ok(None) => break,
+                // The linger time has passed without an order for this thread.
+                Err(error) if error.would_block() => {
+                    if self.is_idle() {
+                        // From here on auth cannot send any more and asks for a successor; what it
+                        // sent before is still carried out.
+                        let _ = rustix::net::shutdown(self.channels.orders, rustix::net::Shutdown::Read);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("maildrop ends: {error}");
+                    self.leave(1);
+                }
+            }
+        }
+        self.takers.fetch_sub(1, Ordering::SeqCst);
+        self.leave_when_done();
+    }
+
+    /// One thread's loop over the sessions' requests. Ends the process when the session role is gone.
+    fn serve_sessions(&self) {
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        loop {
+            match receive::<ToMaildrop>(self.channels.sessions, &mut buffer, Wait::Forever) {
+                Ok(Some((request, descriptors))) => {
+                    let work = self.work.read();
+                    self.serve(request, descriptors);
+                    std::mem::drop(work);
+                    self.leave_when_done();
+                }
+                Ok(None) => self.leave(0),
+                Err(error) => {
+                    tracing::error!("maildrop ends: {error}");
+                    self.leave(1);
+                }
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let last = Duration::from_millis(self.last_order.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last) >= LINGER && self.table().is_empty()
+    }
+
+    /// The end of a process that takes no orders any more, after its last session.
+    fn leave_when_done(&self) {
+        if self.takers.load(Ordering::SeqCst) == 0 && self.table().is_empty() {
+            self.leave(0);
+        }
+    }
+
+    /// Waits for all work under way, gives up all locks and ends the process.
+    fn leave(&self, status: i32) -> ! {
+        let _all = self.work.write();
+        for (_, held) in self.table().drain() {
+            lock(&held).take();
+        }
+        sys::process::exit_now(status)
+    }
+
+    fn serve(&self, request: ToMaildrop, descriptors: Vec<OwnedFd>) {
+        match request {
+            ToMaildrop::Fetch { ticket, first, window } => self.fetch(ticket, first, window),
+            ToMaildrop::Finish { ticket, deleted } => {
+                let outcome = self.finish(ticket, deleted, descriptors);
+                self.answer(&FromMaildrop::Finished { ticket, outcome }, &[]);
+            }
+            ToMaildrop::Abandon { ticket } => {
+                self.close(ticket);
+            }
+        }
+    }
+
+    fn open(&self, order: Open) {
+        let Open { login, ticket, user, format, path } = order;
+        let path = PathBuf::from(path);
+        let location = match format {
+            Format::Mbox => Location::Mbox(path),
+            Format::Maildir => Location::Maildir(path),
+        };
+        // A defect in reading one strange mailbox must not end the sessions of all others.
+        let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open(&location)));
+        let why = match opened {
+            Ok(Ok(mail)) => match pack(&*mail) {
+                Ok((listing, memory)) => {
+                    let kept = Kept { user: user.clone(), mail };
+                    self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
+                    let memory: Vec<BorrowedFd<'_>> = memory.iter().map(AsFd::as_fd).collect();
+                    self.answer(&FromMaildrop::Opened { login, ticket, user, listing }, &memory);
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
+                    NotOpened::Temporary
+                }
+            },
+            Ok(Err(error)) => {
+                if !matches!(error, OpenError::InUse) {
+                    tracing::warn!("maildrop of user={} not opened: {error}", Untrusted(user.as_bytes()));
+                }
+                not_opened(&error)
+            }
+            Err(_) => NotOpened::Temporary,
+        };
+        self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]);
+    }
+
+    fn fetch(&self, ticket: Ticket, first: u32, window: u32) {
+        let held = self.table().get(&ticket).cloned();
+        let Some(held) = held else {
+            return self.answer(&FromMaildrop::NotFetched { ticket, why: NotFetched::Temporary }, &[]);
+        };
+        let mut held = lock(&held);
+        let Some(kept) = held.as_mut() else {
+            return self.answer(&FromMaildrop::NotFetched { ticket, why: NotFetched::Temporary }, &[]);
+        };
+        match kept.mail.fetch(first, window) {
+            Ok(bodies) => {
+                let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
+                let mut extents = Vec::with_capacity(bodies.len());
+                for body in bodies.iter().take(ipc::mail::MOST_EXTENTS) {
+                    let source = body.source.as_fd();
+                    // Neighbours share a descriptor (mbox) or have one each (Maildir).
+                    if descriptors.last().is_none_or(|last| !same(last, &source)) {
+                        if descriptors.len() == ipc::mail::MOST_WINDOW as usize {
+                            break;
+                        }
+                        descriptors.push(source);
+                    }
+                    let descriptor = (descriptors.len() - 1) as u8;
+                    extents.push(Extent { descriptor, offset: body.offset, length: body.length });
+                }
+                self.answer(&FromMaildrop::Fetched { ticket, first, extents }, &descriptors);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "message {first} of user={} not read: {error}",
+                    Untrusted(kept.user.as_bytes())
+                );
+                let why = match error {
+                    FetchError::Vanished { .. } => NotFetched::Vanished,
+                    _ => NotFetched::Temporary,
+                };
+                self.answer(&FromMaildrop::NotFetched { ticket, why }, &[]);
+            }
+        }
+    }
+
+    fn finish(&self, ticket: Ticket, deleted: Payload, descriptors: Vec<OwnedFd>) -> Outcome {
+        let Some(Kept { user, mail }) = self.close(ticket) else { return Outcome::Changed };
+        let count = mail.count();
+        let user = Untrusted(user.as_bytes());
+        let deletions = deleted
+            .unpack(descriptors.into_iter().next(), ipc::deletions::MOST_OCTETS)
+            .and_then(|octets| Deletions::unpack(&octets, count));
+        let deletions = match deletions {
+            Ok(deletions) => deletions,
+            Err(error) => {
+                tracing::error!("nothing removed for user={user}: {error}");
+                return Outcome::Changed;
+            }
+        };
+        if deletions.numbers().is_empty() {
+            return Outcome::Removed;
+        }
+        match mail.commit(deletions.numbers()) {
+            Ok(()) => Outcome::Removed,
+            Err(error) => {
+                tracing::error!("deletions of user={user} incomplete: {error}");
+                match error {
+                    CommitError::Changed { .. } => Outcome::Changed,
+                    other => Outcome::Remaining(other.remaining(deletions.numbers()).len() as u32),
+                }
+            }
+        }
+    }
+
+    /// Takes a maildrop out of the table. With the returned value its locks go.
+    fn close(&self, ticket: Ticket) -> Option<Kept> {
+        let held = self.table().remove(&ticket)?;
+        lock(&held).take()
+    }
+
+    fn answer(&self, answer: &FromMaildrop, descriptors: &[BorrowedFd<'_>]) {
+        if let Err(error) = send(self.channels.sessions, answer, descriptors, Wait::Forever) {
+            // Without its session role the process has nothing to do; the threads that read its
+            // channel notice and end it. An answer of ours that is out of bounds ends one session.
+            if !matches!(&error, wire::Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+                tracing::error!("maildrop cannot answer: {error}");
+            }
+            if let FromMaildrop::Opened { ticket, .. } = answer {
+                self.close(*ticket);
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Ticket, Held>> {
+        lock(&self.open)
+    }
+}
+
+/// A panic in another thread leaves these tables whole: they are changed by single calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn same(a: &BorrowedFd<'_>, b: &BorrowedFd<'_>) -> bool {
+    use std::os::fd::AsRawFd;
+    a.as_raw_fd() == b.as_raw_fd()
+}
+
+fn pack(mail: &dyn Maildrop) -> io::Result<(Payload, Option<OwnedFd>)> {
+    let mut listing = ListingBuilder::with_capacity(mail.count());
+    for n in 1..=mail.count() {
+        let message = mail.listing(n).ok_or(io::ErrorKind::NotFound)?;
+        listing.push(message.octets, message.uidl.as_bytes())?;
+    }
+    Payload::pack(listing.finish())
+}
+
+fn not_opened(error: &OpenError) -> NotOpened {
+    match error {
+        OpenError::InUse | OpenError::Locked { .. } => NotOpened::InUse,
+        OpenError::NotAMaildrop { .. } | OpenError::TooManyMessages { .. } => NotOpened::Unusable,
+        _ => NotOpened::Temporary,
+    }
+}

@@ -1,0 +1,7 @@
+//! The four roles, each a process of its own. See ARCHITECTURE.md for the picture.
+
+pub(crate) mod auth;
+pub(crate) mod child;
+pub(crate) mod maildrop;
+pub(crate) mod session;
+pub(crate) mod supervisor;

@@ -1,0 +1,74 @@
+//! Taking connections in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::House;
+use super::connection::Connection;
+
+/// How long to wait when the machine has no room for another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts on one socket, for ever.
+pub(super) async fn accept(house: Arc<House>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => admit(&house, stream, peer),
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                // We are out of descriptors or memory. Running sessions go on and will free some.
+                tracing::error!("no connection can be accepted: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(house: &Arc<House>, stream: TcpStream, peer: std::net::SocketAddr) {
+    let session = house.next_session();
+    match house.endings.admit(session, house.limits.max_servers) {
+        Some(ending) => {
+            let house = house.clone();
+            tokio::spawn(async move {
+                // Boxed, so that what a waiting connection holds is on the heap once and not copied about.
+                let served = Connection::new(house.clone(), stream, peer, session, ending);
+                let _left = Left(&house, session);
+                served.serve().await;
+            });
+        }
+        None => {
+            tracing::warn!("connection refused ip={} reason=limit", peer.ip().to_canonical());
+            // A new connection always has room for one line; a client that is gone already needs none.
+            let _ = stream.try_write(b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
+        }
+    }
+}
+
+/// Signs the connection off however its task ends, by a panic too.
+struct Left<'a>(&'a House, u64);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.endings.left(self.1);
+    }
+}
+
+/// The connection was gone before it was accepted, or the network had a hiccup (accept(2)).
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::ConnectionRefused
+            | Kind::Interrupted
+            | Kind::PermissionDenied
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::TimedOut
+    )
+}

@@ -1,0 +1,197 @@
+//! One opened maildrop, as the session role has it: a ticket, and descriptors of the bodies that
+//! are likely to be wanted next.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use ipc::mail::{Extent, MOST_WINDOW, NotFetched, Outcome, ToMaildrop};
+use ipc::{Deletions, Listing, Payload, Ticket};
+
+use super::ending::Ending;
+use super::link::{Answer, Link, Lost};
+
+/// Dropping it without [`OpenMail::finish`] gives the maildrop up and removes nothing.
+pub(super) struct OpenMail {
+    link: Arc<Link>,
+    ticket: Ticket,
+    user: String,
+    /// Until the dialogue takes it.
+    listing: Option<Listing>,
+    finished: bool,
+    window: Window,
+}
+
+/// The bodies at hand.
+#[derive(Default)]
+struct Window {
+    /// The number of the first of `extents`.
+    first: u32,
+    extents: Vec<Extent>,
+    /// Closed as soon as the reader is past them.
+    descriptors: Vec<Option<Arc<OwnedFd>>>,
+    /// The last message that was asked for.
+    last: u32,
+    /// How many to ask for at a time: grows while the reader goes from one message to the next.
+    size: u32,
+}
+
+/// A message's body.
+pub(super) struct Body {
+    pub(super) descriptor: Arc<OwnedFd>,
+    /// Where it begins, in octets.
+    pub(super) offset: u64,
+    /// How long it is, in octets as stored.
+    pub(super) length: u64,
+}
+
+/// Why there is no body.
+pub(super) enum NoBody {
+    /// The maildrop process says so.
+    NotFetched(NotFetched),
+    /// The maildrop process is gone.
+    Lost,
+}
+
+impl OpenMail {
+    pub(super) fn new(link: Arc<Link>, ticket: Ticket, user: String) -> OpenMail {
+        OpenMail { link, ticket, user, listing: None, finished: false, window: Window::default() }
+    }
+
+    pub(super) fn set_listing(&mut self, listing: Listing) {
+        self.listing = Some(listing);
+    }
+
+    pub(super) fn take_listing(&mut self) -> Option<Listing> {
+        self.listing.take()
+    }
+
+    /// The user's name as auth settled it.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// From now on the connection is told when the maildrop process is lost.
+    pub(super) fn attach(&self, ending: &Arc<Ending>) {
+        self.link.attach(self.ticket, ending);
+    }
+
+    /// The body of a message, from the window or from the maildrop process.
+    pub(super) async fn body(&mut self, message: u32) -> Result<Body, NoBody> {
+        if let Some(body) = self.window.take(message) {
+            return Ok(body);
+        }
+        let window = self.window.widen(message);
+        let request = ToMaildrop::Fetch { ticket: self.ticket, first: message, window };
+        match self.link.ask(self.ticket, &request, &[]).await {
+            Ok(Answer::Fetched { first, extents, descriptors }) => {
+                self.window.first = first;
+                self.window.extents = extents;
+                self.window.descriptors = descriptors.into_iter().map(|fd| Some(Arc::new(fd))).collect();
+                self.window.take(message).ok_or(NoBody::NotFetched(NotFetched::Temporary))
+            }
+            Ok(Answer::NotFetched(why)) => Err(NoBody::NotFetched(why)),
+            Ok(Answer::Finished(_)) | Err(Lost) => Err(NoBody::Lost),
+        }
+    }
+
+    /// Ends the session with QUIT: removes messages and gives the maildrop up. With the answer its
+    /// locks are gone, so a client that is told +OK can come back at once.
+    pub(super) async fn finish(mut self, deletions: &Deletions) -> Result<Outcome, Lost> {
+        let (deleted, memory) = match Payload::pack(deletions.pack()) {
+            Ok(packed) => packed,
+            Err(error) => return Err(no_memory(&error)),
+        };
+        let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
+        let request = ToMaildrop::Finish { ticket: self.ticket, deleted };
+        match self.link.ask(self.ticket, &request, &memory).await {
+            Ok(Answer::Finished(outcome)) => {
+                self.finished = true;
+                Ok(outcome)
+            }
+            _ => Err(Lost),
+        }
+    }
+}
+
+fn no_memory(error: &io::Error) -> Lost {
+    tracing::error!("a list of deletions cannot be passed on: {error}");
+    Lost
+}
+
+impl Drop for OpenMail {
+    fn drop(&mut self) {
+        self.link.leave(self.ticket, self.finished);
+    }
+}
+
+impl Window {
+    /// The body of a message in the window. Descriptors before it are closed.
+    fn take(&mut self, message: u32) -> Option<Body> {
+        let at = message.checked_sub(self.first)? as usize;
+        let extent = *self.extents.get(at)?;
+        let used = usize::from(extent.descriptor);
+        for passed in self.descriptors.iter_mut().take(used) {
+            *passed = None;
+        }
+        let descriptor = self.descriptors.get(used)?.clone()?;
+        self.last = message;
+        Some(Body { descriptor, offset: extent.offset, length: extent.length })
+    }
+
+    /// How many bodies to ask for now that `message` is not in the window.
+    fn widen(&mut self, message: u32) -> u32 {
+        let sequential = self.last != 0 && message == self.last.saturating_add(1);
+        self.size = if sequential { (self.size * 2).clamp(1, MOST_WINDOW) } else { 1 };
+        self.last = message;
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(first: u32, descriptors: &[u8]) -> Window {
+        let fd = || Some(Arc::new(OwnedFd::from(std::fs::File::open("/dev/null").unwrap())));
+        let count = descriptors.iter().max().map_or(0, |most| usize::from(*most) + 1);
+        Window {
+            first,
+            extents: descriptors
+                .iter()
+                .map(|descriptor| Extent { descriptor: *descriptor, offset: 0, length: 1 })
+                .collect(),
+            descriptors: (0..count).map(|_| fd()).collect(),
+            ..Window::default()
+        }
+    }
+
+    #[test]
+    fn a_reader_in_sequence_gets_doubling_windows() {
+        let mut window = Window::default();
+        let mut sizes = Vec::new();
+        for message in 1..=8 {
+            sizes.push(window.widen(message));
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 32, 32]);
+        assert_eq!(window.widen(3), 1, "a jump starts over");
+    }
+
+    #[test]
+    fn descriptors_behind_the_reader_are_closed() {
+        let mut window = window(5, &[0, 1, 2]);
+        assert!(window.take(6).is_some());
+        assert!(window.take(6).is_some(), "TOP and RETR of the same message");
+        assert!(window.take(5).is_none(), "its descriptor is closed");
+        assert!(window.take(4).is_none() && window.take(8).is_none());
+        assert!(window.take(7).is_some());
+    }
+
+    #[test]
+    fn one_descriptor_serves_a_whole_mbox() {
+        let mut window = window(1, &[0, 0, 0]);
+        for message in [3, 1, 2] {
+            assert!(window.take(message).is_some());
+        }
+    }
+}

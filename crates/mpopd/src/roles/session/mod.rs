@@ -1,0 +1,130 @@
+//! The session role: accepts connections and holds the whole POP3 dialogue of every one.
+//!
+//! It reads what hostile strangers send, so it owns nothing that is worth stealing: no file by
+//! name, no capability, an empty directory for a root. Mail reaches it as descriptors.
+
+mod accept;
+mod bodies;
+mod buffers;
+mod connection;
+mod desk;
+mod ending;
+mod link;
+mod mail;
+mod socket;
+mod stream;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use config::AllowPlaintext;
+use ipc::steer::ToSession;
+use pop3::Shutdown;
+use tokio::runtime::{Builder, Runtime};
+
+use desk::Desk;
+use ending::Endings;
+use link::Link;
+use socket::Socket;
+
+/// The ends of the channels that this role has.
+pub(crate) struct Channels<'a> {
+    /// Where clients connect.
+    pub(crate) listeners: &'a [OwnedFd],
+    /// To auth.
+    pub(crate) logins: &'a OwnedFd,
+    /// From the supervisor.
+    pub(crate) steer: &'a OwnedFd,
+}
+
+/// What the role keeps to.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// The text after the +OK of the greeting.
+    pub(crate) greeting: String,
+    /// How long a client may be silent, or take nothing of what is sent to it.
+    pub(crate) timeout: Duration,
+    /// How long a client may take until it has logged in.
+    pub(crate) login_timeout: Duration,
+    /// The most connections at a time.
+    pub(crate) max_servers: usize,
+    /// From where passwords may come without TLS.
+    pub(crate) allow_plaintext: AllowPlaintext,
+    /// The rules of the dialogue.
+    pub(crate) policy: Arc<pop3::Policy>,
+}
+
+/// What all connections share.
+struct House {
+    limits: Limits,
+    desk: Desk,
+    endings: Endings,
+    next_session: AtomicU64,
+}
+
+/// Runs the role until the supervisor says so or is gone. Returns the exit status.
+pub(crate) fn run(channels: Channels<'_>, limits: Limits, generation: u32) -> i32 {
+    sys::process::raise_descriptor_limit();
+    let ended = runtime().and_then(|runtime| runtime.block_on(hold(channels, limits, generation)));
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!("session ends: {error}");
+            1
+        }
+    }
+}
+
+/// One thread for every two cores: auth and maildrop processes need the others. With one thread
+/// there is nothing to hand over between threads, which is a fifth of the cost of a short session.
+fn runtime() -> io::Result<Runtime> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1);
+    match threads {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Result<()> {
+    let house = Arc::new(House {
+        limits,
+        desk: Desk::new(Socket::new(channels.logins.try_clone()?)?, generation),
+        endings: Endings::default(),
+        next_session: AtomicU64::new(u64::from(generation) << 32),
+    });
+    let steer = Socket::new(channels.steer.try_clone()?)?;
+    for listener in channels.listeners {
+        let listener = std::net::TcpListener::from(listener.try_clone()?);
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(accept::accept(house.clone(), listener));
+    }
+    let desk = house.clone();
+    tokio::spawn(async move { desk.desk.hear_refusals().await });
+
+    while let Ok(Some((order, descriptors))) = steer.receive::<ToSession>().await {
+        match order {
+            ToSession::Maildrop => {
+                for descriptor in descriptors {
+                    let link = Arc::new(Link::new(Socket::new(descriptor)?));
+                    tokio::spawn(link.hear(house.clone()));
+                }
+            }
+            ToSession::ShutDown => {
+                house.endings.end_all(Shutdown::Stopping);
+                house.endings.none_left().await;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl House {
+    fn next_session(&self) -> u64 {
+        self.next_session.fetch_add(1, Ordering::Relaxed)
+    }
+}

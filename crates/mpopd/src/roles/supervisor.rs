@@ -1,0 +1,303 @@
+//! The supervisor: binds, forks the other roles, restarts them, owns the signals.
+//!
+//! Runs as root, in one thread, and parses nothing but two small messages from auth. It never
+//! waits for another role: whoever does not take a message at once is treated as gone.
+
+mod restart;
+mod workers;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use ipc::hire::{Hire, Hired};
+use ipc::steer::ToSession;
+use ipc::wire::{self, Wait};
+use ipc::{receive, send};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, Signal as Kill};
+use sys::seqpacket;
+use sys::signals::{Signal, Signals};
+
+use super::child::{self, Identity};
+use super::session::Limits;
+use super::{auth, session};
+use restart::Restart;
+use workers::Workers;
+
+/// How long the session role has to take leave of its clients, and a QUIT to be carried out.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// How long maildrop processes have to end a commit under way.
+const COMMIT: Duration = Duration::from_secs(30);
+
+/// All that the roles need to know, fixed before the first fork.
+pub(crate) struct Plan {
+    /// Bound and listening.
+    pub(crate) listeners: Vec<OwnedFd>,
+    /// As whom the session role runs.
+    pub(crate) session: Identity,
+    /// What the session role keeps to.
+    pub(crate) limits: Limits,
+    /// How many auth processes there are.
+    pub(crate) auth_processes: usize,
+    /// What each auth process decides with.
+    pub(crate) authenticator: ::auth::Authenticator,
+    /// Where and how maildrop processes work.
+    pub(crate) maildrops: workers::Maildrops,
+}
+
+pub(crate) use workers::Maildrops;
+
+/// Runs until SIGTERM or SIGINT. Returns the exit status.
+///
+/// # Errors
+///
+/// What keeps it from starting at all: signals, sockets or the first fork.
+pub(crate) fn run(plan: Plan) -> std::io::Result<i32> {
+    let signals = Signals::listen()?;
+    let queue = seqpacket::pair()?;
+    let now = Instant::now();
+    let mut supervisor = Supervisor {
+        auth: (0..plan.auth_processes).map(|_| Auth { running: None, restart: Restart::new(now) }).collect(),
+        session: Session { running: None, generation: 0, restart: Restart::new(now) },
+        workers: Workers::default(),
+        queue: Queue { logins: queue.0, decisions: queue.1 },
+        signals,
+        plan,
+    };
+    supervisor.start_due(now);
+    Ok(supervisor.serve())
+}
+
+struct Supervisor {
+    plan: Plan,
+    signals: Signals,
+    queue: Queue,
+    session: Session,
+    auth: Vec<Auth>,
+    workers: Workers,
+}
+
+/// Both ends of the login queue. The supervisor keeps them for the roles it will start, and so
+/// that logins wait while one is restarted.
+struct Queue {
+    /// The session role's end.
+    logins: OwnedFd,
+    /// The end that all auth processes read.
+    decisions: OwnedFd,
+}
+
+struct Session {
+    /// The process, and the channel that steers it.
+    running: Option<(Pid, OwnedFd)>,
+    /// How many there were before this one.
+    generation: u32,
+    restart: Restart,
+}
+
+struct Auth {
+    /// The process, and the channel on which it asks for maildrop processes.
+    running: Option<(Pid, OwnedFd)>,
+    restart: Restart,
+}
+
+impl Supervisor {
+    fn serve(&mut self) -> i32 {
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        loop {
+            let asking = self.wait(self.next_start());
+            loop {
+                match self.signals.next() {
+                    Ok(Some(Signal::Terminate)) => return self.stop(),
+                    Ok(Some(Signal::Child)) => self.reap(),
+                    Ok(Some(signal)) => tracing::warn!("signal {signal:?} has no effect in this version"),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::error!("signals cannot be read: {error}");
+                        return self.stop();
+                    }
+                }
+            }
+            for slot in asking {
+                self.answer(slot, &mut buffer);
+            }
+            self.start_due(Instant::now());
+        }
+    }
+
+    /// Waits for a signal, a request or the time to start something. Returns the auth slots that ask.
+    fn wait(&self, until: Option<Instant>) -> Vec<usize> {
+        let slots: Vec<(usize, &OwnedFd)> = self
+            .auth
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, auth)| auth.running.as_ref().map(|(_, channel)| (slot, channel)))
+            .collect();
+        let mut polled = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        polled.extend(slots.iter().map(|(_, channel)| PollFd::new(*channel, PollFlags::IN)));
+        let timeout =
+            until.and_then(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())).ok());
+        if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
+            return Vec::new(); // interrupted: the loop comes again
+        }
+        let ready = polled.iter().skip(1).map(|fd| fd.revents().contains(PollFlags::IN));
+        slots.iter().zip(ready).filter_map(|((slot, _), ready)| ready.then_some(*slot)).collect()
+    }
+
+    /// Answers an auth process that needs a maildrop process.
+    fn answer(&mut self, slot: usize, buffer: &mut [u8]) {
+        let Some((pid, channel)) = self.auth.get(slot).and_then(|auth| auth.running.as_ref()) else { return };
+        let wish = match receive::<Hire>(channel, buffer, Wait::No) {
+            Ok(Some((wish, _))) => wish,
+            Ok(None) => return, // it ended, and SIGCHLD says so
+            Err(error) if error.would_block() => return,
+            Err(error) => {
+                tracing::error!("an auth process is ended: {error}");
+                let _ = sys::process::signal(*pid, Kill::KILL);
+                return;
+            }
+        };
+        let steer = self.session.running.as_ref().map(|(_, channel)| channel);
+        let sent = match self.workers.get(wish, &self.plan.maildrops, steer) {
+            Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
+            Err(error) => {
+                tracing::error!("no maildrop process for uid {}: {error}", wish.uid);
+                send(channel, &Hired::Failed, &[], Wait::No)
+            }
+        };
+        if let Err(error) = sent {
+            tracing::error!("an auth process does not take its answer: {error}");
+        }
+    }
+
+    fn reap(&mut self) {
+        let now = Instant::now();
+        while let Some((pid, ending)) = sys::process::reap() {
+            if self.session.running.as_ref().is_some_and(|(running, _)| *running == pid) {
+                tracing::error!("session ended with {ending}, and with it all connections; it is restarted");
+                self.session.running = None;
+                self.session.restart.ended(now);
+            } else if let Some(auth) = self
+                .auth
+                .iter_mut()
+                .find(|auth| auth.running.as_ref().is_some_and(|(running, _)| *running == pid))
+            {
+                tracing::error!("auth ended with {ending}; it is restarted");
+                auth.running = None;
+                auth.restart.ended(now);
+            } else {
+                self.workers.ended(pid, ending);
+            }
+        }
+    }
+
+    fn next_start(&self) -> Option<Instant> {
+        let session = self.session.running.is_none().then(|| self.session.restart.due());
+        let auth = self.auth.iter().filter(|auth| auth.running.is_none()).map(|auth| auth.restart.due());
+        session.into_iter().chain(auth).min()
+    }
+
+    /// Starts what is not running and whose time has come.
+    fn start_due(&mut self, now: Instant) {
+        for slot in 0..self.auth.len() {
+            let due =
+                self.auth.get(slot).is_some_and(|auth| auth.running.is_none() && auth.restart.due() <= now);
+            if due {
+                let started = self.start_auth();
+                if let Some(auth) = self.auth.get_mut(slot) {
+                    auth.restart.started(now);
+                    auth.running = started
+                        .inspect_err(|error| {
+                            tracing::error!("auth cannot be started: {error}");
+                            auth.restart.ended(now);
+                        })
+                        .ok();
+                }
+            }
+        }
+        if self.session.running.is_none() && self.session.restart.due() <= now {
+            self.session.restart.started(now);
+            match self.start_session() {
+                Ok(running) => {
+                    self.session.running = Some(running);
+                    self.session.generation = self.session.generation.wrapping_add(1);
+                }
+                Err(error) => {
+                    tracing::error!("session cannot be started: {error}");
+                    self.session.restart.ended(now);
+                }
+            }
+        }
+    }
+
+    fn start_auth(&mut self) -> std::io::Result<(Pid, OwnedFd)> {
+        let (ours, theirs) = seqpacket::pair()?;
+        let queue = &self.queue.decisions;
+        let authenticator = &mut self.plan.authenticator;
+        let keep = [queue.as_fd(), theirs.as_fd()];
+        // Only the child runs this, on its own copy of the memory.
+        let pid = child::start(c"mpopd-auth", &keep, &Identity::Unchanged, || {
+            auth::run(auth::Channels { queue, hire: &theirs }, authenticator)
+        })?;
+        Ok((pid, ours))
+    }
+
+    fn start_session(&self) -> std::io::Result<(Pid, OwnedFd)> {
+        let (ours, theirs) = seqpacket::pair()?;
+        let mut keep = vec![theirs.as_fd(), self.queue.logins.as_fd()];
+        keep.extend(self.plan.listeners.iter().map(AsFd::as_fd));
+        let generation = self.session.generation;
+        let pid = child::start(c"mpopd-session", &keep, &self.plan.session, || {
+            let channels = session::Channels {
+                listeners: &self.plan.listeners,
+                logins: &self.queue.logins,
+                steer: &theirs,
+            };
+            session::run(channels, self.plan.limits.clone(), generation)
+        })?;
+        Ok((pid, ours))
+    }
+
+    /// Ends all roles in an order that loses nothing: clients are told, commits are finished.
+    fn stop(&mut self) -> i32 {
+        tracing::info!("mpopd is closing");
+        if let Some((pid, steer)) = &self.session.running {
+            if send(steer, &ToSession::ShutDown, &[], Wait::No).is_err() {
+                let _ = sys::process::signal(*pid, Kill::KILL);
+            }
+        }
+        let session = self.session.running.as_ref().map(|(pid, _)| *pid);
+        self.await_end(session.into_iter().collect(), FAREWELL, "session");
+        let auth: Vec<Pid> =
+            self.auth.iter().filter_map(|auth| auth.running.as_ref().map(|(pid, _)| *pid)).collect();
+        for pid in &auth {
+            let _ = sys::process::signal(*pid, Kill::KILL);
+        }
+        self.await_end(auth, FAREWELL, "auth");
+        // With the session role their channel is gone: each ends by itself after what it is doing.
+        self.await_end(self.workers.pids(), COMMIT, "maildrop");
+        tracing::info!("mpopd halted");
+        0
+    }
+
+    /// Waits until these children are gone; kills what is left after `patience`.
+    fn await_end(&mut self, mut pids: Vec<Pid>, patience: Duration, role: &str) {
+        let until = Instant::now() + patience;
+        loop {
+            while let Some((ended, _)) = sys::process::reap() {
+                pids.retain(|pid| *pid != ended);
+            }
+            if pids.is_empty() {
+                return;
+            }
+            if Instant::now() >= until {
+                break;
+            }
+            self.wait(Some(until));
+            while let Ok(Some(_)) = self.signals.next() {}
+        }
+        for pid in pids {
+            tracing::error!("{role} process {} does not end and is killed", pid.as_raw_nonzero());
+            let _ = sys::process::signal(pid, Kill::KILL);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The maildrop processes: at most one per owner that takes orders, forked when auth needs it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use ::maildrop::{Opener, Settings};
+use ipc::hire::{Hire, WorkerId};
+use ipc::send;
+use ipc::steer::ToSession;
+use ipc::wire::Wait;
+use rustix::process::Pid;
+use sys::process::Ending;
+use sys::seqpacket;
+
+use crate::roles::child::{self, Identity};
+use crate::roles::maildrop;
+use crate::state::StateDir;
+
+/// What every maildrop process needs.
+pub(crate) struct Maildrops {
+    /// How mailboxes are read and locked.
+    pub(crate) settings: Settings,
+    /// Where each owner's private folder lies.
+    pub(crate) state: StateDir,
+    /// Whether each process becomes its owner: when the supervisor is root.
+    pub(crate) change_user: bool,
+    /// How many threads read each of a process's two queues.
+    pub(crate) threads: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Workers {
+    /// The process of each owner (uid and gid) that new orders go to.
+    current: HashMap<(u32, u32), Worker>,
+    /// Every process that was not reaped, with its owner.
+    living: HashMap<Pid, (u32, u32)>,
+    started: u64,
+}
+
+struct Worker {
+    id: WorkerId,
+    pid: Pid,
+    orders: OwnedFd,
+}
+
+impl Workers {
+    /// The process for an owner: the one there is, unless auth says that it answers no more.
+    pub(super) fn get(
+        &mut self,
+        wish: Hire,
+        plan: &Maildrops,
+        steer: Option<&OwnedFd>,
+    ) -> io::Result<(WorkerId, &OwnedFd)> {
+        let owner = (wish.uid, wish.gid);
+        if self.current.get(&owner).is_none_or(|worker| wish.instead_of == Some(worker.id)) {
+            let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
+            let (pid, orders) = start(owner, plan, steer)?;
+            let id = WorkerId(self.started);
+            self.started += 1;
+            self.living.insert(pid, owner);
+            self.current.insert(owner, Worker { id, pid, orders });
+        }
+        match self.current.get(&owner) {
+            Some(worker) => Ok((worker.id, &worker.orders)),
+            None => Err(io::Error::other("it was lost")),
+        }
+    }
+
+    /// Notes that a process ended.
+    pub(super) fn ended(&mut self, pid: Pid, ending: Ending) {
+        let Some(owner) = self.living.remove(&pid) else { return };
+        if self.current.get(&owner).is_some_and(|worker| worker.pid == pid) {
+            self.current.remove(&owner);
+        }
+        if ending != Ending::Exited(0) {
+            tracing::error!(
+                "maildrop process of uid {} ended with {ending}, and with it its sessions",
+                owner.0
+            );
+        }
+    }
+
+    pub(super) fn pids(&self) -> Vec<Pid> {
+        self.living.keys().copied().collect()
+    }
+}
+
+fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd)> {
+    let (uid, gid) = owner;
+    let state = plan.state.folder_of(uid, gid)?;
+    let (orders_in, orders_out) = seqpacket::pair()?;
+    let (sessions_in, sessions_out) = seqpacket::pair()?;
+    let identity = match plan.change_user {
+        true => Identity::User { uid, gid, chroot: None },
+        false => Identity::Unchanged,
+    };
+    let keep = [state.as_fd(), orders_out.as_fd(), sessions_out.as_fd()];
+    let pid = child::start(c"mpopd-maildrop", &keep, &identity, || {
+        sys::process::raise_descriptor_limit();
+        let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
+        match state
+            .try_clone()
+            .and_then(|state| Opener::new(plan.settings.clone(), state, |notice| tracing::warn!("{notice}")))
+        {
+            Ok(opener) => maildrop::run(channels, opener, plan.threads),
+            Err(error) => {
+                tracing::error!("maildrop of uid {uid} cannot start: {error}");
+                1
+            }
+        }
+    })?;
+    // Only now: a session that is told of a process that could not be forked would wait for it.
+    send(steer, &ToSession::Maildrop, &[sessions_in.as_fd()], Wait::No).map_err(|error| {
+        // Without its channel to the session role the process ends by itself.
+        io::Error::other(error.to_string())
+    })?;
+    Ok((pid, orders_in))
+}
