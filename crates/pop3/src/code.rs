@@ -1,0 +1,26 @@
+//! Extended response codes: the bracketed word that tells a program what a human reads in the text.
+
+/// A response code at the start of an `-ERR` text (RFC 2449, section 8; RFC 3206).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseCode {
+    /// `[IN-USE]`: another session has the maildrop (RFC 2449, section 8.1.2).
+    InUse,
+    /// `[AUTH]`: the credentials are at fault, so asking the user again makes sense (RFC 3206, section 4).
+    Auth,
+    /// `[SYS/TEMP]`: a fault of the server that time may cure (RFC 3206, section 4).
+    SysTemp,
+    /// `[SYS/PERM]`: a fault of the server that somebody must cure (RFC 3206, section 4).
+    SysPerm,
+}
+
+impl ResponseCode {
+    /// The code as it is sent, brackets included.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "[IN-USE]",
+            Self::Auth => "[AUTH]",
+            Self::SysTemp => "[SYS/TEMP]",
+            Self::SysPerm => "[SYS/PERM]",
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! QUIT: the end, and after a login the only way to the UPDATE state (RFC 1939, sections 4 and 6).
+
+use crate::state::{Authorization, Transaction, Update};
+use crate::{Commit, Deletions, ResponseCode, reply};
+
+/// QUIT before a login: there is nothing to do.
+pub(crate) fn before_login(_: &Authorization, out: &mut Vec<u8>) {
+    reply::ok(out, format_args!("goodbye"));
+}
+
+/// QUIT after a login. The answer waits for what becomes of the deletions; the listing is dropped already.
+pub(crate) fn run<L>(at: Transaction<L>) -> (Update, Deletions) {
+    (Update { user: at.user, marked: at.deletions.len() }, at.deletions)
+}
+
+/// The one answer to QUIT after a login, and how many messages are removed.
+pub(crate) fn finish(at: &Update, commit: Commit, out: &mut Vec<u8>) -> u32 {
+    let code = Some(ResponseCode::SysTemp);
+    match commit {
+        Commit::Done => reply::ok(out, format_args!("{} messages removed, goodbye", at.marked)),
+        Commit::Partial { removed } => {
+            let text = format_args!("some deleted messages not removed, {removed} of {} are", at.marked);
+            reply::err(out, code, text);
+        }
+        Commit::Failed => reply::err(out, code, "the maildrop could not be updated, no messages removed"),
+    }
+    match commit {
+        Commit::Done => at.marked,
+        Commit::Partial { removed } => removed,
+        Commit::Failed => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{number, text, transaction};
+
+    #[test]
+    fn quit_hands_the_marks_out() {
+        let mut at = transaction(&[1, 2, 3]);
+        at.deletions.mark(number(3), 3, 3);
+        at.deletions.mark(number(1), 1, 3);
+        let (update, deletions) = run(at);
+        assert_eq!(update.marked, 2);
+        assert!(deletions.iter().eq([number(1), number(3)]));
+    }
+
+    #[test]
+    fn the_answer_tells_what_became_of_the_deletions() {
+        let (update, _) = run(transaction(&[]));
+        for (commit, status) in [
+            (Commit::Done, "+OK "),
+            (Commit::Partial { removed: 0 }, "-ERR [SYS/TEMP] some deleted messages not removed"),
+            (Commit::Failed, "-ERR [SYS/TEMP] "),
+        ] {
+            let answer = text(|out| assert_eq!(finish(&update, commit, out), 0));
+            assert!(answer.starts_with(status) && answer.matches("\r\n").count() == 1, "{answer}");
+        }
+    }
+}

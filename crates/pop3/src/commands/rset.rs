@@ -1,0 +1,26 @@
+//! RSET: takes all marks away (RFC 1939, section 5), and LAST begins anew (RFC 1460).
+
+use crate::state::Transaction;
+use crate::{Deletions, Listing, Refusal, reply};
+
+pub(crate) fn run<L: Listing>(at: &mut Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    at.deletions = Deletions::default();
+    at.last = None;
+    reply::ok(out, format_args!("maildrop has {} messages ({} octets)", at.kept(), at.kept_octets()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{number, text, transaction};
+
+    #[test]
+    fn marks_and_last_are_forgotten() {
+        let mut at = transaction(&[100, 20]);
+        at.deletions.mark(number(2), 20, 2);
+        at.last = Some(number(2));
+        assert_eq!(text(|out| run(&mut at, out).unwrap()), "+OK maildrop has 2 messages (120 octets)\r\n");
+        assert!(at.deletions.is_empty() && at.last.is_none());
+    }
+}

@@ -1,0 +1,28 @@
+//! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
+
+use crate::state::Transaction;
+use crate::{Listing, Refusal, reply};
+
+pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    reply::ok(out, format_args!("{} {}", at.kept(), at.kept_octets()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{number, text, transaction};
+
+    #[test]
+    fn marked_messages_do_not_count() {
+        let mut at = transaction(&[100, 20, 3]);
+        assert_eq!(text(|out| run(&at, out).unwrap()), "+OK 3 123\r\n");
+        at.deletions.mark(number(2), 20, 3);
+        assert_eq!(text(|out| run(&at, out).unwrap()), "+OK 2 103\r\n");
+    }
+
+    #[test]
+    fn an_empty_maildrop() {
+        assert_eq!(text(|out| run(&transaction(&[]), out).unwrap()), "+OK 0 0\r\n");
+    }
+}

@@ -1,0 +1,51 @@
+//! TOP: the header of a message, the blank line after it, and so many lines of its body (RFC 1939, section 7).
+
+use super::trim_blanks;
+use crate::number::decimal;
+use crate::state::{Request, Transaction};
+use crate::{Encoder, Listing, MessageNumber, Refusal, reply};
+
+/// Two numbers with blanks between them: the message, and lines of its body, 0 or more.
+pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
+    let mut words = argument.splitn(2, |octet| *octet == b' ');
+    Some((MessageNumber::parse(words.next()?)?, decimal(trim_blanks(words.next()?))?))
+}
+
+/// Asks the driver for the message.
+pub(crate) fn run<L: Listing>(
+    at: &Transaction<L>,
+    number: MessageNumber,
+    lines: u64,
+) -> Result<Request, Refusal> {
+    Ok(Request { message: at.message(number)?, lines: Some(lines) })
+}
+
+/// The driver has the message: the status line. TOP is no access as LAST counts it.
+pub(crate) fn begin(lines: u64, out: &mut Vec<u8>) -> Encoder {
+    reply::ok(out, format_args!("top of message follows"));
+    Encoder::top(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{number, transaction};
+
+    #[test]
+    fn both_numbers_are_needed() {
+        assert_eq!(parse(b"1 0"), Some((number(1), 0)));
+        assert_eq!(parse(b"2   10"), Some((number(2), 10)));
+        for wrong in [&b""[..], b"1", b"1 ", b"0 1", b"1 -1", b"1 x", b"1 2 3", b"1 18446744073709551616"] {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_exists_is_asked_for() {
+        let mut at = transaction(&[100]);
+        assert_eq!(run(&at, number(1), 0), Ok(Request { message: number(1), lines: Some(0) }));
+        assert_eq!(run(&at, number(2), 0), Err(Refusal::NoSuchMessage(1)));
+        at.deletions.mark(number(1), 100, 1);
+        assert_eq!(run(&at, number(1), 0), Err(Refusal::Deleted));
+    }
+}

@@ -1,0 +1,96 @@
+//! Who a client says it is, and the secret that proves it.
+
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// What a client gave to log in.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The name from USER.
+    pub user: UserName,
+    /// The argument of PASS, spaces included.
+    pub password: Secret,
+}
+
+/// A user name that a client claimed: UTF-8, 1 to 255 octets, no control characters.
+///
+/// Nothing more is promised: it may hold blanks, slashes and `>`. What becomes a path or a log field is checked
+/// or escaped there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName(Box<str>);
+
+impl UserName {
+    /// The longest name, in octets.
+    pub const MAX_OCTETS: usize = 255;
+
+    /// Reads a name; nothing when it is empty, too long, not UTF-8, or holds NUL or another control character.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let fits = (1..=Self::MAX_OCTETS).contains(&text.len());
+        (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A password: wiped from memory when dropped, and never shown by `Debug`. It holds no NUL, because the C functions
+/// that check passwords would stop there and compare less than was sent.
+pub struct Secret(Zeroizing<Box<[u8]>>);
+
+impl Secret {
+    /// Copies a secret; nothing when it is empty or holds a NUL.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        (!text.is_empty() && !text.contains(&0)).then(|| Self(Zeroizing::new(text.into())))
+    }
+
+    /// The secret itself, for whoever checks it.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(******)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_names_are_bounded_and_free_of_control_characters() {
+        for name in ["alice", "alice@example.org", "john doe", "jürgen", &"x".repeat(255)] {
+            assert_eq!(UserName::parse(name.as_bytes()).unwrap().as_str(), name);
+        }
+        for name in ["", "a\0b", "a\rb", "a\tb", "a\u{85}b", "\u{7f}", &"x".repeat(256)] {
+            assert_eq!(UserName::parse(name.as_bytes()), None, "{name:?}");
+        }
+        assert_eq!(UserName::parse(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn debug_of_credentials_hides_the_password() {
+        let user = UserName::parse(b"alice").unwrap();
+        let shown = format!("{:?}", Credentials { user, password: Secret::parse(b"sesame").unwrap() });
+        assert!(shown.contains("alice") && !shown.contains("sesame"), "{shown}");
+        assert!(!shown.contains("115"), "no octets of it either: {shown}");
+    }
+
+    #[test]
+    fn a_secret_is_not_cut_at_a_nul_but_refused() {
+        assert!(Secret::parse(b"sesame\0junk").is_none());
+        assert!(Secret::parse(b"").is_none());
+        assert_eq!(Secret::parse(b" two words ").unwrap().expose(), b" two words ");
+    }
+}

@@ -1,0 +1,28 @@
+//! What the administrator decides about dialogues.
+
+/// The rules that all connections share. Kept behind an `Arc`, so that a connection holds one pointer.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Bad commands in a row that close the connection; 100 by default. A command is bad when it is unknown,
+    /// malformed, too long, or not allowed in the state of the session.
+    pub max_bad_commands: u32,
+    /// Failed logins that close the connection; 3 by default.
+    pub max_failed_logins: u32,
+    /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. None hides it.
+    pub implementation: Option<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { max_bad_commands: 100, max_failed_logins: 3, implementation: None }
+    }
+}
+
+/// Whether passwords may cross this connection as it is now. Encryption makes every connection `Allowed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    /// USER and PASS work and CAPA offers USER.
+    Allowed,
+    /// USER and PASS are refused with a text that says why, and CAPA does not offer USER (RFC 8314, section 4.1).
+    Forbidden,
+}

@@ -1,0 +1,100 @@
+//! What the driver logs.
+
+use crate::{MessageNumber, Refusal, Request, Verb};
+use std::fmt;
+
+/// A command that was taken, for the log. It holds nothing that the client wrote but a message number: the user name
+/// is in [`Dialogue::user`](crate::Dialogue::user), and a password is nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The command; nothing when it is unknown or its line was too long.
+    pub verb: Option<Verb>,
+    /// The message that it names.
+    pub message: Option<MessageNumber>,
+    /// Why the dialogue refused it. What the driver refuses later is not here.
+    pub refused: Option<Refusal>,
+}
+
+impl fmt::Display for Record {
+    /// Writes `RETR 5`, `PASS ******`, `bad line`, and after a refusal its text in parentheses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.verb, self.message) {
+            (None, _) => f.write_str("bad line")?,
+            (Some(Verb::Pass), _) => f.write_str("PASS ******")?,
+            (Some(verb), None) => f.write_str(verb.keyword())?,
+            (Some(verb), Some(message)) => write!(f, "{} {message}", verb.keyword())?,
+        }
+        match self.refused {
+            Some(refusal) => write!(f, " ({refusal})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a session did, for the log line `logout` and for statistics. All octets are as LIST counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages sent by TOP.
+    pub top: u32,
+    /// Octets sent by TOP.
+    pub top_octets: u64,
+    /// Messages sent by RETR.
+    pub retr: u32,
+    /// Octets sent by RETR.
+    pub retr_octets: u64,
+    /// Messages removed at QUIT. Marks that came to nothing do not count.
+    pub removed: u32,
+    /// Messages in the maildrop at login.
+    pub messages: u32,
+    /// Octets in the maildrop at login.
+    pub octets: u64,
+}
+
+impl Tally {
+    /// A message was sent to its end.
+    pub(crate) fn sent(&mut self, request: Request, octets: u64) {
+        let (messages, sum) = match request.lines {
+            None => (&mut self.retr, &mut self.retr_octets),
+            Some(_) => (&mut self.top, &mut self.top_octets),
+        };
+        *messages = messages.saturating_add(1);
+        *sum = sum.saturating_add(octets);
+    }
+}
+
+impl fmt::Display for Tally {
+    /// Writes the fields of the log line: `top=0/0 retr=3/10240 del=3/50 size=51200`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { top, top_octets, retr, retr_octets, removed, messages, octets } = self;
+        write!(f, "top={top}/{top_octets} retr={retr}/{retr_octets} del={removed}/{messages} size={octets}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_show_the_command_and_never_a_password() {
+        let record = |verb, message, refused| {
+            Record { verb, message: MessageNumber::new(message), refused }.to_string()
+        };
+        assert_eq!(record(Some(Verb::Retr), 5, None), "RETR 5");
+        assert_eq!(record(Some(Verb::Pass), 0, None), "PASS ******");
+        assert_eq!(record(Some(Verb::Stat), 0, Some(Refusal::NotBeforeLogin)), "STAT (log in first)");
+        assert_eq!(record(None, 0, Some(Refusal::UnknownCommand)), "bad line (unknown command)");
+    }
+
+    #[test]
+    fn a_tally_is_written_as_the_log_has_it() {
+        let tally = Tally {
+            retr: 3,
+            retr_octets: 10240,
+            removed: 3,
+            messages: 50,
+            octets: 51200,
+            ..Tally::default()
+        };
+        assert_eq!(tally.to_string(), "top=0/0 retr=3/10240 del=3/50 size=51200");
+    }
+}

@@ -1,0 +1,215 @@
+//! Everything a client can be told with -ERR, and why connections end.
+
+use crate::{ResponseCode, Verb};
+use std::fmt;
+
+/// Why a command was refused by the dialogue itself. Always the client's fault. The text never holds what the client
+/// sent, so that no password can come back in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The keyword is none of ours.
+    UnknownCommand,
+    /// The line is longer than [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE).
+    LineTooLong,
+    /// The command needs an opened maildrop.
+    NotBeforeLogin,
+    /// The command is for the AUTHORIZATION state only.
+    NotAfterLogin,
+    /// The arguments are not those of this command.
+    Usage(Verb),
+    /// PASS without USER before it.
+    NoUser,
+    /// The connection is not encrypted and passwords may not cross it.
+    Plaintext,
+    /// The number is above the number of messages, which is given.
+    NoSuchMessage(u32),
+    /// The message is marked as deleted.
+    Deleted,
+}
+
+impl Refusal {
+    /// Whether the command was bad: not understood, or out of place. Such commands in a row close the connection.
+    pub fn is_bad_command(self) -> bool {
+        match self {
+            Self::UnknownCommand | Self::LineTooLong | Self::NotBeforeLogin | Self::NotAfterLogin => true,
+            Self::Usage(_) | Self::NoUser => true,
+            Self::Plaintext | Self::NoSuchMessage(_) | Self::Deleted => false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCommand => f.write_str("unknown command"),
+            Self::LineTooLong => write!(f, "line longer than {} octets", crate::MAX_COMMAND_LINE),
+            Self::NotBeforeLogin => f.write_str("log in first"),
+            Self::NotAfterLogin => f.write_str("already logged in"),
+            Self::Usage(verb) => write!(f, "usage: {}", verb.usage()),
+            Self::NoUser => f.write_str("USER comes before PASS"),
+            Self::Plaintext => f.write_str("plaintext login is not allowed here, use TLS"),
+            Self::NoSuchMessage(1) => f.write_str("no such message, the maildrop has 1 message"),
+            Self::NoSuchMessage(count) => write!(f, "no such message, the maildrop has {count} messages"),
+            Self::Deleted => f.write_str("message is marked as deleted"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why a login was refused by whoever checked it, as far as the client may know. The wrong password and the unknown
+/// user are one variant: the client must not learn which it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginRefusal {
+    /// Unknown user, wrong password, or an account that is disabled. The user's fault: `[AUTH]`.
+    Denied,
+    /// Logins from the client's address are not allowed. Not the password's fault, so no `[AUTH]`.
+    Host,
+    /// This user may not log in without TLS.
+    Plaintext,
+    /// Another session has the maildrop, or its lock could not be had in time: `[IN-USE]`.
+    InUse,
+    /// Too many sessions or attempts for this user or address: `[SYS/TEMP]`, so that it does not look like a wrong
+    /// password.
+    Limit,
+    /// The check could not be made, or the maildrop could not be opened, now: `[SYS/TEMP]`.
+    Temporary,
+    /// The maildrop is unusable until somebody mends it: `[SYS/PERM]`.
+    Permanent,
+}
+
+impl LoginRefusal {
+    /// The response code of the reply.
+    pub fn code(self) -> Option<ResponseCode> {
+        match self {
+            Self::Denied => Some(ResponseCode::Auth),
+            Self::InUse => Some(ResponseCode::InUse),
+            Self::Limit | Self::Temporary => Some(ResponseCode::SysTemp),
+            Self::Host | Self::Permanent => Some(ResponseCode::SysPerm),
+            Self::Plaintext => None,
+        }
+    }
+}
+
+impl fmt::Display for LoginRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "wrong user name or password",
+            Self::Host => "logins from your address are not allowed",
+            Self::Plaintext => return Refusal::Plaintext.fmt(f),
+            Self::InUse => "the maildrop is in use by another session",
+            Self::Limit => "too many sessions or attempts, try again later",
+            Self::Temporary => "login is not possible now, try again later",
+            Self::Permanent => "the maildrop cannot be opened, ask its administrator",
+        })
+    }
+}
+
+impl std::error::Error for LoginRefusal {}
+
+/// Why a message that is listed cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFault {
+    /// It was removed by somebody else during the session.
+    Gone,
+    /// It cannot be read now: `[SYS/TEMP]`.
+    Temporary,
+    /// It cannot be read until somebody mends it: `[SYS/PERM]`.
+    Permanent,
+}
+
+impl MessageFault {
+    /// The response code of the reply.
+    pub fn code(self) -> Option<ResponseCode> {
+        match self {
+            Self::Gone => None,
+            Self::Temporary => Some(ResponseCode::SysTemp),
+            Self::Permanent => Some(ResponseCode::SysPerm),
+        }
+    }
+}
+
+impl fmt::Display for MessageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the message was removed from the maildrop by another program",
+            Self::Temporary => "the message cannot be read now, try again later",
+            Self::Permanent => "the message cannot be read, ask the administrator of the maildrop",
+        })
+    }
+}
+
+impl std::error::Error for MessageFault {}
+
+/// What came of the deletions at QUIT (RFC 1939, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// All marked messages are removed and the maildrop is released: `+OK`.
+    Done,
+    /// Only some are removed: `-ERR`.
+    Partial {
+        /// How many messages are removed.
+        removed: u32,
+    },
+    /// None is removed, for instance because the mailbox changed under us: `-ERR`.
+    Failed,
+}
+
+/// Why the driver ends a dialogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// The server stops or reads its configuration anew.
+    Stopping,
+    /// An administrator ended the session.
+    Kicked,
+    /// Too many connections, said in place of the greeting.
+    Busy,
+    /// The maildrop was lost, or the server failed otherwise.
+    Fault,
+    /// The client was silent too long, or did not log in in time. Nothing is sent (RFC 1939, section 3).
+    Timeout,
+    /// The client closed the connection. Nothing can be sent.
+    ClientGone,
+}
+
+impl Shutdown {
+    /// The text of the last -ERR, if one is sent.
+    pub(crate) fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Stopping => Some("the server is shutting down, closing"),
+            Self::Kicked => Some("the session was ended by the administrator, closing"),
+            Self::Busy => Some("too many connections, try again later, closing"),
+            Self::Fault => Some("the server has a problem, try again later, closing"),
+            Self::Timeout | Self::ClientGone => None,
+        }
+    }
+}
+
+/// Why a dialogue is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client said QUIT and was answered.
+    Quit,
+    /// [`Policy::max_bad_commands`](crate::Policy::max_bad_commands) were reached.
+    BadCommands,
+    /// [`Policy::max_failed_logins`](crate::Policy::max_failed_logins) were reached.
+    FailedLogins,
+    /// The driver called [`Dialogue::shut_down`](crate::Dialogue::shut_down).
+    ShutDown(Shutdown),
+}
+
+impl CloseReason {
+    /// The `reason` of the log line `logout`: quit, closed, timeout, shutdown, kicked or error.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::BadCommands | Self::FailedLogins | Self::ShutDown(Shutdown::Busy | Shutdown::Fault) => {
+                "error"
+            }
+            Self::ShutDown(Shutdown::Stopping) => "shutdown",
+            Self::ShutDown(Shutdown::Kicked) => "kicked",
+            Self::ShutDown(Shutdown::Timeout) => "timeout",
+            Self::ShutDown(Shutdown::ClientGone) => "closed",
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Replies: status lines, numbers, and text that stays on its line.
+
+use crate::ResponseCode;
+use std::fmt;
+use std::io::Write;
+
+/// The longest text after `+OK ` or `-ERR `, so that the line stays within 512 octets (RFC 1939, section 3).
+const MAX_TEXT: usize = 500;
+
+/// The line that ends a multi-line reply (RFC 1939, section 3).
+pub(crate) const TERMINATOR: &[u8] = b".\r\n";
+
+/// Appends `+OK text`.
+pub(crate) fn ok(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    line(out, format_args!("+OK {text}"));
+}
+
+/// Appends `-ERR [CODE] text`.
+pub(crate) fn err(out: &mut Vec<u8>, code: Option<ResponseCode>, text: impl fmt::Display) {
+    match code {
+        Some(code) => line(out, format_args!("-ERR {} {text}", code.as_str())),
+        None => line(out, format_args!("-ERR {text}")),
+    }
+}
+
+/// Appends a line of text of ours, which holds no line end, and its CRLF.
+pub(crate) fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to a Vec fails only when a Display of ours does, and none does.
+    let _ = write!(out, "{text}\r\n");
+}
+
+/// Appends a number in decimal. LIST of a large maildrop is mostly this.
+pub(crate) fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    const LONGEST: usize = 20; // the digits of u64::MAX
+    let mut digits = [b'0'; LONGEST];
+    let mut start = LONGEST;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Configured text made fit for a line: bounded, without control characters.
+pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
+    let mut octets = 0;
+    text.chars().filter(|c| !c.is_control()).take_while(move |c| {
+        octets += c.len_utf8();
+        octets <= MAX_TEXT
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_lines() {
+        let mut out = Vec::new();
+        ok(&mut out, format_args!("{} {}", 2, 320));
+        err(&mut out, Some(ResponseCode::InUse), "busy");
+        err(&mut out, None, "no");
+        assert_eq!(out, b"+OK 2 320\r\n-ERR [IN-USE] busy\r\n-ERR no\r\n");
+    }
+
+    #[test]
+    fn decimals_of_every_length() {
+        let powers = (0..20).map(|exponent| 10u64.pow(exponent));
+        for number in powers.flat_map(|p| [p - 1, p, p + 1]).chain([u64::MAX]) {
+            let mut out = Vec::new();
+            decimal(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
+
+    #[test]
+    fn configured_text_cannot_leave_its_line() {
+        assert_eq!(printable("a\r\n+OK b\0").collect::<String>(), "a+OK b");
+        assert_eq!(printable(&"ü".repeat(400)).collect::<String>().len(), MAX_TEXT);
+    }
+}

@@ -1,0 +1,149 @@
+//! The states of a session (RFC 1939, section 3), each a type of its own: a command function takes the state that
+//! the command is allowed in, so none can run in another.
+
+use crate::enumeration::Enumeration;
+use crate::{CloseReason, Deletions, Listing, MessageNumber, Refusal, Shutdown, UserName};
+
+/// The state of a session, as logs and statistics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody is logged in.
+    Authorization,
+    /// A login is being checked.
+    Authenticating,
+    /// A maildrop is open.
+    Transaction,
+    /// QUIT was said and the deletions are being carried out.
+    Update,
+    /// The dialogue is over.
+    Closed,
+}
+
+/// A message to send: what [`Step::Send`](crate::Step::Send) asks the driver for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The message. It exists and is not marked as deleted.
+    pub message: MessageNumber,
+    /// Lines of the body that TOP wants; nothing for RETR.
+    pub lines: Option<u64>,
+}
+
+pub(crate) enum State<L> {
+    Authorization(Authorization),
+    /// [`Step::Login`](crate::Step::Login) is not answered yet.
+    Authenticating(Authenticating),
+    Transaction(Transaction<L>),
+    /// LIST or UIDL is not written to its end yet.
+    Enumerating(Transaction<L>, Enumeration),
+    /// [`Step::Send`](crate::Step::Send) is not answered yet.
+    Fetching(Transaction<L>, Request),
+    /// The driver has the encoder, and the client is inside a message.
+    Sending(Transaction<L>, Request),
+    /// [`Step::Finish`](crate::Step::Finish) is not answered yet.
+    Update(Update),
+    Closed(Closed),
+}
+
+/// AUTHORIZATION: nobody is logged in.
+#[derive(Default)]
+pub(crate) struct Authorization {
+    /// The name from USER, until PASS uses it up.
+    pub(crate) user: Option<UserName>,
+    pub(crate) failed_logins: u32,
+}
+
+/// Between PASS and its answer.
+pub(crate) struct Authenticating {
+    pub(crate) user: UserName,
+    pub(crate) failed_logins: u32,
+}
+
+/// TRANSACTION: a maildrop is open.
+pub(crate) struct Transaction<L> {
+    pub(crate) user: UserName,
+    pub(crate) listing: L,
+    pub(crate) deletions: Deletions,
+    /// The highest message that RETR accessed, for LAST (RFC 1460).
+    pub(crate) last: Option<MessageNumber>,
+}
+
+/// UPDATE: QUIT was said (RFC 1939, section 6).
+pub(crate) struct Update {
+    pub(crate) user: UserName,
+    /// Messages to be removed.
+    pub(crate) marked: u32,
+}
+
+/// The end.
+pub(crate) struct Closed {
+    pub(crate) user: Option<UserName>,
+    pub(crate) reason: CloseReason,
+}
+
+impl<L> State<L> {
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Authorization(_) => Phase::Authorization,
+            Self::Authenticating(_) => Phase::Authenticating,
+            Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
+                Phase::Transaction
+            }
+            Self::Update(_) => Phase::Update,
+            Self::Closed(_) => Phase::Closed,
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<&UserName> {
+        match self {
+            Self::Authorization(at) => at.user.as_ref(),
+            Self::Authenticating(at) => Some(&at.user),
+            Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.user),
+            Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.user),
+            Self::Update(at) => Some(&at.user),
+            Self::Closed(at) => at.user.as_ref(),
+        }
+    }
+
+    /// Whether the client is inside a multi-line reply, where a status line would be taken for content.
+    pub(crate) fn inside_a_body(&self) -> bool {
+        matches!(self, Self::Enumerating(..) | Self::Sending(..))
+    }
+
+    pub(crate) fn closed(user: Option<UserName>, reason: CloseReason) -> Self {
+        Self::Closed(Closed { user, reason })
+    }
+}
+
+/// What stands in while a state is being changed: should that fail, the session is over.
+impl<L> Default for State<L> {
+    fn default() -> Self {
+        Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))
+    }
+}
+
+impl<L: Listing> Transaction<L> {
+    pub(crate) fn new(user: UserName, listing: L) -> Self {
+        Self { user, listing, deletions: Deletions::default(), last: None }
+    }
+
+    /// Messages that are not marked as deleted.
+    pub(crate) fn kept(&self) -> u32 {
+        self.listing.count().saturating_sub(self.deletions.len())
+    }
+
+    /// Octets of the messages that are not marked as deleted.
+    pub(crate) fn kept_octets(&self) -> u64 {
+        self.listing.total_octets().saturating_sub(self.deletions.octets())
+    }
+
+    /// A message that a client named, once it is known to exist and not to be marked as deleted.
+    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
+        if number.get() > self.listing.count() {
+            return Err(Refusal::NoSuchMessage(self.listing.count()));
+        }
+        if self.deletions.contains(number) {
+            return Err(Refusal::Deleted);
+        }
+        Ok(number)
+    }
+}

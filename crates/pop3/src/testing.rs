@@ -1,0 +1,51 @@
+//! What the unit tests of this crate share.
+
+use crate::state::Transaction;
+use crate::{Listing, MessageNumber, UserName};
+
+/// A listing of made-up messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
+#[derive(Debug)]
+pub(crate) struct FakeListing {
+    sizes: Vec<u64>,
+    uidls: Vec<String>,
+}
+
+impl FakeListing {
+    pub(crate) fn new(sizes: &[u64]) -> Self {
+        let uidls = (1..=sizes.len()).map(|n| format!("uid-{n}")).collect();
+        Self { sizes: sizes.to_vec(), uidls }
+    }
+}
+
+impl Listing for FakeListing {
+    fn count(&self) -> u32 {
+        self.sizes.len() as u32
+    }
+
+    fn octets(&self, number: MessageNumber) -> u64 {
+        self.sizes[number.index()]
+    }
+
+    fn uidl(&self, number: MessageNumber) -> &[u8] {
+        self.uidls[number.index()].as_bytes()
+    }
+
+    fn total_octets(&self) -> u64 {
+        self.sizes.iter().sum()
+    }
+}
+
+pub(crate) fn transaction(sizes: &[u64]) -> Transaction<FakeListing> {
+    Transaction::new(UserName::parse(b"alice").unwrap(), FakeListing::new(sizes))
+}
+
+pub(crate) fn number(n: u32) -> MessageNumber {
+    MessageNumber::new(n).unwrap()
+}
+
+/// What `write` appends, as text.
+pub(crate) fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap()
+}
