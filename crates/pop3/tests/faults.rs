@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{CloseReason, Commit, LoginRefusal, Plaintext, Policy, ResponseCode, Shutdown};
+use pop3::{
+    CloseReason, Commit, LoginRefusal, Plaintext, Policy, Refusal, ResponseCode, Shutdown, UserName, Verb,
+};
 use std::sync::Arc;
 
 const ONE: &[u8] = b"Subject: one\nX: y\n\nfirst\nsecond\nthird\n";
@@ -274,6 +276,9 @@ fn plaintext_logins_can_be_forbidden_and_say_so() {
     let refused = "-ERR plaintext login is not allowed here, use TLS\r\n";
     assert_eq!(session.talk(b"USER alice\r\n"), refused);
     assert_eq!(session.talk(b"PASS open sesame\r\n"), refused);
+    let record = session.dialogue.take_record().unwrap();
+    assert_eq!((record.verb, record.refused), (Some(Verb::Pass), Some(Refusal::Plaintext)), "for the log");
+    assert_eq!(session.dialogue.user().map(UserName::as_str), Some("alice"));
     assert!(!session.talk(b"CAPA\r\n").contains("USER"));
 }
 

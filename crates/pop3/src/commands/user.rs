@@ -7,17 +7,18 @@ pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
     UserName::parse(argument)
 }
 
-/// Keeps the name for PASS. The answer is the same for every name, so that it tells nothing about users.
+/// Keeps the name for PASS, or for the log if PASS will be refused. The answer is the same for every name, so that it
+/// tells nothing about users.
 pub(crate) fn run(
     at: &mut Authorization,
     name: UserName,
     plaintext: Plaintext,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
+    at.user = Some(name);
     if plaintext == Plaintext::Forbidden {
         return Err(Refusal::Plaintext);
     }
-    at.user = Some(name);
     reply::ok(out, format_args!("send the password"));
     Ok(())
 }
@@ -38,10 +39,11 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_taken_over_an_open_line() {
+    fn over_an_open_line_the_name_is_refused_but_known_to_the_log() {
         let (mut at, mut out) = (Authorization::default(), Vec::new());
         let name = parse(b"alice").unwrap();
         assert_eq!(run(&mut at, name, Plaintext::Forbidden, &mut out), Err(Refusal::Plaintext));
-        assert!(at.user.is_none() && out.is_empty());
+        assert_eq!(at.user.as_ref().map(UserName::as_str), Some("alice"));
+        assert!(out.is_empty());
     }
 }
