@@ -36,7 +36,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         None => made_up_password()?,
     };
 
-    let config = settings(&options, folder.path())?;
+    let config = settings(&options, folder.path());
     let authenticator = authenticator(&options.user, &password, reader, &location)?;
     let (plan, addresses) = plan::of(&config, authenticator)?;
     let address = addresses.first().copied().unwrap_or(options.listen);
@@ -56,18 +56,19 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
     supervisor::run(plan).map_err(|error| format!("cannot start: {error}"))
 }
 
-fn settings(options: &Try, folder: &Path) -> Result<Config, Failure> {
-    let mut config = Config::default();
-    config.listen = vec![options.listen.ip()];
-    config.port = options.listen.port();
-    // Whoever makes it listen elsewhere than on loopback has asked for that.
-    config.allow_plaintext = AllowPlaintext::Always;
-    config.state_dir = state::for_try();
-    config.auth_processes = 1;
-    config.max_servers = 100;
-    config.user = NOBODY.to_owned();
-    config.chroot = folder.join("empty");
-    Ok(config)
+fn settings(options: &Try, folder: &Path) -> Config {
+    Config {
+        listen: vec![options.listen.ip()],
+        port: options.listen.port(),
+        // Whoever makes it listen elsewhere than on loopback has asked for that.
+        allow_plaintext: AllowPlaintext::Always,
+        state_dir: state::for_try(),
+        auth_processes: 1,
+        max_servers: 100,
+        user: NOBODY.to_owned(),
+        chroot: folder.join("empty"),
+        ..Config::default()
+    }
 }
 
 /// Lets the one user in, to the one mailbox.

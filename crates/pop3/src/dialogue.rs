@@ -180,6 +180,11 @@ impl<L: Listing> Dialogue<L> {
         self.state.user()
     }
 
+    /// The opened maildrop's listing, from login to QUIT.
+    pub fn listing(&self) -> Option<&L> {
+        self.state.listing()
+    }
+
     /// What the session did so far.
     pub fn tally(&self) -> &Tally {
         &self.tally

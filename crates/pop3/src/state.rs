@@ -104,6 +104,14 @@ impl<L> State<L> {
         }
     }
 
+    pub(crate) fn listing(&self) -> Option<&L> {
+        match self {
+            Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.listing),
+            Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.listing),
+            Self::Authorization(_) | Self::Authenticating(_) | Self::Update(_) | Self::Closed(_) => None,
+        }
+    }
+
     /// Whether the client is inside a multi-line reply, where a status line would be taken for content.
     pub(crate) fn inside_a_body(&self) -> bool {
         matches!(self, Self::Enumerating(..) | Self::Sending(..))

@@ -89,8 +89,8 @@ impl AsRawFd for Signals {
     }
 }
 
-/// In a forked role: no signal is blocked any more; SIGHUP, SIGINT, SIGUSR1 and SIGUSR2, which a terminal or
-/// an administrator may send to the whole process group, are the supervisor's alone and ignored.
+/// In a forked role: no signal is blocked any more. Those that a terminal, an init system or an administrator may send
+/// to all processes of a group are the supervisor's alone and ignored: it ends the roles in an order that loses nothing.
 ///
 /// # Errors
 ///
@@ -101,7 +101,7 @@ pub fn restore() -> io::Result<()> {
     unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGUSR2] {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
             if libc::signal(signal, libc::SIG_IGN) == libc::SIG_ERR {
                 return Err(io::Error::last_os_error());
             }

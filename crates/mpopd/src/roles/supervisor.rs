@@ -15,6 +15,7 @@ use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal as Kill};
+use sys::process::Ending;
 use sys::seqpacket;
 use sys::signals::{Signal, Signals};
 
@@ -169,25 +170,55 @@ impl Supervisor {
         }
     }
 
+    /// Takes note of the children that ended, and when to start their successors.
     fn reap(&mut self) {
         let now = Instant::now();
-        while let Some((pid, ending)) = sys::process::reap() {
-            if self.session.running.as_ref().is_some_and(|(running, _)| *running == pid) {
-                tracing::error!("session ended with {ending}, and with it all connections; it is restarted");
-                self.session.running = None;
-                self.session.restart.ended(now);
-            } else if let Some(auth) = self
-                .auth
-                .iter_mut()
-                .find(|auth| auth.running.as_ref().is_some_and(|(running, _)| *running == pid))
-            {
-                tracing::error!("auth ended with {ending}; it is restarted");
-                auth.running = None;
-                auth.restart.ended(now);
-            } else {
-                self.workers.ended(pid, ending);
+        for (child, ending) in self.ended() {
+            match child {
+                Child::Session => {
+                    tracing::error!(
+                        "session ended with {ending}, and with it all connections; it is restarted"
+                    );
+                    self.session.restart.ended(now);
+                }
+                Child::Auth(slot) => {
+                    tracing::error!("auth ended with {ending}; it is restarted");
+                    if let Some(auth) = self.auth.get_mut(slot) {
+                        auth.restart.ended(now);
+                    }
+                }
+                Child::Maildrop(uid) if ending == Ending::Exited(0) => {
+                    tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
+                }
+                Child::Maildrop(uid) => {
+                    tracing::error!(
+                        "maildrop process of uid {uid} ended with {ending}, and with it its sessions"
+                    );
+                }
             }
         }
+    }
+
+    /// The children that ended; they are running no more.
+    fn ended(&mut self) -> Vec<(Child, Ending)> {
+        let mut ended = Vec::new();
+        while let Some((pid, ending)) = sys::process::reap() {
+            let was = |running: &Option<(Pid, OwnedFd)>| {
+                running.as_ref().is_some_and(|(running, _)| *running == pid)
+            };
+            if was(&self.session.running) {
+                self.session.running = None;
+                ended.push((Child::Session, ending));
+            } else if let Some(slot) = self.auth.iter().position(|auth| was(&auth.running)) {
+                if let Some(auth) = self.auth.get_mut(slot) {
+                    auth.running = None;
+                }
+                ended.push((Child::Auth(slot), ending));
+            } else if let Some(uid) = self.workers.ended(pid) {
+                ended.push((Child::Maildrop(uid), ending));
+            }
+        }
+        ended
     }
 
     fn next_start(&self) -> Option<Instant> {
@@ -260,44 +291,57 @@ impl Supervisor {
     /// Ends all roles in an order that loses nothing: clients are told, commits are finished.
     fn stop(&mut self) -> i32 {
         tracing::info!("mpopd is closing");
-        if let Some((pid, steer)) = &self.session.running {
-            if send(steer, &ToSession::ShutDown, &[], Wait::No).is_err() {
-                let _ = sys::process::signal(*pid, Kill::KILL);
-            }
-        }
-        let session = self.session.running.as_ref().map(|(pid, _)| *pid);
-        self.await_end(session.into_iter().collect(), FAREWELL, "session");
-        let auth: Vec<Pid> =
-            self.auth.iter().filter_map(|auth| auth.running.as_ref().map(|(pid, _)| *pid)).collect();
-        for pid in &auth {
+        if let Some((pid, steer)) = &self.session.running
+            && send(steer, &ToSession::ShutDown, &[], Wait::No).is_err()
+        {
             let _ = sys::process::signal(*pid, Kill::KILL);
         }
-        self.await_end(auth, FAREWELL, "auth");
+        self.await_end("session", FAREWELL, Supervisor::session_pids);
+        for pid in self.auth_pids() {
+            let _ = sys::process::signal(pid, Kill::KILL);
+        }
+        self.await_end("auth", FAREWELL, Supervisor::auth_pids);
         // With the session role their channel is gone: each ends by itself after what it is doing.
-        self.await_end(self.workers.pids(), COMMIT, "maildrop");
+        self.await_end("maildrop", COMMIT, |supervisor| supervisor.workers.pids());
         tracing::info!("mpopd halted");
         0
     }
 
-    /// Waits until these children are gone; kills what is left after `patience`.
-    fn await_end(&mut self, mut pids: Vec<Pid>, patience: Duration, role: &str) {
+    /// Waits until no such process is left; kills what is left after `patience`.
+    fn await_end(&mut self, role: &str, patience: Duration, left: impl Fn(&Supervisor) -> Vec<Pid>) {
         let until = Instant::now() + patience;
         loop {
-            while let Some((ended, _)) = sys::process::reap() {
-                pids.retain(|pid| *pid != ended);
-            }
+            while let Ok(Some(_)) = self.signals.next() {}
+            self.ended();
+            let pids = left(self);
             if pids.is_empty() {
                 return;
             }
             if Instant::now() >= until {
-                break;
+                for pid in pids {
+                    tracing::error!("{role} process {} does not end and is killed", pid.as_raw_nonzero());
+                    let _ = sys::process::signal(pid, Kill::KILL);
+                }
+                return;
             }
             self.wait(Some(until));
-            while let Ok(Some(_)) = self.signals.next() {}
-        }
-        for pid in pids {
-            tracing::error!("{role} process {} does not end and is killed", pid.as_raw_nonzero());
-            let _ = sys::process::signal(pid, Kill::KILL);
         }
     }
+
+    fn session_pids(&self) -> Vec<Pid> {
+        self.session.running.iter().map(|(pid, _)| *pid).collect()
+    }
+
+    fn auth_pids(&self) -> Vec<Pid> {
+        self.auth.iter().flat_map(|auth| &auth.running).map(|(pid, _)| *pid).collect()
+    }
+}
+
+/// A child, as the supervisor knew it.
+enum Child {
+    Session,
+    /// In this slot.
+    Auth(usize),
+    /// Of this uid.
+    Maildrop(u32),
 }

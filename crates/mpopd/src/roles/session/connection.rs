@@ -8,6 +8,7 @@ use config::AllowPlaintext;
 use ipc::login::Why;
 use ipc::mail::{NotFetched, NotOpened, Outcome};
 use ipc::{Deletions, Listing};
+use pop3::Listing as _;
 use pop3::{
     CloseReason, Commit, Credentials, Dialogue, LoginRefusal, MessageFault, MessageNumber, Phase, Plaintext,
     Progress, Request, Shutdown, Step,
@@ -115,7 +116,7 @@ impl Connection {
                     self.out = buffers::output();
                     continue;
                 }
-                Step::Replied => {}
+                Step::Replied => self.note_plaintext(),
                 Step::Waiting => return Err(Shutdown::Fault),
                 Step::Login(credentials) => self.login(credentials).await?,
                 Step::Send(request) => self.send(request).await?,
@@ -172,6 +173,20 @@ impl Connection {
         Ok(())
     }
 
+    /// A login that was refused before there was a password to check counts for the log all the same.
+    fn note_plaintext(&mut self) {
+        let refused = self.dialogue.take_record().and_then(|record| record.refused);
+        if refused == Some(pop3::Refusal::Plaintext) {
+            let user = self.dialogue.user().map(|user| user.as_str()).unwrap_or_default();
+            tracing::warn!(
+                "login failed user={} ip={} reason=plaintext session={:x}",
+                Untrusted(user.as_bytes()),
+                self.peer,
+                self.session,
+            );
+        }
+    }
+
     fn refuse(&mut self, user: &str, reason: &str, told: LoginRefusal) {
         tracing::warn!(
             "login failed user={} ip={} reason={reason} session={:x}",
@@ -226,7 +241,16 @@ impl Connection {
                 self.stream.send(&mut self.out).await?;
             }
         }
-        self.dialogue.end_message(encoder, &mut self.out);
+        let sent = self.dialogue.end_message(encoder, &mut self.out);
+        if request.lines.is_none()
+            && self.dialogue.listing().map(|listing| listing.octets(request.message)) != Some(sent)
+        {
+            tracing::warn!(
+                "message {} of user={} was changed by another program: {sent} octets sent",
+                request.message,
+                Untrusted(self.user.as_deref().unwrap_or_default().as_bytes()),
+            );
+        }
         Ok(())
     }
 

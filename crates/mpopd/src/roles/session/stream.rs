@@ -116,8 +116,11 @@ impl Stream {
             self.input = buffers::input();
         }
         if self.taken > 0 {
-            self.input.drain(..self.taken);
-            self.taken = 0;
+            // What is left moves to a new buffer, and the old one is wiped.
+            let mut left = buffers::input();
+            left.extend_from_slice(self.input());
+            buffers::give_back_input(&mut self.input);
+            (self.input, self.taken) = (left, 0);
         }
         self.input.reserve(buffers::COMMANDS / 2);
         match self.socket.try_read_buf(&mut self.input) {

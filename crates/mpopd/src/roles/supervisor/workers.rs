@@ -10,7 +10,6 @@ use ipc::send;
 use ipc::steer::ToSession;
 use ipc::wire::Wait;
 use rustix::process::Pid;
-use sys::process::Ending;
 use sys::seqpacket;
 
 use crate::roles::child::{self, Identity};
@@ -67,18 +66,13 @@ impl Workers {
         }
     }
 
-    /// Notes that a process ended.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending) {
-        let Some(owner) = self.living.remove(&pid) else { return };
+    /// Notes that a process ended. Returns its uid, if it was one of these.
+    pub(super) fn ended(&mut self, pid: Pid) -> Option<u32> {
+        let owner = self.living.remove(&pid)?;
         if self.current.get(&owner).is_some_and(|worker| worker.pid == pid) {
             self.current.remove(&owner);
         }
-        if ending != Ending::Exited(0) {
-            tracing::error!(
-                "maildrop process of uid {} ended with {ending}, and with it its sessions",
-                owner.0
-            );
-        }
+        Some(owner.0)
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
