@@ -1,0 +1,36 @@
+# What developers and CI run.
+
+# The list of recipes.
+default:
+    @just --list
+
+# The release build of the server.
+build:
+    cargo build --release
+
+# Serves a mailbox, or a sample: `just try ~/Maildir`.
+try *ARGS:
+    cargo run --release -- try {{ ARGS }}
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# Fails where `just fmt` would change something.
+fmt-check:
+    cargo fmt --all --check
+
+# All lints; none is let pass.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests. As root they see real uids; a test that lacks a program says that it is skipped.
+test:
+    cargo test --workspace
+
+# Licences, advisories and sources of the dependencies. Needs cargo-deny.
+deny:
+    cargo deny check
+
+# What a change must pass.
+ci: fmt-check lint test

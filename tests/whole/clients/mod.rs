@@ -1,0 +1,160 @@
+//! Ordinary mail programs drain mailboxes, and what they stored is what was delivered, byte for byte.
+//!
+//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd try` without
+//! root, both formats, once leaving the mail on the server and once deleting it.
+
+mod curl;
+mod fetchmail;
+mod getmail;
+mod mpop;
+mod net_pop3;
+mod poplib;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{Account, Daemon, Format, Message, Scratch, Snapshot, Trial, messages, need};
+
+/// A mail program and how the tests use it.
+struct Client {
+    /// The program that must be installed.
+    needs: &'static str,
+    /// The longest line that the program downloads whole, in octets.
+    longest_line: usize,
+    /// Downloads everything and gives back what the program stored, in any order.
+    drain: fn(&Job) -> Vec<Vec<u8>>,
+    /// What the program stores of a message: its own changes and no others.
+    stores: fn(&Message) -> Vec<u8>,
+}
+
+/// One run of a program.
+struct Job<'a> {
+    account: &'a Account,
+    /// An empty folder of the program's own; also its home.
+    work: &'a Path,
+    /// Leave the messages on the server?
+    keep: bool,
+}
+
+impl Job<'_> {
+    /// Runs a program with its home in the work folder, bounded in time; it must succeed.
+    fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> String {
+        let program = need::program(program).expect("checked before");
+        let mut command = Command::new("timeout");
+        command.arg("60").arg(&program).args(arguments).current_dir(self.work);
+        command.env("HOME", self.work).env("LC_ALL", "C.UTF-8");
+        let done = command.output().expect("running a mail program");
+        let said = [&done.stdout[..], &done.stderr].concat();
+        assert!(
+            done.status.success(),
+            "{}: {}\n{}",
+            program.display(),
+            done.status,
+            String::from_utf8_lossy(&said)
+        );
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// Writes a file into the work folder.
+    fn file(&self, name: &str, content: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.work.join(name);
+        std::fs::write(&path, content).expect("a file");
+        // fetchmail and mpop want their passwords unreadable to others.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        path.display().to_string()
+    }
+
+    /// The files that the program made in a folder below the work folder.
+    fn stored_in(&self, folder: &str) -> Vec<Vec<u8>> {
+        let files = std::fs::read_dir(self.work.join(folder)).expect("the program's folder");
+        files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a stored message")).collect()
+    }
+
+    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file in `stored`.
+    fn delivery_agent(&self) -> Vec<String> {
+        std::fs::create_dir_all(self.work.join("stored")).expect("a folder");
+        let folder = self.work.join("stored").display().to_string();
+        let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\n"));
+        vec!["/bin/sh".to_owned(), script]
+    }
+}
+
+/// What a program stores that writes LF and changes nothing else.
+fn lf(message: &Message) -> Vec<u8> {
+    message.lf()
+}
+
+/// The same for one that ends every header with a blank line, even when the message is nothing but a header.
+fn lf_with_blank_line(message: &Message) -> Vec<u8> {
+    let mut stored = message.lf();
+    if !stored.windows(2).any(|pair| pair == b"\n\n") {
+        stored.push(b'\n');
+    }
+    stored
+}
+
+/// The program against the daemon.
+fn drains_the_daemon(client: &Client) {
+    let Some(_) = need::program(client.needs) else { return };
+    let delivered = messages::ordinary_with(client.longest_line);
+    for format in Format::BOTH {
+        let bystander = messages::ordinary().split_off(7);
+        let daemon = Daemon::new(format).user("alice", &delivered).user("bystander", &bystander).start();
+        let before = daemon.snapshot();
+        check(client, &daemon.account("alice"), || daemon.snapshot());
+        let changed = before.changed(&daemon.snapshot());
+        assert!(
+            changed.iter().all(|path| path.starts_with("alice")),
+            "{format:?}: also changed: {changed:?}"
+        );
+        let others = daemon.account("bystander").login().retrieve_all();
+        assert_eq!(others, bystander.iter().map(Message::wire).collect::<Vec<_>>());
+    }
+}
+
+/// The program against `mpopd try`.
+fn drains_try(client: &Client) {
+    let Some(_) = need::program(client.needs) else { return };
+    for format in Format::BOTH {
+        let trial = Trial::of(format, &messages::ordinary_with(client.longest_line));
+        check(client, &trial.account(), || trial.snapshot());
+    }
+}
+
+/// First leaves the mail on the server, then takes it.
+fn check(client: &Client, account: &Account, snapshot: impl Fn() -> Snapshot) {
+    let mut delivered: Vec<_> =
+        messages::ordinary_with(client.longest_line).iter().map(client.stores).collect();
+    delivered.sort();
+    for keep in [true, false] {
+        let before = snapshot();
+        let home = Scratch::new();
+        let mut stored = (client.drain)(&Job { account, work: home.path(), keep });
+        stored.sort();
+        assert_same(&stored, &delivered);
+        // Once this login succeeds the program's session is over in every respect.
+        let mut after = account.login_when_free();
+        let left = after.stat();
+        after.quit();
+        if keep {
+            assert_eq!(
+                before.changed(&snapshot()),
+                [] as [std::path::PathBuf; 0],
+                "leaving the mail changes nothing"
+            );
+        } else {
+            assert_eq!(left, (0, 0), "all is deleted");
+        }
+    }
+}
+
+/// Equal, or a message that fits on a screen.
+fn assert_same(stored: &[Vec<u8>], delivered: &[Vec<u8>]) {
+    let show = |bytes: &[u8]| bytes[..bytes.len().min(300)].escape_ascii().to_string();
+    assert_eq!(stored.len(), delivered.len(), "number of messages");
+    for (stored, delivered) in stored.iter().zip(delivered) {
+        assert!(stored == delivered, "stored: {}\ndelivered: {}", show(stored), show(delivered));
+    }
+}

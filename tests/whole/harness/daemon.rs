@@ -1,0 +1,268 @@
+//! `mpopd -F -c FILE` with virtual users, in a folder of its own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::process::Signal;
+
+use super::scratch::give;
+use super::{Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, is_root};
+
+/// A daemon that is being described, or that runs.
+///
+/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever runs the tests.
+pub(crate) struct Daemon {
+    scratch: Scratch,
+    port: Port,
+    format: Format,
+    userlist: String,
+    settings: String,
+    running: Option<Running>,
+}
+
+/// A daemon that did not start: its exit status, what it said on stderr, and the configuration that it read.
+pub(crate) struct Refused {
+    pub(crate) status: ExitStatus,
+    pub(crate) said: String,
+    configuration: String,
+}
+
+struct Running {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+const PASSWORD: &str = "secret word";
+
+impl Daemon {
+    pub(crate) fn new(format: Format) -> Daemon {
+        let scratch = Scratch::new();
+        // As /var/mail is on systems where everybody's programs make dotlocks.
+        scratch.folder("mail", 0o1777);
+        scratch.folder("empty", 0o755);
+        let (userlist, settings) = (String::new(), String::new());
+        Daemon { scratch, port: Port::reserve(), format, userlist, settings, running: None }
+    }
+
+    /// Adds a user whose mailbox has these messages.
+    pub(crate) fn user(self, name: &str, messages: &[Message]) -> Daemon {
+        self.user_of(OWNER, name, messages)
+    }
+
+    /// Adds a user whose mailbox belongs to `owner`.
+    pub(crate) fn user_of(self, owner: u32, name: &str, messages: &[Message]) -> Daemon {
+        self.add(owner, name, &format!("{{PLAIN}}{PASSWORD}"), messages)
+    }
+
+    /// Adds a user with an empty mailbox and this in the password field of the user list.
+    pub(crate) fn user_with(self, name: &str, password_field: &str) -> Daemon {
+        self.add(OWNER, name, password_field, &[])
+    }
+
+    fn add(mut self, owner: u32, name: &str, password_field: &str, messages: &[Message]) -> Daemon {
+        let mailbox = self.mailbox(name);
+        self.format.deliver(&mailbox, messages);
+        give(&mailbox, owner);
+        let uid = if is_root() { owner } else { rustix::process::getuid().as_raw() };
+        let gid = if is_root() { owner } else { rustix::process::getgid().as_raw() };
+        writeln!(self.userlist, "{name}:{password_field}:{uid}:{gid}").expect("a String");
+        self
+    }
+
+    /// Adds a line to the configuration.
+    pub(crate) fn setting(mut self, line: &str) -> Daemon {
+        self.settings.push_str(line);
+        self.settings.push('\n');
+        self
+    }
+
+    /// Starts it and waits until it serves.
+    pub(crate) fn start(mut self) -> Daemon {
+        self.start_again();
+        self
+    }
+
+    /// Starts one that is to stop by itself before it serves.
+    pub(crate) fn refused(self) -> Refused {
+        let mut running = self.spawn();
+        let status = eventually("the end of a daemon that cannot start", || {
+            running.child.try_wait().expect("waiting for the daemon")
+        });
+        let said = running.log_of_ended();
+        let configuration = fs::read_to_string(self.configuration()).expect("the configuration");
+        Refused { status, said, configuration }
+    }
+
+    /// Starts it once more, on the same port with the same files.
+    pub(crate) fn start_again(&mut self) {
+        let mut running = self.spawn();
+        let port = self.port.number;
+        eventually("a greeting", || {
+            let ended = running.child.try_wait().expect("waiting for the daemon");
+            assert!(ended.is_none(), "mpopd ended, {ended:?}: {}", running.log_of_ended());
+            super::Pop::try_connect(port).ok()
+        });
+        self.running = Some(running);
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    pub(crate) fn account(&self, user: &str) -> Account {
+        Account { port: self.port.number, user: user.to_owned(), password: PASSWORD.to_owned() }
+    }
+
+    /// The path of a user's mailbox.
+    pub(crate) fn mailbox(&self, user: &str) -> PathBuf {
+        self.mail().join(user)
+    }
+
+    /// The configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.scratch.path().join("mpopd.conf")
+    }
+
+    /// The empty folder that the session role sees as its root.
+    pub(crate) fn chroot(&self) -> PathBuf {
+        self.scratch.path().join("empty")
+    }
+
+    /// All mailboxes, and whatever else lies beside them.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.mail())
+    }
+
+    /// What it has written to stderr so far.
+    pub(crate) fn log(&self) -> String {
+        self.running().log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first log line that has all these words, once it is there.
+    pub(crate) fn logged(&self, words: &[&str]) -> String {
+        eventually(&format!("a log line with {words:?}"), || {
+            self.log().lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
+        })
+    }
+
+    pub(crate) fn supervisor(&self) -> Process {
+        Process(self.running().child.id())
+    }
+
+    /// The living processes of one role, once there is one.
+    pub(crate) fn role(&self, name: &str) -> Vec<Process> {
+        eventually(&format!("a process {name}"), || {
+            let found = self.role_now(name);
+            if found.is_empty() { None } else { Some(found) }
+        })
+    }
+
+    /// The living processes of one role at this moment.
+    pub(crate) fn role_now(&self, name: &str) -> Vec<Process> {
+        let mut found = self.supervisor().descendants();
+        found.retain(|p| p.is_alive() && p.name() == name);
+        found
+    }
+
+    /// Sends `signal` to the supervisor and waits for its end.
+    pub(crate) fn end(&mut self, signal: Signal) -> ExitStatus {
+        self.supervisor().signal(signal);
+        let running = self.running.as_mut().expect("a running daemon");
+        eventually("the end of the daemon", || running.child.try_wait().expect("waiting for the daemon"))
+    }
+
+    fn mail(&self) -> PathBuf {
+        self.scratch.path().join("mail")
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("a running daemon")
+    }
+
+    fn spawn(&self) -> Running {
+        let userlist = self.scratch.file("userlist", &self.userlist);
+        fs::write(self.configuration(), self.configured(&userlist)).expect("the configuration");
+        let mut child = Command::new(MPOPD)
+            .arg("-F")
+            .arg("-c")
+            .arg(self.configuration())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starting mpopd");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (into, stderr) = (Arc::clone(&log), child.stderr.take().expect("its stderr"));
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                *into.lock().unwrap_or_else(PoisonError::into_inner) += &(line + "\n");
+            }
+        });
+        Running { child, log }
+    }
+
+    fn configured(&self, userlist: &Path) -> String {
+        let top = self.scratch.path().display();
+        let storage = match self.format {
+            Format::Mbox => format!("storage = \"mbox\"\nmail_spool_dir = \"{top}/mail\"\n"),
+            Format::Maildir => format!("storage = \"maildir\"\nmaildir = \"{top}/mail/%u\"\n"),
+        };
+        // A test's own settings come last; where one replaces one of these, the line here is left out.
+        let ours = format!(
+            "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
+             \"{top}/state\"\nauth_type = 6\nuserlist = \"{}\"\n{storage}",
+            self.port.number,
+            userlist.display()
+        );
+        let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+        let replaced: Vec<String> = self.settings.lines().map(key).collect();
+        let kept: String = ours
+            .lines()
+            .filter(|line| !replaced.contains(&key(line)))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        kept + &self.settings
+    }
+}
+
+impl Refused {
+    /// The line of the configuration, from 1, that is `setting`.
+    pub(crate) fn line_of(&self, setting: &str) -> usize {
+        1 + self.configuration.lines().position(|line| line == setting).expect("the setting")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let supervisor = Process(running.child.id());
+        // Known before the supervisor ends: its orphans could not be found any more.
+        let family = supervisor.descendants();
+        let _ = running.child.kill();
+        let _ = running.child.wait();
+        for process in family {
+            if process.name().starts_with("mpopd") {
+                process.signal(Signal::KILL);
+            }
+        }
+        if thread::panicking() {
+            eprintln!(
+                "--- what mpopd logged\n{}---",
+                running.log.lock().unwrap_or_else(PoisonError::into_inner)
+            );
+        }
+    }
+}
+
+impl Running {
+    /// All that a daemon said that has ended: every writer is gone, so the reading thread ends too.
+    fn log_of_ended(&mut self) -> String {
+        eventually("the end of the log", || (Arc::strong_count(&self.log) == 1).then_some(()));
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,37 @@
+//! What a test needs of the machine. What is missing is said on stderr and the test ends there; in CI it fails.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+
+/// Some only when the tests run as root.
+pub(crate) fn root() -> Option<()> {
+    if super::is_root() { Some(()) } else { skip("it needs root: roles change their uids") }
+}
+
+/// The full path of the program `name`.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // The interpreters that Debian's modules belong to come first.
+    let folders = [PathBuf::from("/usr/bin"), PathBuf::from("/usr/sbin")];
+    let found =
+        folders.into_iter().chain(env::split_paths(&path)).map(|dir| dir.join(name)).find(|p| p.is_file());
+    found.or_else(|| skip(&format!("the program `{name}` is not installed")))
+}
+
+/// Says that the running test is skipped and why. Past libtest's capture, which would hide it: a test that did not
+/// run must not look like one that passed.
+///
+/// # Panics
+/// When the environment has `CI=true`: there nothing may be skipped.
+pub(crate) fn skip<T>(why: &str) -> Option<T> {
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a test");
+    assert!(
+        env::var("CI").as_deref() != Ok("true"),
+        "{test} would be skipped, {why}, and CI=true forbids it"
+    );
+    writeln!(io::stderr(), "skipped: {test}: {why}").expect("stderr");
+    None
+}

@@ -1,0 +1,93 @@
+//! Processes, as /proc shows them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A process, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// Everything that this process started, and what those started.
+    pub(crate) fn descendants(self) -> Vec<Process> {
+        let all: Vec<Process> = fs::read_dir("/proc")
+            .expect("/proc")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Process))
+            .collect();
+        let mut family = vec![self];
+        let mut next = 0;
+        while next < family.len() {
+            let parent = family[next].0.to_string();
+            family.extend(all.iter().filter(|p| p.status("PPid").is_some_and(|ppid| ppid == parent)));
+            next += 1;
+        }
+        family.split_off(1)
+    }
+
+    /// The value of a line of /proc/PID/status; None when there is no such process or line.
+    pub(crate) fn status(self, key: &str) -> Option<String> {
+        let status = fs::read_to_string(self.file("status")).ok()?;
+        let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        Some(value.trim().to_owned())
+    }
+
+    /// Does it run? One that has ended and is not yet reaped does not.
+    pub(crate) fn is_alive(self) -> bool {
+        self.status("State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+    }
+
+    /// What it calls itself: `mpopd-session` and the like. Empty when it is gone.
+    pub(crate) fn name(self) -> String {
+        self.status("Name").unwrap_or_default()
+    }
+
+    /// Its real, effective, saved and filesystem uid.
+    pub(crate) fn uids(self) -> Vec<u32> {
+        self.numbers("Uid")
+    }
+
+    /// Its real, effective, saved and filesystem gid.
+    pub(crate) fn gids(self) -> Vec<u32> {
+        self.numbers("Gid")
+    }
+
+    /// Its supplementary groups.
+    pub(crate) fn groups(self) -> Vec<u32> {
+        self.numbers("Groups")
+    }
+
+    /// True when it holds no capability and can get none by itself.
+    pub(crate) fn has_no_capabilities(self) -> bool {
+        ["CapInh", "CapPrm", "CapEff", "CapAmb"]
+            .iter()
+            .all(|set| self.status(set).is_some_and(|bits| bits.bytes().all(|b| b == b'0')))
+    }
+
+    /// The root folder that it sees.
+    pub(crate) fn root(self) -> PathBuf {
+        fs::read_link(self.file("root")).expect("/proc/PID/root")
+    }
+
+    /// Its resident memory in kB.
+    pub(crate) fn resident_kb(self) -> u64 {
+        let value = self.status("VmRSS").expect("VmRSS of a living process");
+        value.trim_end_matches(" kB").parse().expect("VmRSS in kB")
+    }
+
+    pub(crate) fn signal(self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.0).expect("a process id")).expect("a process id");
+        // It may just have ended by itself.
+        let _ = kill_process(pid, signal);
+    }
+
+    fn numbers(self, key: &str) -> Vec<u32> {
+        let value = self.status(key).unwrap_or_default();
+        value.split_whitespace().map(|n| n.parse().expect("a number in /proc/PID/status")).collect()
+    }
+
+    fn file(self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.0.to_string()).join(name)
+    }
+}

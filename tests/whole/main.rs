@@ -1,0 +1,20 @@
+//! Whole-program tests: the real daemon, real processes, real mail programs. Loopback only.
+//!
+//! As root they see real uids; without root the tests that need them say that they are skipped. A test that lacks a
+//! program says so too; with `CI=true` in the environment both are failures.
+//!
+//! Run one subject: `cargo test -p mpopd --test whole roles::`.
+
+#![forbid(unsafe_code)]
+
+mod bad_input;
+mod clients;
+mod config_faults;
+mod dependency_rule;
+mod documents;
+mod harness;
+mod logs;
+mod mail;
+mod roles;
+mod settings;
+mod trial;

@@ -1,0 +1,119 @@
+//! The settings of the network side, as a client notices them.
+
+use std::net::TcpStream;
+
+use crate::harness::{Account, Daemon, Format, Pop, eventually, messages};
+
+#[test]
+fn greeting_is_what_the_configuration_says() {
+    let daemon =
+        Daemon::new(Format::Mbox).user("alice", &[]).setting("greeting = \"Hello from here\"").start();
+    assert!(Pop::connect(daemon.port()).greeting().contains("Hello from here"));
+}
+
+#[test]
+fn login_timeout_ends_a_line_without_login_and_no_other() {
+    let daemon =
+        Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("login_timeout = 1").start();
+    let mut session = daemon.account("alice").login();
+    let mut idle = Pop::connect(daemon.port());
+    assert_farewell(&idle.rest());
+    // Commands before login do not lengthen it.
+    let mut busy = Pop::connect(daemon.port());
+    let mut errors = 0;
+    eventually("the end of a line that never logs in", || {
+        let reply = busy.ask("USER alice").ok();
+        errors += usize::from(reply.as_deref().is_some_and(|reply| !is_ok(reply)));
+        reply.is_none().then_some(())
+    });
+    assert!(errors <= 1, "the commands were good, and one farewell is enough");
+    session.ok("NOOP");
+    session.quit();
+}
+
+#[test]
+fn timeout_ends_an_idle_session_and_undoes_its_deletions() {
+    for format in Format::BOTH {
+        let daemon = Daemon::new(format).user("alice", &messages::ordinary()).setting("timeout = 2").start();
+        let before = daemon.snapshot();
+        let mut pop = daemon.account("alice").login();
+        pop.ok("DELE 1");
+        assert_farewell(&pop.rest());
+        daemon.logged(&["logout", "user=<alice>", "reason=timeout"]);
+        let mut pop = daemon.account("alice").login_when_free();
+        assert_eq!(pop.stat().0, messages::ordinary().len());
+        pop.quit();
+        assert_eq!(before, daemon.snapshot());
+    }
+}
+
+#[test]
+fn max_servers_turns_the_next_one_away_with_an_error() {
+    let daemon =
+        Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("max_servers = 2").start();
+    // The connection that found the daemon ready may still be counted.
+    let first = eventually("a first session", || daemon.account("alice").try_login().ok());
+    let second = eventually("a second connection", || {
+        Pop::try_connect(daemon.port()).ok().filter(|pop| is_ok(pop.greeting()))
+    });
+    let third = Pop::try_connect(daemon.port()).expect("a greeting");
+    assert!(third.greeting().starts_with("-ERR [SYS/TEMP] "), "{}", third.greeting());
+    second.quit();
+    let next =
+        eventually("room again", || Pop::try_connect(daemon.port()).ok().filter(|pop| is_ok(pop.greeting())));
+    next.quit();
+    first.quit();
+}
+
+#[test]
+fn allow_plaintext_never_refuses_a_login_without_tls() {
+    let daemon = Daemon::new(Format::Mbox)
+        .user("alice", &messages::ordinary())
+        .setting("allow_plaintext = \"never\"")
+        .start();
+    let refused = daemon.account("alice").try_login().err().expect("a refusal");
+    assert!(refused.to_string().starts_with("-ERR"), "{refused}");
+    daemon.logged(&["login failed", "reason=plaintext"]);
+}
+
+#[test]
+fn only_the_listed_addresses_are_listened_on() {
+    let daemon = Daemon::new(Format::Mbox)
+        .user("alice", &[])
+        .setting("listen = [\"127.0.0.1\", \"127.0.0.2\"]")
+        .start();
+    let connects = |address: &str| TcpStream::connect((address, daemon.port())).is_ok();
+    assert_eq!(["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(connects), [true, true, false]);
+}
+
+#[test]
+fn a_password_may_be_any_crypt_hash() {
+    let daemon = Daemon::new(Format::Mbox)
+        .user_with("six", SHA512)
+        .user_with("five", SHA256)
+        .user_with("one", MD5)
+        .user_with("plain", "{PLAIN}secret word")
+        .user_with("scheme", &format!("{{CRYPT}}{SHA512}"))
+        .start();
+    for user in ["six", "five", "one", "plain", "scheme"] {
+        daemon.account(user).login().quit();
+        let wrong = Account { password: "secret wor".to_owned(), ..daemon.account(user) };
+        let refused = wrong.try_login().err().expect("a refusal");
+        assert!(refused.to_string().starts_with("-ERR [AUTH] "), "{user}: {refused}");
+    }
+}
+
+/// crypt(3) of `secret word`: what `openssl passwd -6 -salt saltsalt`, and `-5` and `-1`, print.
+const SHA512: &str =
+    "$6$saltsalt$Gbd7qCDlJSddZ9S5ri9ajiQJKxrbcZm6VQVUgvH3MPS64F04DY8tRDK9uBQT/2Mr1LV40gv.JBbSMCRKp6QE21";
+const SHA256: &str = "$5$saltsalt$TMstmfyDkEKUzCM2cfg8cAVXyYwWzO5hkmSBo1emCg6";
+const MD5: &str = "$1$saltsalt$dKvKQdMKQstBDuhsjfeqR1";
+
+/// Told why, or just closed; nothing else.
+fn assert_farewell(rest: &[u8]) {
+    assert!(rest.is_empty() || rest.starts_with(b"-ERR "), "{}", rest.escape_ascii());
+}
+
+fn is_ok(reply: &str) -> bool {
+    reply.starts_with("+OK")
+}
