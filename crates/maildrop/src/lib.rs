@@ -1,1 +1,41 @@
+//! Maildrops: the mail of one user, as a list of numbered messages (RFC 1939, section 4 and 5).
+//!
+//! An [`Opener`] opens what a [`Location`] names and gives a [`Maildrop`], which one session holds: sizes and
+//! UIDLs, descriptors to read the messages from, and at the end the deletions. Nothing but
+//! [`Maildrop::commit`] changes any mail; dropping a maildrop gives it up as it was.
+//!
+//! The calls block, and may come from many threads at once. The process must run as the
+//! mailbox owner: what the owner may not read or write is not served.
+//!
+//! - [`mbox`]: one file, read in place; the scanner, the proof that it is unchanged, the rewrite and its journal;
+//! - [`maildir`]: one file a message;
+//! - [`lock`]: the session lock, and the locks that delivery agents honour;
+//! - [`Disk`]: every operation that changes a file, so that tests can count, fail and lose them.
+
 #![forbid(unsafe_code)]
+
+mod detect;
+mod disk;
+mod error;
+mod location;
+mod lock;
+mod maildir;
+mod maildrop;
+mod mbox;
+mod notice;
+mod opener;
+mod settings;
+mod stamp;
+mod uidl;
+mod wire;
+
+pub use detect::detect;
+pub use disk::{Disk, Kernel};
+pub use error::{CommitError, FetchError, OpenError};
+pub use location::Location;
+pub use lock::MailGroup;
+pub use maildrop::{Body, Listing, Maildrop};
+pub use notice::Notice;
+pub use opener::Opener;
+pub use settings::{LockMethod, Settings};
+pub use uidl::Uidl;

@@ -8,13 +8,21 @@
 //! - [`signals`]: signals as a descriptor;
 //! - [`seqpacket`]: the sockets between the roles, with descriptor passing;
 //! - [`sealed`]: memory shared read-only between two roles;
+//! - [`ofd`]: record locks that belong to an open file description;
 //! - [`crypt`]: the password hashes of the system's libcrypt;
+//! - [`pam`]: the system's PAM;
+//! - [`names`]: host names and addresses, as the resolver has them;
+//! - [`spawn`]: running somebody else's program within bounds;
 //! - [`deadline`]: a point in time at which the kernel ends this process.
 
 pub mod crypt;
 pub mod deadline;
 pub mod identity;
+pub mod names;
+pub mod ofd;
+pub mod pam;
 pub mod process;
 pub mod sealed;
 pub mod seqpacket;
 pub mod signals;
+pub mod spawn;

@@ -1,0 +1,84 @@
+//! Tells an mbox file from a Maildir by looking.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::{Location, OpenError};
+
+const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \"new\" and \"cur\")";
+
+/// Looks what kind of maildrop lies at `path`. An empty file is an mbox without messages.
+///
+/// # Errors
+///
+/// [`OpenError::NotAMaildrop`] says what was found in place of an mbox or a Maildir; [`OpenError::Io`], that it
+/// cannot be looked at.
+pub fn detect(path: &Path) -> Result<Location, OpenError> {
+    let refused = |source| OpenError::Io { doing: "look for a mailbox", path: path.to_owned(), source };
+    let not = |found: &str| {
+        Err(OpenError::NotAMaildrop { path: path.to_owned(), wanted: WANTED, found: found.to_owned() })
+    };
+    let metadata = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return not("nothing"),
+        metadata => metadata.map_err(refused)?,
+    };
+    if metadata.is_dir() {
+        let has = |name| path.join(name).is_dir();
+        return match (has("new"), has("cur")) {
+            (true, true) => Ok(Location::Maildir(path.to_owned())),
+            (false, true) => not("a directory without \"new\""),
+            (true, false) => not("a directory without \"cur\""),
+            (false, false) => not("a directory without either"),
+        };
+    }
+    if !metadata.is_file() {
+        return not("neither a file nor a directory");
+    }
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(refused)?;
+    let mut head = Vec::new();
+    file.take(4096).read_to_end(&mut head).map_err(refused)?;
+    // Some programs leave a blank line where the first message was.
+    let text = head.trim_ascii_start();
+    if text.is_empty() || text.starts_with(b"From ") {
+        return Ok(Location::Mbox(path.to_owned()));
+    }
+    not("a file that begins otherwise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn tells_them_apart_and_says_what_it_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("mbox"), "From a\n\nx\n").unwrap();
+        fs::write(at("blank"), "\nFrom a\n\nx\n").unwrap();
+        fs::write(at("empty"), "").unwrap();
+        fs::write(at("text"), "Dear diary").unwrap();
+        for name in ["Maildir/new", "Maildir/cur", "half/cur", "folder/other"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RUSR).unwrap();
+
+        for name in ["mbox", "blank", "empty"] {
+            assert_eq!(detect(&at(name)).unwrap(), Location::Mbox(at(name)));
+        }
+        assert_eq!(detect(&at("Maildir")).unwrap(), Location::Maildir(at("Maildir")));
+        for (name, found) in [
+            ("text", "begins otherwise"),
+            ("half", "without \"new\""),
+            ("folder", "without either"),
+            ("fifo", "neither"),
+            ("missing", "nothing"),
+        ] {
+            let error = detect(&at(name)).unwrap_err().to_string();
+            assert!(error.contains(found) && error.contains("looked for an mbox"), "{error}");
+        }
+    }
+}

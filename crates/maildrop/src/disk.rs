@@ -1,0 +1,102 @@
+//! Every operation that changes a file, in one place.
+//!
+//! The crash and fault tests stand on this: they record each operation, lose or tear what was not synced, and
+//! answer with the errors of a full or failing disk.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+
+/// The operations. Names are relative to the directory `dir`.
+pub trait Disk: Send + Sync {
+    /// Makes a new file for reading and writing, mode 0600; `AlreadyExists` if the name is taken.
+    fn create(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<File>;
+    /// Writes some of `bytes` at `offset`, and says how many.
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// Cuts the file to `length` octets.
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+    /// Makes what was done to a file, or to the names in a directory, durable (fsync(2)).
+    fn sync(&self, file: &File) -> io::Result<()>;
+    /// Gives a file a second name; `AlreadyExists` if that is taken.
+    fn link(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file another name, which it takes away from any file that had it.
+    fn rename(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()>;
+    /// Takes a file's name away.
+    fn unlink(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<()>;
+    /// Sets the times of a file to now: the access time, and with `modified` the modification time.
+    fn touch(&self, file: &File, modified: bool) -> io::Result<()>;
+}
+
+/// The kernel's own operations.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Kernel;
+
+impl Disk for Kernel {
+    fn create(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        Ok(File::from(rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        file.write_at(bytes, offset)
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        Ok(rustix::fs::ftruncate(file, length)?)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        Ok(rustix::fs::fsync(file)?)
+    }
+
+    fn link(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(rustix::fs::linkat(dir, from, dir, to, AtFlags::empty())?)
+    }
+
+    fn rename(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(rustix::fs::renameat(dir, from, dir, to)?)
+    }
+
+    fn unlink(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(dir, name, AtFlags::empty())?)
+    }
+
+    fn touch(&self, file: &File, modified: bool) -> io::Result<()> {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let times = Timestamps { last_access: now, last_modification: if modified { now } else { omit } };
+        Ok(rustix::fs::futimens(file.as_fd(), &times)?)
+    }
+}
+
+/// Does it again as long as a signal interrupts it.
+pub(crate) fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Writes all of `bytes` at `offset`.
+pub(crate) fn write_all_at(
+    disk: &dyn Disk,
+    file: &File,
+    mut bytes: &[u8],
+    mut offset: u64,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = retry(|| disk.write_at(file, bytes, offset))?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+        offset += written as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! What can go wrong, and whose fault it is.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a maildrop was not opened. It is as it was.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another session has it: RFC 1939 allows one at a time.
+    InUse,
+    /// Another program held the mailbox's lock through all tries.
+    Locked {
+        /// What is held: the dotlock, or the mailbox itself.
+        path: PathBuf,
+        /// How, and by whom if that is known.
+        how: String,
+    },
+    /// Something lies there that is no maildrop of the expected kind.
+    NotAMaildrop {
+        /// Where.
+        path: PathBuf,
+        /// What was looked for.
+        wanted: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// More messages than `max_messages`.
+    TooManyMessages {
+        /// Where.
+        path: PathBuf,
+        /// The limit.
+        limit: u32,
+    },
+    /// The operating system refused.
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Why there is no body of a message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// No message has this number.
+    NoSuchMessage {
+        /// The number.
+        number: u32,
+    },
+    /// Another program removed the message during the session.
+    Vanished {
+        /// Its number.
+        number: u32,
+    },
+    /// Another program changed the message, or the mailbox before it, during the session.
+    Changed {
+        /// Its number.
+        number: u32,
+    },
+    /// The operating system refused.
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Why not all messages were removed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// A number that is no message, or not in ascending order: the caller's mistake. Nothing was removed.
+    NoSuchMessage {
+        /// The number.
+        number: u32,
+    },
+    /// Another program held the mailbox's lock through all tries. Nothing was removed.
+    Locked {
+        /// What is held: the dotlock, or the mailbox itself.
+        path: PathBuf,
+        /// How, and by whom if that is known.
+        how: String,
+    },
+    /// Another program changed the messages during the session. Nothing was removed.
+    Changed {
+        /// The mailbox.
+        path: PathBuf,
+    },
+    /// The operating system refused. Nothing was removed.
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The removal was interrupted: the next time that the mailbox is opened, it is completed, or the messages are
+    /// there again. All others are safe.
+    Interrupted {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Some messages were removed, others not.
+    Partial {
+        /// The messages that are still there, in ascending order.
+        remaining: Vec<u32>,
+        /// One of them.
+        path: PathBuf,
+        /// What the operating system said about it.
+        source: io::Error,
+    },
+}
+
+impl CommitError {
+    /// Which of the messages that were to be removed are still there.
+    pub fn remaining<'a>(&'a self, deleted: &'a [u32]) -> &'a [u32] {
+        match self {
+            CommitError::Partial { remaining, .. } => remaining,
+            _ => deleted,
+        }
+    }
+}
+
+/// A refusal of the operating system, on its way to one of the errors above.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) doing: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+impl Refusal {
+    pub(crate) fn new(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Refusal {
+        Refusal { doing, path: path.to_owned(), source: source.into() }
+    }
+}
+
+/// Says what was tried, and on what, when the operating system refuses.
+pub(crate) trait Doing<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, Refusal>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, Refusal> {
+        self.map_err(|source| Refusal::new(doing, path, source))
+    }
+}
+
+impl From<Refusal> for OpenError {
+    fn from(Refusal { doing, path, source }: Refusal) -> OpenError {
+        OpenError::Io { doing, path, source }
+    }
+}
+
+impl From<Refusal> for FetchError {
+    fn from(Refusal { doing, path, source }: Refusal) -> FetchError {
+        FetchError::Io { doing, path, source }
+    }
+}
+
+impl From<Refusal> for CommitError {
+    fn from(Refusal { doing, path, source }: Refusal) -> CommitError {
+        CommitError::Io { doing, path, source }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::InUse => f.write_str("another session has the maildrop open"),
+            OpenError::Locked { path, how } => write!(f, "{}: {how}", path.display()),
+            OpenError::NotAMaildrop { path, wanted, found } => {
+                write!(f, "{}: no maildrop: looked for {wanted}, found {found}", path.display())
+            }
+            OpenError::TooManyMessages { path, limit } => {
+                write!(f, "{}: more than {limit} messages (max_messages)", path.display())
+            }
+            OpenError::Io { doing, path, source } => {
+                write!(f, "{}: cannot {doing}: {source}", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::NoSuchMessage { number } => write!(f, "there is no message {number}"),
+            FetchError::Vanished { number } => {
+                write!(f, "another program removed message {number} during the session")
+            }
+            FetchError::Changed { number } => {
+                write!(f, "another program changed message {number} during the session")
+            }
+            FetchError::Io { doing, path, source } => {
+                write!(f, "{}: cannot {doing}: {source}", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitError::NoSuchMessage { number } => {
+                write!(f, "nothing removed: there is no message {number}, or it is out of order")
+            }
+            CommitError::Locked { path, how } => write!(f, "nothing removed: {}: {how}", path.display()),
+            CommitError::Changed { path } => write!(
+                f,
+                "nothing removed: {}: another program changed it during the session",
+                path.display()
+            ),
+            CommitError::Io { doing, path, source } => {
+                write!(f, "nothing removed: {}: cannot {doing}: {source}", path.display())
+            }
+            CommitError::Interrupted { doing, path, source } => write!(
+                f,
+                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: {source}",
+                path.display()
+            ),
+            CommitError::Partial { remaining, path, source } => {
+                write!(f, "{} messages not removed, among them {}: {source}", remaining.len(), path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OpenError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FetchError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for CommitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            CommitError::Io { source, .. }
+            | CommitError::Interrupted { source, .. }
+            | CommitError::Partial { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

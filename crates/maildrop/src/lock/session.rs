@@ -1,0 +1,97 @@
+//! The session lock: one session a maildrop (RFC 1939, section 4), gone with its holder however that ends.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{Mode, OFlags};
+use sys::ofd::{self, Claim, Range};
+
+/// All session locks of one owner: record locks on single octets of one file in the owner's state folder.
+///
+/// The locks lie apart from the mail because delivery agents take theirs on the mailbox itself, and must be able to deliver
+/// during a session. Which octet follows from device and inode, so a maildrop has one lock whatever
+/// it is called. Record locks keep processes apart; within this process, the set does.
+#[derive(Debug)]
+pub(crate) struct SessionLocks {
+    file: File,
+    held: Mutex<HashSet<u64>>,
+}
+
+impl SessionLocks {
+    /// The locks whose file lies in the directory `state`.
+    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<SessionLocks> {
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = rustix::fs::openat(state, "sessions.lock", flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(SessionLocks { file: File::from(file), held: Mutex::default() })
+    }
+
+    /// Takes the lock of the maildrop with this device and inode; `None` when a session has it.
+    pub(crate) fn take(self: &Arc<Self>, device: u64, inode: u64) -> io::Result<Option<SessionLock>> {
+        let key = key(device, inode);
+        let mut held = self.held();
+        if held.contains(&key) || !ofd::set(&self.file, Claim::Write, Range::Octet(key))? {
+            return Ok(None);
+        }
+        held.insert(key);
+        Ok(Some(SessionLock { locks: Arc::clone(self), key }))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A held session lock; dropping it releases it.
+#[derive(Debug)]
+pub(crate) struct SessionLock {
+    locks: Arc<SessionLocks>,
+    key: u64,
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        let mut held = self.locks.held();
+        // Released before another thread may find the key free. A failure leaves the octet locked until this
+        // process ends, which keeps one session at a time.
+        let _ = ofd::set(&self.locks.file, Claim::Release, Range::Octet(self.key));
+        held.remove(&self.key);
+    }
+}
+
+/// A 63-bit number for a file.
+fn key(device: u64, inode: u64) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&device.to_le_bytes());
+    hasher.update(&inode.to_le_bytes());
+    let mut octets = [0; 8];
+    hasher.finalize_xof().fill(&mut octets);
+    u64::from_le_bytes(octets) % ofd::MOST_OFFSET
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn one_holder_in_a_process_and_between_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = File::open(folder.path()).unwrap();
+        let ours = Arc::new(SessionLocks::in_folder(state.as_fd()).unwrap());
+        // Another open file description is to the kernel what another process is.
+        let theirs = Arc::new(SessionLocks::in_folder(state.as_fd()).unwrap());
+
+        let lock = ours.take(1, 2).unwrap().unwrap();
+        assert!(ours.take(1, 2).unwrap().is_none());
+        assert!(theirs.take(1, 2).unwrap().is_none());
+        let other = theirs.take(1, 3).unwrap().unwrap();
+        drop(lock);
+        let lock = theirs.take(1, 2).unwrap().unwrap();
+        assert!(ours.take(1, 2).unwrap().is_none());
+        drop((lock, other));
+        assert!(ours.take(1, 2).unwrap().is_some());
+    }
+}

@@ -1,0 +1,94 @@
+//! The octets of Maildir messages.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{FileType, Mode, OFlags};
+
+use super::list::Place;
+use super::name;
+use crate::disk::retry;
+use crate::wire;
+
+/// How much is read at a time, in octets. A smaller file is read whole: that costs no more than to look at its end.
+const CHUNK: usize = 64 * 1024;
+/// What a thread must have to do to be worth its start, in files.
+const SHARE: usize = 256;
+/// The most threads for one Maildir.
+const MOST_THREADS: usize = 4;
+
+/// What reading a message has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Measure {
+    /// Its octets as stored.
+    pub(super) stored: u64,
+    /// Its octets on the wire.
+    pub(super) octets: u64,
+    pub(super) inode: u64,
+}
+
+/// Measures each message; `None` for what is no file, errors as they are.
+pub(super) fn measure_all(root: &File, places: &[Place]) -> Vec<io::Result<Option<Measure>>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (places.len() / SHARE).clamp(1, cores.min(MOST_THREADS));
+    let share = places.len().div_ceil(threads).max(1);
+    let measure_some = |places: &[Place]| {
+        let mut buffer = vec![0; CHUNK];
+        places.iter().map(|place| measure(root, place, &mut buffer)).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let mut shares = places.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares.map(|places| scope.spawn(move || measure_some(places))).collect();
+        let mut measures = measure_some(first);
+        for other in others {
+            match other.join() {
+                Ok(mut more) => measures.append(&mut more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        measures
+    })
+}
+
+fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<Measure>> {
+    let file = open(root, place)?;
+    let stat = rustix::fs::fstat(&file)?;
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return Ok(None);
+    }
+    let stored = u64::try_from(stat.st_size).unwrap_or(0);
+    let inode = stat.st_ino;
+    if stored > buffer.len() as u64
+        && let Some((claimed, wire)) = name::claimed_sizes(&place.name)
+        && claimed == stored
+    {
+        let mut last = [0];
+        file.read_exact_at(&mut last, stored - 1)?;
+        let octets = wire::octets(wire, 0, Some(last[0]));
+        return Ok(Some(Measure { stored, octets, inode }));
+    }
+    let (mut at, mut bare, mut last) = (0, 0, None);
+    loop {
+        let length = retry(|| file.read_at(buffer, at))?;
+        let chunk = &buffer[..length];
+        bare += wire::bare_feeds(last.unwrap_or(b'\n'), chunk);
+        at += length as u64;
+        last = chunk.last().copied().or(last);
+        if length == 0 || at == stored {
+            return Ok(Some(Measure { stored: at, octets: wire::octets(at, bare, last), inode }));
+        }
+    }
+}
+
+/// Opens a message to look at it, which leaves its access time alone where that is allowed.
+fn open(root: &File, place: &Place) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let path = place.path();
+    let file = match rustix::fs::openat(root, &path, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(rustix::io::Errno::PERM) => rustix::fs::openat(root, &path, flags, Mode::empty()),
+        answer => answer,
+    };
+    Ok(File::from(file?))
+}

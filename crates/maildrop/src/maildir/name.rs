@@ -1,0 +1,71 @@
+//! File names in a Maildir: `TIME.UNIQUE.HOST,S=1234,W=1260:2,FLAGS`.
+//!
+//! Sources: the maildir(5) man page of qmail; the Maildir++ page of Courier for `,S=`; Dovecot's Maildir page for `,W=`.
+
+use memchr::memchr;
+
+/// The part that stays the same while the message lives: all before the colon.
+pub(super) fn unique(name: &[u8]) -> &[u8] {
+    &name[..memchr(b':', name).unwrap_or(name.len())]
+}
+
+/// When the message was delivered, in seconds since 1970; 0 if the name does not say so.
+pub(super) fn delivered(name: &[u8]) -> u64 {
+    let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    number(&name[..digits]).unwrap_or(0)
+}
+
+/// The stored octets and the octets on the wire that the name claims, if it claims both and they can be true.
+pub(super) fn claimed_sizes(name: &[u8]) -> Option<(u64, u64)> {
+    let mut stored = None;
+    let mut wire = None;
+    for field in unique(name).split(|&byte| byte == b',').skip(1) {
+        if let Some(digits) = field.strip_prefix(b"S=") {
+            stored = number(digits);
+        } else if let Some(digits) = field.strip_prefix(b"W=") {
+            wire = number(digits);
+        }
+    }
+    let (stored, wire) = stored.zip(wire)?;
+    // Each line feed adds one octet at most.
+    (wire >= stored && wire - stored <= stored).then_some((stored, wire))
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        let name = b"1700000001.M5P6.host,S=100,W=110:2,FS";
+        assert_eq!(unique(name), b"1700000001.M5P6.host,S=100,W=110");
+        assert_eq!(delivered(name), 1_700_000_001);
+        assert_eq!(claimed_sizes(name), Some((100, 110)));
+        assert_eq!(unique(b"plain"), b"plain");
+        assert_eq!(delivered(b"plain"), 0);
+    }
+
+    #[test]
+    fn claims_that_cannot_be_true_are_none() {
+        for name in [
+            &b"1.a"[..],
+            b"1.a,S=100",
+            b"1.a,W=100",
+            b"1.a,S=100,W=99",
+            b"1.a,S=100,W=201",
+            b"1.a,S=,W=",
+            b"1.a,S=+1,W=1",
+            b"1.a,S=99999999999999999999,W=99999999999999999999",
+            b"1.a:2,S=100,W=100",
+        ] {
+            assert_eq!(claimed_sizes(name), None, "{}", String::from_utf8_lossy(name));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What an administrator should read in the log, although nothing failed.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Something noticed while a maildrop was opened or closed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A dotlock was broken because it was too old.
+    BrokeOldLock {
+        /// The dotlock.
+        path: PathBuf,
+        /// How long nobody had refreshed it.
+        age: Duration,
+    },
+    /// A dotlock was broken because the process that made it on this host is gone.
+    BrokeOrphanedLock {
+        /// The dotlock.
+        path: PathBuf,
+        /// That process.
+        pid: u32,
+    },
+    /// Our dotlock was broken by another program while we held it.
+    LostLock {
+        /// The dotlock.
+        path: PathBuf,
+    },
+    /// A rewrite that a crash had interrupted was completed.
+    Replayed {
+        /// The mailbox.
+        path: PathBuf,
+    },
+    /// A rewrite was interrupted, and since then another program changed the mailbox: it was left as it
+    /// is, and the journal was kept.
+    JournalSetAside {
+        /// The mailbox.
+        path: PathBuf,
+        /// The journal's name in the state folder; it holds the kept mail.
+        name: String,
+    },
+    /// A file in a Maildir that cannot be read and is therefore not served.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::BrokeOldLock { path, age } => {
+                write!(f, "{}: lock untouched for {} s, broken", path.display(), age.as_secs())
+            }
+            Notice::BrokeOrphanedLock { path, pid } => {
+                write!(f, "{}: lock of process {pid}, which is gone, broken", path.display())
+            }
+            Notice::LostLock { path } => {
+                write!(f, "{}: another program broke this lock while it was held", path.display())
+            }
+            Notice::Replayed { path } => {
+                write!(f, "{}: an interrupted rewrite was completed", path.display())
+            }
+            Notice::JournalSetAside { path, name } => write!(
+                f,
+                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was to be kept is in the state folder's journal/{name}",
+                path.display()
+            ),
+            Notice::Unreadable { path, source } => {
+                write!(f, "{}: not served, it cannot be read: {source}", path.display())
+            }
+        }
+    }
+}

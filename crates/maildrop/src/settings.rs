@@ -1,0 +1,42 @@
+//! What an administrator can set about maildrops.
+
+use std::time::Duration;
+
+/// The settings of all maildrops that an [`crate::Opener`] opens.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The most messages that a maildrop may hold; one with more is not opened.
+    pub max_messages: u32,
+    /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order of taking.
+    pub lock_methods: Vec<LockMethod>,
+    /// How often to try for those locks, at least once.
+    pub retry_on_lock: u32,
+    /// How long to wait between two tries.
+    pub retry_pause: Duration,
+    /// The age from which a dotlock that nobody refreshed is broken.
+    pub stale_lock: Duration,
+}
+
+impl Default for Settings {
+    /// The values of the sample configuration.
+    fn default() -> Settings {
+        Settings {
+            max_messages: 2_097_152,
+            lock_methods: vec![LockMethod::Dotlock, LockMethod::Fcntl],
+            retry_on_lock: 10,
+            retry_pause: Duration::from_secs(1),
+            stale_lock: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A way to keep delivery agents and mail programs out of an mbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMethod {
+    /// The file `MBOX.lock` beside it.
+    Dotlock,
+    /// A record lock on the whole file, fcntl(2).
+    Fcntl,
+    /// A lock on the whole file, flock(2).
+    Flock,
+}

@@ -1,0 +1,135 @@
+//! Unique ids of messages (RFC 1939, section 7).
+
+use std::fmt;
+
+/// A message's unique id: 1 to 70 characters from `!` to `~`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uidl {
+    length: u8,
+    octets: [u8; Uidl::MOST],
+}
+
+impl Uidl {
+    /// The longest id, in characters.
+    pub const MOST: usize = 70;
+
+    /// An id of these characters, or `None` when they are none, too many, or not of the allowed ones.
+    pub fn new(text: &[u8]) -> Option<Uidl> {
+        let fits = (1..=Uidl::MOST).contains(&text.len());
+        if !fits || !text.iter().all(u8::is_ascii_graphic) {
+            return None;
+        }
+        let mut octets = [0; Uidl::MOST];
+        octets.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Uidl { length: text.len() as u8, octets })
+    }
+
+    /// The id of a message known by `digest`: 32 hexadecimal digits, and for the second and later messages of
+    /// the same digest in one maildrop `-2`, `-3` and so on.
+    pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Uidl {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut uidl = Uidl { length: 0, octets: [0; Uidl::MOST] };
+        for byte in digest {
+            uidl.push(HEX[usize::from(byte >> 4)]);
+            uidl.push(HEX[usize::from(byte & 15)]);
+        }
+        if ordinal > 1 {
+            uidl.push(b'-');
+            let mut divisor = 10u32.pow(ordinal.ilog10());
+            while divisor > 0 {
+                uidl.push(b'0' + (ordinal / divisor % 10) as u8);
+                divisor /= 10;
+            }
+        }
+        uidl
+    }
+
+    fn push(&mut self, character: u8) {
+        if let Some(place) = self.octets.get_mut(usize::from(self.length)) {
+            *place = character;
+            self.length += 1;
+        }
+    }
+
+    /// The characters.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.octets[..usize::from(self.length)]
+    }
+
+    /// The characters as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Uidl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Uidl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uidl({self})")
+    }
+}
+
+/// 128 bits that stand for a message.
+pub(crate) type Digest = [u8; 16];
+
+/// The first 128 bits of a BLAKE3 hash.
+pub(crate) fn digest(hasher: &blake3::Hasher) -> Digest {
+    let mut digest = Digest::default();
+    hasher.finalize_xof().fill(&mut digest);
+    digest
+}
+
+/// For each digest, how many messages up to and with this one have it: 1 for the first, 2 for the second.
+///
+/// Messages of one digest are alike in all that it covers, so it does no harm that the second becomes the
+/// first when that is removed.
+pub(crate) fn ordinals(digests: impl ExactSizeIterator<Item = Digest>) -> Vec<u32> {
+    let mut ordinals = vec![1; digests.len()];
+    let mut sorted: Vec<(Digest, usize)> = digests.zip(0..).collect();
+    sorted.sort_unstable();
+    for (before, pair) in sorted.iter().zip(sorted.iter().skip(1)) {
+        if before.0 == pair.0 {
+            ordinals[pair.1] = ordinals[before.1] + 1;
+        }
+    }
+    ordinals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_rfc_1939_allows() {
+        assert!(Uidl::new(b"").is_none());
+        assert!(Uidl::new(&[b'a'; 71]).is_none());
+        assert!(Uidl::new(b"a b").is_none());
+        assert!(Uidl::new(b"a\x7f").is_none());
+        assert!(Uidl::new(b"\xe9").is_none());
+        assert_eq!(Uidl::new(&[b'~'; 70]).unwrap().as_bytes(), [b'~'; 70]);
+        assert_eq!(Uidl::new(b"!").unwrap().to_string(), "!");
+    }
+
+    #[test]
+    fn digests_are_written_in_hexadecimal_with_ordinals() {
+        let digest = *b"\x00\x01\x0a\xa0\xff456789abcdef";
+        let plain = "00010aa0ff343536373839616263646566";
+        assert_eq!(Uidl::of_digest(&digest[..16].try_into().unwrap(), 1).as_str(), &plain[..32]);
+        for (ordinal, suffix) in [(2, "-2"), (10, "-10"), (1_203, "-1203"), (u32::MAX, "-4294967295")] {
+            let uidl = Uidl::of_digest(&digest[..16].try_into().unwrap(), ordinal);
+            assert_eq!(uidl.as_str(), format!("{}{suffix}", &plain[..32]));
+        }
+    }
+
+    #[test]
+    fn equal_digests_are_counted_in_the_order_of_the_messages() {
+        let digests = [3, 1, 3, 2, 1, 3].map(|n| [n; 16]);
+        assert_eq!(ordinals(digests.into_iter()), [1, 1, 2, 1, 2, 3]);
+        assert_eq!(ordinals([].into_iter()), []);
+    }
+}

@@ -1,0 +1,256 @@
+//! Mailboxes of each kind for the tests, and a client's view of them.
+// Not every test uses all of it; and in tests the panic is the verdict.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use maildrop::{Location, LockMethod, Maildrop, Opener, Settings};
+use tempfile::TempDir;
+
+/// The start line that our delivery agent writes; the same for all, so that equal messages are equal.
+pub const START: &str = "From sender@example.org Mon Nov 23 10:00:00 2026\n";
+
+/// A mailbox as delivery agents and other programs see it.
+pub trait Format {
+    fn new() -> Self;
+    fn place(&self) -> &Place;
+    fn location(&self) -> Location;
+    /// Delivers one message, which must end in a line feed or be empty.
+    fn deliver(&self, message: &[u8]);
+    /// Removes the message at `index` as another program would.
+    fn remove_behind_the_back(&self, index: usize);
+
+    fn with(messages: &[&[u8]]) -> Self
+    where
+        Self: Sized,
+    {
+        let format = Self::new();
+        for message in messages {
+            format.deliver(message);
+        }
+        format
+    }
+
+    fn open(&self) -> Box<dyn Maildrop> {
+        self.place().opener().open(&self.location()).unwrap()
+    }
+}
+
+/// A temporary folder with a state folder in it, and what was noticed.
+pub struct Place {
+    pub folder: TempDir,
+    pub notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("state")).unwrap();
+        Place { folder, notices: Arc::default() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A fresh opener, like that of another process.
+    pub fn opener(&self) -> Opener {
+        self.opener_with(quick())
+    }
+
+    pub fn opener_with(&self, settings: Settings) -> Opener {
+        let state = File::open(self.path("state")).unwrap();
+        let notices = Arc::clone(&self.notices);
+        Opener::new(settings, state.into(), move |notice| notices.lock().unwrap().push(notice.to_string()))
+            .unwrap()
+    }
+
+    /// What was noticed since the last call.
+    pub fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.notices.lock().unwrap())
+    }
+}
+
+/// The default settings, with no waiting for locks.
+pub fn quick() -> Settings {
+    Settings {
+        lock_methods: vec![LockMethod::Dotlock, LockMethod::Fcntl, LockMethod::Flock],
+        retry_on_lock: 1,
+        retry_pause: Duration::ZERO,
+        ..Settings::default()
+    }
+}
+
+pub struct Mbox {
+    place: Place,
+}
+
+impl Mbox {
+    pub fn path(&self) -> PathBuf {
+        self.place.path("mbox")
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        fs::read(self.path()).unwrap()
+    }
+
+    pub fn append(&self, bytes: &[u8]) {
+        let mut file = File::options().append(true).create(true).open(self.path()).unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    /// An mbox that holds exactly `bytes`.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Mbox {
+        let mbox = Mbox::new();
+        mbox.append(bytes.as_ref());
+        mbox
+    }
+}
+
+/// What our delivery agent appends to an mbox for a message.
+pub fn delivered(message: &[u8]) -> Vec<u8> {
+    [START.as_bytes(), message, b"\n"].concat()
+}
+
+impl Format for Mbox {
+    fn new() -> Mbox {
+        Mbox { place: Place::new() }
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn location(&self) -> Location {
+        Location::Mbox(self.path())
+    }
+
+    fn deliver(&self, message: &[u8]) {
+        self.append(&delivered(message));
+    }
+
+    fn remove_behind_the_back(&self, index: usize) {
+        let text = String::from_utf8(self.bytes()).unwrap();
+        let mut parts: Vec<&str> = text.split(START).skip(1).collect();
+        parts.remove(index);
+        let left: String = parts.iter().flat_map(|part| [START, part]).collect();
+        fs::write(self.path(), left).unwrap();
+    }
+}
+
+pub struct Maildir {
+    place: Place,
+    delivered: Cell<u32>,
+}
+
+impl Maildir {
+    pub fn path(&self) -> PathBuf {
+        self.place.path("Maildir")
+    }
+
+    /// The path of the file `name` in the folder `folder`.
+    pub fn file(&self, folder: &str, name: &str) -> PathBuf {
+        self.path().join(folder).join(name)
+    }
+
+    /// All files in both folders, in order of name.
+    pub fn files(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for folder in ["new", "cur"] {
+            for entry in fs::read_dir(self.path().join(folder)).unwrap() {
+                names.push(format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy()));
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+impl Format for Maildir {
+    fn new() -> Maildir {
+        let maildir = Maildir { place: Place::new(), delivered: Cell::new(0) };
+        for folder in ["tmp", "new", "cur"] {
+            fs::create_dir_all(maildir.path().join(folder)).unwrap();
+        }
+        maildir
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn location(&self) -> Location {
+        Location::Maildir(self.path())
+    }
+
+    fn deliver(&self, message: &[u8]) {
+        let number = self.delivered.get() + 1;
+        self.delivered.set(number);
+        let name = format!("{}.M{number}P1.host", 1_700_000_000 + number);
+        fs::write(self.file("tmp", &name), message).unwrap();
+        fs::rename(self.file("tmp", &name), self.file("new", &name)).unwrap();
+    }
+
+    fn remove_behind_the_back(&self, index: usize) {
+        fs::remove_file(self.path().join(&self.files()[index])).unwrap();
+    }
+}
+
+/// All messages as stored, fetched one by one.
+pub fn contents(maildrop: &mut dyn Maildrop) -> Vec<Vec<u8>> {
+    (1..=maildrop.count()).map(|number| content(maildrop, number)).collect()
+}
+
+/// One message as stored.
+pub fn content(maildrop: &mut dyn Maildrop, number: u32) -> Vec<u8> {
+    let bodies = maildrop.fetch(number, 1).unwrap();
+    assert_eq!(bodies.len(), 1);
+    read(&bodies[0])
+}
+
+/// What a body holds.
+pub fn read(body: &maildrop::Body) -> Vec<u8> {
+    let mut bytes = vec![0; body.length as usize];
+    body.source.read_exact_at(&mut bytes, body.offset).unwrap();
+    bytes
+}
+
+/// What a client would receive, before dot-stuffing, octet by octet.
+pub fn on_the_wire(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &byte in message {
+        if byte == b'\n' && out.last() != Some(&b'\r') {
+            out.push(b'\r');
+        }
+        out.push(byte);
+    }
+    if !message.is_empty() && !message.ends_with(b"\n") {
+        out.extend(b"\r\n");
+    }
+    out
+}
+
+pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
+    (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap().uidl.to_string()).collect()
+}
+
+/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty.
+pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(snapshot(&path));
+        } else if !path.ends_with("state/sessions.lock") {
+            files.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}

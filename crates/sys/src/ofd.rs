@@ -1,0 +1,114 @@
+//! Record locks that belong to an open file description (fcntl(2), `F_OFD_SETLK`).
+//!
+//! They conflict with the classic record locks that delivery agents take (`F_SETLK`), but unlike
+//! those they are not dropped when any thread of the process closes any descriptor of the file, and two
+//! threads with a description each keep each other out.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// The largest offset that can be locked.
+pub const MOST_OFFSET: u64 = i64::MAX as u64 - 1;
+
+/// What to do with a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Shared with other readers.
+    Read,
+    /// Held alone. The descriptor must be open for writing.
+    Write,
+    /// Held no more.
+    Release,
+}
+
+/// Which octets of a file a lock speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// All of the file, however long it becomes.
+    All,
+    /// The one octet at this offset, which need not exist; at most [`MOST_OFFSET`].
+    Octet(u64),
+}
+
+/// Takes or releases a lock without waiting: `true` when done, `false` when another holder is in the way.
+///
+/// # Errors
+///
+/// `InvalidInput` for an offset beyond [`MOST_OFFSET`]; otherwise what fcntl(2) says, `ENOLCK` and `EBADF`
+/// above all.
+pub fn set(file: impl AsFd, claim: Claim, range: Range) -> io::Result<bool> {
+    let (start, length) = match range {
+        Range::All => (0, 0),
+        Range::Octet(at) if at <= MOST_OFFSET => (at as libc::off_t, 1),
+        Range::Octet(_) => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let kind = match claim {
+        Claim::Read => libc::F_RDLCK,
+        Claim::Write => libc::F_WRLCK,
+        Claim::Release => libc::F_UNLCK,
+    };
+    let lock = libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: start,
+        l_len: length,
+        l_pid: 0, // anything else is EINVAL for this kind of lock
+    };
+    loop {
+        // SAFETY: the descriptor is borrowed for the whole call, and the kernel only reads `lock`, a
+        // complete `struct flock` on our stack.
+        let answer = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+        if answer == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EAGAIN | libc::EACCES) => return Ok(false),
+            _ => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    /// Two descriptions of one file.
+    fn twice() -> (tempfile::NamedTempFile, File) {
+        let one = tempfile::NamedTempFile::new().unwrap();
+        let two = File::options().read(true).write(true).open(one.path()).unwrap();
+        (one, two)
+    }
+
+    #[test]
+    fn descriptions_exclude_each_other_even_in_one_process() {
+        let (one, two) = twice();
+        assert!(set(&one, Claim::Write, Range::All).unwrap());
+        assert!(!set(&two, Claim::Write, Range::All).unwrap());
+        assert!(!set(&two, Claim::Read, Range::Octet(9)).unwrap());
+        assert!(set(&one, Claim::Release, Range::All).unwrap());
+        assert!(set(&two, Claim::Write, Range::All).unwrap());
+    }
+
+    #[test]
+    fn one_octet_leaves_the_others_free() {
+        let (one, two) = twice();
+        assert!(set(&one, Claim::Write, Range::Octet(MOST_OFFSET)).unwrap());
+        assert!(set(&two, Claim::Write, Range::Octet(7)).unwrap());
+        assert!(!set(&two, Claim::Write, Range::Octet(MOST_OFFSET)).unwrap());
+        assert!(set(&two, Claim::Write, Range::Octet(MOST_OFFSET + 1)).is_err());
+    }
+
+    #[test]
+    fn closing_the_description_releases() {
+        let (one, two) = twice();
+        let third = File::open(one.path()).unwrap();
+        assert!(set(&two, Claim::Write, Range::All).unwrap());
+        drop(third);
+        assert!(!set(&one, Claim::Read, Range::All).unwrap(), "another descriptor's close released it");
+        drop(two);
+        assert!(set(&one, Claim::Read, Range::All).unwrap());
+    }
+}
