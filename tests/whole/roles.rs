@@ -111,11 +111,11 @@ fn killed_auth_roles_are_restarted() {
     open.ok("NOOP");
     open.quit();
     let all = kill(&daemon, AUTH);
-    daemon.account("alice").login_when_free().quit();
     eventually("as many auth processes as before", || {
         let now = daemon.role_now(AUTH);
         (now.len() == number && !now.iter().any(|p| all.contains(p))).then_some(())
     });
+    daemon.account("alice").login_when_free().quit();
 }
 
 #[test]
