@@ -1,11 +1,12 @@
 //! The command line, and the exit status: 0 done, 1 failed, 2 wrong usage.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use config::{Config, LogLevel};
+use config::{Faults, LogLevel};
 
 use crate::{log, plan, roles, try_mailbox};
 
@@ -58,8 +59,41 @@ pub(crate) struct Try {
     pub(crate) mailbox: Option<PathBuf>,
 }
 
-/// What went wrong, in the words that go to standard error.
-pub(crate) type Failure = String;
+/// What keeps the program from its work, in the words that go to standard error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration's: a line `FILE:LINE: KEY: what is wrong` for each fault.
+    Faults(Faults),
+    /// Anything else, one line: what failed and what to do.
+    Other(String),
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Failure {
+        Failure::Faults(faults)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Failure {
+        Failure::Other(what)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(what: &str) -> Failure {
+        Failure::Other(what.to_owned())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Faults(faults) => faults.fmt(f),
+            Failure::Other(what) => write!(f, "mpopd: {what}"),
+        }
+    }
+}
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
@@ -71,16 +105,19 @@ pub(crate) fn run() -> ExitCode {
     match done {
         Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
         Err(failure) => {
-            for line in failure.lines() {
-                eprintln!("mpopd: {line}");
-            }
+            eprintln!("{failure}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn daemon(options: Daemon) -> Result<i32, Failure> {
-    let mut config = load(&options.config, options.test)?;
+    let euid = rustix::process::geteuid().as_raw();
+    let loaded = config::load(&options.config, euid)?;
+    for warning in &loaded.warnings {
+        eprintln!("{warning}");
+    }
+    let mut config = loaded.config.clone();
     if let Some(port) = options.port {
         config.port = port;
     }
@@ -88,36 +125,31 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
         print!("{}", config.to_toml());
         return Ok(0);
     }
-    log::start(level(config.log_level));
+    loaded.check_serving()?;
     if options.test {
-        plan::check(&config)?;
+        for warning in plan::check(&config)? {
+            eprintln!("{warning}");
+        }
         println!("{}: no faults", options.config.display());
         return Ok(0);
     }
     if !options.foreground {
-        return Err("this version serves only in the foreground: start it with -F".to_owned());
+        return Err("this version serves only in the foreground: start it with -F".into());
+    }
+    log::start(level(config.log_level));
+    // One wrong line in a file of users must not keep all others from their mail: it is left out.
+    match auth::check(&config) {
+        Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(faults) => faults.iter().for_each(|fault| tracing::error!("{fault}")),
     }
     let (plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
     for address in addresses {
         tracing::info!("listening on {address}");
     }
-    roles::supervisor::run(plan).map_err(|error| format!("cannot start: {error}"))
+    roles::supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
 }
 
-/// Reads the configuration. Its warnings go to standard error, its faults are the failure.
-fn load(file: &Path, testing: bool) -> Result<Config, Failure> {
-    let euid = rustix::process::geteuid().as_raw();
-    let loaded = config::load(file, euid).map_err(|faults| faults.to_string())?;
-    loaded.check_serving().map_err(|faults| faults.to_string())?;
-    if !testing || !loaded.warnings.is_empty() {
-        for warning in &loaded.warnings {
-            eprintln!("mpopd: {warning}");
-        }
-    }
-    Ok(loaded.config)
-}
-
-pub(crate) fn level(level: LogLevel) -> tracing::Level {
+fn level(level: LogLevel) -> tracing::Level {
     match level {
         LogLevel::Error => tracing::Level::ERROR,
         LogLevel::Warn => tracing::Level::WARN,

@@ -6,8 +6,6 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::cli::Failure;
-
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
@@ -23,7 +21,7 @@ pub(crate) struct Listener {
 /// # Errors
 ///
 /// The address that could not be bound, and why.
-pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<Listener>, Failure> {
+pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::new();
     let mut missing = Vec::new();
     for address in addresses.iter().map(|address| SocketAddr::new(*address, port)) {
@@ -63,7 +61,7 @@ fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
             .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
+fn cannot_bind(address: SocketAddr, error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::PermissionDenied => "; ports below 1024 need root",
         io::ErrorKind::AddrInUse => "; another program listens there",

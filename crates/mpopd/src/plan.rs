@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::Authenticator;
-use config::{Config, LockMethod};
+use config::{Config, Fault, LockMethod};
 
 use crate::cli::Failure;
 use crate::listen;
@@ -13,15 +13,16 @@ use crate::roles::session::Limits;
 use crate::roles::supervisor::{Maildrops, Plan};
 use crate::state::StateDir;
 
-/// Checks what can be checked without serving: every file that the configuration names.
+/// Checks what can be checked without serving: every file that the configuration names. Returns
+/// what an administrator should know although it is no fault.
 ///
 /// # Errors
 ///
-/// Every fault, a line each.
-pub(crate) fn check(config: &Config) -> Result<(), Failure> {
-    authenticator(config)?;
+/// Every fault.
+pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
+    let warnings = auth::check(config)?;
     session_identity(config)?;
-    Ok(())
+    Ok(warnings)
 }
 
 /// Binds the ports and opens what the roles work with. Also returns the addresses that are bound.
@@ -95,7 +96,7 @@ fn maildrop_settings(config: &Config) -> maildrop::Settings {
 }
 
 /// As root, the session role becomes the configured user in its empty folder.
-fn session_identity(config: &Config) -> Result<Identity, Failure> {
+fn session_identity(config: &Config) -> Result<Identity, String> {
     if !sys::identity::is_root() {
         return Ok(Identity::Unchanged);
     }
@@ -127,6 +128,6 @@ fn session_identity(config: &Config) -> Result<Identity, Failure> {
 /// # Errors
 ///
 /// Every fault of the files that it names.
-pub(crate) fn authenticator(config: &Config) -> Result<Authenticator, Failure> {
+pub(crate) fn authenticator(config: &Config) -> Result<Authenticator, String> {
     Authenticator::new(config).map_err(|error| error.to_string())
 }

@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use crate::cli::Failure;
-
 const PRIVATE: Mode = Mode::RWXU;
 
 /// The opened state folder.
@@ -29,7 +27,7 @@ impl StateDir {
     /// # Errors
     ///
     /// It cannot be made, or it is not this user's alone.
-    pub(crate) fn open(path: &Path) -> Result<StateDir, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<StateDir, String> {
         open_private(path)
             .map(|folder| StateDir { folder, owned_by_users: sys::identity::is_root() })
             .map_err(|error| format!("state_dir {}: {error}", path.display()))

@@ -53,7 +53,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
     );
     // Whoever closed standard output does not want it.
     let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
-    supervisor::run(plan).map_err(|error| format!("cannot start: {error}"))
+    supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
 }
 
 fn settings(options: &Try, folder: &Path) -> Config {
@@ -77,7 +77,7 @@ fn authenticator(
     password: &str,
     (uid, gid): (u32, u32),
     location: &Location,
-) -> Result<Authenticator, Failure> {
+) -> Result<Authenticator, String> {
     let name = UserName::try_from(user.as_bytes()).map_err(|error| format!("--user {user}: {error}"))?;
     let uid = OwnerUid::new(uid).ok_or_else(|| format!("mail cannot be read as uid {uid}"))?;
     let storage = match location {
@@ -90,7 +90,7 @@ fn authenticator(
 }
 
 /// The user (uid, gid) that has no files of its own, when this process can become it.
-fn unprivileged() -> Result<Option<(u32, u32)>, Failure> {
+fn unprivileged() -> Result<Option<(u32, u32)>, String> {
     if !sys::identity::is_root() {
         return Ok(None);
     }
@@ -104,7 +104,7 @@ fn unprivileged() -> Result<Option<(u32, u32)>, Failure> {
 }
 
 /// As whom (uid, gid) the mailbox is read: whoever runs this, but never root.
-fn reader_of(location: &Location) -> Result<(u32, u32), Failure> {
+fn reader_of(location: &Location) -> Result<(u32, u32), String> {
     let Some(nobody) = unprivileged()? else {
         return Ok((rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
     };
@@ -133,7 +133,7 @@ fn readable_by_all(path: &Path) -> bool {
 }
 
 /// Sixteen letters and digits that are not taken for one another: about 80 bits.
-fn made_up_password() -> Result<String, Failure> {
+fn made_up_password() -> Result<String, String> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut octets = [0u8; 16];
     getrandom::fill(&mut octets).map_err(|error| format!("no random numbers for a password: {error}"))?;
