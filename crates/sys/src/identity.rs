@@ -29,12 +29,16 @@ pub fn is_root() -> bool {
 ///
 /// The name service's failure. `Ok(None)`: it works, and there is no such user.
 pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
-    let Ok(name) = CString::new(name) else { return Ok(None) };
-    lookup(|entry, buffer, length, found| {
-        // SAFETY: `name` is NUL-terminated and outlives the call; the other pointers are those
-        // that `lookup` vouches for.
-        unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found) }
-    })
+    by_name(name, Entry::user)
+}
+
+/// The password field of a user's entry, as passwd(5) has it: mostly `x`, which means that shadow(5) has the password.
+///
+/// # Errors
+///
+/// The name service's failure. `Ok(None)`: it works, and there is no such user.
+pub fn password_field(name: &str) -> io::Result<Option<Vec<u8>>> {
+    by_name(name, |entry| entry.password.to_bytes().to_vec())
 }
 
 /// Looks a user up by uid (getpwuid_r(3)).
@@ -43,15 +47,47 @@ pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
 ///
 /// The name service's failure. `Ok(None)`: it works, and there is no such user.
 pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
-    lookup(|entry, buffer, length, found| {
+    let ask = |entry, buffer, length, found| {
         // SAFETY: the pointers are those that `lookup` vouches for.
         unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) }
-    })
+    };
+    lookup(ask, Entry::user)
 }
 
-fn lookup(
+fn by_name<T>(name: &str, read: impl Fn(Entry<'_>) -> T) -> io::Result<Option<T>> {
+    let Ok(name) = CString::new(name) else { return Ok(None) };
+    let ask = |entry, buffer, length, found| {
+        // SAFETY: `name` is NUL-terminated and outlives the call; the other pointers are those
+        // that `lookup` vouches for.
+        unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found) }
+    };
+    lookup(ask, read)
+}
+
+/// What a lookup has found, before it is copied.
+struct Entry<'a> {
+    name: &'a CStr,
+    password: &'a CStr,
+    uid: u32,
+    gid: u32,
+    home: &'a CStr,
+}
+
+impl Entry<'_> {
+    fn user(self) -> User {
+        User {
+            name: self.name.to_string_lossy().into_owned(),
+            uid: self.uid,
+            gid: self.gid,
+            home: PathBuf::from(OsStr::from_bytes(self.home.to_bytes())),
+        }
+    }
+}
+
+fn lookup<T>(
     ask: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> libc::c_int,
-) -> io::Result<Option<User>> {
+    read: impl Fn(Entry<'_>) -> T,
+) -> io::Result<Option<T>> {
     /// No sane entry is larger; the lookup doubles its buffer up to here.
     const MOST: usize = 1 << 20;
     let mut buffer: Vec<libc::c_char> = vec![0; 1024];
@@ -63,14 +99,16 @@ fn lookup(
             0 if found.is_null() => return Ok(None),
             0 => {
                 // SAFETY: on success the strings of `entry` are NUL-terminated and lie in `buffer`
-                // (getpwnam_r(3)), which lives until after they are copied here.
-                let (name, home) = unsafe { (CStr::from_ptr(entry.pw_name), CStr::from_ptr(entry.pw_dir)) };
-                return Ok(Some(User {
-                    name: name.to_string_lossy().into_owned(),
-                    uid: entry.pw_uid,
-                    gid: entry.pw_gid,
-                    home: PathBuf::from(OsStr::from_bytes(home.to_bytes())),
-                }));
+                // (getpwnam_r(3)), which lives until after `read` has copied what it wants of them.
+                let (name, password, home) = unsafe {
+                    (
+                        CStr::from_ptr(entry.pw_name),
+                        CStr::from_ptr(entry.pw_passwd),
+                        CStr::from_ptr(entry.pw_dir),
+                    )
+                };
+                let entry = Entry { name, password, uid: entry.pw_uid, gid: entry.pw_gid, home };
+                return Ok(Some(read(entry)));
             }
             libc::EINTR => {}
             libc::ERANGE if buffer.len() < MOST => buffer.resize(buffer.len() * 2, 0),
@@ -128,6 +166,7 @@ mod tests {
         let root = user_by_name("root").unwrap().expect("every machine has root");
         assert_eq!((root.uid, root.gid), (0, 0));
         assert_eq!(user_by_uid(0).unwrap().map(|user| user.uid), Some(0));
+        assert_eq!(password_field("root").unwrap().as_deref(), Some(&b"x"[..]), "root has a shadow entry");
     }
 
     #[test]

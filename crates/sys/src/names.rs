@@ -1,0 +1,149 @@
+//! Host names and addresses, as the system's resolver has them (hosts(5), DNS, what nsswitch.conf(5) says).
+
+use std::ffi::{CStr, CString, c_char};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{fmt, io, mem, ptr};
+
+/// The longest host name that getnameinfo(3) gives, with its NUL (`NI_MAXHOST`).
+const MOST_NAME: usize = 1025;
+
+/// The name that is registered for an address (getnameinfo(3)). Whoever owns the address may have written anything there:
+/// it means something only if [`addresses_of`] leads back. Blocks for as long as the resolver tries.
+///
+/// # Errors
+///
+/// The resolver could not find out. `Ok(None)`: it did, and there is no name.
+pub fn name_of(address: IpAddr) -> Result<Option<String>, Unresolved> {
+    let mut name = [0u8; MOST_NAME];
+    let status = match address {
+        IpAddr::V4(address) => {
+            // SAFETY: sockaddr_in is a plain C struct of integers, for which all-zero is valid.
+            let mut socket: libc::sockaddr_in = unsafe { mem::zeroed() };
+            socket.sin_family = libc::AF_INET as libc::sa_family_t;
+            socket.sin_addr.s_addr = u32::from_ne_bytes(address.octets());
+            getnameinfo(&socket, &mut name)
+        }
+        IpAddr::V6(address) => {
+            // SAFETY: as above.
+            let mut socket: libc::sockaddr_in6 = unsafe { mem::zeroed() };
+            socket.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            socket.sin6_addr.s6_addr = address.octets();
+            getnameinfo(&socket, &mut name)
+        }
+    };
+    match status {
+        0 => {
+            Ok(CStr::from_bytes_until_nul(&name).ok().and_then(|name| name.to_str().ok()).map(str::to_owned))
+        }
+        libc::EAI_NONAME => Ok(None),
+        code => Err(Unresolved::new(code)),
+    }
+}
+
+/// The addresses of a host name (getaddrinfo(3)); none if there is no such name. Blocks likewise.
+///
+/// # Errors
+///
+/// The resolver could not find out.
+pub fn addresses_of(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
+    /// What glibc says, besides `EAI_NONAME`, of a name that exists without an address (netdb.h).
+    const EAI_NODATA: i32 = -5;
+    let Ok(name) = CString::new(name) else { return Ok(Vec::new()) };
+    // SAFETY: addrinfo is a plain C struct of integers and pointers, for which all-zero is valid.
+    let mut hints: libc::addrinfo = unsafe { mem::zeroed() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    let mut first: *mut libc::addrinfo = ptr::null_mut();
+    // SAFETY: `name` is NUL-terminated, `hints` is read during the call, and `first` takes the result.
+    match unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &hints, &mut first) } {
+        0 => {}
+        libc::EAI_NONAME | EAI_NODATA => return Ok(Vec::new()),
+        code => return Err(Unresolved::new(code)),
+    }
+    let mut addresses = Vec::new();
+    let mut next = first;
+    // SAFETY: a list that getaddrinfo made ends in a null pointer, and is ours until it is freed.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        addresses.extend(address_in(entry));
+        next = entry.ai_next;
+    }
+    // SAFETY: `first` is what getaddrinfo gave, and nothing refers to it after this.
+    unsafe { libc::freeaddrinfo(first) };
+    Ok(addresses)
+}
+
+fn getnameinfo<T>(socket: &T, name: &mut [u8; MOST_NAME]) -> i32 {
+    // SAFETY: `socket` is a whole socket address of the length passed, `name` is writable for its length, and no service
+    // is asked for.
+    unsafe {
+        libc::getnameinfo(
+            ptr::from_ref(socket).cast(),
+            mem::size_of::<T>() as libc::socklen_t,
+            name.as_mut_ptr().cast::<c_char>(),
+            name.len() as libc::socklen_t,
+            ptr::null_mut(),
+            0,
+            libc::NI_NAMEREQD,
+        )
+    }
+}
+
+fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
+    match entry.ai_family {
+        libc::AF_INET => {
+            // SAFETY: for this family getaddrinfo points ai_addr to a sockaddr_in, aligned for it.
+            let socket = unsafe { entry.ai_addr.cast::<libc::sockaddr_in>().as_ref() }?;
+            Some(Ipv4Addr::from(socket.sin_addr.s_addr.to_ne_bytes()).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: for this family getaddrinfo points ai_addr to a sockaddr_in6, aligned for it.
+            let socket = unsafe { entry.ai_addr.cast::<libc::sockaddr_in6>().as_ref() }?;
+            Some(Ipv6Addr::from(socket.sin6_addr.s6_addr).into())
+        }
+        _ => None,
+    }
+}
+
+/// The resolver could not find out: no server answers, or the system failed us. Later it may.
+#[derive(Debug)]
+pub struct Unresolved(String);
+
+impl Unresolved {
+    fn new(code: i32) -> Unresolved {
+        if code == libc::EAI_SYSTEM {
+            return Unresolved(io::Error::last_os_error().to_string());
+        }
+        // SAFETY: gai_strerror gives a NUL-terminated string that is never freed, for every number.
+        Unresolved(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned())
+    }
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the resolver failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unresolved {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_knows_itself() {
+        let name = name_of(Ipv4Addr::LOCALHOST.into()).unwrap().expect("every machine names 127.0.0.1");
+        assert!(addresses_of(&name).unwrap().contains(&Ipv4Addr::LOCALHOST.into()), "{name}");
+    }
+
+    #[test]
+    fn an_address_as_text_stands_for_itself() {
+        for address in ["192.0.2.1", "2001:db8::1"] {
+            assert_eq!(addresses_of(address).unwrap(), [address.parse::<IpAddr>().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_has_no_address() {
+        assert_eq!(addresses_of("a\0b").unwrap(), Vec::<IpAddr>::new());
+    }
+}

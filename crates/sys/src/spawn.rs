@@ -1,0 +1,322 @@
+//! Running a program of the administrator's and hearing its answer, within bounds of time and octets.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::process::Ending;
+
+/// The most octets that a program may read from descriptor 3: what a pipe holds, so that writing them never waits.
+pub const MOST_INPUT: usize = 65_536;
+
+/// The most octets of standard error that are kept, and that a program may write there at all.
+const MOST_ERRORS: (usize, usize) = (1024, 65_536);
+
+/// What to run, and within which bounds.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The program, by its absolute path.
+    pub program: &'a Path,
+    /// Its arguments, from the first.
+    pub arguments: &'a [&'a OsStr],
+    /// The whole of its environment.
+    pub environment: &'a [(&'a str, &'a OsStr)],
+    /// What it reads from descriptor 3; at most [`MOST_INPUT`] octets.
+    pub input: &'a [u8],
+    /// How long it may take. After that it is killed.
+    pub time: Duration,
+    /// How many octets it may write to standard output. One more, and it is killed.
+    pub most_output: usize,
+}
+
+/// What became of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// How it ended.
+    pub ending: Ending,
+    /// All that it wrote to standard output.
+    pub output: Vec<u8>,
+    /// The beginning of what it wrote to standard error.
+    pub errors: Vec<u8>,
+}
+
+/// Runs a program to its end and hears what it says.
+///
+/// It is the leader of a process group of its own, in the folder `/`, with `/dev/null` as standard input, and has no
+/// descriptors but 0 to 3. When it ends, or must end, the whole group is killed. It dies with this process.
+///
+/// # Errors
+///
+/// It could not be started, took too long, or wrote too much. No process of its group is left then either.
+pub fn run(run: &Run<'_>) -> Result<Answer, Failed> {
+    let deadline = Instant::now() + run.time;
+    let (input, fill) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(start)?;
+    if run.input.len() > MOST_INPUT {
+        return Err(Failed::Start(io::ErrorKind::ArgumentListTooLong.into()));
+    }
+    write_all(&fill, run.input).map_err(Failed::Start)?;
+    drop(fill);
+
+    let mut command = Command::new(run.program);
+    command.args(run.arguments).env_clear().envs(run.environment.iter().copied()).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let number = input.as_raw_fd();
+    // SAFETY: between fork and exec `only_descriptors_to_3` makes nothing but system calls with plain numbers: it neither
+    // allocates nor takes a lock. `input` is open until after the spawn.
+    unsafe { command.pre_exec(move || only_descriptors_to_3(number)) };
+    let mut group = Group(command.spawn().map_err(Failed::Start)?);
+    drop(input);
+
+    let heard = group.hear(run.most_output, deadline);
+    let status = group.end().map_err(Failed::Lost);
+    let (output, errors) = heard?;
+    Ok(Answer { ending: ending(status?), output, errors })
+}
+
+/// The program with all that it started.
+struct Group(Child);
+
+impl Group {
+    /// Reads until the leader ends and nothing more is to be read.
+    fn hear(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), Failed> {
+        let pid = Pid::from_child(&self.0);
+        let leader = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(start)?;
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let mut written_errors = 0;
+        let mut stdout = self.0.stdout.take().map(OwnedFd::from);
+        let mut stderr = self.0.stderr.take().map(OwnedFd::from);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failed::Time);
+            }
+            let ready = readable(
+                [Some(leader.as_fd()), stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)],
+                left,
+            )
+            .map_err(Failed::Lost)?;
+            let [ended, out, err] = ready;
+            let mut chunk = [0; 4096];
+            if out {
+                match read_some(stdout.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                    [] => stdout = None,
+                    octets => output.extend_from_slice(octets),
+                }
+            }
+            if err {
+                match read_some(stderr.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                    [] => stderr = None,
+                    octets => {
+                        written_errors += octets.len();
+                        let room = MOST_ERRORS.0.saturating_sub(errors.len());
+                        errors.extend(octets.iter().take(room));
+                    }
+                }
+            }
+            if output.len() > most_output || written_errors > MOST_ERRORS.1 {
+                return Err(Failed::Chatty);
+            }
+            if ended && !out && !err {
+                return Ok((output, errors));
+            }
+        }
+    }
+
+    /// Kills what is left of the group and reaps the leader.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // Until the leader is reaped below, its number is no one else's. An error says that nothing is left to be killed.
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        self.0.wait()
+    }
+}
+
+fn start(error: rustix::io::Errno) -> Failed {
+    Failed::Start(error.into())
+}
+
+/// Runs in the child, between fork and exec.
+fn only_descriptors_to_3(input: RawFd) -> io::Result<()> {
+    let errno = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    // SAFETY: these calls take plain numbers. Descriptor 3 of the child, whatever it was, is not used by it any more:
+    // the pipe through which the child reports a failed exec is not 3, because `input` was opened before it and took
+    // that number if it was free.
+    unsafe {
+        if input == 3 {
+            errno(libc::fcntl(input, libc::F_SETFD, 0))?;
+        } else {
+            errno(libc::dup2(input, 3))?;
+        }
+        // Not closed at once: the pipe just spoken of must stay until the exec.
+        let rest = libc::syscall(libc::SYS_close_range, 4u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        errno(if rest < 0 { -1 } else { 0 })?;
+        errno(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
+    }
+}
+
+fn write_all(fill: &OwnedFd, mut octets: &[u8]) -> io::Result<()> {
+    while !octets.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(fill, octets))?;
+        octets = octets.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Waits until one of the descriptors can be read or has ended, or the time is over; says which.
+fn readable<const N: usize>(
+    descriptors: [Option<BorrowedFd<'_>>; N],
+    time: Duration,
+) -> io::Result<[bool; N]> {
+    let time = Timespec::try_from(time).map_err(io::Error::other)?;
+    let mut polled: Vec<PollFd<'_>> =
+        descriptors.iter().flatten().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    match poll(&mut polled, Some(&time)) {
+        Ok(_) => {}
+        Err(rustix::io::Errno::INTR) => return Ok([false; N]),
+        Err(error) => return Err(error.into()),
+    }
+    let mut polled = polled.iter();
+    Ok(descriptors.map(|fd| fd.and_then(|_| polled.next()).is_some_and(|fd| !fd.revents().is_empty())))
+}
+
+fn read_some<'a>(from: Option<&OwnedFd>, chunk: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let Some(from) = from else { return Ok(&[]) };
+    let octets = rustix::io::retry_on_intr(|| rustix::io::read(from, &mut *chunk))?;
+    Ok(chunk.get(..octets).unwrap_or_default())
+}
+
+fn ending(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, signal) => Ending::Signalled(signal.unwrap_or(0)),
+    }
+}
+
+/// Why a program gave no answer.
+#[derive(Debug)]
+pub enum Failed {
+    /// It could not be started.
+    Start(io::Error),
+    /// It took too long.
+    Time,
+    /// It wrote too much.
+    Chatty,
+    /// This process lost sight of it.
+    Lost(io::Error),
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Start(error) => write!(f, "it cannot be started: {error}"),
+            Failed::Time => f.write_str("it took too long and was killed"),
+            Failed::Chatty => f.write_str("it wrote too much and was killed"),
+            Failed::Lost(error) => write!(f, "it cannot be listened to: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Failed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a line of sh(1).
+    fn sh(line: &str, input: &[u8], time: Duration) -> Result<Answer, Failed> {
+        run(&Run {
+            program: Path::new("/bin/sh"),
+            arguments: &["-c".as_ref(), line.as_ref()],
+            environment: &[("PATH", "/usr/bin:/bin".as_ref())],
+            input,
+            time,
+            most_output: 1000,
+        })
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn input_comes_on_descriptor_3_and_everything_else_is_bare() {
+        let answer = sh(
+            "cat <&3; echo; pwd; ls /proc/self/fd; cat; env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= -e ^SHLVL=; echo x >&2; exit 3",
+            b"a\0b",
+            LONG,
+        );
+        let answer = answer.unwrap();
+        // 3 is the input, and 4 what ls itself opens to list them.
+        assert_eq!(String::from_utf8_lossy(&answer.output), "a\0b\n/\n0\n1\n2\n3\n4\nPATH=/usr/bin:/bin\n");
+        assert_eq!((answer.ending, answer.errors.as_slice()), (Ending::Exited(3), &b"x\n"[..]));
+    }
+
+    #[test]
+    fn the_most_input_does_not_block() {
+        let answer = sh("cat <&3 | wc -c", &[b'x'; MOST_INPUT], LONG).unwrap();
+        assert_eq!(answer.output.trim_ascii(), b"65536");
+        assert!(sh("exit 0", &[b'x'; MOST_INPUT], LONG).is_ok(), "it need not be read");
+        assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(Failed::Start(_))));
+    }
+
+    #[test]
+    fn what_hangs_is_killed_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pids = folder.path().join("pids");
+        let line = format!("sleep 1000 & echo $! > {0}; echo $$ >> {0}; wait", pids.display());
+        assert!(matches!(sh(&line, b"", Duration::from_secs(2)), Err(Failed::Time)));
+        for pid in std::fs::read_to_string(pids).unwrap().lines() {
+            assert_gone(pid);
+        }
+    }
+
+    #[test]
+    fn what_it_leaves_behind_is_killed_and_does_not_delay() {
+        // The sleeper holds standard output open.
+        let answer = sh("sleep 1000 & echo $!", b"", LONG).unwrap();
+        assert_eq!(answer.ending, Ending::Exited(0));
+        assert_gone(String::from_utf8(answer.output).unwrap().trim());
+    }
+
+    /// Waits until a killed orphan is gone, or at least a zombie that init has yet to reap.
+    fn assert_gone(pid: &str) {
+        let stat = format!("/proc/{pid}/stat");
+        for _ in 0..6000 {
+            let status = std::fs::read_to_string(&stat).unwrap_or_default();
+            let after_name = status.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            if after_name.is_empty() || after_name.starts_with(['Z', 'X']) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("process {pid} lives");
+    }
+
+    #[test]
+    fn a_flood_ends_it() {
+        assert!(matches!(sh("yes", b"", LONG), Err(Failed::Chatty)));
+        assert!(matches!(sh("yes >&2", b"", LONG), Err(Failed::Chatty)));
+        let answer = sh("head -c 5000 /dev/zero >&2", b"", LONG).unwrap();
+        assert_eq!(answer.errors.len(), MOST_ERRORS.0);
+    }
+
+    #[test]
+    fn other_ends_are_told() {
+        assert_eq!(sh("kill -SEGV $$", b"", LONG).unwrap().ending, Ending::Signalled(libc::SIGSEGV));
+        let missing = Run {
+            program: Path::new("/nonexistent/plugin"),
+            arguments: &[],
+            environment: &[],
+            input: b"",
+            time: LONG,
+            most_output: 0,
+        };
+        assert!(
+            matches!(run(&missing), Err(Failed::Start(error)) if error.kind() == io::ErrorKind::NotFound)
+        );
+    }
+}
