@@ -29,7 +29,7 @@ pub fn is_root() -> bool {
 ///
 /// The name service's failure. `Ok(None)`: it works, and there is no such user.
 pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
-    by_name(name, Entry::user)
+    by_name(name, |entry| entry.user())
 }
 
 /// The password field of a user's entry, as passwd(5) has it: mostly `x`, which means that shadow(5) has the password.
@@ -51,7 +51,7 @@ pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
         // SAFETY: the pointers are those that `lookup` vouches for.
         unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) }
     };
-    lookup(ask, Entry::user)
+    lookup(ask, |entry| entry.user())
 }
 
 fn by_name<T>(name: &str, read: impl Fn(Entry<'_>) -> T) -> io::Result<Option<T>> {
