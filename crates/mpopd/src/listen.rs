@@ -13,6 +13,16 @@ const BACKLOG: i32 = 4096;
 pub(crate) struct Listener {
     pub(crate) socket: OwnedFd,
     pub(crate) address: SocketAddr,
+    pub(crate) security: Security,
+}
+
+/// How the connections of a port begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// In the clear.
+    Plain,
+    /// With a TLS handshake (RFC 8314, section 3).
+    Tls,
 }
 
 /// Binds one port on every address. An address family that this machine does not have is left
@@ -21,11 +31,11 @@ pub(crate) struct Listener {
 /// # Errors
 ///
 /// The address that could not be bound, and why.
-pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<Listener>, String> {
+pub(crate) fn bind(addresses: &[IpAddr], port: u16, security: Security) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::new();
     let mut missing = Vec::new();
     for address in addresses.iter().map(|address| SocketAddr::new(*address, port)) {
-        match bind_one(address) {
+        match bind_one(address, security) {
             Ok(listener) => listeners.push(listener),
             Err(error) if is_missing_family(address, &error) => missing.push(address),
             Err(error) => return Err(cannot_bind(address, &error)),
@@ -38,7 +48,7 @@ pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<Listener>, Str
     }
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<Listener> {
+fn bind_one(address: SocketAddr, security: Security) -> io::Result<Listener> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -49,7 +59,7 @@ fn bind_one(address: SocketAddr) -> io::Result<Listener> {
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     let address = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-    Ok(Listener { socket, address })
+    Ok(Listener { socket, address, security })
 }
 
 fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
@@ -78,10 +88,10 @@ mod tests {
     #[test]
     fn a_free_port_is_found_and_a_taken_one_is_named() {
         let localhost = [IpAddr::from([127, 0, 0, 1])];
-        let first = bind(&localhost, 0).unwrap();
+        let first = bind(&localhost, 0, Security::Plain).unwrap();
         let address = first[0].address;
         assert_ne!(address.port(), 0);
-        let failure = bind(&localhost, address.port()).err().unwrap();
+        let failure = bind(&localhost, address.port(), Security::Plain).err().unwrap();
         assert!(failure.contains(&address.to_string()), "{failure}");
         assert!(failure.contains("another program listens there"), "{failure}");
     }

@@ -8,6 +8,7 @@ mod plan;
 mod roles;
 mod sample;
 mod state;
+mod tls;
 mod try_mailbox;
 
 fn main() -> std::process::ExitCode {

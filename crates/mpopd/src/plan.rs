@@ -7,11 +7,12 @@ use auth::Authenticator;
 use config::{Config, Fault, LockMethod};
 
 use crate::cli::Failure;
-use crate::listen;
-use crate::roles::child::Identity;
+use crate::listen::{self, Security};
+use crate::roles::child::{self, Identity};
 use crate::roles::session::Limits;
 use crate::roles::supervisor::{Maildrops, Plan};
 use crate::state::StateDir;
+use crate::tls;
 
 /// Checks what can be checked without serving: every file that the configuration names. Returns
 /// what an administrator should know although it is no fault.
@@ -22,6 +23,7 @@ use crate::state::StateDir;
 pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     let warnings = auth::check(config)?;
     session_identity(config)?;
+    tls::load(&config.tls)?;
     Ok(warnings)
 }
 
@@ -33,10 +35,19 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
 pub(crate) fn of(config: &Config, authenticator: Authenticator) -> Result<(Plan, Vec<SocketAddr>), Failure> {
     let session = session_identity(config)?;
     let state = StateDir::open(&config.state_dir)?;
-    let listeners = listen::bind(&config.listen, config.port)?;
+    let mut listeners = listen::bind(&config.listen, config.port, Security::Plain)?;
+    if let Some(port) = config.pop3s_port {
+        if config.tls.certificate.is_none() {
+            return Err("pop3s_port: needs tls.certificate and tls.key".into());
+        }
+        listeners.extend(listen::bind(&config.listen, port, Security::Tls)?);
+    }
+    // Not read here: the supervisor, and what it forks, shall never have had the key.
+    child::try_out(|| tls::load(&config.tls).map(drop))?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let plan = Plan {
-        listeners: listeners.into_iter().map(|listener| listener.socket).collect(),
+        listeners,
+        tls: config.tls.clone(),
         session,
         limits: limits(config),
         auth_processes: auth_processes(config),
@@ -70,6 +81,7 @@ fn limits(config: &Config) -> Limits {
         login_timeout: config.login_timeout,
         max_servers: usize::try_from(config.max_servers).unwrap_or(usize::MAX),
         allow_plaintext: config.allow_plaintext,
+        tls: None,
         policy: Arc::new(pop3::Policy {
             implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
             ..pop3::Policy::default()

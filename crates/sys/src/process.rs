@@ -80,6 +80,25 @@ pub fn reap() -> Option<(Pid, Ending)> {
     }
 }
 
+/// Waits for the end of one child.
+///
+/// # Errors
+///
+/// What waitpid(2) says; `ECHILD` when it is none.
+pub fn await_end(pid: Pid) -> io::Result<Ending> {
+    loop {
+        match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
+            Ok(Some((_, status))) => match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => return Ok(Ending::Exited(code)),
+                (None, Some(signal)) => return Ok(Ending::Signalled(signal)),
+                (None, None) => {} // stopped or continued: it lives
+            },
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
 /// Closes every descriptor above standard error that is not in `keep`.
 ///
 /// A forked role calls this first: it must own only what it was meant to have, and a socket that

@@ -19,6 +19,9 @@ use sys::process::Ending;
 use sys::seqpacket;
 use sys::signals::{Signal, Signals};
 
+use crate::listen::Listener;
+use crate::tls;
+
 use super::child::{self, Identity};
 use super::session::Limits;
 use super::{auth, session};
@@ -33,7 +36,9 @@ const COMMIT: Duration = Duration::from_secs(30);
 /// All that the roles need to know, fixed before the first fork.
 pub(crate) struct Plan {
     /// Bound and listening.
-    pub(crate) listeners: Vec<OwnedFd>,
+    pub(crate) listeners: Vec<Listener>,
+    /// What the session role encrypts with.
+    pub(crate) tls: config::Tls,
     /// As whom the session role runs.
     pub(crate) session: Identity,
     /// What the session role keeps to.
@@ -266,24 +271,29 @@ impl Supervisor {
         let authenticator = &mut self.plan.authenticator;
         let keep = [queue.as_fd(), theirs.as_fd()];
         // Only the child runs this, on its own copy of the memory.
-        let pid = child::start(c"mpopd-auth", &keep, &Identity::Unchanged, || {
-            auth::run(auth::Channels { queue, hire: &theirs }, authenticator)
-        })?;
+        let pid = child::start(
+            c"mpopd-auth",
+            &keep,
+            &Identity::Unchanged,
+            || Ok(()),
+            |()| auth::run(auth::Channels { queue, hire: &theirs }, authenticator),
+        )?;
         Ok((pid, ours))
     }
 
     fn start_session(&self) -> std::io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
         let mut keep = vec![theirs.as_fd(), self.queue.logins.as_fd()];
-        keep.extend(self.plan.listeners.iter().map(AsFd::as_fd));
+        keep.extend(self.plan.listeners.iter().map(|listener| listener.socket.as_fd()));
         let generation = self.session.generation;
-        let pid = child::start(c"mpopd-session", &keep, &self.plan.session, || {
+        let read_tls = || tls::load(&self.plan.tls);
+        let pid = child::start(c"mpopd-session", &keep, &self.plan.session, read_tls, |tls| {
             let channels = session::Channels {
                 listeners: &self.plan.listeners,
                 logins: &self.queue.logins,
                 steer: &theirs,
             };
-            session::run(channels, self.plan.limits.clone(), generation)
+            session::run(channels, Limits { tls, ..self.plan.limits.clone() }, generation)
         })?;
         Ok((pid, ours))
     }

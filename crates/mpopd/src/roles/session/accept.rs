@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::House;
 use super::connection::Connection;
+use super::{House, Security};
 
 /// How long to wait when the machine has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts on one socket, for ever.
-pub(super) async fn accept(house: Arc<House>, listener: TcpListener) {
+pub(super) async fn accept(house: Arc<House>, listener: TcpListener, security: Security) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => admit(&house, stream, peer),
+            Ok((stream, peer)) => admit(&house, stream, security, peer),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 // We are out of descriptors or memory. Running sessions go on and will free some.
@@ -27,22 +27,23 @@ pub(super) async fn accept(house: Arc<House>, listener: TcpListener) {
     }
 }
 
-fn admit(house: &Arc<House>, stream: TcpStream, peer: std::net::SocketAddr) {
+fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::net::SocketAddr) {
     let session = house.next_session();
     match house.endings.admit(session, house.limits.max_servers) {
         Some(ending) => {
             let house = house.clone();
             tokio::spawn(async move {
-                // Boxed, so that what a waiting connection holds is on the heap once and not copied about.
-                let served = Connection::new(house.clone(), stream, peer, session, ending);
                 let _left = Left(&house, session);
-                served.serve().await;
+                Connection::new(house.clone(), stream, security, peer, session, ending).serve().await;
             });
         }
         None => {
             tracing::warn!("connection refused ip={} reason=limit", peer.ip().to_canonical());
-            // A new connection always has room for one line; a client that is gone already needs none.
-            let _ = stream.try_write(b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
+            // A new connection always has room for one line; a client that is gone already needs none,
+            // and one that waits for TLS could not read it.
+            if security == Security::Plain {
+                let _ = stream.try_write(b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
+            }
         }
     }
 }

@@ -20,12 +20,14 @@ use super::desk::Verdict;
 use super::ending::Ending;
 use super::mail::{NoBody, OpenMail};
 use super::stream::Stream;
-use super::{House, bodies, buffers};
+use super::transport::Transport;
+use super::{House, Security, bodies, buffers};
 use crate::log::Untrusted;
 
 pub(super) struct Connection {
     house: Arc<House>,
     stream: Stream,
+    security: Security,
     ending: Arc<Ending>,
     peer: IpAddr,
     session: u64,
@@ -42,6 +44,7 @@ impl Connection {
     pub(super) fn new(
         house: Arc<House>,
         socket: TcpStream,
+        security: Security,
         peer: SocketAddr,
         session: u64,
         ending: Arc<Ending>,
@@ -49,12 +52,14 @@ impl Connection {
         let limits = &house.limits;
         let peer = peer.ip().to_canonical();
         let plaintext = match limits.allow_plaintext {
+            _ if security == Security::Tls => Plaintext::Allowed,
             AllowPlaintext::Always => Plaintext::Allowed,
             AllowPlaintext::Loopback if peer.is_loopback() => Plaintext::Allowed,
             AllowPlaintext::Loopback | AllowPlaintext::Never => Plaintext::Forbidden,
         };
         Connection {
-            stream: Stream::new(socket, ending.clone(), limits.timeout),
+            stream: Stream::new(Transport::new(socket), ending.clone(), limits.timeout),
+            security,
             dialogue: Dialogue::new(limits.policy.clone(), plaintext),
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
@@ -74,11 +79,12 @@ impl Connection {
                 if self.stream.send(&mut self.out).await.is_err() {
                     tracing::debug!("last reply not taken session={:x}", self.session);
                 }
+                self.stream.send_last(b"");
                 reason
             }
             Err(why) => {
                 self.dialogue.shut_down(why, &mut self.out);
-                self.stream.send_now(&self.out);
+                self.stream.send_last(&self.out);
                 CloseReason::ShutDown(why)
             }
         };
@@ -100,6 +106,9 @@ impl Connection {
     ///
     /// Why it is broken off.
     async fn converse(&mut self) -> Result<CloseReason, Shutdown> {
+        if self.security == Security::Tls {
+            self.start_tls().await?;
+        }
         self.out = buffers::output();
         self.dialogue.greet(&self.house.limits.greeting, &mut self.out);
         let mut idle_since = Instant::now();
@@ -130,6 +139,11 @@ impl Connection {
         }
     }
 
+    async fn start_tls(&mut self) -> Result<(), Shutdown> {
+        let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
+        self.stream.start_tls(tls, self.login_until).await
+    }
+
     /// Until when the client must say something that makes a command.
     fn patience_ends(&self, idle_since: Instant) -> Instant {
         let idle = idle_since + self.house.limits.timeout;
@@ -144,14 +158,15 @@ impl Connection {
         self.stream.send(&mut self.out).await?;
         let claimed = credentials.user.as_str();
         let password = credentials.password.expose();
-        match self.house.desk.login(claimed, password, self.peer, false).await {
+        match self.house.desk.login(claimed, password, self.peer, self.stream.is_tls()).await {
             Verdict::Opened(mut mail) => match mail.take_listing() {
                 Some(listing) => {
                     mail.attach(&self.ending);
                     tracing::info!(
-                        "login ok user={} ip={} tls=none method=PASS session={:x}",
+                        "login ok user={} ip={} tls={} method=PASS session={:x}",
                         Untrusted(mail.user().as_bytes()),
                         self.peer,
+                        self.stream.tls_version(),
                         self.session,
                     );
                     self.user = Some(mail.user().to_owned());

@@ -13,6 +13,7 @@ mod link;
 mod mail;
 mod socket;
 mod stream;
+mod transport;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,8 +24,10 @@ use std::time::Duration;
 use config::AllowPlaintext;
 use ipc::steer::ToSession;
 use pop3::Shutdown;
+use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::listen::{Listener, Security};
 use desk::Desk;
 use ending::Endings;
 use link::Link;
@@ -33,7 +36,7 @@ use socket::Socket;
 /// The ends of the channels that this role has.
 pub(crate) struct Channels<'a> {
     /// Where clients connect.
-    pub(crate) listeners: &'a [OwnedFd],
+    pub(crate) listeners: &'a [Listener],
     /// To auth.
     pub(crate) logins: &'a OwnedFd,
     /// From the supervisor.
@@ -53,6 +56,8 @@ pub(crate) struct Limits {
     pub(crate) max_servers: usize,
     /// From where passwords may come without TLS.
     pub(crate) allow_plaintext: AllowPlaintext,
+    /// What to encrypt with, if TLS is configured. Read by this role, while it still may: no other process has the key.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     /// The rules of the dialogue.
     pub(crate) policy: Arc<pop3::Policy>,
 }
@@ -97,10 +102,10 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
     });
     let steer = Socket::new(channels.steer.try_clone()?)?;
     for listener in channels.listeners {
-        let listener = std::net::TcpListener::from(listener.try_clone()?);
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::spawn(accept::accept(house.clone(), listener));
+        let socket = std::net::TcpListener::from(listener.socket.try_clone()?);
+        socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        tokio::spawn(accept::accept(house.clone(), socket, listener.security));
     }
     let desk = house.clone();
     tokio::spawn(async move { desk.desk.hear_refusals().await });

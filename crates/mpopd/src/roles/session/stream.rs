@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pop3::Shutdown;
+use rustls::ServerConfig;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::buffers;
 use super::ending::Ending;
+use super::transport::{Got, Transport};
 
 /// What a client may have sent, in octets, while it does not take our replies. Some clients write a
 /// whole pipeline before they read: a server that stopped reading at once would wait for ever.
 const MOST_BACKLOG: usize = 1 << 20;
 
 pub(super) struct Stream {
-    socket: TcpStream,
+    transport: Transport,
     ending: Arc<Ending>,
     /// How long the client may take to take anything.
     patience: Duration,
@@ -29,10 +30,41 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, ending: Arc<Ending>, patience: Duration) -> Stream {
-        // A reply is written whole: waiting for more of it would only delay it.
-        let _ = socket.set_nodelay(true);
-        Stream { socket, ending, patience, input: Vec::new(), taken: 0, ended: false }
+    pub(super) fn new(transport: Transport, ending: Arc<Ending>, patience: Duration) -> Stream {
+        Stream { transport, ending, patience, input: Vec::new(), taken: 0, ended: false }
+    }
+
+    /// Encrypts the connection, which the client must have agreed to by then.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over instead.
+    pub(super) async fn start_tls(
+        &mut self,
+        config: Arc<ServerConfig>,
+        until: Instant,
+    ) -> Result<(), Shutdown> {
+        self.transport.start_tls(config).map_err(|_| Shutdown::Fault)?;
+        loop {
+            match self.transport.handshake() {
+                Ok(None) => return Ok(()),
+                Ok(Some(interest)) => self.ready(interest, until).await?,
+                Err(error) => {
+                    tracing::debug!("TLS handshake failed: {error}");
+                    return Err(Shutdown::ClientGone);
+                }
+            }
+        }
+    }
+
+    /// Whether the connection is encrypted.
+    pub(super) fn is_tls(&self) -> bool {
+        self.transport.is_tls()
+    }
+
+    /// The version of TLS as the log names it; `none` without.
+    pub(super) fn tls_version(&self) -> &'static str {
+        self.transport.tls_version()
     }
 
     /// What was received and not taken yet.
@@ -55,14 +87,21 @@ impl Stream {
     ///
     /// Why the connection is over instead.
     pub(super) async fn fill(&mut self, until: Instant) -> Result<(), Shutdown> {
-        while self.input().is_empty() {
+        loop {
+            // Without TLS an idle client is the usual case here: asking the socket first would cost
+            // a call for every command.
+            if self.transport.is_tls() {
+                self.receive()?;
+            }
+            if !self.input().is_empty() {
+                return Ok(());
+            }
             if self.ended {
                 return Err(Shutdown::ClientGone);
             }
             self.ready(Interest::READABLE, until).await?;
             self.receive()?;
         }
-        Ok(())
     }
 
     /// Writes all of `out` and empties it. Meanwhile it keeps reading, within bounds.
@@ -72,37 +111,42 @@ impl Stream {
     /// Why the connection is over instead.
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Shutdown> {
         let mut sent = 0;
-        while let Some(rest) = out.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.socket.try_write(rest) {
-                Ok(octets) => sent += octets,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let until = Instant::now() + self.patience;
-                    let listening = !self.ended && self.input().len() < MOST_BACKLOG;
-                    let interest =
-                        if listening { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
-                    self.ready(interest, until).await?;
-                    if listening {
-                        self.receive()?;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Shutdown::ClientGone),
+        loop {
+            let rest = out.get(sent..).unwrap_or_default();
+            if !rest.is_empty() {
+                sent += self.transport.try_write(rest).map_err(gone)?;
+            }
+            let flushed = self.transport.try_flush().map_err(gone)?;
+            if flushed && sent == out.len() {
+                break;
+            }
+            if !flushed || sent < out.len() {
+                self.wait_for_room().await?;
             }
         }
         out.clear();
         Ok(())
     }
 
-    /// Writes what fits at once, for a last word to a client that may not listen.
-    pub(super) fn send_now(&self, out: &[u8]) {
-        let _ = self.socket.try_write(out);
+    /// Writes what fits at once and closes, for a last word to a client that may not listen.
+    pub(super) fn send_last(&mut self, out: &[u8]) {
+        let _ = self.transport.try_write(out);
+        self.transport.close();
+    }
+
+    async fn wait_for_room(&mut self) -> Result<(), Shutdown> {
+        let until = Instant::now() + self.patience;
+        let listening = !self.ended && self.input().len() < MOST_BACKLOG;
+        let interest = if listening { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
+        self.ready(interest, until).await?;
+        if listening { self.receive() } else { Ok(()) }
     }
 
     async fn ready(&self, interest: Interest, until: Instant) -> Result<(), Shutdown> {
         tokio::select! {
             biased;
             why = self.ending.told() => Err(why),
-            ready = tokio::time::timeout_at(until, self.socket.ready(interest)) => match ready {
+            ready = tokio::time::timeout_at(until, self.transport.ready(interest)) => match ready {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(_)) => Err(Shutdown::ClientGone),
                 Err(_) => Err(Shutdown::Timeout),
@@ -123,17 +167,18 @@ impl Stream {
             (self.input, self.taken) = (left, 0);
         }
         self.input.reserve(buffers::COMMANDS / 2);
-        match self.socket.try_read_buf(&mut self.input) {
-            Ok(0) => self.ended = true,
-            Ok(_) => {}
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                _ => return Err(Shutdown::ClientGone),
-            },
+        match self.transport.try_read(&mut self.input).map_err(gone)? {
+            Got::End => self.ended = true,
+            Got::Octets | Got::Nothing => {}
         }
         if self.input.is_empty() {
             buffers::give_back_input(&mut self.input);
         }
         Ok(())
     }
+}
+
+/// A connection that cannot be read or written any more is one that the client left.
+fn gone(_: io::Error) -> Shutdown {
+    Shutdown::ClientGone
 }

@@ -90,20 +90,25 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         false => Identity::Unchanged,
     };
     let keep = [state.as_fd(), orders_out.as_fd(), sessions_out.as_fd()];
-    let pid = child::start(c"mpopd-maildrop", &keep, &identity, || {
-        sys::process::raise_descriptor_limit();
-        let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
-        match state
-            .try_clone()
-            .and_then(|state| Opener::new(plan.settings.clone(), state, |notice| tracing::warn!("{notice}")))
-        {
-            Ok(opener) => maildrop::run(channels, opener, plan.threads),
-            Err(error) => {
-                tracing::error!("maildrop of uid {uid} cannot start: {error}");
-                1
+    let pid = child::start(
+        c"mpopd-maildrop",
+        &keep,
+        &identity,
+        || Ok(()),
+        |()| {
+            sys::process::raise_descriptor_limit();
+            let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
+            match state.try_clone().and_then(|state| {
+                Opener::new(plan.settings.clone(), state, |notice| tracing::warn!("{notice}"))
+            }) {
+                Ok(opener) => maildrop::run(channels, opener, plan.threads),
+                Err(error) => {
+                    tracing::error!("maildrop of uid {uid} cannot start: {error}");
+                    1
+                }
             }
-        }
-    })?;
+        },
+    )?;
     // Only now: a session that is told of a process that could not be forked would wait for it.
     send(steer, &ToSession::Maildrop, &[sessions_in.as_fd()], Wait::No).map_err(|error| {
         // Without its channel to the session role the process ends by itself.
