@@ -15,30 +15,78 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
         faults.push(fault.key(key));
     };
 
-    if config.auth_type == AuthType::List {
-        if config.userlist.is_relative() {
-            let what = "auth_type 6 needs the absolute path of the user list, such as \"/etc/mpopd/users\"";
-            fault("userlist", what.to_owned());
+    let kinds = config.user_auth.iter().map(|(user, kind)| (user_key("user_auth", user), *kind));
+    for (key, kind) in std::iter::once(("auth_type".to_owned(), config.auth_type)).chain(kinds) {
+        match kind {
+            AuthType::List if config.userlist.is_relative() => {
+                // Where the list is at fault, not who uses it.
+                let key = if origins.contains_key("userlist") { "userlist" } else { &key };
+                fault(key, "kind 6 needs userlist, the absolute path of a user list".to_owned());
+            }
+            AuthType::Plugin if config.password_plugin.is_none() => {
+                fault(&key, "kind 7 needs password_plugin, the path of a program".to_owned());
+            }
+            _ => {}
         }
-    } else {
-        let which = if origins.contains_key("auth_type") { "kind" } else { "the default, kind" };
-        let number = config.auth_type.number();
-        let what = format!(
-            "{which} {number}, is not built yet; set auth_type = 6, and userlist to the absolute path of a user list"
-        );
-        fault("auth_type", what);
     }
 
     let users = config
         .user_storage
         .iter()
-        .map(|(user, storage)| (format!("user_storage.{}", user.escape_debug()), *storage));
+        .map(|(user, storage)| (user_key("user_storage", user), *storage));
     for (key, storage) in std::iter::once(("storage".to_owned(), config.storage)).chain(users) {
         if matches!(storage, Storage::Disk | Storage::Ram) {
             fault(&key, format!("\"{storage}\" is not built yet; use \"mbox\" or \"maildir\""));
         }
     }
     faults
+}
+
+/// What is missing or too much in the tables `[sql]`, `[ldap]` and `[oauth]`.
+fn directory(config: &Config) -> Vec<(&'static str, &'static str)> {
+    let (sql, ldap, oauth) = (&config.sql, &config.ldap, &config.oauth);
+    let mut faults = Vec::new();
+    let mut fault_if = |wrong: bool, key, what| {
+        if wrong {
+            faults.push((key, what));
+        }
+    };
+    let query = "a database needs the query that finds a user, such as \"SELECT uid, password FROM users WHERE name = %u\"";
+    fault_if(sql.url.is_some() && sql.query.is_none(), "sql.query", query);
+    fault_if(
+        sql.url.is_some() && ldap.url.is_some(),
+        "ldap.url",
+        "users are in [sql] already; set one of both",
+    );
+    let base = "an LDAP server needs the DN below which users are, such as \"ou=people,dc=example,dc=org\"";
+    fault_if(ldap.url.is_some() && ldap.base.is_empty(), "ldap.base", base);
+    // A bind with a name and no password is an anonymous one (RFC 4513 section 5.1.2).
+    let half = ldap.service_dn.is_empty() != ldap.service_password.expose().is_empty();
+    fault_if(
+        half,
+        "ldap.service_password",
+        "service_dn and service_password belong together; set both or none",
+    );
+    let stored = !ldap.bind && ldap.password_attribute.is_empty();
+    fault_if(
+        stored,
+        "ldap.password_attribute",
+        "without bind it must name the attribute with the stored password",
+    );
+    let both = oauth.introspection_url.is_some() && oauth.jwks.is_some();
+    fault_if(both, "oauth.jwks", "tokens are checked by introspection_url already; set one of both");
+    let keys = oauth.jwks.is_some();
+    fault_if(keys && oauth.issuer.is_empty(), "oauth.issuer", "with jwks it must say who issues the tokens");
+    let audience =
+        "with jwks it must say for whom the tokens are: those for other services must open no mail";
+    fault_if(keys && oauth.audience.is_empty(), "oauth.audience", audience);
+    let unnamed = !oauth.client_secret.expose().is_empty() && oauth.client_id.is_empty();
+    fault_if(unnamed, "oauth.client_id", "client_secret is that of a client; say which");
+    faults
+}
+
+fn user_key(table: &str, user: &str) -> String {
+    format!("{table}.{}", user.escape_debug())
 }
 
 #[cfg(test)]
@@ -53,28 +101,81 @@ mod tests {
     }
 
     #[test]
-    fn a_user_list_is_enough_to_serve() {
+    fn each_kind_can_serve_with_what_it_needs() {
+        assert_eq!(serving(""), Ok(()));
+        for kind in 1..=5 {
+            assert_eq!(serving(&format!("auth_type = {kind}\n")), Ok(()));
+        }
+        assert_eq!(serving("auth_type = 7\npassword_plugin = \"/usr/local/bin/checkpassword\"\n"), Ok(()));
         assert_eq!(serving("auth_type = 6\nuserlist = \"/etc/users\"\n"), Ok(()));
     }
 
     #[test]
     fn what_cannot_be_served_is_told_with_its_line_if_it_has_one() {
         assert_eq!(
-            serving("").unwrap_err(),
-            "f: auth_type: the default, kind 1, is not built yet; set auth_type = 6, and userlist to the absolute path \
-             of a user list"
+            serving("\nauth_type = 6\n").unwrap_err(),
+            "f:2: auth_type: kind 6 needs userlist, the absolute path of a user list"
         );
-        assert!(
-            serving("\nauth_type = 3\n")
-                .unwrap_err()
-                .starts_with("f:2: auth_type: kind 3, is not built yet;")
+        assert_eq!(
+            serving("userlist = \"users\"\nauth_type = 6\n").unwrap_err(),
+            "f:1: userlist: kind 6 needs userlist, the absolute path of a user list"
         );
-        assert!(serving("auth_type = 6\n").unwrap_err().starts_with("f: userlist: auth_type 6 needs"));
+        assert_eq!(
+            serving("[user_auth]\nbob = 7\n").unwrap_err(),
+            "f:2: user_auth.bob: kind 7 needs password_plugin, the path of a program"
+        );
         let told = serving(
             "auth_type = 6\nuserlist = \"users\"\nstorage = \"ram\"\nuser_storage.\"a\" = \"disk\"\n",
         );
         let told = told.unwrap_err();
         let lines: Vec<_> = told.lines().filter_map(|line| line.split(": ").next()).collect();
         assert_eq!(lines, ["f:2", "f:3", "f:4"], "{told}");
+    }
+    #[test]
+    fn a_source_of_users_takes_the_place_of_the_user_list() {
+        let sql = "auth_type = 6\n[sql]\nurl = \"sqlite:/u.db\"\nquery = \"SELECT 1 WHERE n = %u\"\n";
+        assert_eq!(serving(sql), Ok(()));
+        let ldap = "auth_type = 6\n[ldap]\nurl = \"ldaps://h\"\nbase = \"dc=org\"\n";
+        assert_eq!(serving(ldap), Ok(()));
+        let both = format!("{sql}[ldap]\nurl = \"ldaps://h\"\nbase = \"dc=org\"\n");
+        assert_eq!(
+            serving(&both),
+            Err("f:6: ldap.url: users are in [sql] already; set one of both".to_owned())
+        );
+    }
+
+    #[test]
+    fn half_of_what_a_server_needs_is_told() {
+        for (tables, keys) in [
+            ("[sql]\nurl = \"mysql://h/d\"\n", &["sql.query"][..]),
+            ("[ldap]\nurl = \"ldap://h\"\nservice_dn = \"cn=a\"\n", &["ldap.base", "ldap.service_password"]),
+            ("[ldap]\nbind = false\npassword_attribute = \"\"\n", &["ldap.password_attribute"]),
+            (
+                "[oauth]\njwks = \"/k\"\nclient_secret = \"x\"\n",
+                &["oauth.audience", "oauth.client_id", "oauth.issuer"],
+            ),
+            (
+                "[oauth]\njwks = \"/k\"\nissuer = \"i\"\naudience = \"a\"\nintrospection_url = \"https://h/\"\n",
+                &["oauth.jwks"],
+            ),
+        ] {
+            let told = serving(&format!("auth_type = 6\nuserlist = \"/u\"\n{tables}")).unwrap_err();
+            let mut named: Vec<_> = told.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+            named.sort_unstable();
+            assert_eq!(named, keys, "{told}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let text = "[sql]\nurl = \"mysql://u:hunter2@h/d\"\n[ldap]\nservice_password = \"hunter2\"\n[oauth]\nclient_secret = \"hunter2\"\n";
+        let config = parse(Path::new("f"), text.as_bytes()).unwrap().config;
+        assert_eq!(config.sql.url.as_ref().map(|url| url.expose()), Some("mysql://u:hunter2@h/d"));
+        let printed = config.to_toml();
+        assert_eq!(printed.matches("= \"******\"").count(), 3, "{printed}");
+        assert!(!printed.contains("hunter2") && !format!("{config:?}").contains("hunter2"));
+        let faults = parse(Path::new("f"), printed.as_bytes()).unwrap_err();
+        let refused = faults.iter().filter(|fault| fault.what.contains("--print-config")).count();
+        assert_eq!(refused, 3, "{faults}");
     }
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::types::SecretText;
+
 /// The type of a setting's value together with its bounds. The kinds there are, are in `kinds.rs`.
 pub(crate) struct Kind<T> {
     accepts: String,
@@ -57,6 +59,28 @@ impl<T: 'static> Kind<T> {
             }
         };
         Self { accepts, read: Box::new(read), show: Box::new(move |value| quoted(&show(value))) }
+    }
+
+    /// A kind of secret, written as a TOML string. Neither a fault nor `--print-config` repeats it.
+    pub(crate) fn of_secret(
+        accepts: impl Into<String>,
+        read: impl Fn(&str) -> Result<T, String> + 'static,
+        is_empty: impl Fn(&T) -> bool + 'static,
+    ) -> Self {
+        let accepts = accepts.into();
+        let wanted = accepts.clone();
+        let read = move |value: &Spanned<DeValue<'_>>| {
+            let read = match value.get_ref() {
+                DeValue::String(text) if *text == SecretText::SHOWN => {
+                    Err("it is what --print-config shows in place of a secret".to_owned())
+                }
+                DeValue::String(text) => read(text),
+                _ => Err("it is no text".to_owned()),
+            };
+            read.map_err(|why| wrong(value, &format!("the value is not accepted: {why}"), &wanted))
+        };
+        let show = move |value: &T| quoted(if is_empty(value) { "" } else { SecretText::SHOWN });
+        Self { accepts, read: Box::new(read), show: Box::new(show) }
     }
 
     /// The same kind, or nothing; nothing is written as the empty string.
@@ -190,6 +214,21 @@ mod tests {
         assert_eq!(describe(value("\"\\u001b[1m\"").get_ref()), "the text \"\\u{1b}[1m\"");
         assert!(describe(value(&format!("\"{}\"", "x".repeat(9000))).get_ref()).len() < 100);
         assert!(describe(value(&"9".repeat(9000)).get_ref()).len() < 100);
+    }
+
+    #[test]
+    fn a_secret_is_never_repeated() {
+        let secret = Kind::of_secret(
+            "nothing",
+            |text| if text == "hunter2" { Ok(text.to_owned()) } else { Err("no".to_owned()) },
+            String::is_empty,
+        );
+        assert_eq!(secret.show(&secret.parse(&value("\"hunter2\"")).unwrap()), "\"******\"");
+        assert_eq!(secret.show(&String::new()), "\"\"");
+        for wrong in ["\"hunter3\"", "3333", "[\"hunter3\"]", "\"******\""] {
+            let what = &secret.parse(&value(wrong)).unwrap_err()[0].what;
+            assert!(what.starts_with("the value is not accepted: ") && !what.contains('3'), "{what}");
+        }
     }
 
     #[test]

@@ -260,7 +260,7 @@ pub(crate) fn network() -> Kind<IpNet> {
 }
 
 /// An integer that fits in 64 bits: the largest range of any setting is smaller.
-fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }

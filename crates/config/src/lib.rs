@@ -22,9 +22,11 @@ mod fault;
 mod file;
 mod kind;
 mod kinds;
+mod kinds_of_servers;
 mod macros;
 mod near;
 mod part;
+mod pattern;
 mod reader;
 mod render;
 mod table;
@@ -34,10 +36,11 @@ mod types;
 pub use fault::{Fault, Faults};
 pub use file::{Loaded, MAX_FILE_OCTETS, check_permissions, load, parse};
 pub use part::{BadPart, path_part};
+pub use pattern::{Pattern, PatternError, PatternPiece};
 pub use render::{man_settings, sample};
-pub use table::{Config, Metrics, Tls};
+pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
 pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{
-    AllowPlaintext, AuthType, LockMethod, LogFormat, LogLevel, LogTarget, PerUser, SaslMechanism, Storage,
-    TlsVersion, UnescapeFrom,
+    AllowPlaintext, AuthType, LockMethod, LogFormat, LogLevel, LogTarget, PerUser, SaslMechanism, SecretText,
+    Storage, TlsVersion, UnescapeFrom,
 };

@@ -31,8 +31,8 @@ pub(crate) enum Shown {
 impl Config {
     /// The settings as they are in force, in TOML: the output of `--print-config`. Reading it gives the same settings.
     ///
-    /// A setting without effect, because its feature is not built yet, is a comment. There is no setting that holds a
-    /// secret.
+    /// A setting without effect, because its feature is not built yet, is a comment. In place of a secret stands ******,
+    /// which is not accepted as one.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let (mut group, mut table) = ("", "");

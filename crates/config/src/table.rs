@@ -7,12 +7,19 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::kinds::*;
+use crate::kinds_of_servers::*;
 use crate::macros::settings;
+use crate::pattern::Pattern;
 use crate::template::Template;
 use crate::types::*;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The default of `[ldap] filter`.
+fn uid_filter() -> Pattern {
+    Pattern::by_user("(uid=", ")")
 }
 
 settings! {
@@ -68,36 +75,36 @@ settings! {
         /// 7: plugins.
         built auth_type: AuthType = AuthType::System, auth_type();
         /// Whether system users are checked by PAM. Otherwise passwd and shadow decide.
-        later use_pam: bool = true, flag();
+        built use_pam: bool = true, flag();
         /// The PAM service: the name of a file in /etc/pam.d.
-        later mpopd_pam_service: String = "mpopd".to_owned(), name();
+        built mpopd_pam_service: String = "mpopd".to_owned(), name();
         /// The file with the passwords of system users, where PAM is not used.
-        later shadow: PathBuf = "/etc/shadow".into(), path();
+        built shadow: PathBuf = "/etc/shadow".into(), path();
         /// The file of virtual users: a line name:password:uid[:gid[:home]] for each, see the chapter on user lists.
         /// A file name alone is looked for in host_mail_path/INITIAL/FQDN.
         built userlist: PathBuf = ".userlist".into(), path_or_name();
         /// The folder of the maildrops and user lists that go by host name.
-        later host_mail_path: PathBuf = "/var/spool/popmail".into(), path();
+        built host_mail_path: PathBuf = "/var/spool/popmail".into(), path();
         /// The user list gives only the password; the mail is in mail_spool_dir all the same.
-        later switch: bool = false, flag();
+        built switch: bool = false, flag();
         /// The program that judges user names (auth_type 7).
-        later username_plugin: Option<PathBuf> = None, path().or_none();
+        built username_plugin: Option<PathBuf> = None, path().or_none();
         /// The program that judges passwords (auth_type 7).
-        later password_plugin: Option<PathBuf> = None, path().or_none();
+        built password_plugin: Option<PathBuf> = None, path().or_none();
         /// Refuse an unknown user at USER. This tells everyone which users there are.
         later reject_bogus_user: bool = false, flag();
         /// From where a password may come without TLS. Loopback is this machine.
         built allow_plaintext: AllowPlaintext = AllowPlaintext::Loopback, word();
         /// The file that says which clients may connect.
-        later hosts_allow_deny: Option<PathBuf> = None, path().or_none();
+        built hosts_allow_deny: Option<PathBuf> = None, path().or_none();
         /// The file of the networks whose clients need no reverse lookup.
-        later trusted_networks: Option<PathBuf> = None, path().or_none();
+        built trusted_networks: Option<PathBuf> = None, path().or_none();
         /// Whether clients may connect whose address has no host name.
-        later allow_non_fqdn: bool = true, flag();
+        built allow_non_fqdn: bool = true, flag();
         /// Seconds before the answer to a failed login. The delay grows with each failure.
         later auth_failure_delay: Duration = secs(2), seconds(0..=60);
         /// For so many seconds a password that was checked is not checked again. 0: off.
-        later auth_cache: Duration = secs(0), seconds(0..=86_400);
+        built auth_cache: Duration = secs(0), seconds(0..=86_400);
         /// How many processes check logins. 0: twice the cores, at least 4.
         built auth_processes: u16 = 0, number(0..=256);
         /// The SASL mechanisms that are offered, as far as TLS and allow_plaintext permit.
@@ -165,7 +172,7 @@ settings! {
 
     per_user "For single users" {
         /// The auth_type of a user.
-        later user_auth: AuthType, auth_type();
+        built user_auth: AuthType, auth_type();
         /// The storage of a user's mail.
         built user_storage: Storage, word();
         /// Leave a user's spool files in place when a session with storage = "disk" ends.
@@ -178,6 +185,95 @@ settings! {
     table metrics: Metrics "Metrics" {
         /// The address and port that answer /metrics.
         later listen: Option<SocketAddr> = None, socket_address().or_none();
+    }
+
+    /// Users in a database, in place of the user list.
+    table sql: Sql "SQL" {
+        /// The database: PostgreSQL, MySQL or SQLite. Setting it makes the database the source of users for auth_type 2
+        /// to 6, in place of the user list. PostgreSQL's ?sslmode=require and MySQL's ?require_ssl=true demand TLS and
+        /// check the certificate; ?sslmode=disable does without. The user mpopd-directory must be able to read an SQLite file.
+        built url: Option<SecretText> = None, database_url().or_none();
+        /// The query that finds a user, as one row or none. Names become parameters: they stand without quotes. %d is
+        /// NULL for a name without a domain. Columns are known by their names: uid and password, as in a
+        /// user list, and if wanted gid, home, mbox, maildir, and user, the name that counts from here on.
+        built query: Option<Pattern> = None, query().or_none();
+        /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
+        built ca: Option<PathBuf> = None, path().or_none();
+        /// A login that has no answer after so many seconds fails for now.
+        built timeout: Duration = secs(5), seconds(1..=20);
+        /// The most connections at a time.
+        built connections: u16 = 4, number(1..=100);
+    }
+
+    /// Users in an LDAP server, in place of the user list.
+    table ldap: Ldap "LDAP" {
+        /// The server. Setting it makes LDAP the source of users for auth_type 2 to 6, in place of the user list.
+        built url: Option<String> = None, ldap_url().or_none();
+        /// Begin TLS on an ldap:// connection. Without it passwords travel in the clear.
+        built starttls: bool = true, flag();
+        /// The DN as which users are searched for. Without it: anonymously.
+        built service_dn: String = String::new(), text(1000);
+        /// The password of service_dn.
+        built service_password: SecretText = SecretText::default(), secret();
+        /// The DN below which users are searched for.
+        built base: String = String::new(), text(1000);
+        /// The filter that finds a user's entry. Names are escaped in it. It must find one entry or none.
+        built filter: Pattern = uid_filter(), ldap_filter();
+        /// Check the password by binding as the user. Otherwise password_attribute is read and compared.
+        built bind: bool = true, flag();
+        /// The attribute with the stored password, in the form of a user list, where bind is false.
+        built password_attribute: String = "userPassword".to_owned(), attribute();
+        /// The attribute with the name that counts from here on. Without it: the name as it was sent, though LDAP
+        /// does not tell upper from lower case.
+        built user_attribute: String = String::new(), attribute();
+        /// The attribute with the uid that owns the mail.
+        built uid_attribute: String = "uidNumber".to_owned(), attribute();
+        /// The attribute with the gid.
+        built gid_attribute: String = "gidNumber".to_owned(), attribute();
+        /// The attribute with the home directory.
+        built home_attribute: String = "homeDirectory".to_owned(), attribute();
+        /// The attribute with the path of the user's mbox.
+        built mbox_attribute: String = String::new(), attribute();
+        /// The attribute with the path of the user's Maildir.
+        built maildir_attribute: String = String::new(), attribute();
+        /// The uid of users whose entry has none. Without it they cannot log in.
+        built uid: Option<u32> = None, id_or_none();
+        /// The gid of users whose entry has none. Without it: the primary group of the uid.
+        built gid: Option<u32> = None, id_or_none();
+        /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
+        built ca: Option<PathBuf> = None, path().or_none();
+        /// A login that has no answer after so many seconds fails for now.
+        built timeout: Duration = secs(5), seconds(1..=20);
+        /// The most connections at a time.
+        built connections: u16 = 4, number(1..=100);
+    }
+
+    /// Who vouches for the tokens of OAUTHBEARER and XOAUTH2.
+    table oauth: Oauth "OAuth" {
+        /// Where tokens are checked, by token introspection (RFC 7662).
+        built introspection_url: Option<String> = None, token_url().or_none();
+        /// The name of this server there.
+        built client_id: String = String::new(), text(255);
+        /// Its secret there.
+        built client_secret: SecretText = SecretText::default(), secret();
+        /// The file with the keys that sign tokens, a JSON Web Key Set (RFC 7517), in place of introspection_url. The
+        /// algorithms RS256, ES256 and EdDSA are accepted. The file is read again when it changes; the user
+        /// mpopd-directory must be able to read it.
+        built jwks: Option<PathBuf> = None, path().or_none();
+        /// Who must have issued a token (its claim iss). Required with jwks.
+        built issuer: String = String::new(), text(1000);
+        /// For whom a token must be (its claim aud). Required with jwks: tokens for other services must open no mail.
+        built audience: String = String::new(), text(1000);
+        /// A word that a token's scope must have. Without it: any scope.
+        built scope: String = String::new(), text(255);
+        /// The claim that names the user.
+        built user_claim: String = "email".to_owned(), name();
+        /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
+        built ca: Option<PathBuf> = None, path().or_none();
+        /// A login that has no answer after so many seconds fails for now.
+        built timeout: Duration = secs(5), seconds(1..=20);
+        /// The most requests at a time.
+        built connections: u16 = 4, number(1..=100);
     }
 
     /// Encrypted connections.
@@ -199,5 +295,15 @@ impl Config {
     /// How the mail of this user is stored: the entry in `[user_storage]`, else `storage`.
     pub fn storage_for(&self, user: &str) -> Storage {
         self.user_storage.get(user).copied().unwrap_or(self.storage)
+    }
+
+    /// Whether users are looked up in a database or an LDAP server, in place of the user list.
+    pub fn has_directory_users(&self) -> bool {
+        self.sql.url.is_some() || self.ldap.url.is_some()
+    }
+
+    /// Whether the program mpopd-directory is needed.
+    pub fn needs_directory(&self) -> bool {
+        self.has_directory_users() || self.oauth.introspection_url.is_some() || self.oauth.jwks.is_some()
     }
 }

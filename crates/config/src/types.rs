@@ -178,3 +178,28 @@ pub enum LogTarget {
     /// A file, by its absolute path.
     File(PathBuf),
 }
+
+/// A password or the like, in the clear: neither `Debug` nor `--print-config` shows it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// What stands in its place wherever it would be shown.
+    pub(crate) const SHOWN: &'static str = "******";
+
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Self::SHOWN)
+    }
+}

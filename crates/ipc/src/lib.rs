@@ -9,12 +9,14 @@
 //! | [`mail`] | session ↔ maildrop |
 //! | [`hire`] | auth ↔ supervisor: "I need a maildrop process of this uid" |
 //! | [`steer`] | supervisor → session |
+//! | [`directory`] | auth ↔ mpopd-directory, and its settings from the supervisor |
 //!
 //! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long,
 //! every text in it has a bound of its own, and what is left over after the last field is an error.
 #![forbid(unsafe_code)]
 
 pub mod deletions;
+pub mod directory;
 pub mod hire;
 pub mod listing;
 pub mod login;
