@@ -15,10 +15,14 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
         faults.push(fault.key(key));
     };
 
+    for (key, what) in directory(config) {
+        fault(key, what.to_owned());
+    }
+    let other_users = config.sql.url.is_some() || config.ldap.url.is_some();
     let kinds = config.user_auth.iter().map(|(user, kind)| (user_key("user_auth", user), *kind));
     for (key, kind) in std::iter::once(("auth_type".to_owned(), config.auth_type)).chain(kinds) {
         match kind {
-            AuthType::List if config.userlist.is_relative() => {
+            AuthType::List if config.userlist.is_relative() && !other_users => {
                 // Where the list is at fault, not who uses it.
                 let key = if origins.contains_key("userlist") { "userlist" } else { &key };
                 fault(key, "kind 6 needs userlist, the absolute path of a user list".to_owned());
@@ -30,10 +34,11 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
         }
     }
 
-    let users = config
-        .user_storage
-        .iter()
-        .map(|(user, storage)| (user_key("user_storage", user), *storage));
+    for (key, what) in directory(config) {
+        fault(key, what.to_owned());
+    }
+
+    let users = config.user_storage.iter().map(|(user, storage)| (user_key("user_storage", user), *storage));
     for (key, storage) in std::iter::once(("storage".to_owned(), config.storage)).chain(users) {
         if matches!(storage, Storage::Disk | Storage::Ram) {
             fault(&key, format!("\"{storage}\" is not built yet; use \"mbox\" or \"maildir\""));
@@ -131,6 +136,7 @@ mod tests {
         let lines: Vec<_> = told.lines().filter_map(|line| line.split(": ").next()).collect();
         assert_eq!(lines, ["f:2", "f:3", "f:4"], "{told}");
     }
+
     #[test]
     fn a_source_of_users_takes_the_place_of_the_user_list() {
         let sql = "auth_type = 6\n[sql]\nurl = \"sqlite:/u.db\"\nquery = \"SELECT 1 WHERE n = %u\"\n";
