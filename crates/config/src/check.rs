@@ -18,7 +18,7 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
     for (key, what) in directory(config) {
         fault(key, what.to_owned());
     }
-    let other_users = config.sql.url.is_some() || config.ldap.url.is_some();
+    let other_users = config.has_directory_users();
     let kinds = config.user_auth.iter().map(|(user, kind)| (user_key("user_auth", user), *kind));
     for (key, kind) in std::iter::once(("auth_type".to_owned(), config.auth_type)).chain(kinds) {
         match kind {
@@ -32,10 +32,6 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
             }
             _ => {}
         }
-    }
-
-    for (key, what) in directory(config) {
-        fault(key, what.to_owned());
     }
 
     let users = config.user_storage.iter().map(|(user, storage)| (user_key("user_storage", user), *storage));
