@@ -175,7 +175,7 @@ pub enum Users {
     /// A database.
     Sql(Sql),
     /// An LDAP server.
-    Ldap(Ldap),
+    Ldap(Box<Ldap>),
 }
 
 /// What all three tables have.
@@ -445,7 +445,7 @@ mod tests {
             user_claim: "email".to_owned(),
             bounds: bounds(),
         };
-        Setup { users: Some(Users::Ldap(ldap)), oauth: Some(oauth) }
+        Setup { users: Some(Users::Ldap(Box::new(ldap))), oauth: Some(oauth) }
     }
 
     #[test]
