@@ -1,12 +1,14 @@
-//! The POP3 protocol of RFC 1939, sans-I/O: octets in, replies and effects out.
+//! The POP3 protocol of RFC 1939, with AUTH (RFC 5034) and STLS (RFC 2595), sans-I/O: octets in, replies and effects out.
 //!
 //! [`Dialogue`] is the server's side of one connection. It owns no socket, no clock and no message: the driver
 //! feeds it what the client sent, writes what it appends, and carries out the effects that [`Dialogue::step`]
-//! hands out ([`Step::Login`], [`Step::Send`], [`Step::Finish`]). Every effect is answered by one call.
+//! hands out (such as [`Step::Login`]). Every effect is answered by one call.
 //!
 //! | effect | answered by |
 //! |---|---|
 //! | [`Step::Login`] | [`Dialogue::logged_in`] or [`Dialogue::login_refused`] |
+//! | [`Step::Auth`], [`Step::AuthResponse`] | [`Dialogue::auth_challenge`]; or as [`Step::Login`] |
+//! | [`Step::StartTls`] | [`Dialogue::tls_started`] |
 //! | [`Step::Send`] | [`Dialogue::begin_message`], then [`Dialogue::end_message`]; or [`Dialogue::message_failed`] |
 //! | [`Step::Finish`] | [`Dialogue::finished`] |
 //!
@@ -14,7 +16,7 @@
 //! [`ReplyReader`] are the client's side of the same rules.
 //!
 //! ```
-//! use pop3::{Commit, Dialogue, Listing, MessageNumber, Plaintext, Policy, Progress, Step};
+//! use pop3::{Commit, Dialogue, Listing, MessageNumber, Policy, Progress, Step, Tls};
 //! use std::sync::Arc;
 //!
 //! struct Maildrop(Vec<&'static [u8]>);
@@ -26,7 +28,7 @@
 //! }
 //!
 //! let message: &[u8] = b"Subject: hi\n\n.dot\n";
-//! let mut dialogue = Dialogue::new(Arc::new(Policy::default()), Plaintext::Allowed);
+//! let mut dialogue = Dialogue::new(Arc::new(Policy::default()), Tls::Active, Arc::new([]));
 //! let mut input: &[u8] = b"USER alice\r\nPASS open sesame\r\nRETR 1\r\nQUIT\r\n";
 //! let mut out = Vec::new();
 //! dialogue.greet("ready", &mut out);
@@ -35,7 +37,7 @@
 //!         Step::Replied => {} // a good moment to write `out` to the client
 //!         Step::Login(login) => {
 //!             assert_eq!(login.password.expose(), b"open sesame");
-//!             dialogue.logged_in(Maildrop(vec![message]), &mut out);
+//!             dialogue.logged_in(login.user, Maildrop(vec![message]), &mut out);
 //!         }
 //!         Step::Send(_) => {
 //!             let Some(mut encoder) = dialogue.begin_message(&mut out) else { continue };
@@ -48,6 +50,8 @@
 //!             assert!(deletions.is_empty());
 //!             dialogue.finished(Commit::Done, &mut out);
 //!         }
+//!         // Nothing of that is offered.
+//!         Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
 //! }
@@ -71,10 +75,12 @@ mod policy;
 mod record;
 mod refusal;
 mod reply;
+mod sasl;
 mod state;
 mod step;
 #[cfg(test)]
 mod testing;
+mod tls;
 
 pub use code::ResponseCode;
 pub use commands::Verb;
@@ -86,8 +92,10 @@ pub use encode::{Encoder, Progress, octets};
 pub use line::{Line, LineReader, LineText, MAX_COMMAND_LINE};
 pub use listing::Listing;
 pub use number::MessageNumber;
-pub use policy::{Plaintext, Policy};
+pub use policy::Policy;
 pub use record::{Record, Tally};
 pub use refusal::{CloseReason, Commit, LoginRefusal, MessageFault, Refusal, Shutdown};
+pub use sasl::{AuthRequest, MAX_SASL_LINE, Mechanisms, Response};
 pub use state::{Phase, Request};
 pub use step::Step;
+pub use tls::{Plaintext, Tls};

@@ -43,15 +43,8 @@ impl LineReader {
     /// Takes at most one line from `input`, moving it forward. `limit` is the longest line in octets, its end
     /// included; it may differ from call to call (a SASL response may be longer than a command).
     pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> Line<'a> {
-        if self.skipping {
-            match memchr(b'\n', input) {
-                Some(end) => advance(input, end + 1),
-                None => {
-                    *input = &[];
-                    return Line::Partial;
-                }
-            };
-            self.skipping = false;
+        if self.skip(input) {
+            return Line::Partial;
         }
         let room = limit.saturating_sub(self.stash.len()).min(input.len());
         match memchr(b'\n', &input[..room]) {
@@ -71,6 +64,25 @@ impl LineReader {
                 Line::Partial
             }
         }
+    }
+
+    /// Whether the line that [`next`](Self::next) would take begins with these letters, in any case. No, while fewer octets of
+    /// it have come.
+    pub(crate) fn next_begins_with(&mut self, input: &mut &[u8], letters: &[u8]) -> bool {
+        if self.skip(input) {
+            return false;
+        }
+        let mut line = self.stash.iter().chain(input.iter());
+        letters.iter().all(|letter| line.next().is_some_and(|octet| octet.eq_ignore_ascii_case(letter)))
+    }
+
+    /// Skips the rest of a line that was too long, as far as it came; whether there is more of it.
+    fn skip(&mut self, input: &mut &[u8]) -> bool {
+        if self.skipping {
+            let rest = memchr(b'\n', input).map_or(input.len(), |end| end + 1);
+            self.skipping = !advance(input, rest).ends_with(b"\n");
+        }
+        self.skipping
     }
 
     fn complete<'a>(&mut self, piece: &'a [u8]) -> Source<'a> {
@@ -193,6 +205,23 @@ mod tests {
         assert!(reader.stash.capacity() <= 256);
         assert!(matches!(reader.next(&mut &b"\n"[..], 255), Line::Whole(line) if line.len() == 254));
         assert_eq!(reader.stash.capacity(), 0);
+    }
+
+    #[test]
+    fn the_beginning_of_the_next_line_can_be_asked_for() {
+        let mut reader = LineReader::default();
+        for (mut chunk, begins) in
+            [(&b"aU"[..], false), (b"t", false), (b"H ", true), (b"x", true), (b"\n", true)]
+        {
+            assert_eq!(reader.next_begins_with(&mut chunk, b"AUTH "), begins);
+            reader.next(&mut chunk, 255);
+        }
+        assert!(!reader.next_begins_with(&mut &b"AUTHx"[..], b"AUTH "));
+        // What is left of a line that was too long is not the next line.
+        let mut reader = LineReader::default();
+        assert!(matches!(reader.next(&mut &b"xxxxxxx"[..], 7), Line::TooLong));
+        assert!(!reader.next_begins_with(&mut &b"AUTH AUTH"[..], b"AUTH "));
+        assert!(reader.next_begins_with(&mut &b"AUTH \nAUTH x"[..], b"AUTH "));
     }
 
     #[test]

@@ -17,12 +17,3 @@ impl Default for Policy {
         Self { max_bad_commands: 100, max_failed_logins: 3, implementation: None }
     }
 }
-
-/// Whether passwords may cross this connection as it is now. Encryption makes every connection `Allowed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plaintext {
-    /// USER and PASS work and CAPA offers USER.
-    Allowed,
-    /// USER and PASS are refused with a text that says why, and CAPA does not offer USER (RFC 8314, section 4.1).
-    Forbidden,
-}

@@ -3,14 +3,15 @@
 use crate::{ResponseCode, Verb};
 use std::fmt;
 
-/// Why a command was refused by the dialogue itself. Always the client's fault. The text never holds what the client
+/// Why a command, or a line of a SASL exchange, was refused by the dialogue itself. Always the client's fault. The text never holds what the client
 /// sent, so that no password can come back in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The keyword is none of ours.
     UnknownCommand,
-    /// The line is longer than [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE).
-    LineTooLong,
+    /// The line is longer than so many octets: [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE), or for AUTH
+    /// [`MAX_SASL_LINE`](crate::MAX_SASL_LINE).
+    LineTooLong(usize),
     /// The command needs an opened maildrop.
     NotBeforeLogin,
     /// The command is for the AUTHORIZATION state only.
@@ -21,6 +22,18 @@ pub enum Refusal {
     NoUser,
     /// The connection is not encrypted and passwords may not cross it.
     Plaintext,
+    /// STLS where there is no TLS.
+    TlsUnavailable,
+    /// STLS under TLS (RFC 2595, section 4).
+    TlsActive,
+    /// More came behind STLS before it was answered. This closes the connection.
+    AfterStls,
+    /// The SASL mechanism is unknown, or not offered on this connection.
+    Mechanism,
+    /// A SASL response is not base64 as RFC 4648, section 4, has it.
+    NotBase64,
+    /// The client ended a SASL exchange itself.
+    Cancelled,
     /// The number is above the number of messages, which is given.
     NoSuchMessage(u32),
     /// The message is marked as deleted.
@@ -31,9 +44,10 @@ impl Refusal {
     /// Whether the command was bad: not understood, or out of place. Such commands in a row close the connection.
     pub fn is_bad_command(self) -> bool {
         match self {
-            Self::UnknownCommand | Self::LineTooLong | Self::NotBeforeLogin | Self::NotAfterLogin => true,
-            Self::Usage(_) | Self::NoUser => true,
-            Self::Plaintext | Self::NoSuchMessage(_) | Self::Deleted => false,
+            Self::UnknownCommand | Self::LineTooLong(_) | Self::NotBeforeLogin | Self::NotAfterLogin => true,
+            Self::Usage(_) | Self::NoUser | Self::TlsUnavailable | Self::TlsActive | Self::AfterStls => true,
+            Self::Mechanism | Self::NotBase64 => true,
+            Self::Plaintext | Self::Cancelled | Self::NoSuchMessage(_) | Self::Deleted => false,
         }
     }
 }
@@ -42,12 +56,20 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownCommand => f.write_str("unknown command"),
-            Self::LineTooLong => write!(f, "line longer than {} octets", crate::MAX_COMMAND_LINE),
+            Self::LineTooLong(limit) => write!(f, "line longer than {limit} octets"),
             Self::NotBeforeLogin => f.write_str("log in first"),
             Self::NotAfterLogin => f.write_str("already logged in"),
             Self::Usage(verb) => write!(f, "usage: {}", verb.usage()),
             Self::NoUser => f.write_str("USER comes before PASS"),
             Self::Plaintext => f.write_str("plaintext login is not allowed here, use TLS"),
+            Self::TlsUnavailable => f.write_str("TLS is not available"),
+            Self::TlsActive => f.write_str("TLS is active already"),
+            Self::AfterStls => f.write_str("nothing may follow STLS before its answer, closing"),
+            Self::Mechanism => {
+                f.write_str("this mechanism is not offered here, AUTH alone lists those that are")
+            }
+            Self::NotBase64 => f.write_str("this is not base64"),
+            Self::Cancelled => f.write_str("authentication cancelled"),
             Self::NoSuchMessage(1) => f.write_str("no such message, the maildrop has 1 message"),
             Self::NoSuchMessage(count) => write!(f, "no such message, the maildrop has {count} messages"),
             Self::Deleted => f.write_str("message is marked as deleted"),
@@ -194,6 +216,8 @@ pub enum CloseReason {
     BadCommands,
     /// [`Policy::max_failed_logins`](crate::Policy::max_failed_logins) were reached.
     FailedLogins,
+    /// The client sent more behind STLS, in the clear.
+    AfterStls,
     /// The driver called [`Dialogue::shut_down`](crate::Dialogue::shut_down).
     ShutDown(Shutdown),
 }
@@ -203,9 +227,8 @@ impl CloseReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Quit => "quit",
-            Self::BadCommands | Self::FailedLogins | Self::ShutDown(Shutdown::Busy | Shutdown::Fault) => {
-                "error"
-            }
+            Self::BadCommands | Self::FailedLogins | Self::AfterStls => "error",
+            Self::ShutDown(Shutdown::Busy | Shutdown::Fault) => "error",
             Self::ShutDown(Shutdown::Stopping) => "shutdown",
             Self::ShutDown(Shutdown::Kicked) => "kicked",
             Self::ShutDown(Shutdown::Timeout) => "timeout",

@@ -9,7 +9,7 @@ use crate::{CloseReason, Deletions, Listing, MessageNumber, Refusal, Shutdown, U
 pub enum Phase {
     /// Nobody is logged in.
     Authorization,
-    /// A login is being checked.
+    /// A login is being checked, or a SASL exchange is open.
     Authenticating,
     /// A maildrop is open.
     Transaction,
@@ -32,6 +32,12 @@ pub(crate) enum State<L> {
     Authorization(Authorization),
     /// [`Step::Login`](crate::Step::Login) is not answered yet.
     Authenticating(Authenticating),
+    /// [`Step::Auth`](crate::Step::Auth) or [`Step::AuthResponse`](crate::Step::AuthResponse) is not answered yet.
+    Exchanging(Exchange),
+    /// The client has a challenge: its next line is a response and never a command.
+    Challenged(Exchange),
+    /// [`Step::StartTls`](crate::Step::StartTls) is not answered yet.
+    StartingTls(StartingTls),
     Transaction(Transaction<L>),
     /// LIST or UIDL is not written to its end yet.
     Enumerating(Transaction<L>, Enumeration),
@@ -55,6 +61,17 @@ pub(crate) struct Authorization {
 /// Between PASS and its answer.
 pub(crate) struct Authenticating {
     pub(crate) user: UserName,
+    pub(crate) failed_logins: u32,
+}
+
+/// Between AUTH and the end of the exchange.
+pub(crate) struct Exchange {
+    pub(crate) mechanism: &'static str,
+    pub(crate) failed_logins: u32,
+}
+
+/// Between STLS and the end of the handshake.
+pub(crate) struct StartingTls {
     pub(crate) failed_logins: u32,
 }
 
@@ -83,8 +100,8 @@ pub(crate) struct Closed {
 impl<L> State<L> {
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Authorization(_) => Phase::Authorization,
-            Self::Authenticating(_) => Phase::Authenticating,
+            Self::Authorization(_) | Self::StartingTls(_) => Phase::Authorization,
+            Self::Authenticating(_) | Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
             Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
                 Phase::Transaction
             }
@@ -97,6 +114,7 @@ impl<L> State<L> {
         match self {
             Self::Authorization(at) => at.user.as_ref(),
             Self::Authenticating(at) => Some(&at.user),
+            Self::Exchanging(_) | Self::Challenged(_) | Self::StartingTls(_) => None,
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.user),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.user),
             Self::Update(at) => Some(&at.user),
@@ -108,13 +126,15 @@ impl<L> State<L> {
         match self {
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.listing),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.listing),
-            Self::Authorization(_) | Self::Authenticating(_) | Self::Update(_) | Self::Closed(_) => None,
+            Self::Authorization(_) | Self::Authenticating(_) | Self::StartingTls(_) => None,
+            Self::Exchanging(_) | Self::Challenged(_) | Self::Update(_) | Self::Closed(_) => None,
         }
     }
 
-    /// Whether the client is inside a multi-line reply, where a status line would be taken for content.
-    pub(crate) fn inside_a_body(&self) -> bool {
-        matches!(self, Self::Enumerating(..) | Self::Sending(..))
+    /// Whether a status line would be taken for something else: inside a multi-line reply for content, inside a handshake
+    /// for a part of it.
+    pub(crate) fn must_be_silent(&self) -> bool {
+        matches!(self, Self::Enumerating(..) | Self::Sending(..) | Self::StartingTls(_))
     }
 
     pub(crate) fn closed(user: Option<UserName>, reason: CloseReason) -> Self {

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use crate::Dialogue;
-use crate::{CloseReason, Credentials, Deletions, Request};
+use crate::{AuthRequest, CloseReason, Credentials, Deletions, Request, Response};
 
 /// What [`Dialogue::step`] did, and what the driver does next.
 #[derive(Debug)]
@@ -17,6 +17,20 @@ pub enum Step {
     Waiting,
     /// Check the password and open the maildrop. Answered by [`Dialogue::logged_in`] or [`Dialogue::login_refused`].
     Login(Credentials),
+    /// Begin a SASL exchange. Answered by [`Dialogue::auth_challenge`], [`Dialogue::logged_in`] or
+    /// [`Dialogue::login_refused`].
+    Auth(AuthRequest),
+    /// What the client says to the challenge. Answered like [`Step::Auth`].
+    AuthResponse(Response),
+    /// Forget the exchange: the client ended it with `*`, or with a line that is no response, and has its `-ERR`. Not
+    /// answered. It counts as a failed login, so the next step may be [`Step::Close`].
+    AuthCancelled,
+    /// Send what there is to send, then do the handshake. Answered by [`Dialogue::tls_started`], or when the handshake
+    /// fails by [`Dialogue::shut_down`].
+    ///
+    /// No octet came behind the command in the input of [`Dialogue::step`]. The driver sees to it that it holds none that it
+    /// did not show there: whatever was read before the handshake must not be taken for what is said after it.
+    StartTls,
     /// Fetch a message. Answered by [`Dialogue::begin_message`] and [`Dialogue::end_message`], or by
     /// [`Dialogue::message_failed`].
     Send(Request),

@@ -2,6 +2,7 @@
 //!
 //! A new command is a file here, a [`Verb`], a [`Command`], and its arm in `dialogue.rs`.
 
+pub(crate) mod auth;
 pub(crate) mod capa;
 pub(crate) mod dele;
 pub(crate) mod last;
@@ -12,6 +13,7 @@ pub(crate) mod quit;
 pub(crate) mod retr;
 pub(crate) mod rset;
 pub(crate) mod stat;
+pub(crate) mod stls;
 pub(crate) mod top;
 pub(crate) mod uidl;
 pub(crate) mod user;
@@ -35,6 +37,8 @@ pub enum Verb {
     Last,
     Quit,
     Capa,
+    Stls,
+    Auth,
 }
 
 /// A command whose argument has been read.
@@ -52,11 +56,13 @@ pub(crate) enum Command {
     Last,
     Quit,
     Capa,
+    Stls,
+    Auth(auth::Wanted),
 }
 
 impl Verb {
     /// Every command, in the order of RFC 1939 and after.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::User,
         Self::Pass,
         Self::Stat,
@@ -70,6 +76,8 @@ impl Verb {
         Self::Last,
         Self::Quit,
         Self::Capa,
+        Self::Stls,
+        Self::Auth,
     ];
 
     /// The keyword in capitals, as logs show it.
@@ -93,6 +101,8 @@ impl Verb {
             Self::Last => "LAST",
             Self::Quit => "QUIT",
             Self::Capa => "CAPA",
+            Self::Stls => "STLS",
+            Self::Auth => "AUTH [mechanism [initial-response]]",
         }
     }
 
@@ -107,7 +117,8 @@ impl Verb {
 }
 
 impl Command {
-    /// Reads the argument of a command; [`Refusal::Usage`] when it is not what the command takes.
+    /// Reads the argument of a command; [`Refusal::Usage`] when it is not what the command takes, and more precise for
+    /// AUTH.
     pub(crate) fn parse(verb: Verb, argument: &[u8]) -> Result<Self, Refusal> {
         let trimmed = trim_blanks(argument);
         let command = match verb {
@@ -124,6 +135,8 @@ impl Command {
             Verb::Last => nothing(trimmed).map(|()| Self::Last),
             Verb::Quit => nothing(trimmed).map(|()| Self::Quit),
             Verb::Capa => nothing(trimmed).map(|()| Self::Capa),
+            Verb::Stls => nothing(trimmed).map(|()| Self::Stls),
+            Verb::Auth => return auth::parse(trimmed).map(Self::Auth),
         };
         command.ok_or(Refusal::Usage(verb))
     }
@@ -134,7 +147,7 @@ impl Command {
             Self::List(message) | Self::Uidl(message) => *message,
             Self::Retr(message) | Self::Dele(message) | Self::Top(message, _) => Some(*message),
             Self::User(_) | Self::Pass(_) | Self::Stat | Self::Noop | Self::Rset => None,
-            Self::Last | Self::Quit | Self::Capa => None,
+            Self::Last | Self::Quit | Self::Capa | Self::Stls | Self::Auth(_) => None,
         }
     }
 }
@@ -188,7 +201,7 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_answered_with_the_usage() {
-        let wrong: [&[u8]; 15] = [
+        let wrong: [&[u8]; 16] = [
             b"USER",
             b"USER a\0b",
             b"USER a\r",
@@ -204,6 +217,7 @@ mod tests {
             b"NOOP x",
             b"QUIT now",
             b"CAPA x",
+            b"STLS now",
         ];
         for line in wrong {
             let (verb, _) = Verb::parse(line).unwrap();

@@ -4,7 +4,7 @@
 
 use pop3::{
     CloseReason, Commit, Dialogue, Listing, LoginRefusal, MessageFault, MessageNumber, Plaintext, Policy,
-    Progress, Shutdown, Step,
+    Progress, Shutdown, Step, Tls, UserName,
 };
 use std::sync::Arc;
 
@@ -57,6 +57,38 @@ pub fn verdict(user: &str, password: &[u8]) -> Result<(), LoginRefusal> {
     }
 }
 
+/// The mechanisms without TLS, and with it.
+pub const OFFERED: [&str; 2] = ["LOGIN", "PLAIN"];
+pub const OFFERED_UNDER_TLS: [&str; 3] = ["XOAUTH2", "LOGIN", "PLAIN"];
+
+/// What the driver says in an exchange, having heard all responses so far.
+enum Said {
+    Challenge(&'static [u8]),
+    Verdict(Result<String, LoginRefusal>),
+}
+
+/// Mechanisms as simple as can be, each with one quirk of a real one: PLAIN has the client speak first, LOGIN asks twice, XOAUTH2
+/// tells that it failed in a challenge.
+fn exchange(mechanism: &str, responses: &[Vec<u8>]) -> Said {
+    let login = |user: &[u8], password: &[u8]| {
+        let user = String::from_utf8_lossy(user).into_owned();
+        verdict(&user, password).map(|()| user)
+    };
+    match (mechanism, responses) {
+        ("PLAIN" | "XOAUTH2", []) => Said::Challenge(b""),
+        ("PLAIN", [message]) => Said::Verdict(match message.split(|c| *c == 0).collect::<Vec<_>>()[..] {
+            [b"", user, password] => login(user, password),
+            _ => Err(LoginRefusal::Denied),
+        }),
+        ("LOGIN", []) => Said::Challenge(b"User Name\0"),
+        ("LOGIN", [_]) => Said::Challenge(b"Password\0"),
+        ("LOGIN", [user, password]) => Said::Verdict(login(user, password)),
+        ("XOAUTH2", [token]) if token == PASSWORD => Said::Verdict(Ok("alice".to_owned())),
+        ("XOAUTH2", [_]) => Said::Challenge(b"{\"status\":\"401\"}"),
+        _ => Said::Verdict(Err(LoginRefusal::Denied)),
+    }
+}
+
 /// A connection and its driver.
 pub struct Session {
     pub dialogue: Dialogue<Opened>,
@@ -70,24 +102,30 @@ pub struct Session {
     pub broken: Option<u32>,
     /// Octets that the driver reads at once from a message.
     pub read_size: usize,
+    /// Exchanges that the client cancelled.
+    pub cancelled: u32,
     maildrop: Arc<Maildrop>,
+    /// The open exchange: its mechanism, and what the client said in it.
+    exchange: Option<(&'static str, Vec<Vec<u8>>)>,
 }
 
 impl Session {
     pub fn new(maildrop: &Arc<Maildrop>) -> Self {
-        Self::with(maildrop, Policy::default(), Plaintext::Allowed)
+        Self::with(maildrop, Policy::default(), Tls::Offered(Plaintext::Allowed))
     }
 
-    pub fn with(maildrop: &Arc<Maildrop>, policy: Policy, plaintext: Plaintext) -> Self {
+    pub fn with(maildrop: &Arc<Maildrop>, policy: Policy, tls: Tls) -> Self {
         Self {
-            dialogue: Dialogue::new(Arc::new(policy), plaintext),
+            dialogue: Dialogue::new(Arc::new(policy), tls, Arc::new(OFFERED)),
             out: Vec::new(),
             closed: None,
             removed: None,
             commit: Commit::Done,
             broken: None,
             read_size: 5,
+            cancelled: 0,
             maildrop: Arc::clone(maildrop),
+            exchange: None,
         }
     }
 
@@ -119,9 +157,27 @@ impl Session {
                     return;
                 }
                 Step::Login(login) => match verdict(login.user.as_str(), login.password.expose()) {
-                    Ok(()) => self.dialogue.logged_in(Opened(Arc::clone(&self.maildrop)), &mut self.out),
+                    Ok(()) => self.open(login.user),
                     Err(why) => self.dialogue.login_refused(why, &mut self.out),
                 },
+                Step::Auth(request) => {
+                    let said = request.initial.iter().map(|initial| initial.expose().to_vec()).collect();
+                    self.exchange = Some((request.mechanism, said));
+                    self.go_on();
+                }
+                Step::AuthResponse(response) => {
+                    let (_, said) = self.exchange.as_mut().expect("an exchange is open");
+                    said.push(response.expose().to_vec());
+                    self.go_on();
+                }
+                Step::AuthCancelled => {
+                    assert!(self.exchange.take().is_some(), "an exchange was open");
+                    self.cancelled += 1;
+                }
+                Step::StartTls => {
+                    assert!(input.is_empty(), "nothing that came in the clear is left");
+                    self.dialogue.tls_started(Arc::new(OFFERED_UNDER_TLS));
+                }
                 Step::Send(request) if self.broken == Some(request.message.get()) => {
                     self.dialogue.message_failed(MessageFault::Temporary, &mut self.out);
                 }
@@ -137,6 +193,26 @@ impl Session {
     /// The line breaks.
     pub fn hang_up(&mut self) {
         self.dialogue.shut_down(Shutdown::ClientGone, &mut self.out);
+    }
+
+    fn open(&mut self, user: UserName) {
+        self.dialogue.logged_in(user, Opened(Arc::clone(&self.maildrop)), &mut self.out);
+    }
+
+    /// Says what the mechanism of the open exchange says.
+    fn go_on(&mut self) {
+        let (mechanism, said) = self.exchange.take().expect("an exchange is open");
+        match exchange(mechanism, &said) {
+            Said::Challenge(challenge) => {
+                self.dialogue.auth_challenge(challenge, &mut self.out);
+                self.exchange = Some((mechanism, said));
+            }
+            Said::Verdict(Ok(user)) => match UserName::parse(user.as_bytes()) {
+                Some(user) => self.open(user),
+                None => self.dialogue.login_refused(LoginRefusal::Denied, &mut self.out),
+            },
+            Said::Verdict(Err(why)) => self.dialogue.login_refused(why, &mut self.out),
+        }
     }
 
     fn send(&mut self, message: MessageNumber) {

@@ -11,7 +11,7 @@ use ipc::{Deletions, Listing};
 use pop3::Listing as _;
 use pop3::{
     CloseReason, Commit, Credentials, Dialogue, LoginRefusal, MessageFault, MessageNumber, Phase, Plaintext,
-    Progress, Request, Shutdown, Step,
+    Progress, Request, Shutdown, Step, Tls, UserName,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ impl Connection {
         Connection {
             stream: Stream::new(Transport::new(socket), ending.clone(), limits.timeout),
             security,
-            dialogue: Dialogue::new(limits.policy.clone(), plaintext),
+            dialogue: Dialogue::new(limits.policy.clone(), Tls::Unavailable(plaintext), Arc::new([])),
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
             mail: None,
@@ -128,6 +128,10 @@ impl Connection {
                 Step::Replied => self.note_plaintext(),
                 Step::Waiting => return Err(Shutdown::Fault),
                 Step::Login(credentials) => self.login(credentials).await?,
+                // Neither STLS nor a mechanism is offered yet.
+                Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => {
+                    return Err(Shutdown::Fault);
+                }
                 Step::Send(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
                 Step::Close(reason) => return Ok(reason),
@@ -159,8 +163,9 @@ impl Connection {
         let claimed = credentials.user.as_str();
         let password = credentials.password.expose();
         match self.house.desk.login(claimed, password, self.peer, self.stream.is_tls()).await {
-            Verdict::Opened(mut mail) => match mail.take_listing() {
-                Some(listing) => {
+            Verdict::Opened(mut mail) => match (mail.take_listing(), UserName::parse(mail.user().as_bytes()))
+            {
+                (Some(listing), Some(user)) => {
                     mail.attach(&self.ending);
                     tracing::info!(
                         "login ok user={} ip={} tls={} method=PASS session={:x}",
@@ -171,9 +176,9 @@ impl Connection {
                     );
                     self.user = Some(mail.user().to_owned());
                     self.mail = Some(mail);
-                    self.dialogue.logged_in(MailListing(listing), &mut self.out);
+                    self.dialogue.logged_in(user, MailListing(listing), &mut self.out);
                 }
-                None => self.refuse(claimed, "temporary", LoginRefusal::Temporary),
+                _ => self.refuse(claimed, "temporary", LoginRefusal::Temporary),
             },
             Verdict::Refused(why) => self.refuse(claimed, why.word(), told_of(why)),
             Verdict::NotOpened { user, why } => {

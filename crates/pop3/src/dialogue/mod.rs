@@ -1,11 +1,13 @@
 //! One connection, from the greeting to the end.
 
-use crate::commands::{Command, capa, dele, last, list, noop, pass, quit, retr, rset, stat, top, uidl, user};
-use crate::enumeration::Enumeration;
+mod dispatch;
+mod exchange;
+
+use crate::commands::{quit, retr, top};
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
-use crate::state::{Authenticating, Authorization, Request, State, Transaction};
-use crate::{CloseReason, Commit, Encoder, Listing, LoginRefusal, MessageFault, Phase};
-use crate::{Plaintext, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, UserName, Verb, reply};
+use crate::state::{Authorization, Request, State, Transaction};
+use crate::{CloseReason, Commit, Encoder, Listing, LoginRefusal, MAX_SASL_LINE, Mechanisms, MessageFault};
+use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName, reply};
 use std::mem;
 use std::sync::Arc;
 
@@ -15,11 +17,12 @@ use std::sync::Arc;
 /// method that the effect names; until then no command is taken. An answer to a question that is no longer open is
 /// ignored and its listing dropped: the session may have been shut down meanwhile.
 ///
-/// Replies are appended to `out`, always whole lines. The dialogue keeps no buffer but the start of a command
-/// line that has not ended yet, at most 256 octets.
+/// Replies are appended to `out`, always whole lines. The dialogue keeps no buffer but the start of a line that has not
+/// ended yet: at most 256 octets, and 16 kB of AUTH before a login.
 pub struct Dialogue<L> {
     policy: Arc<Policy>,
-    plaintext: Plaintext,
+    tls: Tls,
+    mechanisms: Mechanisms,
     lines: LineReader,
     state: State<L>,
     bad_in_a_row: u32,
@@ -28,11 +31,13 @@ pub struct Dialogue<L> {
 }
 
 impl<L: Listing> Dialogue<L> {
-    /// A connection that was just accepted.
-    pub fn new(policy: Arc<Policy>, plaintext: Plaintext) -> Self {
+    /// A connection that was just accepted. `mechanisms` are offered on it as it is; under TLS they may be others, see
+    /// [`tls_started`](Self::tls_started).
+    pub fn new(policy: Arc<Policy>, tls: Tls, mechanisms: Mechanisms) -> Self {
         Self {
             policy,
-            plaintext,
+            tls,
+            mechanisms,
             lines: LineReader::default(),
             state: State::Authorization(Authorization::default()),
             bad_in_a_row: 0,
@@ -51,12 +56,15 @@ impl<L: Listing> Dialogue<L> {
     /// Takes at most one whole command from `input`, moving it forward, and appends its reply to `out` or hands out
     /// an effect. The start of a line that has not ended is taken and kept. LIST and UIDL of a large maildrop are
     /// appended over several calls, about 16 kB each.
+    ///
+    /// `input` is everything that was read and not taken yet: what comes behind STLS closes the dialogue.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Step {
         match mem::take(&mut self.state) {
             State::Enumerating(at, enumeration) => {
                 let rest = enumeration.resume(&at, out);
                 return self.enumerate(at, rest);
             }
+            State::Challenged(at) => return self.take_response(at, input, out),
             ready @ (State::Authorization(_) | State::Transaction(_)) => self.state = ready,
             State::Closed(at) => {
                 let reason = at.reason;
@@ -68,18 +76,30 @@ impl<L: Listing> Dialogue<L> {
                 return Step::Waiting;
             }
         }
-        match self.lines.next(input, MAX_COMMAND_LINE) {
+        let limit = self.line_limit(input);
+        match self.lines.next(input, limit) {
             Line::Partial => Step::NeedInput,
-            Line::TooLong => {
-                self.refuse(Record { verb: None, message: None, refused: None }, Refusal::LineTooLong, out)
-            }
-            Line::Whole(line) => self.take(&line, out),
+            Line::TooLong => self.refuse(Record::default(), Refusal::LineTooLong(limit), out),
+            Line::Whole(line) => self.take(&line, !input.is_empty(), out),
         }
     }
 
-    /// The password is right and the maildrop is open: answers [`Step::Login`].
-    pub fn logged_in(&mut self, listing: L, out: &mut Vec<u8>) {
-        if let Some(Authenticating { user, .. }) = self.authenticating() {
+    /// The handshake is done: answers [`Step::StartTls`]. From here on `mechanisms` are offered, and passwords may cross.
+    pub fn tls_started(&mut self, mechanisms: Mechanisms) {
+        match mem::take(&mut self.state) {
+            State::StartingTls(at) => {
+                (self.tls, self.mechanisms) = (Tls::Active, mechanisms);
+                self.state =
+                    State::Authorization(Authorization { user: None, failed_logins: at.failed_logins });
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// This user is who they say and their maildrop is open: answers [`Step::Login`], [`Step::Auth`] and
+    /// [`Step::AuthResponse`]. The name is the one that counts from here on; after PASS it need not be the one that was claimed.
+    pub fn logged_in(&mut self, user: UserName, listing: L, out: &mut Vec<u8>) {
+        if self.pending_login().is_some() {
             let at = Transaction::new(user, listing);
             (self.tally.messages, self.tally.octets) = (at.kept(), at.kept_octets());
             reply::ok(out, format_args!("maildrop has {} messages ({} octets)", at.kept(), at.kept_octets()));
@@ -87,16 +107,12 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// There will be no session: answers [`Step::Login`]. After [`Policy::max_failed_logins`] refusals, of whatever
-    /// kind, the dialogue is closed.
+    /// There will be no session: answers [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`]. After
+    /// [`Policy::max_failed_logins`] refusals, of whatever kind, the dialogue is closed.
     pub fn login_refused(&mut self, why: LoginRefusal, out: &mut Vec<u8>) {
-        if let Some(Authenticating { user, failed_logins }) = self.authenticating() {
+        if let Some((user, failed_logins)) = self.pending_login() {
             reply::err(out, why.code(), why);
-            let failed_logins = failed_logins + 1;
-            self.state = State::Authorization(Authorization { user: None, failed_logins });
-            if failed_logins >= self.policy.max_failed_logins {
-                self.state = State::closed(Some(user), CloseReason::FailedLogins);
-            }
+            self.login_failed(user, failed_logins);
         }
     }
 
@@ -155,7 +171,8 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// Ends the dialogue from any state, without UPDATE: marked messages stay. Says why with an `-ERR [SYS/TEMP]`, except
-    /// inside a multi-line reply, where it would be taken for content, and where [`Shutdown`] says that nothing is sent.
+    /// inside a multi-line reply, where it would be taken for content, inside a handshake, and where [`Shutdown`] says that
+    /// nothing is sent.
     ///
     /// After [`Step::Finish`] the deletions are under way whatever becomes of the line: call [`finished`](Self::finished)
     /// rather than this, so that the log tells what was removed.
@@ -163,7 +180,7 @@ impl<L: Listing> Dialogue<L> {
         if self.phase() == Phase::Closed {
             return;
         }
-        if let (Some(text), false) = (why.text(), self.state.inside_a_body()) {
+        if let (Some(text), false) = (why.text(), self.state.must_be_silent()) {
             reply::err(out, Some(ResponseCode::SysTemp), text);
         }
         self.close(CloseReason::ShutDown(why));
@@ -174,8 +191,8 @@ impl<L: Listing> Dialogue<L> {
         self.state.phase()
     }
 
-    /// The user name that was claimed last, proven from [`Phase::Transaction`] on. A failed login forgets it,
-    /// unless it closed the dialogue.
+    /// The user name that was claimed last with USER; from [`Phase::Transaction`] on the one that was proven. A failed login
+    /// forgets it, unless it closed the dialogue, and so do STLS and AUTH.
     pub fn user(&self) -> Option<&UserName> {
         self.state.user()
     }
@@ -195,154 +212,41 @@ impl<L: Listing> Dialogue<L> {
         self.record.take()
     }
 
-    fn take(&mut self, line: &[u8], out: &mut Vec<u8>) -> Step {
-        let mut record = Record { verb: None, message: None, refused: None };
-        let Some((verb, argument)) = Verb::parse(line) else {
-            return self.refuse(record, Refusal::UnknownCommand, out);
-        };
-        record.verb = Some(verb);
-        let result = Command::parse(verb, argument).and_then(|command| {
-            record.message = command.message();
-            self.run(command, out)
-        });
-        match result {
-            Ok(step) => {
-                self.bad_in_a_row = 0;
-                self.record = Some(record);
-                step
-            }
-            Err(refusal) => self.refuse(record, refusal, out),
+    /// Whether the connection is encrypted or can be.
+    pub fn tls(&self) -> Tls {
+        self.tls
+    }
+
+    /// The longest line that may come next. Before a login AUTH may be longer than other commands: its initial response
+    /// holds what would otherwise follow as a line of its own.
+    fn line_limit(&mut self, input: &mut &[u8]) -> usize {
+        match self.state {
+            State::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
+            _ => MAX_COMMAND_LINE,
         }
     }
 
-    fn run(&mut self, command: Command, out: &mut Vec<u8>) -> Result<Step, Refusal> {
+    /// Takes the state apart if it waits for the verdict on a login: the name that was claimed, if it is known, and the logins
+    /// that failed before.
+    fn pending_login(&mut self) -> Option<(Option<UserName>, u32)> {
         match mem::take(&mut self.state) {
-            State::Authorization(at) => self.run_before_login(at, command, out),
-            State::Transaction(at) => self.run_after_login(at, command, out),
-            waiting => {
-                self.state = waiting;
-                Ok(Step::Waiting)
-            }
-        }
-    }
-
-    fn run_before_login(
-        &mut self,
-        mut at: Authorization,
-        command: Command,
-        out: &mut Vec<u8>,
-    ) -> Result<Step, Refusal> {
-        let (state, result) = match command {
-            Command::User(name) => {
-                let result = user::run(&mut at, name, self.plaintext, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
-            }
-            Command::Pass(password) => match pass::run(&mut at, password, self.plaintext) {
-                Ok((next, credentials)) => (State::Authenticating(next), Ok(Step::Login(credentials))),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
-            },
-            Command::Capa => {
-                let result = capa::run(&self.policy, self.plaintext, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
-            }
-            Command::Quit => {
-                quit::before_login(&at, out);
-                (State::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
-            }
-            _ => (State::Authorization(at), Err(Refusal::NotBeforeLogin)),
-        };
-        self.state = state;
-        result
-    }
-
-    fn run_after_login(
-        &mut self,
-        mut at: Transaction<L>,
-        command: Command,
-        out: &mut Vec<u8>,
-    ) -> Result<Step, Refusal> {
-        let done = match command {
-            Command::List(None) => {
-                let rest = list::all(&at, out);
-                return Ok(self.enumerate(at, rest));
-            }
-            Command::Uidl(None) => {
-                let rest = uidl::all(&at, out);
-                return Ok(self.enumerate(at, rest));
-            }
-            Command::Quit => {
-                let (next, deletions) = quit::run(at);
-                self.state = State::Update(next);
-                return Ok(Step::Finish(deletions));
-            }
-            Command::Retr(number) => {
-                let request = retr::run(&at, number);
-                return self.fetch(at, request);
-            }
-            Command::Top(number, lines) => {
-                let request = top::run(&at, number, lines);
-                return self.fetch(at, request);
-            }
-            Command::List(Some(number)) => list::one(&at, number, out),
-            Command::Uidl(Some(number)) => uidl::one(&at, number, out),
-            Command::Dele(number) => dele::run(&mut at, number, out),
-            Command::Stat => stat::run(&at, out),
-            Command::Noop => noop::run(&at, out),
-            Command::Rset => rset::run(&mut at, out),
-            Command::Last => last::run(&at, out),
-            Command::Capa => capa::run(&self.policy, self.plaintext, out),
-            Command::User(_) | Command::Pass(_) => Err(Refusal::NotAfterLogin),
-        };
-        self.state = State::Transaction(at);
-        done.map(|()| Step::Replied)
-    }
-
-    fn enumerate(&mut self, at: Transaction<L>, rest: Option<Enumeration>) -> Step {
-        self.state = match rest {
-            Some(rest) => State::Enumerating(at, rest),
-            None => State::Transaction(at),
-        };
-        Step::Replied
-    }
-
-    fn fetch(&mut self, at: Transaction<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
-        self.state = match request {
-            Ok(request) => State::Fetching(at, request),
-            Err(_) => State::Transaction(at),
-        };
-        request.map(Step::Send)
-    }
-
-    /// Appends the one reply to a command that was refused, and closes after too many bad ones.
-    fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Vec<u8>) -> Step {
-        self.record = Some(Record { refused: Some(refusal), ..record });
-        if !refusal.is_bad_command() {
-            self.bad_in_a_row = 0;
-        } else {
-            self.bad_in_a_row += 1;
-            if self.bad_in_a_row >= self.policy.max_bad_commands {
-                reply::err(out, None, "too many bad commands, closing");
-                self.close(CloseReason::BadCommands);
-                return Step::Close(CloseReason::BadCommands);
-            }
-        }
-        reply::err(out, None, refusal);
-        Step::Replied
-    }
-
-    fn close(&mut self, reason: CloseReason) {
-        self.state = State::closed(self.user().cloned(), reason);
-    }
-
-    /// Takes the state apart if it waits for the answer to [`Step::Login`].
-    fn authenticating(&mut self) -> Option<Authenticating> {
-        match mem::take(&mut self.state) {
-            State::Authenticating(at) => Some(at),
+            State::Authenticating(at) => Some((Some(at.user), at.failed_logins)),
+            State::Exchanging(at) => Some((None, at.failed_logins)),
             other => {
                 self.state = other;
                 None
             }
         }
+    }
+
+    /// One more login failed; `before` are those before it.
+    fn login_failed(&mut self, user: Option<UserName>, before: u32) {
+        let failed_logins = before + 1;
+        self.state = if failed_logins >= self.policy.max_failed_logins {
+            State::closed(user, CloseReason::FailedLogins)
+        } else {
+            State::Authorization(Authorization { user: None, failed_logins })
+        };
     }
 
     /// Takes the state apart if it waits for the answer to [`Step::Send`].
@@ -355,16 +259,26 @@ impl<L: Listing> Dialogue<L> {
             }
         }
     }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.state = State::closed(self.user().cloned(), reason);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MessageNumber;
     use crate::testing::FakeListing;
+    use crate::{MessageNumber, Plaintext, Verb};
+
+    const LOGIN: &[u8] = b"USER alice\r\nPASS x\r\n";
 
     fn dialogue() -> Dialogue<FakeListing> {
-        Dialogue::new(Arc::default(), Plaintext::Allowed)
+        Dialogue::new(Arc::default(), Tls::Offered(Plaintext::Allowed), Arc::new(["LOGIN"]))
+    }
+
+    fn alice() -> UserName {
+        UserName::parse(b"alice").unwrap()
     }
 
     /// Takes commands until the input is used up or an effect is handed out.
@@ -379,8 +293,8 @@ mod tests {
 
     fn logged_in(sizes: &[u64]) -> Dialogue<FakeListing> {
         let (mut dialogue, mut out) = (dialogue(), Vec::new());
-        assert!(matches!(drive(&mut dialogue, b"USER alice\r\nPASS x\r\n", &mut out), Step::Login(_)));
-        dialogue.logged_in(FakeListing::new(sizes), &mut out);
+        assert!(matches!(drive(&mut dialogue, LOGIN, &mut out), Step::Login(_)));
+        dialogue.logged_in(alice(), FakeListing::new(sizes), &mut out);
         dialogue
     }
 
@@ -399,7 +313,7 @@ mod tests {
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Login(_)));
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Waiting));
         assert_eq!(input, b"STAT\r\n");
-        dialogue.logged_in(FakeListing::new(&[5]), &mut out);
+        dialogue.logged_in(alice(), FakeListing::new(&[5]), &mut out);
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Replied));
         assert!(out.ends_with(b"\r\n+OK 1 5\r\n"));
     }
@@ -407,11 +321,11 @@ mod tests {
     #[test]
     fn an_answer_after_a_shutdown_is_ignored() {
         let (mut dialogue, mut out) = (dialogue(), Vec::new());
-        drive(&mut dialogue, b"USER alice\r\nPASS x\r\n", &mut out);
+        drive(&mut dialogue, LOGIN, &mut out);
         dialogue.shut_down(Shutdown::Stopping, &mut out);
         assert!(out.ends_with(b"-ERR [SYS/TEMP] the server is shutting down, closing\r\n"));
         out.clear();
-        dialogue.logged_in(FakeListing::new(&[5]), &mut out);
+        dialogue.logged_in(alice(), FakeListing::new(&[5]), &mut out);
         dialogue.login_refused(LoginRefusal::Denied, &mut out);
         dialogue.message_failed(MessageFault::Gone, &mut out);
         dialogue.finished(Commit::Done, &mut out);
@@ -438,6 +352,24 @@ mod tests {
         let length = out.len();
         dialogue.shut_down(Shutdown::Stopping, &mut out);
         assert_eq!(out.len(), length);
+    }
+
+    #[test]
+    fn a_shutdown_inside_a_handshake_says_nothing_and_a_late_handshake_changes_nothing() {
+        let (mut dialogue, mut out) = (dialogue(), Vec::new());
+        assert!(matches!(drive(&mut dialogue, b"STLS\r\n", &mut out), Step::StartTls));
+        assert!(matches!(dialogue.step(&mut &b"CAPA\r\n"[..], &mut out), Step::Waiting));
+        dialogue.shut_down(Shutdown::Stopping, &mut out);
+        dialogue.tls_started(Arc::new([]));
+        assert_eq!((out.as_slice(), dialogue.phase()), (&b"+OK begin TLS\r\n"[..], Phase::Closed));
+    }
+
+    #[test]
+    fn the_name_that_counts_is_that_of_the_answer() {
+        let (mut dialogue, mut out) = (dialogue(), Vec::new());
+        drive(&mut dialogue, b"USER alice@\r\nPASS x\r\n", &mut out);
+        dialogue.logged_in(alice(), FakeListing::new(&[]), &mut out);
+        assert_eq!(dialogue.user(), Some(&alice()));
     }
 
     #[test]

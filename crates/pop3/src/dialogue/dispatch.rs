@@ -1,0 +1,175 @@
+//! From a line to a command, and from there to the function of the command in the state it is allowed in.
+
+use super::Dialogue;
+use crate::commands::{
+    Command, auth, capa, dele, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
+};
+use crate::enumeration::Enumeration;
+use crate::state::{Authorization, Request, State, Transaction};
+use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb, reply};
+use std::mem;
+
+impl<L: Listing> Dialogue<L> {
+    /// Carries out a command. `more` is whether octets came behind it already.
+    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut Vec<u8>) -> Step {
+        let mut record = Record::default();
+        let Some((verb, argument)) = Verb::parse(line) else {
+            return self.refuse(record, Refusal::UnknownCommand, out);
+        };
+        record.verb = Some(verb);
+        let result = Command::parse(verb, argument).and_then(|command| {
+            record.message = command.message();
+            self.run(command, more, out)
+        });
+        match result {
+            Ok(step) => {
+                self.bad_in_a_row = 0;
+                if let Step::Auth(request) = &step {
+                    record.mechanism = Some(request.mechanism);
+                }
+                self.record = Some(record);
+                step
+            }
+            Err(refusal) => self.refuse(record, refusal, out),
+        }
+    }
+
+    fn run(&mut self, command: Command, more: bool, out: &mut Vec<u8>) -> Result<Step, Refusal> {
+        match mem::take(&mut self.state) {
+            State::Authorization(at) => self.run_before_login(at, command, more, out),
+            State::Transaction(at) => self.run_after_login(at, command, out),
+            waiting => {
+                self.state = waiting;
+                Ok(Step::Waiting)
+            }
+        }
+    }
+
+    fn run_before_login(
+        &mut self,
+        mut at: Authorization,
+        command: Command,
+        more: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Step, Refusal> {
+        let (state, result) = match command {
+            Command::User(name) => {
+                let result = user::run(&mut at, name, self.tls.plaintext(), out);
+                (State::Authorization(at), result.map(|()| Step::Replied))
+            }
+            Command::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
+                Ok((next, credentials)) => (State::Authenticating(next), Ok(Step::Login(credentials))),
+                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            },
+            Command::Auth(auth::Wanted::List) => {
+                auth::list(&self.mechanisms, out);
+                (State::Authorization(at), Ok(Step::Replied))
+            }
+            Command::Auth(auth::Wanted::Begin { name, initial }) => {
+                match auth::begin(&at, (&name, initial), &self.mechanisms, self.tls) {
+                    Ok((next, request)) => (State::Exchanging(next), Ok(Step::Auth(request))),
+                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                }
+            }
+            Command::Stls => match stls::run(&at, self.tls, more, out) {
+                Ok(next) => (State::StartingTls(next), Ok(Step::StartTls)),
+                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            },
+            Command::Capa => {
+                let stls = matches!(self.tls, Tls::Offered(_));
+                let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
+                (State::Authorization(at), result.map(|()| Step::Replied))
+            }
+            Command::Quit => {
+                quit::before_login(&at, out);
+                (State::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
+            }
+            _ => (State::Authorization(at), Err(Refusal::NotBeforeLogin)),
+        };
+        self.state = state;
+        result
+    }
+
+    fn run_after_login(
+        &mut self,
+        mut at: Transaction<L>,
+        command: Command,
+        out: &mut Vec<u8>,
+    ) -> Result<Step, Refusal> {
+        let done = match command {
+            Command::List(None) => {
+                let rest = list::all(&at, out);
+                return Ok(self.enumerate(at, rest));
+            }
+            Command::Uidl(None) => {
+                let rest = uidl::all(&at, out);
+                return Ok(self.enumerate(at, rest));
+            }
+            Command::Quit => {
+                let (next, deletions) = quit::run(at);
+                self.state = State::Update(next);
+                return Ok(Step::Finish(deletions));
+            }
+            Command::Retr(number) => {
+                let request = retr::run(&at, number);
+                return self.fetch(at, request);
+            }
+            Command::Top(number, lines) => {
+                let request = top::run(&at, number, lines);
+                return self.fetch(at, request);
+            }
+            Command::List(Some(number)) => list::one(&at, number, out),
+            Command::Uidl(Some(number)) => uidl::one(&at, number, out),
+            Command::Dele(number) => dele::run(&mut at, number, out),
+            Command::Stat => stat::run(&at, out),
+            Command::Noop => noop::run(&at, out),
+            Command::Rset => rset::run(&mut at, out),
+            Command::Last => last::run(&at, out),
+            Command::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
+            Command::User(_) | Command::Pass(_) | Command::Stls | Command::Auth(_) => {
+                Err(Refusal::NotAfterLogin)
+            }
+        };
+        self.state = State::Transaction(at);
+        done.map(|()| Step::Replied)
+    }
+
+    /// LIST and UIDL go on in the next step, if anything is left of them.
+    pub(super) fn enumerate(&mut self, at: Transaction<L>, rest: Option<Enumeration>) -> Step {
+        self.state = match rest {
+            Some(rest) => State::Enumerating(at, rest),
+            None => State::Transaction(at),
+        };
+        Step::Replied
+    }
+
+    fn fetch(&mut self, at: Transaction<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
+        self.state = match request {
+            Ok(request) => State::Fetching(at, request),
+            Err(_) => State::Transaction(at),
+        };
+        request.map(Step::Send)
+    }
+
+    /// Appends the one reply to a command that was refused, and closes after too many bad ones.
+    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Vec<u8>) -> Step {
+        self.record = Some(Record { refused: Some(refusal), ..record });
+        self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
+        let end = match refusal {
+            Refusal::AfterStls => Some(CloseReason::AfterStls),
+            _ if self.bad_in_a_row >= self.policy.max_bad_commands => Some(CloseReason::BadCommands),
+            _ => None,
+        };
+        match end {
+            Some(CloseReason::BadCommands) => reply::err(out, None, "too many bad commands, closing"),
+            _ => reply::err(out, None, refusal),
+        }
+        match end {
+            Some(reason) => {
+                self.close(reason);
+                Step::Close(reason)
+            }
+            None => Step::Replied,
+        }
+    }
+}
