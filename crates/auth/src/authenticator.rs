@@ -1,16 +1,24 @@
 //! From a name and a password to an account.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use config::{AuthType, Config, Fault, Faults};
+use config::{Config, Fault, Faults};
 use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
 
+use crate::access::Gate;
+use crate::cache::{Cache, Claim};
+use crate::host::{Peer, Resolve, resolve};
 use crate::name::UserName;
-use crate::passdb::{Attempt, Passdb, SingleUser, UserlistFile};
+use crate::passdb::{Decoy, Found, Query, SingleUser};
+use crate::password::{Secret, Stored};
 use crate::refusal::Refusal;
+use crate::secret_key::Key;
+use crate::sources::{Source, Sources};
 use crate::userdb::{Location, Locations, Mail, Owner, OwnerUid};
 
 /// Who logged in, and what that opens.
@@ -29,26 +37,39 @@ pub struct Account {
 }
 
 /// Judges logins as the configuration says. One for each auth process: it blocks while it works.
+///
+/// It is made before the auth processes are forked: what it has read is shared by them, and all of them give a name that
+/// nobody knows the same treatment.
 pub struct Authenticator {
-    passdb: Box<dyn Passdb>,
+    gate: Gate,
+    sources: Sources,
     locations: Locations,
+    /// Absent where no hash is ever checked.
+    crypt: Option<Crypt>,
+    cache: Option<Cache>,
+    /// Chooses how long a name that nobody knows takes.
+    key: Key,
+    resolve: Resolve,
 }
 
 impl Authenticator {
-    /// Makes ready for the `auth_type` of the configuration. Files of users are not read yet, and may still be missing.
+    /// Makes ready for the kinds of login that the configuration uses. Files of users may still be missing, those of access
+    /// rules not: see [`Authenticator::warm`] and [`crate::check`].
     ///
     /// # Errors
-    /// The kind is not built, its settings are incomplete, or the system has no libcrypt.
+    /// Settings are incomplete, the access rules have faults, or the system lacks libcrypt, PAM or random numbers.
     pub fn new(config: &Config) -> Result<Self, NotStarted> {
-        let passdb = match config.auth_type {
-            AuthType::List if config.userlist.is_relative() => return Err(NotStarted::RelativeUserlist),
-            AuthType::List => {
-                let crypt = Crypt::load().map_err(NotStarted::Crypt)?;
-                Box::new(UserlistFile::new(config.userlist.clone(), crypt))
-            }
-            kind => return Err(NotStarted::NotBuilt(kind)),
-        };
-        Ok(Self { passdb, locations: Locations::new(config) })
+        let sources = Sources::new(config).map_err(|why| NotStarted::Source(why.to_string()))?;
+        let key = Key::random().map_err(NotStarted::Random)?;
+        Ok(Self {
+            gate: Gate::new(config).map_err(NotStarted::Access)?,
+            sources,
+            locations: Locations::new(config),
+            crypt: Some(Crypt::load().map_err(NotStarted::Crypt)?),
+            cache: Cache::new(key.clone(), config.auth_cache),
+            key,
+            resolve,
+        })
     }
 
     /// Lets one user in and nobody else, from anywhere: what `mpopd try` serves. `gid` is the group of the process that opens
@@ -60,48 +81,194 @@ impl Authenticator {
         gid: u32,
         maildrop: Location,
     ) -> Self {
-        let owner = Owner { uid, gid: Some(gid), home: None, mail: Mail::At(maildrop) };
-        let passdb = Box::new(SingleUser { user, password, owner });
-        Self { passdb, locations: Locations::new(&Config::default()) }
+        let owner = Owner { user, uid, gid: Some(gid), home: None, mail: Mail::At(maildrop) };
+        let only = SingleUser { owner, secret: Secret::Plain(password) };
+        Self {
+            gate: Gate::open(),
+            sources: Sources::only(Box::new(only)),
+            locations: Locations::new(&Config::default()),
+            crypt: None,
+            cache: None,
+            // There is one secret only, so nothing to choose.
+            key: Key::fixed(0),
+            resolve,
+        }
+    }
+
+    /// Reads the lists of users, so that processes forked after this share their memory. What is wrong with them becomes a
+    /// remark, and counts when it is needed.
+    pub fn warm(&mut self) {
+        self.sources.warm();
+    }
+
+    /// Whether a client from this address may connect at all. Each login asks this again: whoever passes one has passed the
+    /// other.
+    ///
+    /// # Errors
+    /// [`Refusal::DeniedHost`], [`Refusal::ReverseLookup`], [`Refusal::Temporary`].
+    pub fn admit(&mut self, peer: IpAddr) -> Result<(), Refusal> {
+        self.gate.admit(&Peer::new(peer, self.resolve))
+    }
+
+    /// Whether there is such a user, for `reject_bogus_user`: `user` as the client sent it, from the address `peer`.
+    ///
+    /// A name that only PAM would rename into a known one is not known here. Without `username_plugin`, kind 7 knows every name.
+    ///
+    /// # Errors
+    /// The client may not connect, or it could not be found out.
+    pub fn knows(&mut self, user: &[u8], peer: IpAddr) -> Result<bool, Refusal> {
+        let peer = Peer::new(peer, self.resolve);
+        self.gate.admit(&peer)?;
+        let Ok(user) = UserName::try_from(user) else { return Ok(false) };
+        let query = Query { user: &user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
+        Ok(self.sources.find(&query)?.is_some())
     }
 
     /// Judges a login: `user` and `password` as the client sent them, from the address `peer`.
     ///
-    /// It takes as long as the check of one password, whether there is such a user or not.
+    /// A name that nobody knows takes as long as the check of a known user's password.
     ///
     /// # Errors
     /// Why the login fails.
     pub fn login(&mut self, user: &[u8], password: &[u8], peer: IpAddr) -> Result<Account, Refusal> {
+        let peer = Peer::new(peer, self.resolve);
+        self.gate.admit(&peer)?;
         // Nobody can have such a name, so nobody learns anything from how quick this is.
         let user = UserName::try_from(user).map_err(|_| Refusal::UnknownUser)?;
         if password.is_empty() {
             return Err(Refusal::Password);
         }
-        let owner = self.passdb.authenticate(&Attempt { user: &user, password, peer })?;
-        self.account(user, owner)
+        let query = Query { user: &user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
+        let owner = self.authenticate(&query, password)?;
+        self.account(owner)
     }
 
-    /// What the administrator should know, found since this was last asked: lines of the user list that were left out, and
-    /// the like. For the log; bounded.
+    /// What the administrator should know, found since this was last asked: lines of the user list that were left out, `WARN`
+    /// rules that matched, what plugins had to say. For the log; bounded.
+    ///
+    /// Who asks before the auth processes are forked gets what concerns them all once.
     pub fn take_remarks(&mut self) -> Vec<Fault> {
-        self.passdb.take_remarks()
+        let mut remarks = self.gate.take_remarks();
+        remarks.extend(self.sources.take_remarks());
+        remarks
     }
 
-    fn account(&self, user: UserName, owner: Owner) -> Result<Account, Refusal> {
-        let temporary =
-            |what: &str, why: &dyn fmt::Display| Refusal::Temporary(format!("user {user}: {what}: {why}"));
+    fn authenticate(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
+        let found = self.sources.find(query)?;
+        // For known names too, so that it takes the same time.
+        let decoy = self.sources.decoy(query, &self.key);
+        match found {
+            Some((source, Found::Stored(owner, secret))) => {
+                self.check(query, source, owner, &secret, password)
+            }
+            Some((source, Found::Ask)) => self.ask(query, source, password),
+            Some((_, Found::Locked)) => {
+                let _ = self.check_decoy(query, decoy, password);
+                Err(Refusal::Disabled)
+            }
+            None => match Source::of(query.kind) {
+                [only] if self.sources.get(*only).is_some_and(|source| source.may_rename()) => {
+                    self.ask(query, *only, password)
+                }
+                _ => Err(self.check_decoy(query, decoy, password)),
+            },
+        }
+    }
+
+    /// Compares the password with what is stored of it.
+    fn check(
+        &mut self,
+        query: &Query<'_>,
+        source: Source,
+        owner: Owner,
+        secret: &Secret,
+        password: &[u8],
+    ) -> Result<Owner, Refusal> {
+        let stored = secret.stored();
+        let claim = claim(query, source, stored.octets(), password);
+        if matches!(stored, Stored::Crypt(_)) && self.remembered(&claim).is_some() {
+            // The entry is as it was, and is what counts for all but the password.
+            return Ok(owner);
+        }
+        match stored.verify(password, self.crypt.as_mut()) {
+            Ok(true) => {}
+            Ok(false) => return Err(Refusal::Password),
+            Err(error) => return Err(Refusal::Temporary(format!("user {}: {error}", query.user))),
+        }
+        if matches!(stored, Stored::Crypt(_)) {
+            self.remember(&claim, &owner);
+        }
+        Ok(owner)
+    }
+
+    /// Has the source itself check the password.
+    fn ask(&mut self, query: &Query<'_>, source: Source, password: &[u8]) -> Result<Owner, Refusal> {
+        let Some(passdb) = self.sources.get(source) else { return Err(Refusal::UnknownUser) };
+        // Before it is asked: a change in the meantime makes the answer an old one.
+        let version = passdb.version();
+        let claim = claim(query, source, &version, password);
+        if let Some(owner) = self.remembered(&claim) {
+            return Ok(owner);
+        }
+        let Some(passdb) = self.sources.get(source) else { return Err(Refusal::UnknownUser) };
+        let owner = passdb.ask(query, password)?;
+        self.remember(&claim, &owner);
+        Ok(owner)
+    }
+
+    /// Takes the time of a known user's check. The outcome is the same whatever it says.
+    fn check_decoy(&mut self, query: &Query<'_>, decoy: Option<(Source, Decoy)>, password: &[u8]) -> Refusal {
+        /// Where there is no user at all: yescrypt, as Debian's passwd(1) makes it.
+        const USUAL: Stored<'_> = Stored::Crypt(b"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$");
+        let _ = match decoy {
+            Some((_, Decoy { secret: Some(secret), .. })) => {
+                secret.stored().verify(password, self.crypt.as_mut()).is_ok()
+            }
+            Some((source, Decoy { secret: None, .. })) => {
+                self.sources.get(source).is_some_and(|passdb| passdb.ask(query, password).is_ok())
+            }
+            None => USUAL.verify(password, self.crypt.as_mut()).is_ok(),
+        };
+        Refusal::UnknownUser
+    }
+
+    fn remembered(&self, claim: &Claim<'_>) -> Option<Owner> {
+        self.cache.as_ref()?.get(claim, Instant::now())
+    }
+
+    fn remember(&mut self, claim: &Claim<'_>, owner: &Owner) {
+        if let Some(cache) = &mut self.cache {
+            cache.put(claim, owner, Instant::now());
+        }
+    }
+
+    fn account(&self, owner: Owner) -> Result<Account, Refusal> {
+        let temporary = |what: &str, why: &dyn fmt::Display| {
+            Refusal::Temporary(format!("user {}: {what}: {why}", owner.user))
+        };
         let gid = owner
             .effective_gid()
             .map_err(|error| temporary("the system does not say which group the uid has", &error))?;
         let maildrop = match owner.mail {
             Mail::At(maildrop) => maildrop,
+            Mail::Path(path) => Location { storage: self.locations.storage_of(&owner.user), path },
             Mail::BySettings => self
                 .locations
-                .of(&user, owner.home.as_deref())
+                .of(&owner.user, owner.home.as_deref())
                 .map_err(|error| temporary("there is no path of the maildrop", &error))?,
         };
-        Ok(Account { user, uid: owner.uid, gid, home: owner.home, maildrop })
+        Ok(Account { user: owner.user, uid: owner.uid, gid, home: owner.home, maildrop })
     }
+
+    /// The same with a resolver of the test's own.
+    #[cfg(test)]
+    pub(crate) fn with_resolver(self, resolve: Resolve) -> Self {
+        Self { resolve, ..self }
+    }
+}
+
+fn claim<'a>(query: &Query<'a>, source: Source, stored: &'a [u8], password: &'a [u8]) -> Claim<'a> {
+    Claim { user: query.user.as_str(), source: source.word().as_bytes(), stored, password }
 }
 
 impl fmt::Debug for Authenticator {
@@ -110,143 +277,28 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// Checks the files that the configuration names for logins; for `mpopd -t` and before a server starts. Gives the warnings.
-///
-/// # Errors
-/// Every fault of those files. A running server leaves out the lines that are wrong; one that starts refuses them.
-pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
-    match config.auth_type {
-        AuthType::List if config.userlist.is_absolute() => {
-            let checked = UserlistFile::check(&config.userlist)?;
-            Faults::none_in(checked.faults)?;
-            Ok(checked.warnings)
-        }
-        // `Loaded::check_serving` says what is missing.
-        _ => Ok(Vec::new()),
-    }
-}
-
 /// Why there is no authenticator.
 #[derive(Debug)]
 pub enum NotStarted {
-    /// This kind of `auth_type` is not built yet.
-    NotBuilt(AuthType),
-    /// `userlist` must be an absolute path for `auth_type` 6.
-    RelativeUserlist,
+    /// A kind of login that is used lacks something; the text says what to do.
+    Source(String),
+    /// The files of access rules have faults.
+    Access(Faults),
     /// libcrypt cannot be loaded.
     Crypt(CryptError),
+    /// The system has no random numbers.
+    Random(io::Error),
 }
 
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotBuilt(kind) => write!(f, "auth_type {} is not built yet; use 6", kind.number()),
-            Self::RelativeUserlist => f.write_str("auth_type 6 needs the absolute path of the user list"),
+            Self::Source(why) => f.write_str(why),
+            Self::Access(faults) => faults.fmt(f),
             Self::Crypt(error) => error.fmt(f),
+            Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
         }
     }
 }
 
 impl std::error::Error for NotStarted {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use config::{Storage, Template};
-    use std::path::Path;
-
-    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    fn config(folder: &Path, users: &str) -> Config {
-        use std::os::unix::fs::PermissionsExt;
-        let userlist = folder.join("users");
-        std::fs::write(&userlist, users).unwrap();
-        std::fs::set_permissions(&userlist, std::fs::Permissions::from_mode(0o600)).unwrap();
-        Config { auth_type: AuthType::List, userlist, ..Config::default() }
-    }
-
-    #[test]
-    fn a_login_gives_the_account() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = config(folder.path(), "alice@example.org:{PLAIN}pass word:5000:8:/srv/a\n");
-        config.storage = Storage::Maildir;
-        config.maildir = Some(Template::parse("/v/%d/%n").unwrap());
-        let account =
-            Authenticator::new(&config).unwrap().login(b"alice@example.org", b"pass word", PEER).unwrap();
-        assert_eq!(
-            account,
-            Account {
-                user: UserName::try_from(&b"alice@example.org"[..]).unwrap(),
-                uid: OwnerUid::new(5000).unwrap(),
-                gid: 8,
-                home: Some("/srv/a".into()),
-                maildrop: Location { storage: Storage::Maildir, path: "/v/example.org/alice".into() },
-            }
-        );
-    }
-
-    #[test]
-    fn a_single_user_is_the_only_one() {
-        let user = UserName::try_from(&b"me"[..]).unwrap();
-        let uid = OwnerUid::new(1000).unwrap();
-        let maildrop = Location { storage: Storage::Mbox, path: "/home/me/mbox".into() };
-        let password = Zeroizing::new(b"se cret".to_vec());
-        let mut auth = Authenticator::single(user.clone(), password, uid, 100, maildrop.clone());
-        let account = Account { user, uid, gid: 100, home: None, maildrop };
-        assert_eq!(auth.login(b"me", b"se cret", PEER), Ok(account));
-        assert_eq!(auth.login(b"me", b"secret", PEER), Err(Refusal::Password));
-        assert_eq!(auth.login(b"you", b"se cret", PEER), Err(Refusal::UnknownUser));
-    }
-
-    #[test]
-    fn what_is_no_name_or_no_password_opens_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut auth = Authenticator::new(&config(folder.path(), "a:{PLAIN}x:7\n")).unwrap();
-        for user in [&b""[..], b"../a", b"a/", b"a\0", b"a:{PLAIN}x", b"#", b"\xff", &[b'a'; 300]] {
-            assert_eq!(auth.login(user, b"x", PEER), Err(Refusal::UnknownUser), "{user:?}");
-        }
-        assert_eq!(auth.login(b"a", b"", PEER), Err(Refusal::Password));
-        assert_eq!(auth.login(b"a", b"x\0", PEER), Err(Refusal::Password));
-    }
-
-    #[test]
-    fn an_account_without_a_place_for_its_mail_is_temporary_and_says_why() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = config(folder.path(), "a:{PLAIN}x:7\n");
-        config.mbox = Some(Template::parse("/v/%d/%n").unwrap());
-        let refusal = Authenticator::new(&config).unwrap().login(b"a", b"x", PEER).unwrap_err();
-        assert_eq!(refusal.word(), "temporary");
-        assert!(
-            refusal.to_string().contains("user a: there is no path of the maildrop: the path needs %d"),
-            "{refusal}"
-        );
-    }
-
-    #[test]
-    fn a_check_tells_all_faults_and_a_server_that_runs_leaves_them_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = config(folder.path(), "a:secret:7\nb:{PLAIN}x:0\nc:{PLAIN}x:7\n");
-        let told = check(&config).unwrap_err().to_string();
-        let file = config.userlist.display().to_string();
-        assert_eq!(told.lines().count(), 2, "{told}");
-        assert!(told.starts_with(&format!("{file}:1: a: the password is no crypt(3) string")), "{told}");
-        assert!(Authenticator::new(&config).unwrap().login(b"c", b"x", PEER).is_ok());
-        let missing = Config { userlist: "/nonexistent/users".into(), ..config };
-        assert!(
-            check(&missing)
-                .unwrap_err()
-                .to_string()
-                .starts_with("/nonexistent/users: cannot read the user list")
-        );
-    }
-
-    #[test]
-    fn what_is_not_built_is_said_at_the_start() {
-        assert!(matches!(
-            Authenticator::new(&Config::default()),
-            Err(NotStarted::NotBuilt(AuthType::System))
-        ));
-        let relative = Config { auth_type: AuthType::List, ..Config::default() };
-        assert!(matches!(Authenticator::new(&relative), Err(NotStarted::RelativeUserlist)));
-    }
-}

@@ -1,10 +1,14 @@
 //! Passwords as they are stored, and how one that came in is compared with them.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
+
+use crate::passdb::Decoy;
 
 /// A stored password: where it stands is where it stays, this only says how to read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,11 @@ impl<'a> Stored<'a> {
         }
     }
 
-    fn parse_crypt(text: &'a [u8]) -> Result<Self, BadPassword> {
+    /// Reads the password field of shadow(5), in which every octet belongs to the hash.
+    ///
+    /// # Errors
+    /// There is nothing, or something that no scheme has made.
+    pub(crate) fn parse_crypt(text: &'a [u8]) -> Result<Self, BadPassword> {
         match text {
             [] => Err(BadPassword::Empty),
             [b'!' | b'*', ..] => Ok(Self::Locked),
@@ -53,14 +61,36 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// What is stored, as it stands there.
+    pub(crate) fn octets(&self) -> &'a [u8] {
+        match *self {
+            Self::Crypt(text) | Self::Plain(text) => text,
+            Self::Locked => b"!",
+        }
+    }
+
+    /// A copy of it; none of a locked account.
+    pub(crate) fn secret(self) -> Option<Secret> {
+        let copy = |text: &[u8]| Zeroizing::new(text.to_vec());
+        match self {
+            Self::Crypt(text) => Some(Secret::Crypt(copy(text))),
+            Self::Plain(text) => Some(Secret::Plain(copy(text))),
+            Self::Locked => None,
+        }
+    }
+
     /// Whether this is the password. A locked account has none.
     ///
     /// # Errors
-    /// libcrypt does not know this kind of hash, or failed.
-    pub(crate) fn verify(&self, password: &[u8], crypt: &mut Crypt) -> Result<bool, CryptError> {
+    /// libcrypt is not there, does not know this kind of hash, or failed.
+    pub(crate) fn verify(&self, password: &[u8], crypt: Option<&mut Crypt>) -> Result<bool, CryptError> {
+        let hash = |text: &[u8]| match crypt {
+            Some(crypt) => crypt.hash(password, text).map(Zeroizing::new),
+            None => Err(CryptError::Library("it was not asked for".to_owned())),
+        };
         match *self {
             Self::Plain(text) => Ok(text.ct_eq(password).into()),
-            Self::Crypt(text) => match crypt.hash(password, text).map(Zeroizing::new) {
+            Self::Crypt(text) => match hash(text) {
                 Ok(hash) => Ok(text.ct_eq(&hash).into()),
                 // No password that libcrypt cannot take was ever stored.
                 Err(CryptError::Phrase) => Ok(false),
@@ -68,6 +98,54 @@ impl<'a> Stored<'a> {
             },
             Self::Locked => Ok(false),
         }
+    }
+}
+
+/// A stored password of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// A string of crypt(3).
+    Crypt(Zeroizing<Vec<u8>>),
+    /// The password itself.
+    Plain(Zeroizing<Vec<u8>>),
+}
+
+impl Secret {
+    pub(crate) fn stored(&self) -> Stored<'_> {
+        match self {
+            Self::Crypt(text) => Stored::Crypt(text),
+            Self::Plain(text) => Stored::Plain(text),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stored().fmt(f)
+    }
+}
+
+/// Which costs occur among stored passwords, and how often.
+#[derive(Default)]
+pub(crate) struct Costs<'a>(HashMap<&'a [u8], (u64, Stored<'a>)>);
+
+impl<'a> Costs<'a> {
+    /// So many different costs are told apart; of more, the rarest do not matter.
+    const MOST: usize = 16;
+
+    pub(crate) fn count(&mut self, password: Stored<'a>) {
+        if password != Stored::Locked {
+            self.0.entry(password.cost()).or_insert((0, password)).0 += 1;
+        }
+    }
+
+    /// One password of each cost, the most frequent ones first.
+    pub(crate) fn decoys(self) -> Vec<Decoy> {
+        let mut costs: Vec<_> = self.0.into_values().collect();
+        // By the cost where two are as frequent: the choice must not depend on chance.
+        costs.sort_by_key(|(users, password)| (Reverse(*users), password.cost()));
+        costs.truncate(Self::MOST);
+        costs.into_iter().map(|(users, password)| Decoy { users, secret: password.secret() }).collect()
     }
 }
 
@@ -212,19 +290,42 @@ mod tests {
         ] {
             let hash = crypt.hash(b"se cret", setting).unwrap();
             let stored = Stored::parse(&hash).unwrap();
-            assert!(stored.verify(b"se cret", &mut crypt).unwrap());
+            assert!(stored.verify(b"se cret", Some(&mut crypt)).unwrap());
             for wrong in [&b"se cre"[..], b"Se cret", b"", b"se cret\0", &[b'x'; 600], &hash] {
-                assert!(!stored.verify(wrong, &mut crypt).unwrap());
+                assert!(!stored.verify(wrong, Some(&mut crypt)).unwrap());
             }
         }
-        assert!(Stored::Plain(b"a b").verify(b"a b", &mut crypt).unwrap());
-        assert!(!Stored::Plain(b"a b").verify(b"a", &mut crypt).unwrap());
-        assert!(!Stored::Locked.verify(b"!", &mut crypt).unwrap());
-        assert!(Stored::Crypt(b"$none$x$y").verify(b"x", &mut crypt).is_err());
+        assert!(Stored::Plain(b"a b").verify(b"a b", Some(&mut crypt)).unwrap());
+        assert!(!Stored::Plain(b"a b").verify(b"a", Some(&mut crypt)).unwrap());
+        assert!(!Stored::Locked.verify(b"!", Some(&mut crypt)).unwrap());
+        assert!(Stored::Crypt(b"$none$x$y").verify(b"x", Some(&mut crypt)).is_err());
+    }
+
+    #[test]
+    fn decoys_are_one_of_each_cost() {
+        let costs = |fields: &[&[u8]]| {
+            let mut costs = Costs::default();
+            fields.iter().for_each(|field| costs.count(Stored::parse(field).unwrap()));
+            let cost = |decoy: &Decoy| decoy.secret.as_ref().unwrap().stored().cost().to_vec();
+            costs.decoys().iter().map(|decoy| (decoy.users, cost(decoy))).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            costs(&[b"$1$s$h", b"$6$s$h", b"$6$t$h", b"!", b"!", b"!"]),
+            [(2, b"$6$".to_vec()), (1, b"$1$".to_vec())]
+        );
+        assert_eq!(
+            costs(&[b"$y$j9T$s$h", b"$y$jAT$s$h"]),
+            [(1, b"$y$j9T$".to_vec()), (1, b"$y$jAT$".to_vec())]
+        );
+        assert_eq!(costs(&[b"!"]), []);
+        let many: Vec<_> = (0..100).map(|n| format!("$6$rounds={n}000$s$h")).collect();
+        let many: Vec<_> = many.iter().map(|field| field.as_bytes()).collect();
+        assert_eq!(costs(&many).len(), Costs::MOST);
     }
 
     #[test]
     fn debug_output_has_no_password() {
         assert_eq!(format!("{:?}", Stored::Plain(b"hunter2")), "Plain(******)");
+        assert_eq!(format!("{:?}", Stored::Plain(b"hunter2").secret()), "Some(Plain(******))");
     }
 }

@@ -3,8 +3,6 @@
 //! The list stays in memory as the text that it is, checked once, with an index of its lines sorted by name: a provider's
 //! list has a million lines, and each auth process holds one. Looking a user up reads their line again.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -12,8 +10,9 @@ use std::path::{Component, Path};
 
 use zeroize::Zeroizing;
 
+use super::Decoy;
 use crate::name::{BadName, UserName};
-use crate::password::{BadPassword, Stored};
+use crate::password::{BadPassword, Costs, Stored};
 use crate::userdb::OwnerUid;
 
 /// The longest line, in octets: the longest name, path and hash, and room.
@@ -24,8 +23,8 @@ pub(crate) struct List {
     text: Zeroizing<Vec<u8>>,
     /// Where the line of each user begins, in the order of the names.
     lines: Vec<usize>,
-    /// The line of a user whose password is of the scheme and cost that most have.
-    typical: Option<usize>,
+    /// One password of each cost in the list.
+    decoys: Vec<Decoy>,
 }
 
 /// A user as their line has it.
@@ -73,8 +72,8 @@ impl List {
         });
         bad.sort_by_key(|bad| bad.line);
         let lines: Vec<usize> = users.into_iter().map(|(_, offset, _)| offset).collect();
-        let mut list = Self { text, lines, typical: None };
-        list.typical = list.find_typical();
+        let mut list = Self { text, lines, decoys: Vec::new() };
+        list.decoys = list.costs().decoys();
         (list, bad)
     }
 
@@ -85,9 +84,14 @@ impl List {
         self.entry(*self.lines.get(place)?)
     }
 
-    /// A password that takes as long to check as those of most users; none if the list has no users.
-    pub(crate) fn typical_password(&self) -> Option<Stored<'_>> {
-        Some(self.entry(self.typical?)?.password)
+    /// One password of each cost in the list.
+    pub(crate) fn decoys(&self) -> &[Decoy] {
+        &self.decoys
+    }
+
+    /// The text that was read.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// How many users it has.
@@ -95,16 +99,12 @@ impl List {
         self.lines.len()
     }
 
-    fn find_typical(&self) -> Option<usize> {
-        let mut costs: HashMap<&[u8], (usize, usize)> = HashMap::new();
-        for offset in &self.lines {
-            match self.entry(*offset)?.password {
-                Stored::Locked => {}
-                password => costs.entry(password.cost()).or_insert((0, *offset)).0 += 1,
-            }
+    fn costs(&self) -> Costs<'_> {
+        let mut costs = Costs::default();
+        for entry in self.lines.iter().filter_map(|offset| self.entry(*offset)) {
+            costs.count(entry.password);
         }
-        // The one that comes first in the file, where two are as frequent: the choice must not depend on chance.
-        costs.into_values().max_by_key(|(users, offset)| (*users, Reverse(*offset))).map(|(_, offset)| offset)
+        costs
     }
 
     fn entry(&self, offset: usize) -> Option<Entry<'_>> {
@@ -170,12 +170,13 @@ fn first_field(line: &[u8]) -> &[u8] {
 }
 
 /// A number of digits only: `parse` alone would take a sign.
-fn number(text: &[u8]) -> Option<u32> {
+pub(super) fn number(text: &[u8]) -> Option<u32> {
     let digits = str::from_utf8(text).ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()))?;
     digits.parse().ok()
 }
 
-fn absolute(text: &[u8]) -> Option<&Path> {
+/// An absolute path that leads nowhere else.
+pub(super) fn absolute(text: &[u8]) -> Option<&Path> {
     let path = Path::new(OsStr::from_bytes(text));
     let control = text.iter().any(u8::is_ascii_control);
     let leads_elsewhere = path.components().any(|part| part == Component::ParentDir);
@@ -302,15 +303,6 @@ mod tests {
         );
         assert_eq!(list.len(), 1);
         assert_eq!(list.get(&name("m")).unwrap().uid.get(), 1, "the first of two stays");
-    }
-
-    #[test]
-    fn the_typical_password_is_of_the_most_frequent_cost() {
-        let typical = |text: &[u8]| list(text).0.typical_password().map(|password| password.cost().to_vec());
-        assert_eq!(typical(b"a:$1$s$h:1\nb:$6$s$h:1\nc:$6$t$h:1\nd:!:1\ne:!:1\nf:!:1\n").unwrap(), b"$6$");
-        assert_eq!(typical(b"a:$y$j9T$s$h:1\nb:$y$jAT$s$h:1\nc:$y$jAT$t$h:1\n").unwrap(), b"$y$jAT$");
-        assert_eq!(typical(b"b:$1$s$h:1\na:$6$s$h:1\n").unwrap(), b"$1$");
-        assert_eq!(typical(b"a:!:1\n"), None);
     }
 
     proptest! {

@@ -1,41 +1,93 @@
 //! The sources of users: who are you?
 //!
-//! A source is one module here that implements [`Passdb`]. Each kind of `auth_type` is made of one or more of them.
+//! A source is one module here that implements [`Passdb`]. Each kind of `auth_type` is made of one or more of them, see
+//! [`crate::sources`]. A source only finds users; whether a password fits what is stored of them is decided in one place for all
+//! (`authenticator.rs`), so that no source can forget the decoy, the cache or the locked accounts.
 
+mod answer;
 mod list;
+mod lists;
+mod plugin;
+
+mod shadow;
 mod single;
+mod system;
 mod userlist;
 
-use std::net::IpAddr;
+use config::{AuthType, Fault};
 
-use config::Fault;
-
+use crate::host::Peer;
 use crate::name::UserName;
+use crate::password::Secret;
 use crate::refusal::Refusal;
 use crate::userdb::Owner;
 
+pub(crate) use lists::HostLists;
+pub(crate) use plugin::Plugins;
+pub(crate) use shadow::check as check_shadow;
 pub(crate) use single::SingleUser;
-pub(crate) use userlist::UserlistFile;
+pub(crate) use system::SystemUsers;
+pub(crate) use userlist::Userlist;
 
-/// A login to be judged.
-pub(crate) struct Attempt<'a> {
+/// Who is looked for.
+pub(crate) struct Query<'a> {
     pub(crate) user: &'a UserName,
-    pub(crate) password: &'a [u8],
-    /// The client's address.
-    #[expect(
-        dead_code,
-        reason = "kinds 2 to 5 choose the user list by its host name; they are not built yet"
-    )]
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: &'a Peer,
+    /// The kind of login, for sources that serve several.
+    pub(crate) kind: AuthType,
+}
+
+/// What a source has of a user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// This is stored of the password.
+    Stored(Owner, Secret),
+    /// The user may not log in, whatever the password.
+    Locked,
+    /// The password is checked elsewhere: [`Passdb::ask`].
+    Ask,
+}
+
+/// A stored secret that a name which no source knows may be checked against, to take as long as a known one.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoy {
+    /// How many users have a secret of this cost.
+    pub(crate) users: u64,
+    /// The secret of one of them; none where the source must be asked.
+    pub(crate) secret: Option<Secret>,
 }
 
 /// A source of users.
 pub(crate) trait Passdb {
-    /// Judges a login. An unknown user costs the same time as a wrong password.
+    /// Looks a user up, without a password. `None`: this source does not know the name, so that the next one may be asked.
     ///
     /// # Errors
-    /// [`Refusal::UnknownUser`] if this source does not know the name, so that the next one may be asked.
-    fn authenticate(&mut self, attempt: &Attempt<'_>) -> Result<Owner, Refusal>;
+    /// The source cannot say: [`Refusal::Temporary`].
+    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal>;
+
+    /// Checks the password of a user for whom [`Passdb::find`] said [`Found::Ask`], or of one that nobody knows.
+    ///
+    /// # Errors
+    /// Why the login fails.
+    fn ask(&mut self, query: &Query<'_>, _password: &[u8]) -> Result<Owner, Refusal> {
+        Err(Refusal::Temporary(format!("user {}: this source of users checks no passwords", query.user)))
+    }
+
+    /// Whether [`Passdb::ask`] may let in a name that [`Passdb::find`] does not know, because what is asked may rename users.
+    fn may_rename(&self) -> bool {
+        false
+    }
+
+    /// One secret of each cost that occurs where such a name is looked for, the costs bounded in number.
+    fn decoys(&mut self, query: &Query<'_>) -> Vec<Decoy>;
+
+    /// Changes whenever something changes that makes a password found right by [`Passdb::ask`] wrong, as far as that is visible.
+    fn version(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Reads what there is to be read, so that processes forked after this share it.
+    fn warm(&mut self) {}
 
     /// What the administrator should know, found since this was last asked.
     fn take_remarks(&mut self) -> Vec<Fault>;

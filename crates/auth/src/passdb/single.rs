@@ -1,29 +1,26 @@
 //! One user, named where the server was started: `mpopd try`.
 
 use config::Fault;
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
-use super::{Attempt, Passdb};
-use crate::name::UserName;
+use super::{Decoy, Found, Passdb, Query};
+use crate::password::Secret;
 use crate::refusal::Refusal;
 use crate::userdb::Owner;
 
 /// The one user that there is.
 pub(crate) struct SingleUser {
-    pub(crate) user: UserName,
-    pub(crate) password: Zeroizing<Vec<u8>>,
     pub(crate) owner: Owner,
+    pub(crate) secret: Secret,
 }
 
 impl Passdb for SingleUser {
-    fn authenticate(&mut self, attempt: &Attempt<'_>) -> Result<Owner, Refusal> {
-        let right = self.password.ct_eq(attempt.password);
-        match (attempt.user == &self.user, bool::from(right)) {
-            (false, _) => Err(Refusal::UnknownUser),
-            (true, false) => Err(Refusal::Password),
-            (true, true) => Ok(self.owner.clone()),
-        }
+    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
+        let known = *query.user == self.owner.user;
+        Ok(known.then(|| Found::Stored(self.owner.clone(), self.secret.clone())))
+    }
+
+    fn decoys(&mut self, _: &Query<'_>) -> Vec<Decoy> {
+        vec![Decoy { users: 1, secret: Some(self.secret.clone()) }]
     }
 
     fn take_remarks(&mut self) -> Vec<Fault> {

@@ -1,20 +1,19 @@
 //! A user list in a file, read again when the file has changed.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use config::Fault;
-use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
 
 use super::list::{BadLine, List};
-use super::{Attempt, Passdb};
+use super::{Decoy, Found, Passdb, Query};
 use crate::name::UserName;
-use crate::password::Stored;
 use crate::refusal::Refusal;
+use crate::stamp::Stamp;
 use crate::userdb::{Mail, Owner};
 
 /// The largest list, in octets: about ten million users.
@@ -24,9 +23,8 @@ const MAX_OCTETS: u64 = 1 << 30;
 const MOST_REMARKS: usize = 100;
 
 /// The users in a file.
-pub(crate) struct UserlistFile {
+pub(crate) struct Userlist {
     path: PathBuf,
-    crypt: Crypt,
     read: Option<Reading>,
     /// For the log, until it is taken.
     remarks: Vec<Fault>,
@@ -36,36 +34,25 @@ pub(crate) struct UserlistFile {
 
 struct Reading {
     list: List,
-    state: State,
-    /// Whether a later change of the file is sure to change its `state`.
+    stamp: Stamp,
+    /// Whether a later change of the file is sure to change its `stamp`.
     settled: bool,
-}
-
-/// What a file was when it was read: another state is another content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    device: u64,
-    inode: u64,
-    octets: u64,
-    modified: (i64, i64),
-    /// Catches what keeps the other time, such as `cp -p`.
-    changed: (i64, i64),
 }
 
 /// A list together with what is to be said about it.
 pub(crate) struct Checked {
     list: List,
-    state: State,
+    stamp: Stamp,
     /// Lines that are left out.
     pub(crate) faults: Vec<Fault>,
     /// What is risky, though it works.
     pub(crate) warnings: Vec<Fault>,
 }
 
-impl UserlistFile {
-    /// The list at an absolute path. It is read at the first login, and need not be there before.
-    pub(crate) fn new(path: PathBuf, crypt: Crypt) -> Self {
-        Self { path, crypt, read: None, remarks: Vec::new(), said: Vec::new() }
+impl Userlist {
+    /// The list at an absolute path. It is read when it is first needed, and need not be there before.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, read: None, remarks: Vec::new(), said: Vec::new() }
     }
 
     /// Reads and checks a list.
@@ -74,23 +61,14 @@ impl UserlistFile {
     /// It cannot be used at all: it cannot be read, or everyone may write it.
     pub(crate) fn check(path: &Path) -> Result<Checked, Fault> {
         let fault = |what: String| Fault::of_file(path, what);
-        let cannot_read = |error: std::io::Error| fault(format!("cannot read the user list: {error}"));
-        // Before it is opened: to open a FIFO would wait for its writer.
-        if !fs::metadata(path).map_err(cannot_read)?.is_file() {
-            return Err(fault("cannot read the user list: not a regular file".to_owned()));
-        }
-        let file = File::open(path).map_err(cannot_read)?;
-        let metadata = file.metadata().map_err(cannot_read)?;
+        let cannot_read = |error: io::Error| fault(format!("cannot read the user list: {error}"));
+        let (text, metadata) = read_file(path, MAX_OCTETS).map_err(cannot_read)?;
         if metadata.mode() & 0o002 != 0 {
             return Err(fault(format!(
                 "everyone may write the user list; run: chmod o-w {}",
                 path.display()
             )));
         }
-        if metadata.len() > MAX_OCTETS {
-            return Err(fault(format!("the user list has more than {MAX_OCTETS} octets")));
-        }
-        let text = read_whole(file, metadata.len()).map_err(cannot_read)?;
         let (list, bad) = List::parse(text);
 
         let mut warnings = Vec::new();
@@ -102,26 +80,64 @@ impl UserlistFile {
             warnings.push(fault(what));
         }
         let faults = bad.into_iter().map(|bad| bad.into_fault(path)).collect();
-        Ok(Checked { list, state: State::of(&metadata), faults, warnings })
+        Ok(Checked { list, stamp: Stamp::of(&metadata), faults, warnings })
     }
 
-    /// The list as the file has it now. The caller puts it back into `read`.
-    fn current(&mut self) -> Result<Reading, Refusal> {
-        let now = fs::metadata(&self.path).map(|metadata| State::of(&metadata)).ok();
-        match self.read.take() {
-            Some(read) if read.settled && now == Some(read.state) => Ok(read),
+    /// Whether there is something at its path.
+    pub(crate) fn exists(path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    /// What the list has of a user. The mail is where the settings say.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub(crate) fn find_entry(&mut self, user: &UserName) -> Result<Option<Found>, Refusal> {
+        let Some(entry) = self.current()?.get(user) else { return Ok(None) };
+        let Some(secret) = entry.password.secret() else { return Ok(Some(Found::Locked)) };
+        let home = entry.home.map(Path::to_owned);
+        let owner =
+            Owner { user: user.clone(), uid: entry.uid, gid: entry.gid, home, mail: Mail::BySettings };
+        Ok(Some(Found::Stored(owner, secret)))
+    }
+
+    /// The list as the file has it now.
+    fn current(&mut self) -> Result<&List, Refusal> {
+        let now = fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)).ok();
+        let began = SystemTime::now();
+        let reading = match self.read.take() {
+            Some(read) if now == Some(read.stamp) && read.settled => read,
+            // It was read too soon after a change to know whether that was the last one. If it was, the memory that this
+            // process shares with its siblings stays shared.
+            Some(read) if now == Some(read.stamp) && self.is_as_read(&read.list) => {
+                Reading { settled: read.stamp.is_settled(began), ..read }
+            }
             outdated => {
                 // Before the new one is read: there need never be room for two.
                 drop(outdated);
-                let began = SystemTime::now();
                 let checked =
                     Self::check(&self.path).map_err(|fault| Refusal::Temporary(fault.to_string()))?;
                 self.note(&checked);
-                Ok(Reading {
-                    settled: checked.state.is_settled(began),
-                    list: checked.list,
-                    state: checked.state,
-                })
+                Reading { settled: checked.stamp.is_settled(began), list: checked.list, stamp: checked.stamp }
+            }
+        };
+        Ok(&self.read.insert(reading).list)
+    }
+
+    fn is_as_read(&self, list: &List) -> bool {
+        let Ok(mut file) = File::open(&self.path) else { return false };
+        let mut rest = list.text();
+        let mut chunk = Zeroizing::new([0; 65_536]);
+        loop {
+            let octets = match file.read(chunk.as_mut_slice()) {
+                Ok(0) => return rest.is_empty(),
+                Ok(octets) => octets,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return false,
+            };
+            match chunk.get(..octets).and_then(|read| rest.strip_prefix(read)) {
+                Some(more) => rest = more,
+                None => return false,
             }
         }
     }
@@ -141,12 +157,18 @@ impl UserlistFile {
     }
 }
 
-impl Passdb for UserlistFile {
-    fn authenticate(&mut self, attempt: &Attempt<'_>) -> Result<Owner, Refusal> {
-        let reading = self.current()?;
-        let verdict = judge(&reading.list, &self.path, attempt, &mut self.crypt);
-        self.read = Some(reading);
-        verdict
+impl Passdb for Userlist {
+    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
+        self.find_entry(query.user)
+    }
+
+    fn decoys(&mut self, _: &Query<'_>) -> Vec<Decoy> {
+        self.current().map_or_else(|_| Vec::new(), |list| list.decoys().to_vec())
+    }
+
+    fn warm(&mut self) {
+        // What is wrong with it is told when it is needed.
+        let _ = self.current();
     }
 
     fn take_remarks(&mut self) -> Vec<Fault> {
@@ -154,34 +176,24 @@ impl Passdb for UserlistFile {
     }
 }
 
-fn judge(list: &List, path: &Path, attempt: &Attempt<'_>, crypt: &mut Crypt) -> Result<Owner, Refusal> {
-    let entry = list.get(attempt.user);
-    // Who has no password to compare with costs the time of one all the same, and the result is not looked at.
-    let own =
-        entry.as_ref().map(|entry| entry.password).filter(|password| !matches!(password, Stored::Locked));
-    let right = match own.or_else(|| list.typical_password()) {
-        Some(password) => password.verify(attempt.password, crypt),
-        None => Ok(false),
-    };
-    match (entry, own, right) {
-        (None, _, _) => Err(Refusal::UnknownUser),
-        (Some(_), None, _) => Err(Refusal::Disabled),
-        (Some(_), Some(_), Ok(false)) => Err(Refusal::Password),
-        (Some(_), Some(_), Err(error)) => Err(cannot_verify(path, attempt.user, &error)),
-        (Some(entry), Some(_), Ok(true)) => Ok(Owner {
-            uid: entry.uid,
-            gid: entry.gid,
-            home: entry.home.map(Path::to_owned),
-            mail: Mail::BySettings,
-        }),
+/// Reads a file of passwords of at most `most` octets.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is larger.
+pub(super) fn read_file(path: &Path, most: u64) -> io::Result<(Zeroizing<Vec<u8>>, Metadata)> {
+    // Before it is opened: to open a FIFO would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.len() > most {
+        return Err(io::Error::other(format!("it has more than {most} octets")));
+    }
+    Ok((read_whole(file, metadata.len())?, metadata))
 }
 
-fn cannot_verify(path: &Path, user: &UserName, error: &CryptError) -> Refusal {
-    Refusal::Temporary(Fault::of_file(path, error.to_string()).key(user.as_str()).to_string())
-}
-
-fn read_whole(file: File, expected: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn read_whole(file: File, expected: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     // Of the right size from the start: a vector that grows leaves copies of passwords behind.
     let mut text = Zeroizing::new(vec![0; usize::try_from(expected).unwrap_or(0) + 1]);
     let mut file = file;
@@ -190,12 +202,12 @@ fn read_whole(file: File, expected: u64) -> std::io::Result<Zeroizing<Vec<u8>>> 
         match file.read(room) {
             Ok(0) => break,
             Ok(octets) => filled += octets,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
     if filled as u64 > expected {
-        return Err(std::io::Error::other("it grew while it was read"));
+        return Err(io::Error::other("it grew while it was read"));
     }
     text.truncate(filled);
     Ok(text)
@@ -211,51 +223,24 @@ impl BadLine {
     }
 }
 
-impl State {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            octets: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether the last change is so long ago, seen from when the reading `began`, that another one gets another time. File
-    /// systems count time in ticks of milliseconds, some in seconds. A change "in the future" is that of a wrong clock.
-    fn is_settled(&self, began: SystemTime) -> bool {
-        const TICK: Duration = Duration::from_secs(2);
-        let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(self.changed.0), u32::try_from(self.changed.1))
-        else {
-            return true;
-        };
-        let changed = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
-        let apart = match began.duration_since(changed) {
-            Ok(since) => since,
-            Err(until) => until.duration(),
-        };
-        apart > TICK
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::Stored;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     struct Scene {
         _folder: tempfile::TempDir,
         path: PathBuf,
-        users: UserlistFile,
+        users: Userlist,
     }
 
     fn scene(text: &str) -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users");
         write(&path, text);
-        let users = UserlistFile::new(path.clone(), Crypt::load().unwrap());
+        let users = Userlist::new(path.clone());
         Scene { _folder: folder, path, users }
     }
 
@@ -265,23 +250,25 @@ mod tests {
     }
 
     impl Scene {
+        /// The uid of a user who is found with this plain password.
         fn login(&mut self, user: &str, password: &str) -> Result<u32, Refusal> {
             let user = UserName::try_from(user.as_bytes()).unwrap();
-            let peer = std::net::Ipv4Addr::LOCALHOST.into();
-            let attempt = Attempt { user: &user, password: password.as_bytes(), peer };
-            self.users.authenticate(&attempt).map(|owner| owner.uid.get())
+            let stored = Stored::Plain(password.as_bytes()).secret().unwrap();
+            match self.users.find_entry(&user)? {
+                Some(Found::Stored(owner, secret)) if secret == stored => Ok(owner.uid.get()),
+                Some(Found::Stored(..)) => Err(Refusal::Password),
+                Some(_) => Err(Refusal::Disabled),
+                None => Err(Refusal::UnknownUser),
+            }
         }
     }
 
     #[test]
-    fn each_outcome_has_its_word() {
-        let mut scene = scene("a:{PLAIN}x:7\nb:!{PLAIN}x:7\nc:$none$x$y:7\n");
+    fn users_are_found_locked_or_unknown() {
+        let mut scene = scene("a:{PLAIN}x:7\nb:!{PLAIN}x:7\n");
         assert_eq!(scene.login("a", "x"), Ok(7));
-        assert_eq!(scene.login("a", "X"), Err(Refusal::Password));
         assert_eq!(scene.login("b", "x"), Err(Refusal::Disabled));
         assert_eq!(scene.login("d", "x"), Err(Refusal::UnknownUser));
-        let told = scene.login("c", "x").unwrap_err().to_string();
-        assert!(told.contains("users: c: the system's libcrypt does not know this kind"), "{told}");
     }
 
     #[test]
@@ -303,18 +290,26 @@ mod tests {
     #[test]
     fn a_settled_list_is_not_read_again() {
         let mut scene = scene("a:{PLAIN}x:7\n");
-        let state = State::of(&fs::metadata(&scene.path).unwrap());
-        let changed = UNIX_EPOCH + Duration::new(state.changed.0 as u64, state.changed.1 as u32);
-        assert!(!state.is_settled(changed));
-        assert!(state.is_settled(changed + Duration::from_secs(60)));
-        assert!(state.is_settled(changed - Duration::from_secs(3600)), "a wrong clock is not for ever");
-
         assert_eq!(scene.login("a", "x"), Ok(7));
         // The file stays as it is; what was read of it is exchanged for something that can be told apart.
         let read = scene.users.read.as_mut().unwrap();
         read.settled = true;
         read.list = List::parse(Zeroizing::new(b"a:{PLAIN}kept:9\n".to_vec())).0;
         assert_eq!(scene.login("a", "kept"), Ok(9));
+    }
+
+    #[test]
+    fn what_was_read_too_soon_is_compared_and_kept() {
+        let mut scene = scene("a:{PLAIN}x:7\n");
+        assert_eq!(scene.login("a", "x"), Ok(7));
+        let text = scene.users.read.as_ref().unwrap().list.text().as_ptr();
+        assert!(!scene.users.read.as_ref().unwrap().settled);
+        assert_eq!(scene.login("a", "x"), Ok(7));
+        assert_eq!(scene.users.read.as_ref().unwrap().list.text().as_ptr(), text);
+        for other in ["a:{PLAIN}y:7\n", "a:{PLAIN}x:7", "a:{PLAIN}x:7\n\n"] {
+            write(&scene.path, other);
+            assert!(!scene.users.is_as_read(&scene.users.read.as_ref().unwrap().list), "{other}");
+        }
     }
 
     #[test]

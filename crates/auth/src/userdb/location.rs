@@ -38,12 +38,17 @@ impl Locations {
         }
     }
 
+    /// How the mail of a user is stored.
+    pub(crate) fn storage_of(&self, user: &UserName) -> Storage {
+        self.user_storage.get(user.as_str()).copied().unwrap_or(self.storage)
+    }
+
     /// The maildrop of a user. `home` is an absolute path.
     ///
     /// # Errors
     /// The template asks for something that this user does not have.
     pub(crate) fn of(&self, user: &UserName, home: Option<&Path>) -> Result<Location, ExpansionError> {
-        let storage = self.user_storage.get(user.as_str()).copied().unwrap_or(self.storage);
+        let storage = self.storage_of(user);
         let template = match storage {
             Storage::Maildir => &self.maildir,
             Storage::Mbox | Storage::Disk | Storage::Ram => &self.mbox,

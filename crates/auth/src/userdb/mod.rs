@@ -6,6 +6,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use crate::name::UserName;
+
 pub use location::Location;
 pub(crate) use location::Locations;
 
@@ -35,6 +37,8 @@ impl fmt::Display for OwnerUid {
 /// What a passdb knows of a user whose password was right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
+    /// The name that counts from here on.
+    pub(crate) user: UserName,
     pub(crate) uid: OwnerUid,
     /// As the source states it; without it, that of the uid's passwd entry counts.
     pub(crate) gid: Option<u32>,
@@ -48,6 +52,8 @@ pub(crate) struct Owner {
 pub(crate) enum Mail {
     /// Nothing: the settings say it.
     BySettings,
+    /// At this path, stored as the settings say.
+    Path(PathBuf),
     /// Just there.
     At(Location),
 }
@@ -78,8 +84,11 @@ mod tests {
 
     #[test]
     fn a_missing_group_is_that_of_the_uid() {
-        let owner =
-            |uid, gid| Owner { uid: OwnerUid::new(uid).unwrap(), gid, home: None, mail: Mail::BySettings };
+        let user = UserName::try_from(&b"a"[..]).unwrap();
+        let owner = |uid, gid| {
+            let (user, uid) = (user.clone(), OwnerUid::new(uid).unwrap());
+            Owner { user, uid, gid, home: None, mail: Mail::BySettings }
+        };
         assert_eq!(owner(1, Some(7)).effective_gid().unwrap(), 7);
         // Every Linux system has "nobody" or "daemon"; a number that nobody has stands for its own group.
         let daemon = sys::identity::user_by_uid(1).unwrap().map_or(1, |user| user.gid);

@@ -1,0 +1,195 @@
+//! The file of system users' passwords, shadow(5).
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+use config::Fault;
+use zeroize::Zeroizing;
+
+use super::Decoy;
+use super::userlist::read_file;
+use crate::name::UserName;
+use crate::password::{Costs, Stored};
+use crate::stamp::Stamp;
+
+/// The largest file, in octets: some hundred thousand users.
+const MAX_OCTETS: u64 = 1 << 26;
+
+/// The passwords in a file, read again when it has changed.
+pub(crate) struct ShadowFile {
+    path: PathBuf,
+    read: Option<Reading>,
+}
+
+struct Reading {
+    text: Zeroizing<Vec<u8>>,
+    /// Counted when the file is read: a login is no time for that.
+    decoys: Vec<Decoy>,
+    stamp: Stamp,
+    settled: bool,
+}
+
+/// A user's line, as far as it matters for a login that cannot change the password. Days count from 1970-01-01.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) password: &'a [u8],
+    /// The day of the last change of the password (field 3), and how many days it is good for (field 5).
+    changed: Option<i64>,
+    most_days: Option<i64>,
+    /// For so many days after that it may still be changed (field 7); then the account is locked.
+    inactive_days: Option<i64>,
+    /// The day on which the account ends (field 8).
+    expires: Option<i64>,
+}
+
+impl ShadowFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, read: None }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The lines of the file as it is now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn current(&mut self) -> Result<&[u8], Fault> {
+        let cannot_read =
+            |error: io::Error| Fault::of_file(&self.path, format!("cannot read the passwords: {error}"));
+        let now = Stamp::of(&fs::metadata(&self.path).map_err(cannot_read)?);
+        let reading = match self.read.take() {
+            Some(reading) if reading.settled && reading.stamp == now => reading,
+            _ => {
+                let began = SystemTime::now();
+                let (text, metadata) = read_file(&self.path, MAX_OCTETS).map_err(cannot_read)?;
+                let stamp = Stamp::of(&metadata);
+                Reading { decoys: costs(&text).decoys(), text, stamp, settled: stamp.is_settled(began) }
+            }
+        };
+        Ok(&self.read.insert(reading).text)
+    }
+
+    /// One password of each cost in the file.
+    pub(crate) fn decoys(&mut self) -> Vec<Decoy> {
+        match self.current() {
+            Ok(_) => self.read.as_ref().map_or_else(Vec::new, |reading| reading.decoys.clone()),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// Checks that the file can be read.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn check(path: &Path) -> Result<(), Fault> {
+    ShadowFile::new(path.to_owned()).current().map(drop)
+}
+
+/// The line of a user.
+pub(crate) fn entry<'a>(lines: &'a [u8], user: &UserName) -> Option<Entry<'a>> {
+    // To the end, wherever the user is: how long it takes must not depend on that.
+    let of_user = |line: &&[u8]| line.split(|octet| *octet == b':').next() == Some(user.as_str().as_bytes());
+    let found =
+        lines.split(|octet| *octet == b'\n').filter(of_user).fold(None, |first, line| first.or(Some(line)));
+    Entry::parse(found?)
+}
+
+/// How often each cost occurs among the passwords of the file.
+fn costs(lines: &[u8]) -> Costs<'_> {
+    let mut costs = Costs::default();
+    for entry in lines.split(|octet| *octet == b'\n').filter_map(Entry::parse) {
+        if let Ok(password) = Stored::parse_crypt(entry.password) {
+            costs.count(password);
+        }
+    }
+    costs
+}
+
+impl<'a> Entry<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = line.split(|octet| *octet == b':').skip(1);
+        let password = fields.next()?;
+        let mut day = || str::from_utf8(fields.next()?).ok()?.parse().ok().filter(|day| *day >= 0);
+        let (changed, _, most_days, _, inactive_days, expires) = (day(), day(), day(), day(), day(), day());
+        Some(Self { password, changed, most_days, inactive_days, expires })
+    }
+
+    /// Whether the account has ended by this day. That a password must be changed is not the end: a mail program cannot
+    /// change it, and its user may still do so elsewhere for `inactive_days`, for ever if that field is empty.
+    pub(crate) fn is_expired(&self, today: i64) -> bool {
+        let account_ended = self.expires.is_some_and(|end| today >= end);
+        let inactive = match (self.changed, self.most_days, self.inactive_days) {
+            (Some(changed), Some(most), Some(inactive)) => {
+                today > changed.saturating_add(most).saturating_add(inactive)
+            }
+            _ => false,
+        };
+        account_ended || inactive
+    }
+}
+
+/// Today, in days since 1970-01-01.
+pub(crate) fn today() -> i64 {
+    const DAY: u64 = 86_400;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs() / DAY).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LINES: &[u8] =
+        b"root:*:19000:0:99999:7:::\nal:$1$s$h:19000:0:100:7:30:20000:\nalice:$6$s$h:19000::::::\n";
+
+    fn find(lines: &[u8], name: &str) -> Option<Entry<'static>> {
+        let name = UserName::try_from(name.as_bytes()).unwrap();
+        entry(lines.to_vec().leak(), &name)
+    }
+
+    #[test]
+    fn a_line_is_found_by_its_whole_name() {
+        assert_eq!(find(LINES, "alice").unwrap().password, b"$6$s$h");
+        assert_eq!(find(LINES, "al").unwrap().password, b"$1$s$h");
+        assert_eq!(find(LINES, "a"), None);
+        assert_eq!(find(LINES, "alice:$6$s$h"), None);
+        assert_eq!(find(b"alice\n", "alice"), None);
+    }
+
+    #[test]
+    fn the_end_of_an_account_is_a_day_of_its_own() {
+        let entry = find(LINES, "al").unwrap();
+        assert!(!entry.is_expired(19_101), "the password is old; it may still be changed");
+        assert!(!entry.is_expired(19_130));
+        assert!(entry.is_expired(19_131), "not changed in time");
+        let expires = |line: &[u8], today| Entry::parse(line).unwrap().is_expired(today);
+        assert!(!expires(b"a:x:::::: 20000:", 30_000), "no number");
+        assert!(!expires(b"a:x::::::20000:", 19_999));
+        assert!(expires(b"a:x::::::20000:", 20_000));
+        assert!(expires(b"a:x::::::0:", 20_000), "1 January 1970 is past");
+        assert!(
+            !expires(b"a:x::::::-1:", 20_000) && !expires(b"a:x:::::::", 20_000) && !expires(b"a:x", 20_000)
+        );
+        assert!(!expires(b"a:x:0:0:99999:7:::", 20_000), "a password to be changed is no end");
+    }
+
+    #[test]
+    fn today_is_a_day_of_this_century() {
+        assert!((20_000..60_000).contains(&today()), "{}", today());
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_lines(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(entry) = Entry::parse(&text) {
+                entry.is_expired(20_000);
+            }
+            costs(&text);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Which sources of users each kind of `auth_type` asks, and in which order.
+
+use std::fmt;
+use std::io;
+
+use config::{AuthType, Config, Fault, PerUser};
+
+use crate::passdb::{Decoy, Found, HostLists, Passdb, Plugins, Query, SystemUsers, Userlist};
+use crate::refusal::Refusal;
+use crate::secret_key::Key;
+
+/// The sources that the configuration uses.
+pub(crate) struct Sources {
+    kind: AuthType,
+    user_kinds: PerUser<AuthType>,
+    open: Vec<(Source, Box<dyn Passdb>)>,
+}
+
+/// A source of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The users of this machine.
+    System,
+    /// The user list of the client's host name, or of the domain in the login.
+    Lists,
+    /// The one user list.
+    List,
+    /// The plugins.
+    Plugins,
+}
+
+impl Source {
+    /// The sources of a kind: the first one that knows a name decides.
+    pub(crate) fn of(kind: AuthType) -> &'static [Self] {
+        match kind {
+            AuthType::System => &[Self::System],
+            AuthType::SystemOrHost | AuthType::SystemOrHostOrDomain => &[Self::System, Self::Lists],
+            AuthType::Host | AuthType::HostOrDomain => &[Self::Lists],
+            AuthType::List => &[Self::List],
+            AuthType::Plugin => &[Self::Plugins],
+        }
+    }
+
+    /// A word for it that no other source has.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Lists => "lists",
+            Self::List => "list",
+            Self::Plugins => "plugins",
+        }
+    }
+}
+
+impl Sources {
+    /// # Errors
+    /// A kind that is used lacks something.
+    pub(crate) fn new(config: &Config) -> Result<Self, NoSource> {
+        let mut open: Vec<(Source, Box<dyn Passdb>)> = Vec::new();
+        for source in Self::in_use(config) {
+            let passdb: Box<dyn Passdb> = match source {
+                Source::System => Box::new(SystemUsers::new(config).map_err(NoSource::Pam)?),
+                Source::Lists => Box::new(HostLists::new(config)),
+                Source::List if config.userlist.is_relative() => return Err(NoSource::RelativeUserlist),
+                Source::List => Box::new(Userlist::new(config.userlist.clone())),
+                Source::Plugins => Box::new(Plugins::new(config).ok_or(NoSource::NoPlugin)?),
+            };
+            open.push((source, passdb));
+        }
+        Ok(Self { kind: config.auth_type, user_kinds: config.user_auth.clone(), open })
+    }
+
+    /// One source, for everyone.
+    pub(crate) fn only(source: Box<dyn Passdb>) -> Self {
+        Self { kind: AuthType::List, user_kinds: PerUser::new(), open: vec![(Source::List, source)] }
+    }
+
+    /// The sources that some user may need.
+    pub(crate) fn in_use(config: &Config) -> Vec<Source> {
+        let mut sources = Vec::new();
+        for kind in std::iter::once(&config.auth_type).chain(config.user_auth.values()) {
+            for source in Source::of(*kind) {
+                if !sources.contains(source) {
+                    sources.push(*source);
+                }
+            }
+        }
+        sources
+    }
+
+    /// The kind of login of a user.
+    pub(crate) fn kind_of(&self, user: &str) -> AuthType {
+        self.user_kinds.get(user).copied().unwrap_or(self.kind)
+    }
+
+    /// Asks the sources of the query's kind, one after the other.
+    ///
+    /// # Errors
+    /// One of them cannot say. The next one is not asked then: it might know another user of the same name.
+    pub(crate) fn find(&mut self, query: &Query<'_>) -> Result<Option<(Source, Found)>, Refusal> {
+        for source in Source::of(query.kind) {
+            if let Some(passdb) = self.get(*source)
+                && let Some(found) = passdb.find(query)?
+            {
+                return Ok(Some((*source, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The source itself, if it is in use.
+    pub(crate) fn get(&mut self, source: Source) -> Option<&mut dyn Passdb> {
+        let (_, passdb) = self.open.iter_mut().find(|(open, _)| *open == source)?;
+        Some(passdb.as_mut())
+    }
+
+    /// What a name that nobody knows is checked against: one of the secrets that there are, as often of each cost as known users
+    /// have it, and for the same name always of the same cost. `key` keeps outsiders from knowing which.
+    ///
+    /// Each cost draws a number for the name, and the lowest one, weighted by its users, wins (rendezvous hashing): so the
+    /// choice for a name hardly changes when users come and go.
+    pub(crate) fn decoy(&mut self, query: &Query<'_>, key: &Key) -> Option<(Source, Decoy)> {
+        let asked = Source::of(query.kind);
+        let mut decoys: Vec<(Source, Decoy)> = Vec::new();
+        for (source, passdb) in &mut self.open {
+            // Who is listed in [user_auth] must not stand out either. Lists by host name would need a lookup in DNS.
+            if asked.contains(source) || *source != Source::Lists {
+                decoys.extend(passdb.decoys(query).into_iter().map(|decoy| (*source, decoy)));
+            }
+        }
+        // How many users PAM or a plugin has, nobody knows: as many as all others.
+        let counted: u64 = decoys.iter().filter(|(_, d)| d.secret.is_some()).map(|(_, d)| d.users).sum();
+        let draw = |(source, decoy): &(Source, Decoy)| {
+            let (cost, users) = match &decoy.secret {
+                Some(secret) => (secret.stored().cost(), decoy.users),
+                None => (&b""[..], counted),
+            };
+            let mac = key.mac(&[query.user.as_str().as_bytes(), source.word().as_bytes(), cost]);
+            let number = u64::from_le_bytes(mac.first_chunk().copied().unwrap_or_default());
+            // Evenly between 0 and 1, neither included; its negative logarithm is what may be weighted.
+            let even = (number as f64 + 0.5) / 2f64.powi(64);
+            -even.ln() / users.max(1) as f64
+        };
+        decoys.into_iter().min_by(|a, b| draw(a).total_cmp(&draw(b)))
+    }
+
+    pub(crate) fn warm(&mut self) {
+        self.open.iter_mut().for_each(|(_, passdb)| passdb.warm());
+    }
+
+    pub(crate) fn take_remarks(&mut self) -> Vec<Fault> {
+        self.open.iter_mut().flat_map(|(_, passdb)| passdb.take_remarks()).collect()
+    }
+}
+
+/// Why a source cannot be used at all.
+#[derive(Debug)]
+pub(crate) enum NoSource {
+    RelativeUserlist,
+    NoPlugin,
+    Pam(io::Error),
+}
+
+impl fmt::Display for NoSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RelativeUserlist => f.write_str("auth_type 6 needs the absolute path of the user list"),
+            Self::NoPlugin => f.write_str("auth_type 7 needs password_plugin, the path of a program"),
+            Self::Pam(error) => write!(f, "{error}; or set use_pam = false to use passwd and shadow"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Peer;
+    use crate::name::UserName;
+    use std::collections::HashMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// How often each cost is drawn, and the cost for each of some thousand names.
+    fn draw(users: &str, key: &Key) -> (HashMap<Vec<u8>, usize>, Vec<Vec<u8>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let userlist = folder.path().join("users");
+        std::fs::write(&userlist, users).unwrap();
+        std::fs::set_permissions(&userlist, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let config = Config { auth_type: AuthType::List, userlist, ..Config::default() };
+        let mut sources = Sources::new(&config).unwrap();
+        let peer = Peer::new("192.0.2.1".parse().unwrap(), |_| Ok(None));
+        let mut frequency = HashMap::new();
+        let drawn: Vec<_> = (0..3000)
+            .map(|nth| {
+                let user = UserName::try_from(format!("user{nth}").as_bytes()).unwrap();
+                let query = Query { user: &user, peer: &peer, kind: AuthType::List };
+                let (_, decoy) = sources.decoy(&query, key).unwrap();
+                decoy.secret.unwrap().stored().cost().to_vec()
+            })
+            .collect();
+        drawn.iter().for_each(|cost| *frequency.entry(cost.clone()).or_default() += 1);
+        (frequency, drawn)
+    }
+
+    #[test]
+    fn strangers_cost_what_users_cost_and_always_the_same() {
+        let key = Key::fixed(12);
+        let users = "a:$1$s$h:1\nb:$6$s$h:1\nc:$6$t$h:1\nd:$6$u$h:1\n";
+        let (frequency, drawn) = draw(users, &key);
+        // Three of four; the key is fixed, so this is not a matter of luck.
+        let share = frequency[&b"$6$"[..]] as f64 / 3000.0;
+        assert!((0.72..0.78).contains(&share), "{share}");
+        assert_eq!(draw(users, &key).1, drawn);
+        assert_ne!(draw(users, &Key::fixed(13)).1, drawn, "nobody else knows which");
+
+        let (_, later) = draw(&format!("{users}e:$6$v$h:1\n"), &key);
+        let changed = drawn.iter().zip(&later).filter(|(a, b)| a != b).count();
+        assert!(changed < 3000 / 10, "one user more: {changed} of 3000 names changed");
+    }
+
+    #[test]
+    fn each_kind_has_its_sources_and_no_more_are_opened() {
+        let mut config = Config { auth_type: AuthType::Host, ..Config::default() };
+        assert_eq!(Sources::in_use(&config), [Source::Lists]);
+        config.user_auth.insert("bob".to_owned(), AuthType::SystemOrHost);
+        assert_eq!(Sources::in_use(&config), [Source::Lists, Source::System]);
+        config.user_auth.insert("carol".to_owned(), AuthType::Plugin);
+        assert!(matches!(Sources::new(&config), Err(NoSource::NoPlugin)));
+        config.password_plugin = Some("/bin/false".into());
+        let sources = Sources::new(&config).unwrap();
+        assert_eq!(sources.kind_of("alice"), AuthType::Host);
+        assert_eq!(sources.kind_of("carol"), AuthType::Plugin);
+        assert_eq!(sources.kind_of("Carol"), AuthType::Host);
+    }
+}
