@@ -37,6 +37,8 @@ pub(crate) struct Plugins {
     /// Without one, any name may be right.
     name: Option<PathBuf>,
     password: PathBuf,
+    name_time: Duration,
+    password_time: Duration,
     /// What the name's plugin said of the user it was asked for last.
     said: Option<(UserName, Answer)>,
     remarks: Vec<Fault>,
@@ -52,7 +54,14 @@ impl Plugins {
     /// `None`: there is no plugin for passwords.
     pub(crate) fn new(config: &Config) -> Option<Self> {
         let password = config.password_plugin.clone()?;
-        Some(Self { name: config.username_plugin.clone(), password, said: None, remarks: Vec::new() })
+        Some(Self {
+            name: config.username_plugin.clone(),
+            password,
+            name_time: NAME_TIME,
+            password_time: PASSWORD_TIME,
+            said: None,
+            remarks: Vec::new(),
+        })
     }
 
     /// Checks that a program is there, may be run, and is nobody else's to change.
@@ -117,7 +126,7 @@ impl Passdb for Plugins {
     fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
         self.said = None;
         if let Some(program) = self.name.clone() {
-            match self.judge(&program, NAME_TIME, query, b"")? {
+            match self.judge(&program, self.name_time, query, b"")? {
                 Verdict::Accepted(answer) => self.said = Some((query.user.clone(), answer)),
                 Verdict::Refused => return Ok(None),
             }
@@ -132,7 +141,7 @@ impl Passdb for Plugins {
             return Err(Refusal::Password);
         }
         let program = self.password.clone();
-        match self.judge(&program, PASSWORD_TIME, query, password)? {
+        match self.judge(&program, self.password_time, query, password)? {
             Verdict::Accepted(answer) => owner(query.user, answer.or(earlier.unwrap_or_default())),
             Verdict::Refused => Err(Refusal::Password),
         }
@@ -179,4 +188,204 @@ fn owner(user: &UserName, answer: Answer) -> Result<Owner, Refusal> {
         }
     };
     Ok(Owner { user: user.clone(), uid, gid, home, mail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Peer;
+    use crate::verdicts::alone;
+    use config::AuthType;
+    use std::fs::Permissions;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::MutexGuard;
+
+    struct Scene {
+        folder: tempfile::TempDir,
+        _alone: MutexGuard<'static, ()>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self { _alone: alone(), folder: tempfile::tempdir().unwrap() }
+        }
+
+        fn program(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            path
+        }
+
+        /// What a plugin for passwords that is this shell script makes of a login.
+        fn ask(&self, script: &str) -> (Result<Owner, Refusal>, Vec<Fault>) {
+            let program = self.program("password", &format!("#!/bin/sh\n{script}\n"));
+            login(&Config { password_plugin: Some(program), ..Config::default() }, "alice", b"se cret")
+        }
+    }
+
+    fn login(config: &Config, user: &str, password: &[u8]) -> (Result<Owner, Refusal>, Vec<Fault>) {
+        let mut plugins = Plugins::new(config).unwrap();
+        plugins.password_time = Duration::from_secs(3);
+        let user = UserName::try_from(user.as_bytes()).unwrap();
+        let peer = Peer::new("192.0.2.1".parse().unwrap(), |_| Ok(None));
+        let query = Query { user: &user, peer: &peer, kind: AuthType::Plugin };
+        let verdict = match plugins.find(&query) {
+            Ok(Some(Found::Ask)) => plugins.ask(&query, password),
+            Ok(_) => Err(Refusal::UnknownUser),
+            Err(refusal) => Err(refusal),
+        };
+        (verdict, plugins.take_remarks())
+    }
+
+    fn is_root() -> bool {
+        if !sys::identity::is_root() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI runs this as root");
+            println!("skipped: only root can become another user");
+        }
+        sys::identity::is_root()
+    }
+
+    #[test]
+    fn a_plugin_gets_the_login_and_nothing_else() {
+        let scene = Scene::new();
+        let script = "given=$(tr '\\0' : <&3)\nexpr \"$given\" : 'alice:se cret:[0-9]*:$' >/dev/null || exit 1\n\
+                      [ \"$TCPREMOTEIP$(pwd)$(cat)\" = 192.0.2.1/ ] || exit 1\necho uid=7004; echo gid=7005; echo home=/h";
+        let owner = scene.ask(script).0.unwrap();
+        assert_eq!((owner.uid.get(), owner.gid, owner.home), (7004, Some(7005), Some("/h".into())));
+        assert_eq!(owner.mail, Mail::BySettings);
+    }
+
+    #[test]
+    fn each_failure_is_temporary_and_told() {
+        let scene = Scene::new();
+        for (script, why) in [
+            ("sleep 1000", "it took too long and was killed"),
+            ("kill -SEGV $$", "it ended with signal 11"),
+            ("exit 111", "it ended with exit status 111"),
+            ("exit 2", "it ended with exit status 2"),
+            ("yes", "it wrote too much and was killed"),
+            ("yes >&2", "it wrote too much and was killed"),
+            ("echo hello", "it printed a line that is none of"),
+            ("echo uid=0", "root owns no maildrop"),
+            ("echo mbox=../../etc/shadow", "one of its paths is not an absolute path"),
+            ("exit 0", "told no uid, and there is no system user"),
+        ] {
+            let refusal = scene.ask(script).0.unwrap_err();
+            assert_eq!(refusal.word(), "temporary", "{script}");
+            let told = refusal.to_string();
+            assert!(told.contains("user alice: ") && told.contains(why), "{script}: {told}");
+            assert!(!told.contains("se cret"));
+        }
+        let missing = Config { password_plugin: Some("/nonexistent/plugin".into()), ..Config::default() };
+        let told = login(&missing, "alice", b"x").0.unwrap_err().to_string();
+        assert!(told.contains("cannot use the plugin: No such file"), "{told}");
+        let path = scene.program("writable", "#!/bin/sh\necho uid=7004\n");
+        fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+        let told =
+            login(&Config { password_plugin: Some(path), ..Config::default() }, "a", b"x").0.unwrap_err();
+        assert!(told.to_string().contains("chmod o-w"), "{told}");
+    }
+
+    #[test]
+    fn what_it_says_to_standard_error_is_for_the_log() {
+        let (verdict, remarks) = Scene::new().ask("printf 'no\\033[1m database\\n' >&2; exit 1");
+        assert_eq!(verdict, Err(Refusal::Password));
+        let told = remarks[0].to_string();
+        assert!(told.ends_with(r"the plugin wrote to standard error: no\u{1b}[1m database"), "{told}");
+    }
+
+    #[test]
+    fn a_refused_name_asks_for_no_password_and_an_accepted_one_may_tell_the_account() {
+        let scene = Scene::new();
+        let name = "#!/bin/sh\n[ \"$(tr '\\0' : <&3 | cut -d: -f1,2)\" = alice: ] || exit 1\necho uid=7004\necho maildir=/m\n";
+        let config = Config {
+            username_plugin: Some(scene.program("name", name)),
+            password_plugin: Some(scene.program("password", "#!/bin/sh\necho gid=8\necho mbox=/b\n")),
+            ..Config::default()
+        };
+        let owner = login(&config, "alice", b"x").0.unwrap();
+        assert_eq!((owner.uid.get(), owner.gid), (7004, Some(8)));
+        assert_eq!(owner.mail, Mail::At(Location { storage: Storage::Mbox, path: "/b".into() }));
+        assert_eq!(login(&config, "bob", b"x").0, Err(Refusal::UnknownUser));
+        assert_eq!(login(&config, "alice", b"x\0").0, Err(Refusal::Password));
+    }
+
+    /// As checkpassword itself does it: become the user, set HOME and the like, run the program of the arguments.
+    #[test]
+    fn a_program_that_speaks_checkpassword_works_as_it_is() {
+        if !is_root() {
+            return;
+        }
+        let owner = Scene::new().ask(
+            "[ \"$(tr '\\0' : <&3 | cut -d: -f1,2)\" = 'alice:se cret' ] || exit 1\n\
+             export USER=alice HOME=/home/al=ice SHELL=/bin/sh\n\
+             exec setpriv --reuid 7004 --regid 7005 --clear-groups -- \"$@\"",
+        );
+        let owner = owner.0.unwrap();
+        assert_eq!((owner.uid.get(), owner.gid, owner.home), (7004, Some(7005), Some("/home/al=ice".into())));
+    }
+
+    #[test]
+    fn one_that_forgets_to_become_the_user_lets_nobody_in_as_root() {
+        if is_root() {
+            let refusal = Scene::new().ask("HOME=/root exec \"$@\"").0.unwrap_err();
+            assert!(refusal.to_string().contains("root owns no maildrop"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_samples_work() {
+        if !is_root() {
+            return;
+        }
+        let scene = Scene::new();
+        let sample = |name: &str| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf/plugins").join(name);
+            fs::read_to_string(path).unwrap()
+        };
+        let mail = scene.folder.path().join("mail");
+        let maildir = mail.join("al ice");
+        fs::create_dir_all(&maildir).unwrap();
+        std::os::unix::fs::chown(&maildir, Some(7004), Some(7005)).unwrap();
+        let name = sample("name-from-folder").replace("/srv/mail", mail.to_str().unwrap());
+
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let password = sample("password-at-other-server")
+            .replace("pop.example.org", "127.0.0.1")
+            .replace("PORT = 995", &format!("PORT = {port}"))
+            .replace("TLS = True", "TLS = False");
+        let other_server = std::thread::spawn(move || {
+            for _ in 0..3 {
+                let mut client = server.accept().unwrap().0;
+                client.write_all(b"+OK\r\n").unwrap();
+                for line in BufReader::new(client.try_clone().unwrap()).lines() {
+                    let answer = match line.unwrap().as_str() {
+                        "USER al ice" | "PASS se cret" => "+OK\r\n",
+                        "PASS later" => "-ERR [SYS/TEMP] later\r\n",
+                        _ => "-ERR no\r\n",
+                    };
+                    client.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        });
+        let config = Config {
+            username_plugin: Some(scene.program("name", &name)),
+            password_plugin: Some(scene.program("password", &password)),
+            ..Config::default()
+        };
+        let (verdict, remarks) = login(&config, "al ice", b"se cret");
+        let owner = verdict.unwrap_or_else(|refusal| panic!("{refusal}: {remarks:?}"));
+        assert_eq!((owner.uid.get(), owner.gid), (7004, Some(7005)));
+        assert_eq!(owner.mail, Mail::At(Location { storage: Storage::Maildir, path: maildir }));
+        assert_eq!(login(&config, "al ice", b"wrong").0, Err(Refusal::Password));
+        assert_eq!(login(&config, "al ice", b"later").0.unwrap_err().word(), "temporary");
+        assert_eq!(login(&config, "al ice", b"x\r\nDELE 1").0, Err(Refusal::Password));
+        assert_eq!(login(&config, "bob", b"se cret").0, Err(Refusal::UnknownUser));
+        other_server.join().unwrap();
+        assert_eq!(login(&config, "al ice", b"se cret").0.unwrap_err().word(), "temporary", "nobody listens");
+    }
 }
