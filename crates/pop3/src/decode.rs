@@ -112,6 +112,7 @@ impl std::error::Error for ReplyError {}
 #[derive(Debug, Default)]
 pub struct MultilineDecoder {
     at: At,
+    lone_dots: u64,
 }
 
 /// How far [`MultilineDecoder::decode`] came.
@@ -146,11 +147,13 @@ impl MultilineDecoder {
                 (At::Dot, b'\r') => self.step(At::DotCr),
                 (At::Dot | At::DotCr, b'\n') => self.step(At::Ended),
                 (At::DotCr, _) => {
+                    self.lone_dots += 1;
                     sink(b"\r");
                     self.at = At::Inside;
                     0
                 }
                 (At::LineStart | At::Dot | At::Inside | At::Ended, _) => {
+                    self.lone_dots += u64::from(matches!(self.at, At::Dot) && next != b'.');
                     let run = stuffing.find(rest).map_or(rest, |end| &rest[..=end]);
                     sink(run);
                     self.at = if run.ends_with(b"\n") { At::LineStart } else { At::Inside };
@@ -160,6 +163,12 @@ impl MultilineDecoder {
             rest = &rest[taken..];
         }
         Decoded { consumed: input.len() - rest.len(), ended: matches!(self.at, At::Ended) }
+    }
+
+    /// Lines so far that began with one dot and did not end there. A server must double it (RFC 1939, section 3); the
+    /// decoder has taken it away all the same.
+    pub fn lone_dots(&self) -> u64 {
+        self.lone_dots
     }
 
     /// Moves on over one octet that is not content.
@@ -210,6 +219,17 @@ mod tests {
         assert_eq!(decoded(b"..\r\n...\r\n.a.\r\n.\r\n").0, b".\r\n..\r\na.\r\n");
         assert_eq!(decoded(b".\rx\r\n.\r\n").0, b"\rx\r\n");
         assert_eq!(decoded(b".\r\r\n.\r\n").0, b"\r\r\n");
+    }
+
+    #[test]
+    fn dots_that_were_not_doubled_are_counted() {
+        let lone_dots = |input: &[u8]| {
+            let mut decoder = MultilineDecoder::default();
+            decoder.decode(input, |_| {});
+            decoder.lone_dots()
+        };
+        assert_eq!(lone_dots(b"..\r\n...a\r\n.\r\n"), 0);
+        assert_eq!(lone_dots(b".a\r\n..b\r\n.\rc\r\n.\r\n"), 2);
     }
 
     #[test]

@@ -1,0 +1,24 @@
+//! mpopd_test: tries a POP3 server, and is a load test that checks what it downloads.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod clock;
+mod fault;
+mod fill;
+mod ledger;
+mod live;
+mod mbox;
+mod measure;
+mod net;
+mod plan;
+mod process;
+mod reference;
+mod report;
+mod run;
+mod session;
+mod transcript;
+mod users;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

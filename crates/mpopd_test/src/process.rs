@@ -1,0 +1,161 @@
+//! CPU and memory of a process and all its descendants, from /proc (proc(5)).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// What a tree of processes has used up to now.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Usage {
+    /// Seconds of CPU, children that have ended included.
+    pub(crate) cpu: f64,
+    /// Processes.
+    pub(crate) processes: usize,
+}
+
+/// Watches a server.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    pid: u32,
+    before: Usage,
+    /// Octets of memory, the proportional share of what processes share (PSS); the most that was seen.
+    pub(crate) memory: Option<u64>,
+    next_look: Instant,
+}
+
+impl Observer {
+    /// # Errors
+    /// When there is no such process, in words for the command line.
+    pub(crate) fn new(pid: u32) -> Result<Self, String> {
+        let before = usage(pid).ok_or_else(|| format!("--pid {pid}: no such process"))?;
+        Ok(Self { pid, before, memory: None, next_look: Instant::now() })
+    }
+
+    /// What was used since the beginning; nothing when the server is gone.
+    pub(crate) fn used(&self) -> Option<Usage> {
+        let now = usage(self.pid)?;
+        Some(Usage { cpu: now.cpu - self.before.cpu, processes: now.processes })
+    }
+
+    /// Looks at the memory, but not so often that looking costs more than a hundredth of the time.
+    pub(crate) fn look(&mut self) {
+        let now = Instant::now();
+        if now < self.next_look {
+            return;
+        }
+        self.memory = self.memory.max(memory(self.pid));
+        self.next_look = now + (now.elapsed() * 100).max(Duration::from_millis(500));
+    }
+}
+
+/// CPU seconds of this process.
+pub(crate) fn own_cpu() -> f64 {
+    Stat::read(std::process::id()).map_or(0.0, |stat| stat.ticks as f64 / ticks_per_second())
+}
+
+/// What the tree below `pid` has used. Time of a child that ended is with its parent once that has waited for it; a child that
+/// was given to init is out of sight.
+fn usage(pid: u32) -> Option<Usage> {
+    let tree = tree(pid);
+    let ticks: u64 = tree.values().map(|stat| stat.ticks + stat.ticks_of_children).sum();
+    (!tree.is_empty()).then(|| Usage { cpu: ticks as f64 / ticks_per_second(), processes: tree.len() })
+}
+
+/// Octets (PSS) of the tree; nothing when another user's memory may not be read.
+fn memory(pid: u32) -> Option<u64> {
+    tree(pid).keys().try_fold(0, |sum, pid| {
+        let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
+            // Gone meanwhile, or not ours to read.
+            return fs::exists(format!("/proc/{pid}")).is_ok_and(|exists| !exists).then_some(sum);
+        };
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let kilobytes: u64 = pss.and_then(|text| text.trim().strip_suffix(" kB"))?.parse().ok()?;
+        Some(sum + kilobytes * 1024)
+    })
+}
+
+struct Stat {
+    parent: u32,
+    ticks: u64,
+    /// Of children that ended and were waited for.
+    ticks_of_children: u64,
+}
+
+impl Stat {
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The name is in parentheses and may hold anything, parentheses too; fields count from after the last one.
+        let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Self {
+            parent: u32::try_from(number(1)?).ok()?,
+            ticks: number(11)? + number(12)?,
+            ticks_of_children: number(13)? + number(14)?,
+        })
+    }
+}
+
+/// `pid` and its descendants.
+fn tree(pid: u32) -> BTreeMap<u32, Stat> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut others: BTreeMap<u32, Stat> = pids.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect();
+    let mut found = BTreeMap::new();
+    let mut new = vec![pid];
+    while let Some(pid) = new.pop() {
+        if let Some(stat) = others.remove(&pid) {
+            new.extend(others.iter().filter(|(_, stat)| stat.parent == pid).map(|(&child, _)| child));
+            found.insert(pid, stat);
+        }
+    }
+    found
+}
+
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_stat_line_is_read_from_behind_the_name() {
+        let stat = Stat::parse("7 (a) b) S 3 7 7 0 -1 4194304 1 2 3 4 50 60 7 8 20 0 1 0 99").unwrap();
+        assert_eq!((stat.parent, stat.ticks, stat.ticks_of_children), (3, 110, 15));
+        assert!(Stat::parse("7 (a) S 3").is_none());
+    }
+
+    #[test]
+    fn the_whole_tree_is_counted() {
+        // The shell tells when its own child runs.
+        let mut shell = Command::new("sh")
+            .args(["-c", "sleep 60 & echo; wait"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0];
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let tree = tree(shell.id());
+        assert_eq!(tree.len(), 2, "the shell and its sleep");
+        assert_eq!(usage(shell.id()).unwrap().processes, 2);
+        for pid in tree.keys() {
+            let pid = rustix::process::Pid::from_raw(*pid as i32).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        shell.wait().unwrap();
+        assert!(Observer::new(shell.id()).is_err());
+    }
+
+    #[test]
+    fn own_figures_are_there() {
+        let spun = (0..50_000_000_u64).fold(0, |sum, n| std::hint::black_box(sum ^ n));
+        assert!(own_cpu() > 0.0, "{spun}");
+        assert!(memory(std::process::id()).unwrap() > 100_000);
+    }
+}

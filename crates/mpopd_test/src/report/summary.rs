@@ -1,0 +1,175 @@
+//! The figures of a run. Serialised, they are what `--json` prints: names may be added, never changed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::ledger::Balance;
+use crate::measure::{Faults, Latency, Measures, Point};
+use crate::plan::{Mode, Output, Pace, Plan};
+use crate::process::Usage;
+
+/// A run in figures.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Of mpopd_test.
+    pub(crate) version: &'static str,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) mode: Mode,
+    pub(crate) tls: &'static str,
+    pub(crate) pace: Pace,
+    pub(crate) pipeline: bool,
+    /// Whether octets and line ends were checked.
+    pub(crate) checked: bool,
+    /// Whether the content was compared with `--verify`.
+    pub(crate) verified: bool,
+    pub(crate) users: usize,
+    /// Seconds from the first session's beginning to the last one's end.
+    pub(crate) seconds: f64,
+    /// Sessions with nothing wrong.
+    pub(crate) sessions: u64,
+    /// Sessions with a fault.
+    pub(crate) failed: u64,
+    /// In an open loop: sessions that began more than a millisecond after they were due.
+    pub(crate) late: u64,
+    /// Messages downloaded.
+    pub(crate) messages: u64,
+    /// Octets received.
+    pub(crate) octets: u64,
+    pub(crate) sessions_per_second: f64,
+    pub(crate) messages_per_second: f64,
+    pub(crate) megabytes_per_second: f64,
+    /// Milliseconds.
+    pub(crate) latency: Vec<Latency>,
+    /// By kind.
+    pub(crate) faults: BTreeMap<&'static str, Faults>,
+    /// What drain accounts for.
+    pub(crate) drain: Option<Balance>,
+    /// With `--pid`.
+    pub(crate) server: Option<Server>,
+    /// Seconds of CPU that mpopd_test itself used.
+    pub(crate) own_cpu_seconds: f64,
+    pub(crate) timeline: Vec<Point>,
+    #[serde(skip)]
+    pub(crate) output: Output,
+}
+
+/// What the server used, with all its processes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Server {
+    pub(crate) pid: u32,
+    pub(crate) processes: usize,
+    pub(crate) cpu_seconds: f64,
+    /// The most that was seen, shared memory counted once (PSS); nothing when it may not be read.
+    pub(crate) memory_megabytes: Option<f64>,
+    /// Nothing when too little CPU was used to be measured (a hundredth of a second is the unit).
+    pub(crate) sessions_per_cpu_second: Option<f64>,
+    pub(crate) megabytes_per_cpu_second: Option<f64>,
+}
+
+/// What is measured beside the sessions.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) seconds: f64,
+    pub(crate) octets: u64,
+    pub(crate) own_cpu: f64,
+    /// Of the server, with the octets of its memory.
+    pub(crate) server: Option<(Usage, Option<u64>)>,
+}
+
+impl Summary {
+    pub(crate) fn new(plan: &Plan, measures: &Measures, balance: Balance, totals: &Totals) -> Self {
+        let per_second = |count: u64| count as f64 / totals.seconds.max(f64::EPSILON);
+        let server = plan.pid.zip(totals.server).map(|(pid, (usage, memory))| {
+            let per_cpu_second = |count: f64| (usage.cpu >= 0.1).then(|| count / usage.cpu);
+            Server {
+                pid,
+                processes: usage.processes,
+                cpu_seconds: usage.cpu,
+                memory_megabytes: memory.map(|octets| octets as f64 / 1e6),
+                sessions_per_cpu_second: per_cpu_second(measures.sessions as f64),
+                megabytes_per_cpu_second: per_cpu_second(totals.octets as f64 / 1e6),
+            }
+        });
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            host: plan.host.clone(),
+            port: plan.port,
+            mode: plan.mode,
+            tls: plan.tls.name(),
+            pace: plan.pace,
+            pipeline: plan.pipeline,
+            checked: plan.check,
+            verified: plan.verify.is_some(),
+            users: plan.users.len(),
+            seconds: totals.seconds,
+            sessions: measures.sessions,
+            failed: measures.failed,
+            late: measures.late,
+            messages: measures.messages,
+            octets: totals.octets,
+            sessions_per_second: per_second(measures.sessions),
+            messages_per_second: per_second(measures.messages),
+            megabytes_per_second: per_second(totals.octets) / 1e6,
+            latency: measures.latencies(),
+            faults: measures.faults.iter().map(|(kind, faults)| (kind.name(), faults.clone())).collect(),
+            drain: (plan.mode == Mode::Drain).then_some(balance),
+            server,
+            own_cpu_seconds: totals.own_cpu,
+            timeline: measures.timeline.clone(),
+            output: plan.output.clone(),
+        }
+    }
+
+    /// What was done, in one line.
+    pub(crate) fn title(&self) -> String {
+        let mode = match self.mode {
+            Mode::Login => "login",
+            Mode::List => "list",
+            Mode::Retr => "retr",
+            Mode::Drain => "drain",
+        };
+        let pace = match self.pace {
+            Pace::Closed { connections: 1, .. } => "1 connection".to_owned(),
+            Pace::Closed { connections, .. } => format!("{connections} connections"),
+            Pace::Open { rate, connections } => format!("{rate} sessions/s, at most {connections} at a time"),
+        };
+        let users = if self.users == 1 { "1 user".to_owned() } else { format!("{} users", self.users) };
+        let tls = match self.tls {
+            "none" => "no TLS",
+            name => name,
+        };
+        let pipeline = if self.pipeline { ", pipelined" } else { "" };
+        let content = match (self.checked, self.verified) {
+            (_, true) => "content verified",
+            (true, false) => "octets checked",
+            (false, false) => "nothing checked",
+        };
+        format!("{} port {}: {mode}, {users}, {pace}, {tls}{pipeline}, {content}", self.host, self.port)
+    }
+
+    /// What the server used, in one line.
+    pub(crate) fn server_line(&self) -> Option<String> {
+        let server = self.server.as_ref()?;
+        let mut line = format!("{} processes, {:.2} s of CPU", server.processes, server.cpu_seconds);
+        if let (Some(sessions), Some(megabytes)) =
+            (server.sessions_per_cpu_second, server.megabytes_per_cpu_second)
+        {
+            line += &format!(" ({sessions:.0} sessions and {megabytes:.0} MB for each)");
+        }
+        match server.memory_megabytes {
+            Some(memory) => line += &format!(", {memory:.1} MB of memory at most"),
+            None => line += ", its memory may not be read",
+        }
+        Some(line)
+    }
+
+    /// What drain accounts for, in one line.
+    pub(crate) fn drain_line(&self) -> Option<String> {
+        let Balance { listed, removed, lost, left, in_doubt } = self.drain?;
+        Some(format!(
+            "{listed} messages listed: {removed} downloaded and removed, {left} left, {lost} lost, {in_doubt} in doubt"
+        ))
+    }
+}
