@@ -186,7 +186,7 @@ impl Authenticator {
     ) -> Result<Owner, Refusal> {
         let stored = secret.stored();
         let claim = claim(query, source, stored.octets(), password);
-        if matches!(stored, Stored::Crypt(_)) && self.remembered(&claim).is_some() {
+        if stored.is_costly() && self.remembered(&claim).is_some() {
             // The entry is as it was, and is what counts for all but the password.
             return Ok(owner);
         }
@@ -195,7 +195,7 @@ impl Authenticator {
             Ok(false) => return Err(Refusal::Password),
             Err(error) => return Err(Refusal::Temporary(format!("user {}: {error}", query.user))),
         }
-        if matches!(stored, Stored::Crypt(_)) {
+        if stored.is_costly() {
             self.remember(&claim, &owner);
         }
         Ok(owner)

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod argon2_hash;
 mod authenticator;
 mod cache;
 mod check;
@@ -24,6 +25,7 @@ mod passdb;
 mod password;
 mod penalty;
 mod refusal;
+mod scram_verifier;
 mod seats;
 mod secret_key;
 mod sources;

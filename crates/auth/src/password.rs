@@ -8,7 +8,9 @@ use subtle::ConstantTimeEq;
 use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
 
+use crate::argon2_hash::Argon2Hash;
 use crate::passdb::Decoy;
+use crate::scram_verifier::Verifier;
 
 /// A stored password: where it stands is where it stays, this only says how to read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub(crate) enum Stored<'a> {
     Crypt(&'a [u8]),
     /// The password itself.
     Plain(&'a [u8]),
+    /// A PHC string of Argon2.
+    Argon2(&'a [u8]),
+    /// A verifier of SCRAM-SHA-256.
+    Scram(&'a [u8]),
     /// No password opens this account: the string begins with `!` or `*`, as passwd(1) locks accounts.
     Locked,
 }
@@ -24,8 +30,15 @@ pub(crate) enum Stored<'a> {
 impl<'a> Stored<'a> {
     /// Reads the password field of a user list: a crypt(3) string, or `{SCHEME}text`.
     ///
+    /// | scheme | text | made by |
+    /// |---|---|---|
+    /// | PLAIN | the password | |
+    /// | CRYPT | a crypt(3) string | mkpasswd(1) |
+    /// | ARGON2, also written ARGON2I or ARGON2ID | a PHC string, `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH` | argon2(1) with `-e` |
+    /// | SCRAM-SHA-256 | `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64 | gsasl(1) with `--mkpasswd` |
+    ///
     /// # Errors
-    /// The scheme is unknown or not built, or there is nothing, or something that no scheme has made.
+    /// The scheme is unknown, or there is nothing, or something that no scheme has made.
     pub(crate) fn parse(field: &'a [u8]) -> Result<Self, BadPassword> {
         let Some(rest) = field.strip_prefix(b"{") else { return Self::parse_crypt(field) };
         let (scheme, text) = split_at_octet(rest, b'}').ok_or(BadPassword::OpenBrace)?;
@@ -33,8 +46,14 @@ impl<'a> Stored<'a> {
             b"CRYPT" => Self::parse_crypt(text),
             b"PLAIN" if text.is_empty() => Err(BadPassword::Empty),
             b"PLAIN" => Ok(Self::Plain(text)),
-            b"ARGON2" => Err(BadPassword::NotBuilt("ARGON2")),
-            b"SCRAM-SHA-256" => Err(BadPassword::NotBuilt("SCRAM-SHA-256")),
+            b"ARGON2" | b"ARGON2I" | b"ARGON2ID" => match Argon2Hash::parse(text) {
+                Some(_) => Ok(Self::Argon2(text)),
+                None => Err(BadPassword::Argon2),
+            },
+            b"SCRAM-SHA-256" => match Verifier::parse(text) {
+                Some(_) => Ok(Self::Scram(text)),
+                None => Err(BadPassword::Scram),
+            },
             _ => Err(BadPassword::UnknownScheme),
         }
     }
@@ -57,6 +76,9 @@ impl<'a> Stored<'a> {
         match *self {
             Self::Crypt(text) => text.get(..cost_octets(text)).unwrap_or(text),
             Self::Plain(_) => b"{PLAIN}",
+            // The salt follows the last dollar but one, or the first comma.
+            Self::Argon2(text) => text.rsplitn(3, |c| *c == b'$').last().unwrap_or(text),
+            Self::Scram(text) => text.split(|c| *c == b',').next().unwrap_or(text),
             Self::Locked => b"!",
         }
     }
@@ -64,9 +86,14 @@ impl<'a> Stored<'a> {
     /// What is stored, as it stands there.
     pub(crate) fn octets(&self) -> &'a [u8] {
         match *self {
-            Self::Crypt(text) | Self::Plain(text) => text,
+            Self::Crypt(text) | Self::Plain(text) | Self::Argon2(text) | Self::Scram(text) => text,
             Self::Locked => b"!",
         }
+    }
+
+    /// Whether to check it takes so long that it is worth remembering.
+    pub(crate) fn is_costly(&self) -> bool {
+        matches!(self, Self::Crypt(_) | Self::Argon2(_) | Self::Scram(_))
     }
 
     /// A copy of it; none of a locked account.
@@ -75,6 +102,8 @@ impl<'a> Stored<'a> {
         match self {
             Self::Crypt(text) => Some(Secret::Crypt(copy(text))),
             Self::Plain(text) => Some(Secret::Plain(copy(text))),
+            Self::Argon2(text) => Some(Secret::Argon2(copy(text))),
+            Self::Scram(text) => Some(Secret::Scram(copy(text))),
             Self::Locked => None,
         }
     }
@@ -96,6 +125,8 @@ impl<'a> Stored<'a> {
                 Err(CryptError::Phrase) => Ok(false),
                 Err(error) => Err(error),
             },
+            Self::Argon2(text) => Ok(Argon2Hash::parse(text).is_some_and(|hash| hash.is_of(password))),
+            Self::Scram(text) => Ok(Verifier::parse(text).is_some_and(|verifier| verifier.is_of(password))),
             Self::Locked => Ok(false),
         }
     }
@@ -108,6 +139,10 @@ pub(crate) enum Secret {
     Crypt(Zeroizing<Vec<u8>>),
     /// The password itself.
     Plain(Zeroizing<Vec<u8>>),
+    /// A PHC string of Argon2.
+    Argon2(Zeroizing<Vec<u8>>),
+    /// A verifier of SCRAM-SHA-256.
+    Scram(Zeroizing<Vec<u8>>),
 }
 
 impl Secret {
@@ -115,6 +150,8 @@ impl Secret {
         match self {
             Self::Crypt(text) => Stored::Crypt(text),
             Self::Plain(text) => Stored::Plain(text),
+            Self::Argon2(text) => Stored::Argon2(text),
+            Self::Scram(text) => Stored::Scram(text),
         }
     }
 }
@@ -200,6 +237,8 @@ impl fmt::Debug for Stored<'_> {
         f.write_str(match self {
             Self::Crypt(_) => "Crypt(******)",
             Self::Plain(_) => "Plain(******)",
+            Self::Argon2(_) => "Argon2(******)",
+            Self::Scram(_) => "Scram(******)",
             Self::Locked => "Locked",
         })
     }
@@ -211,7 +250,8 @@ pub(crate) enum BadPassword {
     Empty,
     OpenBrace,
     UnknownScheme,
-    NotBuilt(&'static str),
+    Argon2,
+    Scram,
     NoCrypt,
 }
 
@@ -220,10 +260,17 @@ impl fmt::Display for BadPassword {
         match self {
             Self::Empty => f.write_str("the password is empty; to lock an account, write !"),
             Self::OpenBrace => f.write_str("the password has a { and no }; use {SCHEME}text"),
-            Self::UnknownScheme => f.write_str("the password scheme is unknown; use {PLAIN} or {CRYPT}"),
-            Self::NotBuilt(scheme) => {
-                write!(f, "the password scheme {{{scheme}}} is not built yet; use {{PLAIN}} or {{CRYPT}}")
-            }
+            Self::UnknownScheme => f.write_str(
+                "the password scheme is unknown; use {PLAIN}, {CRYPT}, {ARGON2} or {SCRAM-SHA-256}",
+            ),
+            Self::Argon2 => f.write_str(
+                "the password is no hash of Argon2 in the form $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH, of at most 1 GiB; \
+                 make one with argon2(1) and its option -e",
+            ),
+            Self::Scram => f.write_str(
+                "the password is no verifier ITERATIONS,SALT,STORED-KEY,SERVER-KEY, of 4096 iterations or more; \
+                 make one with gsasl --mkpasswd --mechanism SCRAM-SHA-256",
+            ),
             Self::NoCrypt => f.write_str(
                 "the password is no crypt(3) string; make one with mkpasswd(1), or write {PLAIN} before a plain password",
             ),
@@ -235,12 +282,21 @@ impl fmt::Display for BadPassword {
 mod tests {
     use super::*;
 
+    const ARGON2: &[u8] =
+        b"$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    const SCRAM: &[u8] = b"4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
+        wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+
     #[test]
     fn the_forms_of_the_field_are_told_apart() {
         assert_eq!(Stored::parse(b"{plain}a b{}"), Ok(Stored::Plain(b"a b{}")));
         assert_eq!(Stored::parse(b"$1$s$h"), Ok(Stored::Crypt(b"$1$s$h")));
         assert_eq!(Stored::parse(b"{CRYPT}$1$s$h"), Ok(Stored::Crypt(b"$1$s$h")));
         assert_eq!(Stored::parse(b"ab01234567./x"), Ok(Stored::Crypt(b"ab01234567./x")));
+        for scheme in ["{ARGON2}", "{Argon2id}", "{argon2i}"] {
+            assert_eq!(Stored::parse(&[scheme.as_bytes(), ARGON2].concat()), Ok(Stored::Argon2(ARGON2)));
+        }
+        assert_eq!(Stored::parse(&[b"{SCRAM-SHA-256}", SCRAM].concat()), Ok(Stored::Scram(SCRAM)));
         for locked in [&b"!"[..], b"*", b"!$1$s$h", b"!!", b"{CRYPT}!x"] {
             assert_eq!(Stored::parse(locked), Ok(Stored::Locked));
         }
@@ -250,8 +306,9 @@ mod tests {
             (b"{CRYPT}", BadPassword::Empty),
             (b"{PLAIN", BadPassword::OpenBrace),
             (b"{MD5}x", BadPassword::UnknownScheme),
-            (b"{ARGON2}x", BadPassword::NotBuilt("ARGON2")),
-            (b"{SCRAM-SHA-256}x", BadPassword::NotBuilt("SCRAM-SHA-256")),
+            (b"{ARGON2}x", BadPassword::Argon2),
+            (b"{ARGON2}", BadPassword::Argon2),
+            (b"{SCRAM-SHA-256}x", BadPassword::Scram),
             (b"secret", BadPassword::NoCrypt),
             (b"$1$", BadPassword::NoCrypt),
             (b"$1$s h", BadPassword::NoCrypt),
@@ -277,6 +334,8 @@ mod tests {
         ] {
             assert_eq!(Stored::Crypt(text).cost(), cost, "{}", String::from_utf8_lossy(text));
         }
+        assert_eq!(Stored::Argon2(ARGON2).cost(), b"$argon2id$v=19$m=256,t=2,p=1");
+        assert_eq!(Stored::Scram(SCRAM).cost(), b"4096");
     }
 
     #[test]
@@ -294,6 +353,11 @@ mod tests {
             for wrong in [&b"se cre"[..], b"Se cret", b"", b"se cret\0", &[b'x'; 600], &hash] {
                 assert!(!stored.verify(wrong, Some(&mut crypt)).unwrap());
             }
+        }
+        for (stored, right) in [(Stored::Argon2(ARGON2), &b"password"[..]), (Stored::Scram(SCRAM), b"pencil")]
+        {
+            assert!(stored.verify(right, None).unwrap());
+            assert!(!stored.verify(b"Password", None).unwrap());
         }
         assert!(Stored::Plain(b"a b").verify(b"a b", Some(&mut crypt)).unwrap());
         assert!(!Stored::Plain(b"a b").verify(b"a", Some(&mut crypt)).unwrap());

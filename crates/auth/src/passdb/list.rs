@@ -296,7 +296,7 @@ mod tests {
                 (11, Some("i"), Gid),
                 (12, Some("j"), Home),
                 (13, Some("k"), Home),
-                (14, Some("l"), Password(BadPassword::NotBuilt("ARGON2"))),
+                (14, Some("l"), Password(BadPassword::Argon2)),
                 (16, Some("m"), Duplicate { first: 15 }),
                 (17, None, TooLong),
             ]

@@ -1,0 +1,162 @@
+//! SCRAM verifiers: what a server keeps in place of a password (RFC 5802, section 3; RFC 7677).
+//!
+//! Whoever reads one cannot log in with it as the user, and can still try passwords on it, as on any hash.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A digest, a key or a proof of SCRAM-SHA-256.
+pub(crate) type Octets = Zeroizing<[u8; 32]>;
+
+/// The fewest iterations (RFC 7677, section 4), and those of verifiers that are made here.
+pub(crate) const LEAST_ITERATIONS: u32 = 4096;
+/// The most: some seconds.
+const MOST_ITERATIONS: u32 = 10_000_000;
+/// The longest salt, in octets.
+const LONGEST_SALT: usize = 256;
+
+/// What is kept of a password.
+#[derive(Clone)]
+pub(crate) struct Verifier {
+    pub(crate) iterations: u32,
+    pub(crate) salt: Box<[u8]>,
+    pub(crate) stored_key: Octets,
+    pub(crate) server_key: Octets,
+}
+
+impl Verifier {
+    /// Reads `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64. `None` when it is not that, or the iterations are
+    /// fewer than 4096 or more than ten million.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut fields = text.split(|octet| *octet == b',');
+        let iterations = iterations(fields.next()?)?;
+        let salt = STANDARD.decode(fields.next()?).ok()?.into_boxed_slice();
+        let (stored_key, server_key) = (octets(fields.next()?)?, octets(fields.next()?)?);
+        let whole = fields.next().is_none() && (1..=LONGEST_SALT).contains(&salt.len());
+        whole.then_some(Self { iterations, salt, stored_key, server_key })
+    }
+
+    /// Makes the verifier of a password. It takes the time of the iterations.
+    pub(crate) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Self {
+        let salted = salted(password, salt, iterations);
+        let client_key = hmac(&*salted, &[b"Client Key"]);
+        Self {
+            iterations,
+            salt: salt.into(),
+            stored_key: digest(&*client_key),
+            server_key: hmac(&*salted, &[b"Server Key"]),
+        }
+    }
+
+    /// Whether it is that of this password.
+    pub(crate) fn is_of(&self, password: &[u8]) -> bool {
+        let other = Self::derive(password, &self.salt, self.iterations);
+        other.stored_key.ct_eq(&*self.stored_key).into()
+    }
+
+    /// The salt as SCRAM sends it.
+    pub(crate) fn salt_text(&self) -> String {
+        STANDARD.encode(&self.salt)
+    }
+}
+
+/// `SaltedPassword`: the password is prepared first, as far as it can be.
+pub(crate) fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Octets {
+    let mut salted = Octets::default();
+    pbkdf2::pbkdf2_hmac::<Sha256>(&prepared(password), salt, iterations, salted.as_mut_slice());
+    salted
+}
+
+/// HMAC-SHA-256 of a text that comes in pieces.
+pub(crate) fn hmac(key: &[u8], pieces: &[&[u8]]) -> Octets {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes any key"));
+    pieces.iter().for_each(|piece| mac.update(piece));
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+/// SHA-256.
+pub(crate) fn digest(octets: &[u8]) -> Octets {
+    Zeroizing::new(Sha256::digest(octets).into())
+}
+
+/// 32 octets in base64.
+pub(crate) fn octets(base64: &[u8]) -> Option<Octets> {
+    let decoded = Zeroizing::new(STANDARD.decode(base64).ok()?);
+    Some(Zeroizing::new(decoded.as_slice().try_into().ok()?))
+}
+
+/// SASLprep (RFC 4013). What it does not allow is taken as it stands, so that every password works that can be stored.
+fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
+    match str::from_utf8(password).map(stringprep::saslprep) {
+        Ok(Ok(prepared)) => Zeroizing::new(prepared.into_owned().into_bytes()),
+        _ => Zeroizing::new(password.to_vec()),
+    }
+}
+
+fn iterations(text: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(text).ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()))?;
+    digits.parse().ok().filter(|count| (LEAST_ITERATIONS..=MOST_ITERATIONS).contains(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt W22ZaJ0SNY7soEsUEjb6gQ==`.
+    const PENCIL: &str = "4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
+        wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+
+    #[test]
+    fn a_verifier_of_another_program_is_understood() {
+        let verifier = Verifier::parse(PENCIL.as_bytes()).unwrap();
+        assert!(verifier.is_of(b"pencil"));
+        assert!(!verifier.is_of(b"Pencil") && !verifier.is_of(b"") && !verifier.is_of(PENCIL.as_bytes()));
+        assert_eq!(verifier.salt_text(), "W22ZaJ0SNY7soEsUEjb6gQ==");
+        let derived = Verifier::derive(b"pencil", &verifier.salt, 4096);
+        assert_eq!(derived.server_key, verifier.server_key);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_no_verifier() {
+        let fields: Vec<&str> = PENCIL.split(',').collect();
+        let with = |place: usize, text: &str| {
+            let mut fields = fields.clone();
+            fields[place] = text;
+            fields.join(",")
+        };
+        let wrong = [
+            String::new(),
+            "x".to_owned(),
+            fields[..3].join(","),
+            format!("{PENCIL},"),
+            format!("{PENCIL},00"),
+            with(0, "4095"),
+            with(0, "10000001"),
+            with(0, "+4096"),
+            with(0, "99999999999"),
+            with(1, ""),
+            with(1, "W22Z="),
+            with(2, "AAAA"),
+            with(3, "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU"),
+        ];
+        for wrong in wrong {
+            assert!(Verifier::parse(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_prepared_as_clients_prepare_them() {
+        // RFC 4013, section 3: what is invisible goes, compatible characters become one.
+        for (one, other) in [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("u\u{308}", "ü")] {
+            assert_eq!(prepared(one.as_bytes()), prepared(other.as_bytes()));
+        }
+        // What SASLprep forbids, and what is no text, still has one form.
+        for kept in [&b"\x07"[..], b"\xff\xfe", "\u{627}1".as_bytes()] {
+            assert_eq!(prepared(kept).as_slice(), kept);
+        }
+    }
+}
