@@ -10,6 +10,7 @@
 //! - [`mbox`]: one file, read in place; the scanner, the proof that it is unchanged, the rewrite and its journal;
 //! - [`maildir`]: one file a message;
 //! - [`lock`]: the session lock, and the locks that delivery agents honour;
+//! - [`index`]: what was found out about a maildrop, for the next time;
 //! - [`Disk`]: every operation that changes a file, so that tests can count, fail and lose them.
 
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@
 mod detect;
 mod disk;
 mod error;
+mod index;
 mod location;
 mod lock;
 mod maildir;

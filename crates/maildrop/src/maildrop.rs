@@ -16,6 +16,11 @@ pub trait Maildrop: Send {
     /// What LIST and UIDL say of message `number`; `None` beyond [`count`](Self::count).
     fn listing(&self, number: u32) -> Option<Listing>;
 
+    /// Two maildrops with one fingerprint have one listing; `None` where that cannot be said without looking at all messages.
+    fn fingerprint(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Where to read message `first` and up to `window - 1` of those after it; fewer is fine, in order and without gaps.
     ///
     /// # Errors

@@ -41,6 +41,16 @@ pub enum Notice {
         /// The journal's name in the state folder; it holds the kept mail.
         name: String,
     },
+    /// Indexes cannot be written to the state folder. Mail is served as always, but opening takes longer.
+    NoIndex {
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file of session locks cannot be used: this process alone keeps a second session out.
+    NoSessionLocks {
+        /// Why not.
+        source: io::Error,
+    },
     /// A file in a Maildir that cannot be read and is therefore not served.
     Unreadable {
         /// The file.
@@ -70,6 +80,12 @@ impl fmt::Display for Notice {
                 "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
+            Notice::NoIndex { source } => {
+                write!(f, "the state folder takes no indexes, so opening maildrops takes longer: {source}")
+            }
+            Notice::NoSessionLocks { source } => {
+                write!(f, "the state folder takes no session locks, only this process keeps them: {source}")
+            }
             Notice::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())
             }

@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use crate::disk::{Disk, Kernel};
 use crate::error::Doing;
+use crate::index::{Indexes, Key, Sealed};
 use crate::lock::session::{SessionLock, SessionLocks};
 use crate::lock::{Locker, MailGroup};
 use crate::maildir::Maildir;
@@ -28,41 +29,53 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) notify: Box<dyn Fn(&Notice) + Send + Sync>,
-    /// The folder of the journals, in the owner's state folder.
-    pub(crate) journals: File,
+    /// The folder of the journals, in the owner's state folder; an error where none could be made.
+    pub(crate) journals: io::Result<File>,
+    pub(crate) indexes: Indexes,
     group: Option<Box<dyn MailGroup>>,
     host: String,
     sessions: Arc<SessionLocks>,
 }
 
 impl Opener {
-    /// An opener that keeps its session locks and journals in the directory `state`, which belongs to the owner and must be
+    /// An opener that keeps its session locks, journals and indexes in the directory `state`, which belongs to the owner and must be
     /// the same for all processes of that owner. `notify` gets what should be logged.
+    ///
+    /// Where `state` is full or cannot be written, mail is still served: without indexes, and with
+    /// session locks between the threads of this process only. An mbox that needs a journal then keeps all its messages.
     ///
     /// # Errors
     ///
-    /// When the lock file or the folder of journals cannot be made there.
+    /// When what is there cannot be used.
     pub fn new(
         settings: Settings,
         state: OwnedFd,
         notify: impl Fn(&Notice) + Send + Sync + 'static,
     ) -> io::Result<Opener> {
-        match rustix::fs::mkdirat(&state, "journal", Mode::RWXU) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-            Err(errno) => return Err(errno.into()),
+        let journals = folder_in(state.as_fd(), "journal");
+        if rustix::fs::statat(&state, "journal", AtFlags::empty()).is_ok()
+            && let Err(error) = journals
+        {
+            // An interrupted rewrite may be waiting there.
+            return Err(error);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let journals = File::from(rustix::fs::openat(&state, "journal", flags, Mode::empty())?);
+        let sessions = match SessionLocks::in_folder(state.as_fd()) {
+            Err(source) if takes_nothing(&source) => {
+                notify(&Notice::NoSessionLocks { source });
+                SessionLocks::of_this_process()
+            }
+            locks => locks?,
+        };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let sessions = Arc::new(SessionLocks::in_folder(state.as_fd())?);
         let shared = Shared {
             settings,
             disk: Arc::new(Kernel),
             notify: Box::new(notify),
             journals,
+            indexes: Indexes::in_folder(state.as_fd()),
             group: None,
             host,
-            sessions,
+            sessions: Arc::new(sessions),
         };
         Ok(Opener { shared: Arc::new(shared) })
     }
@@ -107,13 +120,17 @@ impl Opener {
 }
 
 impl Shared {
-    /// The session lock of the maildrop that `file` is; `None` when a session has it.
-    pub(crate) fn session(&self, file: &File, path: &Path) -> Result<Option<SessionLock>, OpenError> {
-        let stat = rustix::fs::fstat(file).doing("look at the maildrop", path)?;
+    /// The session lock of the maildrop with the attributes `stat`; `None` when a session has it.
+    pub(crate) fn session(&self, stat: &Stat, path: &Path) -> Result<Option<SessionLock>, OpenError> {
         Ok(self
             .sessions
             .take(stat.st_dev, stat.st_ino)
             .doing("take the session lock of the maildrop", path)?)
+    }
+
+    /// Keeps what was found out about a maildrop, for the next time it is opened.
+    pub(crate) fn keep_index(&self, key: &Key, body: &[u8]) -> Arc<Sealed> {
+        self.indexes.keep(&*self.disk, &*self.notify, key, body)
     }
 
     pub(crate) fn locker(&self) -> Locker<'_> {
@@ -125,4 +142,20 @@ impl Shared {
             notify: &*self.notify,
         }
     }
+}
+
+/// Opens the folder `name` in `state`, made if need be.
+pub(crate) fn folder_in(state: BorrowedFd<'_>, name: &str) -> io::Result<File> {
+    match rustix::fs::mkdirat(state, name, Mode::RWXU) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(state, name, flags, Mode::empty())?))
+}
+
+/// Whether a file system is full or cannot be written at all.
+fn takes_nothing(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull)
 }

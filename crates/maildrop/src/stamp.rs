@@ -2,12 +2,32 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::Stat;
 
-/// A file system may give the same time to all changes within this span: two seconds on the coarsest (FAT, some NFS).
+use crate::index::codec::Reader;
+
+/// A file system may give the same time to all changes within this span: two seconds on the coarsest (FAT).
 const TICK: Duration = Duration::from_secs(2);
+/// The clock that sets the times may be another machine's, and off by as much.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// File systems whose times come from this machine's clock, by their numbers in statfs(2): ext2 to ext4, XFS, Btrfs, tmpfs,
+/// F2FS, ZFS, JFS, ReiserFS, bcachefs, overlayfs.
+const LOCAL: [u64; 10] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0x3153_464a,
+    0x5265_4973,
+    0xca45_1a4e,
+    0x794c_7630,
+];
 
 /// What a file looked like before its contents were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +42,28 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// The length of an encoded stamp, in octets.
+    pub(crate) const ENCODED: usize = 57;
+
     /// Of an open file, or of a directory.
     pub(crate) fn of(file: &File) -> io::Result<Stamp> {
-        Ok(Stamp::from_stat(&rustix::fs::fstat(file)?, SystemTime::now()))
+        Ok(Stamp::from_stat(&rustix::fs::fstat(file)?, file.as_fd()))
     }
 
-    fn from_stat(stat: &Stat, now: SystemTime) -> Stamp {
+    /// Of a file with the attributes `stat`, just now, on the file system of `beside`.
+    pub(crate) fn from_stat(stat: &Stat, beside: BorrowedFd<'_>) -> Stamp {
+        Stamp::at(stat, SystemTime::now(), || {
+            rustix::fs::fstatfs(beside).is_ok_and(|about| LOCAL.contains(&(about.f_type as u64)))
+        })
+    }
+
+    fn at(stat: &Stat, now: SystemTime, is_local: impl FnOnce() -> bool) -> Stamp {
         let changed = (stat.st_ctime, stat.st_ctime_nsec as i64);
         let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settled = u64::try_from(changed.0)
-            .is_ok_and(|seconds| Duration::new(seconds, changed.1 as u32) + TICK < since_epoch);
+        let age = u64::try_from(changed.0)
+            .ok()
+            .and_then(|seconds| since_epoch.checked_sub(Duration::new(seconds, changed.1 as u32)));
+        let settled = age.is_some_and(|age| age > CLOCKS_APART || age > TICK && is_local());
         Stamp {
             device: stat.st_dev,
             inode: stat.st_ino,
@@ -40,6 +72,33 @@ impl Stamp {
             changed,
             settled,
         }
+    }
+
+    /// The same stamp, which proves nothing.
+    pub(crate) fn unsettled(self) -> Stamp {
+        Stamp { settled: false, ..self }
+    }
+
+    /// Appends the [`ENCODED`](Self::ENCODED) stamp.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        for number in [self.device, self.inode, self.size] {
+            out.extend(number.to_le_bytes());
+        }
+        for number in [self.modified.0, self.modified.1, self.changed.0, self.changed.1] {
+            out.extend(number.to_le_bytes());
+        }
+        out.push(u8::from(self.settled));
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Stamp> {
+        Some(Stamp {
+            device: reader.u64()?,
+            inode: reader.u64()?,
+            size: reader.u64()?,
+            modified: (reader.i64()?, reader.i64()?),
+            changed: (reader.i64()?, reader.i64()?),
+            settled: reader.u8()? == 1,
+        })
     }
 
     /// The file's size in octets.
@@ -81,15 +140,45 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"one").unwrap();
         let stat = rustix::fs::fstat(&file).unwrap();
-        let fresh = Stamp::from_stat(&stat, SystemTime::now());
+        let fresh = Stamp::of(&file).unwrap();
         assert!(!fresh.proves_unchanged(&fresh), "written within one tick");
 
         let later = SystemTime::now() + TICK * 2;
-        let old = Stamp::from_stat(&stat, later);
+        let old = Stamp::at(&stat, later, || true);
         assert!(old.proves_unchanged(&old));
+        assert!(old.proves_unchanged(&fresh), "what is asked need not be old itself");
+        assert!(!old.unsettled().proves_unchanged(&old));
         file.write_all(b"two").unwrap();
-        let grown = Stamp::from_stat(&rustix::fs::fstat(&file).unwrap(), later);
+        let grown = Stamp::at(&rustix::fs::fstat(&file).unwrap(), later, || true);
         assert!(!old.proves_unchanged(&grown));
         assert!(old.same_file(&grown));
+    }
+
+    #[test]
+    fn another_machines_clock_gets_more_time() {
+        let stat = rustix::fs::fstat(tempfile::tempfile().unwrap()).unwrap();
+        for (after, local, settled) in
+            [(1, true, false), (10, true, true), (10, false, false), (50, false, false), (100, false, true)]
+        {
+            let now = SystemTime::now() + Duration::from_secs(after);
+            let stamp = Stamp::at(&stat, now, || local);
+            assert_eq!(stamp.proves_unchanged(&stamp), settled, "{after} s, {local}");
+        }
+        let before = SystemTime::now() - Duration::from_secs(1000);
+        assert!(!Stamp::at(&stat, before, || true).settled, "a time to come");
+    }
+
+    #[test]
+    fn an_encoded_stamp_is_the_same() {
+        let stat = rustix::fs::fstat(tempfile::tempfile().unwrap()).unwrap();
+        for now in [SystemTime::now(), SystemTime::now() + CLOCKS_APART * 2] {
+            let stamp = Stamp::at(&stat, now, || true);
+            let mut octets = Vec::new();
+            stamp.encode(&mut octets);
+            assert_eq!(octets.len(), Stamp::ENCODED);
+            assert_eq!(Stamp::decode(&mut Reader(&octets)), Some(stamp));
+            octets.pop();
+            assert_eq!(Stamp::decode(&mut Reader(&octets)), None);
+        }
     }
 }

@@ -84,17 +84,29 @@ pub(crate) fn digest(hasher: &blake3::Hasher) -> Digest {
     digest
 }
 
-/// For each digest, how many messages up to and with this one have it: 1 for the first, 2 for the second.
+/// For each digest, which of the messages that have it this one is, from 1.
 ///
-/// Messages of one digest are alike in all that it covers, so it does no harm that the second becomes the
-/// first when that is removed.
-pub(crate) fn ordinals(digests: impl ExactSizeIterator<Item = Digest>) -> Vec<u32> {
+/// `before` says the same of the messages as they were last seen, in the same order. What is still there keeps
+/// its number though one before it was removed, and what is new gets the next one. When that is not known any more, the messages
+/// are counted from 1. Messages of one digest are alike in all that it covers, so it then does no harm that
+/// the second becomes the first.
+pub(crate) fn ordinals(digests: impl ExactSizeIterator<Item = Digest>, before: &[(Digest, u32)]) -> Vec<u32> {
     let mut ordinals = vec![1; digests.len()];
     let mut sorted: Vec<(Digest, usize)> = digests.zip(0..).collect();
     sorted.sort_unstable();
-    for (before, pair) in sorted.iter().zip(sorted.iter().skip(1)) {
-        if before.0 == pair.0 {
-            ordinals[pair.1] = ordinals[before.1] + 1;
+    // A stable sort, since those of one digest must stay in their order.
+    let mut before = before.to_vec();
+    before.sort_by_key(|&(digest, _)| digest);
+    let mut before = before.as_slice();
+    for alike in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let Some(&(digest, _)) = alike.first() else { continue };
+        before = &before[before.partition_point(|known| known.0 < digest)..];
+        let (known, rest) = before.split_at(before.partition_point(|known| known.0 == digest));
+        before = rest;
+        let next = known.iter().map(|known| known.1).max().unwrap_or(0) + 1;
+        let numbers = known.iter().map(|known| known.1).chain(next..);
+        for (&(_, index), number) in alike.iter().zip(numbers) {
+            ordinals[index] = number;
         }
     }
     ordinals
@@ -129,7 +141,18 @@ mod tests {
     #[test]
     fn equal_digests_are_counted_in_the_order_of_the_messages() {
         let digests = [3, 1, 3, 2, 1, 3].map(|n| [n; 16]);
-        assert_eq!(ordinals(digests.into_iter()), [1, 1, 2, 1, 2, 3]);
-        assert_eq!(ordinals([].into_iter()), []);
+        assert_eq!(ordinals(digests.into_iter(), &[]), [1, 1, 2, 1, 2, 3]);
+        assert_eq!(ordinals([].into_iter(), &[]), []);
+    }
+
+    #[test]
+    fn ordinals_stay_when_others_come_and_go() {
+        let digest = |n: u8| [n; 16];
+        let all = |numbers: &[u8]| numbers.iter().map(|&n| digest(n)).collect::<Vec<_>>().into_iter();
+        let before = [(3, 2), (1, 1), (3, 4)].map(|(n, ordinal)| (digest(n), ordinal));
+        assert_eq!(ordinals(all(&[3, 1, 3]), &before), [2, 1, 4]);
+        assert_eq!(ordinals(all(&[3, 1, 3, 3, 1, 2]), &before), [2, 1, 4, 5, 2, 1]);
+        assert_eq!(ordinals(all(&[3]), &before), [2]);
+        assert_eq!(ordinals(all(&[]), &before), []);
     }
 }

@@ -76,8 +76,9 @@ impl Disk for Faulty {
         self.pass().and_then(|()| Kernel.truncate(file, length))
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.pass().and_then(|()| Kernel.sync(file))
+    /// What was written is seen at once by the next open; for that, no disk has to be waited for.
+    fn sync(&self, _: &File) -> io::Result<()> {
+        self.pass()
     }
 
     fn link(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()> {

@@ -16,7 +16,8 @@ use sys::ofd::{self, Claim, Range};
 /// it is called. Record locks keep processes apart; within this process, the set does.
 #[derive(Debug)]
 pub(crate) struct SessionLocks {
-    file: File,
+    /// `None` where there can be no such file.
+    file: Option<File>,
     held: Mutex<HashSet<u64>>,
 }
 
@@ -25,18 +26,27 @@ impl SessionLocks {
     pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<SessionLocks> {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::openat(state, "sessions.lock", flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(SessionLocks { file: File::from(file), held: Mutex::default() })
+        Ok(SessionLocks { file: Some(File::from(file)), held: Mutex::default() })
+    }
+
+    /// Locks that no other process sees.
+    pub(crate) fn of_this_process() -> SessionLocks {
+        SessionLocks { file: None, held: Mutex::default() }
     }
 
     /// Takes the lock of the maildrop with this device and inode; `None` when a session has it.
     pub(crate) fn take(self: &Arc<Self>, device: u64, inode: u64) -> io::Result<Option<SessionLock>> {
         let key = key(device, inode);
         let mut held = self.held();
-        if held.contains(&key) || !ofd::set(&self.file, Claim::Write, Range::Octet(key))? {
+        if held.contains(&key) || !self.set(Claim::Write, key)? {
             return Ok(None);
         }
         held.insert(key);
         Ok(Some(SessionLock { locks: Arc::clone(self), key }))
+    }
+
+    fn set(&self, claim: Claim, key: u64) -> io::Result<bool> {
+        self.file.as_ref().map_or(Ok(true), |file| ofd::set(file, claim, Range::Octet(key)))
     }
 
     fn held(&self) -> MutexGuard<'_, HashSet<u64>> {
@@ -56,7 +66,7 @@ impl Drop for SessionLock {
         let mut held = self.locks.held();
         // Released before another thread may find the key free. A failure leaves the octet locked until this
         // process ends, which keeps one session at a time.
-        let _ = ofd::set(&self.locks.file, Claim::Release, Range::Octet(self.key));
+        let _ = self.locks.set(Claim::Release, self.key);
         held.remove(&self.key);
     }
 }
@@ -93,5 +103,14 @@ mod tests {
         assert!(ours.take(1, 2).unwrap().is_none());
         drop((lock, other));
         assert!(ours.take(1, 2).unwrap().is_some());
+    }
+
+    #[test]
+    fn without_a_file_the_threads_of_a_process_keep_apart() {
+        let locks = Arc::new(SessionLocks::of_this_process());
+        let lock = locks.take(1, 2).unwrap().unwrap();
+        assert!(locks.take(1, 2).unwrap().is_none());
+        drop(lock);
+        assert!(locks.take(1, 2).unwrap().is_some());
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use rustix::fs::{Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::name;
 use crate::stamp::Stamp;
@@ -44,9 +45,22 @@ impl Folder {
 pub(super) struct Place {
     pub(super) folder: Folder,
     pub(super) name: Box<[u8]>,
+    /// The file's inode, or that of the link that leads to it.
+    pub(super) inode: u64,
+    /// A regular file and no link to one: as long as its inode lies under its name, it holds what it held.
+    pub(super) lasts: bool,
+    /// What its name says of the time of delivery, in seconds since 1970.
+    pub(super) delivered: u64,
+    /// The length of the name's unique part.
+    unique: usize,
 }
 
 impl Place {
+    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, lasts: bool) -> Place {
+        let (delivered, unique) = (name::delivered(&name), name::unique(&name).len());
+        Place { folder, name, inode, lasts, delivered, unique }
+    }
+
     /// Relative to the Maildir.
     pub(super) fn path(&self) -> PathBuf {
         let mut path = PathBuf::from(self.folder.name());
@@ -55,12 +69,12 @@ impl Place {
     }
 
     pub(super) fn unique(&self) -> &[u8] {
-        name::unique(&self.name)
+        self.name.get(..self.unique).unwrap_or_default()
     }
 
     /// The order of messages: by time of delivery, then by name.
     pub(super) fn order(&self) -> impl Ord + '_ {
-        (name::delivered(&self.name), self.unique(), self.folder, &self.name[..])
+        (self.delivered, self.unique(), self.folder, &self.name[..])
     }
 }
 
@@ -94,21 +108,41 @@ pub(super) fn list(root: &File) -> io::Result<Listing> {
     Ok(Listing { places, stamps })
 }
 
-/// What both folders look like now.
-pub(super) fn stamps(root: &File) -> io::Result<[Stamp; 2]> {
-    let [new, cur] = Folder::ALL;
-    Ok([Stamp::of(&new.open(root)?)?, Stamp::of(&cur.open(root)?)?])
+/// What both folders look like now, without opening them.
+pub(super) fn stamps(root: &File) -> Result<[Stamp; 2], (Folder, io::Error)> {
+    let stamp = |folder: Folder| {
+        let stat = rustix::fs::statat(root, folder.name(), AtFlags::empty()).map_err(io::Error::from)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Stamp::from_stat(&stat, root.as_fd())),
+            _ => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+        }
+    };
+    let [new, cur] = Folder::ALL.map(|folder| stamp(folder).map_err(|error| (folder, error)));
+    Ok([new?, cur?])
 }
 
 fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result<()> {
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        // Not every file system tells the type here; and a link may lead to a file.
-        let maybe_file =
-            matches!(entry.file_type(), FileType::RegularFile | FileType::Symlink | FileType::Unknown);
-        if maybe_file && !name.starts_with(b".") {
-            places.push(Place { folder, name: name.into() });
+        if name.starts_with(b".") {
+            continue;
+        }
+        // Not every file system tells the type here.
+        let (kind, inode) = match entry.file_type() {
+            FileType::Unknown => {
+                match rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => (FileType::from_raw_mode(stat.st_mode), stat.st_ino),
+                    // Renamed since, which the folder's times show.
+                    Err(rustix::io::Errno::NOENT) => continue,
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            kind => (kind, entry.ino()),
+        };
+        // A link may lead to a file.
+        if matches!(kind, FileType::RegularFile | FileType::Symlink) {
+            places.push(Place::new(folder, name.into(), inode, kind == FileType::RegularFile));
         }
     }
     Ok(())

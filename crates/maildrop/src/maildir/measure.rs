@@ -25,23 +25,30 @@ pub(super) struct Measure {
     pub(super) stored: u64,
     /// Its octets on the wire.
     pub(super) octets: u64,
-    pub(super) inode: u64,
 }
 
-/// Measures each message; `None` for what is no file, errors as they are.
-pub(super) fn measure_all(root: &File, places: &[Place]) -> Vec<io::Result<Option<Measure>>> {
+/// Measures the message at each place; `None` for what is no file, errors as they are.
+pub(super) fn measure_all(root: &File, mut places: Vec<Place>) -> Vec<(Place, io::Result<Option<Measure>>)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (places.len() / SHARE).clamp(1, cores.min(MOST_THREADS));
     let share = places.len().div_ceil(threads).max(1);
-    let measure_some = |places: &[Place]| {
+    // The order in which they lie on most disks, and their inodes in memory.
+    places.sort_unstable_by_key(|place| place.inode);
+    let measure_some = |places: Vec<Place>| {
         let mut buffer = vec![0; CHUNK];
-        places.iter().map(|place| measure(root, place, &mut buffer)).collect::<Vec<_>>()
+        let measured = places.into_iter().map(|place| {
+            let measure = measure(root, &place, &mut buffer);
+            (place, measure)
+        });
+        measured.collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
-        let mut shares = places.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares.map(|places| scope.spawn(move || measure_some(places))).collect();
-        let mut measures = measure_some(first);
+        let mut others = Vec::new();
+        while places.len() > share {
+            let some = places.split_off(places.len() - share);
+            others.push(scope.spawn(move || measure_some(some)));
+        }
+        let mut measures = measure_some(places);
         for other in others {
             match other.join() {
                 Ok(mut more) => measures.append(&mut more),
@@ -59,7 +66,6 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         return Ok(None);
     }
     let stored = u64::try_from(stat.st_size).unwrap_or(0);
-    let inode = stat.st_ino;
     if stored > buffer.len() as u64
         && let Some((claimed, wire)) = name::claimed_sizes(&place.name)
         && claimed == stored
@@ -67,7 +73,7 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         let mut last = [0];
         file.read_exact_at(&mut last, stored - 1)?;
         let octets = wire::octets(wire, 0, Some(last[0]));
-        return Ok(Some(Measure { stored, octets, inode }));
+        return Ok(Some(Measure { stored, octets }));
     }
     let (mut at, mut bare, mut last) = (0, 0, None);
     loop {
@@ -77,7 +83,7 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         at += length as u64;
         last = chunk.last().copied().or(last);
         if length == 0 || at == stored {
-            return Ok(Some(Measure { stored: at, octets: wire::octets(at, bare, last), inode }));
+            return Ok(Some(Measure { stored: at, octets: wire::octets(at, bare, last) }));
         }
     }
 }

@@ -1,34 +1,38 @@
 //! mbox: all messages in one file, read and rewritten in place.
 //!
 //! [`scan`] finds the messages, [`read`] feeds it the file, [`digest`] says what a message is known by;
-//! [`rewrite`] removes messages, with [`journal`] against crashes.
+//! [`rewrite`] removes messages, with [`journal`] against crashes; [`index`] remembers all of it for the next time.
 //!
-//! The locks of delivery agents are held only while the file is parsed and while it is rewritten. In between the
+//! The locks of delivery agents are held only while the file is parsed and while it is rewritten. A file that
+//! proves by its times that it is as it was is not parsed, so it is opened without them. In between the
 //! file may grow; whether another program did more than that is found out before anything is sent
 //! or removed.
 
 mod digest;
+mod index;
 mod journal;
 mod read;
 mod record;
 mod rewrite;
 mod scan;
+mod survey;
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
-use self::digest::{Head, WINDOW};
+use self::index::{Findings, Index};
 use self::journal::Failure;
 use self::read::{Job, ScanError};
 use self::rewrite::Plan;
 use self::scan::Message;
+use self::survey::Surveyor;
 use crate::disk::retry;
 use crate::error::{Doing, Refusal};
+use crate::index::Key;
 use crate::lock::Mailbox;
 use crate::lock::session::SessionLock;
 use crate::maildrop::{Body, Listing, Maildrop};
@@ -37,17 +41,18 @@ use crate::stamp::Stamp;
 use crate::uidl::{self, Uidl};
 use crate::{CommitError, FetchError, OpenError};
 
+/// The version of the rules by which an index is made.
+const RULES: &[u8] = b"mbox 1";
+
 /// An opened mbox.
 pub(crate) struct Mbox {
     shared: Arc<Shared>,
     path: PathBuf,
+    key: Key,
     /// Open for reading only: sessions get it.
     source: Arc<File>,
-    messages: Vec<Message>,
-    /// For messages of equal digests, which one of them each is, from 1.
-    ordinals: Vec<u32>,
-    /// What the file looked like when it was parsed.
-    stamp: Stamp,
+    /// The messages, and what the file looked like when it was parsed.
+    index: Index,
     _session: SessionLock,
 }
 
@@ -56,44 +61,86 @@ impl Mbox {
     pub(crate) fn open(shared: &Arc<Shared>, path: &Path) -> Result<Option<Mbox>, OpenError> {
         // The file may be replaced while we wait for its lock, so it is looked at again under the lock.
         for _ in 0..3 {
-            let Some(source) = open_to_read(path)? else { return Ok(None) };
-            let found = Stamp::of(&source).doing("look at the mailbox", path)?;
-            let Some(session) = shared.session(&source, path)? else { return Err(OpenError::InUse) };
-            let (mailbox, writable) = open_to_lock(path, &source)?;
-            let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable })?;
-            let here = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
-            if !here.same_file(&found) || !is_at(path, &here) {
-                continue;
-            }
-            rewrite::settle(shared, path, &mailbox, &mut || lock.keep())
-                .doing("complete an interrupted rewrite of the mailbox", path)?;
-            let stamp = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
-            let job = Job { file: &source, path, size: stamp.size(), limit: shared.settings.max_messages };
-            let messages = job.run(&mut || lock.keep()).map_err(|error| error.at(path))?;
-            drop(lock);
-            let ordinals = uidl::ordinals(messages.iter().map(|message| message.digest));
+            let Some((source, stat)) = open_to_read(path)? else { return Ok(None) };
+            let found = Stamp::from_stat(&stat, source.as_fd());
+            let Some(session) = shared.session(&stat, path)? else { return Err(OpenError::InUse) };
+            let key = shared
+                .indexes
+                .key(&source, &stat, RULES)
+                .doing("look at the file system of the mailbox", path)?;
+            let Some(index) = Mbox::index(shared, path, &source, &found, &key)? else { continue };
             return Ok(Some(Mbox {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
+                key,
                 source: Arc::new(source),
-                messages,
-                ordinals,
-                stamp,
+                index,
                 _session: session,
             }));
         }
         Err(OpenError::Locked { path: path.to_owned(), how: "other programs keep replacing it".to_owned() })
     }
 
-    /// Whether the message can still be read where it was found.
-    fn is_unchanged(&self, message: &Message) -> Result<bool, Refusal> {
-        let length = usize::try_from(message.end - message.start).map_or(WINDOW, |all| all.min(WINDOW));
-        let mut text = vec![0; length];
-        match self.source.read_exact_at(&mut text, message.start) {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            answer => answer.doing("read the mailbox", &self.path)?,
+    /// The index of the mailbox as it is now; `None` if it is another file than was `found`.
+    fn index(
+        shared: &Arc<Shared>,
+        path: &Path,
+        source: &File,
+        found: &Stamp,
+        key: &Key,
+    ) -> Result<Option<Index>, OpenError> {
+        let known = shared.indexes.find(key).and_then(Index::of);
+        if let Some(index) = &known
+            && index.is_of(found)
+            && index.count() <= shared.settings.max_messages
+            && rewrite::nothing_waits(shared).doing("look for an interrupted rewrite of the mailbox", path)?
+        {
+            return Ok(known);
         }
-        Ok(Head::of(&text).digest(message.octets) == message.digest)
+        let (mailbox, writable) = open_to_lock(path, source)?;
+        let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable })?;
+        let here = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        if !here.same_file(found) || !is_at(path, &here) {
+            return Ok(None);
+        }
+        rewrite::settle(shared, path, &mailbox, &mut || lock.keep())
+            .doing("complete an interrupted rewrite of the mailbox", path)?;
+        let stamp = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        let surveyor = Surveyor { shared, key, path, file: source, stamp };
+        Ok(Some(surveyor.run(known.as_ref(), &mut || lock.keep())?))
+    }
+
+    /// Writes down where the messages lie now that those `deleted` of all `messages` are gone.
+    ///
+    /// # Errors
+    ///
+    /// The index then stays as it was, and does not fit the file any more, which the next open finds out.
+    fn remember(
+        &self,
+        mailbox: &File,
+        messages: &[Message],
+        deleted: &[u32],
+        size: u64,
+        end: u64,
+    ) -> std::io::Result<()> {
+        let left = rewrite::closed_up(messages, deleted, size);
+        let mut gone = deleted.iter().copied().peekable();
+        let before = (1..).zip(self.index.ordinals());
+        let before: Vec<_> =
+            before.filter(|(number, _)| gone.next_if_eq(number).is_none()).map(|(_, one)| one).collect();
+        let ordinals = uidl::ordinals(left.iter().map(|message| message.digest), &before);
+        let stamp = Stamp::of(mailbox)?;
+        let findings = Findings { messages: &left, ordinals: &ordinals, parsed: end, stamp };
+        Index::keep(&self.shared, &self.key, mailbox, &findings, None)?;
+        Ok(())
+    }
+
+    /// Whether the message can still be read where it was found.
+    fn is_there(&self, message: &Message) -> Result<bool, Refusal> {
+        match index::is_there(&self.source, message) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            answer => answer.doing("read the mailbox", &self.path),
+        }
     }
 
     /// All messages of the file as it is now, those that the session knows first.
@@ -102,15 +149,16 @@ impl Mbox {
         mailbox: &File,
         now: &Stamp,
         keep: &mut dyn FnMut(),
-    ) -> Result<Cow<'_, [Message]>, CommitError> {
+    ) -> Result<Vec<Message>, CommitError> {
         let changed = || CommitError::Changed { path: self.path.clone() };
-        if self.stamp.proves_unchanged(now) {
-            return Ok(Cow::Borrowed(&self.messages));
+        let known = self.index.messages();
+        if self.index.is_of(now) {
+            return Ok(known);
         }
-        if now.size() < self.stamp.size() {
+        if now.size() < self.index.stamp().size() {
             return Err(changed());
         }
-        let job = Job { file: mailbox, path: &self.path, size: now.size(), limit: u32::MAX };
+        let job = Job { file: mailbox, path: &self.path, from: 0, size: now.size(), limit: u32::MAX };
         let messages = match job.run(keep) {
             Ok(messages) => messages,
             Err(ScanError::Refused(refusal)) => return Err(refusal.into()),
@@ -119,41 +167,44 @@ impl Mbox {
         let same = |(before, now): (&Message, &Message)| {
             (before.start, before.octets, before.digest) == (now.start, now.octets, now.digest)
         };
-        let all_there = messages.len() >= self.messages.len();
-        if !all_there || !self.messages.iter().zip(&messages).all(same) {
+        let all_there = messages.len() >= known.len();
+        if !all_there || !known.iter().zip(&messages).all(same) {
             return Err(changed());
         }
-        Ok(Cow::Owned(messages))
+        Ok(messages)
     }
 }
 
 impl Maildrop for Mbox {
     fn count(&self) -> u32 {
-        self.messages.len() as u32
+        self.index.count()
     }
 
     fn listing(&self, number: u32) -> Option<Listing> {
-        let index = (number as usize).checked_sub(1)?;
-        let message = self.messages.get(index)?;
-        let ordinal = self.ordinals.get(index).copied().unwrap_or(1);
+        let (message, ordinal) = self.index.message((number as usize).checked_sub(1)?)?;
         Some(Listing { octets: message.octets, uidl: Uidl::of_digest(&message.digest, ordinal) })
+    }
+
+    fn fingerprint(&self) -> Option<[u8; 32]> {
+        Some(self.index.sealed().checksum())
     }
 
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {
         let no_such = FetchError::NoSuchMessage { number: first };
         let Some(from) = (first as usize).checked_sub(1) else { return Err(no_such) };
         let now = Stamp::of(&self.source).doing("look at the mailbox", &self.path)?;
-        let unchanged = self.stamp.proves_unchanged(&now);
+        let unchanged = self.index.is_of(&now);
+        let until = from.saturating_add(window.max(1) as usize);
         let mut bodies = Vec::new();
-        for message in self.messages.iter().skip(from).take(window.max(1) as usize) {
-            if !unchanged && !self.is_unchanged(message)? {
+        for (message, _) in (from..until).map_while(|at| self.index.message(at)) {
+            if !unchanged && !self.is_there(&message)? {
                 break;
             }
             let source = Arc::clone(&self.source);
             bodies.push(Body { source, offset: message.content, length: message.length() });
         }
         match bodies.is_empty() {
-            true if from < self.messages.len() => Err(FetchError::Changed { number: first }),
+            true if from < self.index.count() as usize => Err(FetchError::Changed { number: first }),
             true => Err(no_such),
             false => Ok(bodies),
         }
@@ -169,7 +220,7 @@ impl Maildrop for Mbox {
         let mailbox = open_to_write(path).doing("open the mailbox to rewrite it", path)?;
         let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable: true })?;
         let now = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
-        if !now.same_file(&self.stamp) || !is_at(path, &now) {
+        if !now.same_file(self.index.stamp()) || !is_at(path, &now) {
             return Err(changed());
         }
         let messages = self.messages_now(&mailbox, &now, &mut || lock.keep())?;
@@ -181,9 +232,12 @@ impl Maildrop for Mbox {
         }
         let Some(plan) = Plan::new(&messages, deleted, now.size()) else { return Err(changed()) };
         let outcome = plan.run(shared, path, &mailbox, &mut || lock.keep());
-        if messages.len() == self.messages.len() && outcome.is_ok() {
-            // All that is left has been listed to its owner: for the shell, there is no new mail. Only a courtesy.
-            let _ = retry(|| shared.disk.touch(&mailbox, false));
+        if outcome.is_ok() {
+            if messages.len() == self.index.count() as usize {
+                // All that is left has been listed to its owner: for the shell, there is no new mail. Only a courtesy.
+                let _ = retry(|| shared.disk.touch(&mailbox, false));
+            }
+            let _ = self.remember(&mailbox, &messages, deleted, now.size(), plan.end());
         }
         outcome.map_err(|failure| {
             let path = path.to_owned();
@@ -198,7 +252,7 @@ impl Maildrop for Mbox {
 }
 
 /// Opens what must be a regular file; `None` if there is nothing.
-fn open_to_read(path: &Path) -> Result<Option<File>, OpenError> {
+fn open_to_read(path: &Path) -> Result<Option<(File, Stat)>, OpenError> {
     // Not to hang on a FIFO, nor to adopt a terminal.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -209,7 +263,7 @@ fn open_to_read(path: &Path) -> Result<Option<File>, OpenError> {
     };
     let stat = rustix::fs::fstat(&file).doing("look at the mailbox", path)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(Some(file)),
+        FileType::RegularFile => Ok(Some((file, stat))),
         FileType::Directory => Err(not_a_file(path, "a directory")),
         FileType::Fifo => Err(not_a_file(path, "a FIFO")),
         _ => Err(not_a_file(path, "a device")),
@@ -233,7 +287,7 @@ fn open_to_lock(path: &Path, source: &File) -> Result<(File, bool), OpenError> {
         Err(error) if crate::lock::is_denied(&error) => {
             let file = open_to_read(path)?;
             let file = match file {
-                Some(file) => file,
+                Some((file, _)) => file,
                 None => source.try_clone().doing("open the mailbox once more", path)?,
             };
             Ok((file, false))

@@ -31,7 +31,9 @@ pub(super) enum ScanError {
 pub(super) struct Job<'a> {
     pub(super) file: &'a File,
     pub(super) path: &'a Path,
-    /// How much of the file to scan, in octets.
+    /// Where to begin, in octets: at 0, or where a message is known to begin.
+    pub(super) from: u64,
+    /// Where to end: the size of the file, in octets.
     pub(super) size: u64,
     /// The most messages that may be found.
     pub(super) limit: u32,
@@ -42,17 +44,18 @@ impl Job<'_> {
     pub(super) fn run(&self, keep: &mut dyn FnMut()) -> Result<Vec<Message>, ScanError> {
         let _ = rustix::fs::fadvise(self.file, 0, None, Advice::Sequential);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = ((self.size / SHARE) as usize).clamp(1, cores.min(MOST_THREADS)) as u64;
-        let share = self.size / threads;
+        let length = self.size.saturating_sub(self.from);
+        let threads = ((length / SHARE) as usize).clamp(1, cores.min(MOST_THREADS)) as u64;
+        let share = length / threads;
+        let share_end = |number: u64| if number == threads { u64::MAX } else { self.from + share * number };
         let mut messages = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)
                 .map(|number| {
-                    let until = if number + 1 == threads { u64::MAX } else { share * (number + 1) };
-                    scope.spawn(move || self.part(share * number, until, &mut || ()))
+                    let (from, until) = (share_end(number), share_end(number + 1));
+                    scope.spawn(move || self.part(from, until, &mut || ()))
                 })
                 .collect();
-            let until = if threads == 1 { u64::MAX } else { share };
-            let mut messages = self.part(0, until, keep)?;
+            let mut messages = self.part(self.from, share_end(1), keep)?;
             for other in others {
                 match other.join() {
                     Ok(part) => messages.append(&mut part?),

@@ -40,6 +40,11 @@ impl Plan {
         Some(Plan { cut, kept })
     }
 
+    /// How long the file will be, in octets.
+    pub(super) fn end(&self) -> u64 {
+        self.cut + self.kept.iter().map(|part| part.length).sum::<u64>()
+    }
+
     /// Does it. The mailbox must be locked; `keep` is called again and again meanwhile.
     pub(super) fn run(
         &self,
@@ -52,7 +57,7 @@ impl Plan {
             retry(|| shared.disk.truncate(mailbox, self.cut)).map_err(Failure::Untouched)?;
             return retry(|| shared.disk.sync(mailbox)).map_err(Failure::Interrupted);
         }
-        let desk = desk(shared);
+        let desk = desk(shared).map_err(Failure::Untouched)?;
         let name = Name::of(path, mailbox).map_err(Failure::Untouched)?;
         let journal = Journal::write(desk, &name.text, &name.path, mailbox, self.cut, &self.kept, keep)?;
         journal.complete(desk, &name.text, mailbox, keep)
@@ -61,7 +66,8 @@ impl Plan {
 
 /// Completes the rewrite of this mailbox that a crash interrupted, if there is one. The mailbox must be locked.
 pub(super) fn settle(shared: &Shared, path: &Path, mailbox: &File, keep: &mut dyn FnMut()) -> io::Result<()> {
-    let desk = desk(shared);
+    // Without a folder there is no journal.
+    let Ok(desk) = desk(shared) else { return Ok(()) };
     let names = list(desk.folder)?;
     if names.is_empty() {
         return Ok(());
@@ -101,11 +107,16 @@ pub(super) fn settle(shared: &Shared, path: &Path, mailbox: &File, keep: &mut dy
     Ok(())
 }
 
+/// Whether no rewrite of any mailbox can be waiting to be completed.
+pub(super) fn nothing_waits(shared: &Shared) -> io::Result<bool> {
+    desk(shared).map_or(Ok(true), |desk| Ok(list(desk.folder)?.is_empty()))
+}
+
 /// Keeps a journal that cannot be used, for an administrator to look at.
 fn set_aside(shared: &Shared, path: &Path, name: &str) -> io::Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let aside = format!("{ASIDE}{}-{name}", now.as_nanos());
-    let desk = desk(shared);
+    let desk = desk(shared)?;
     let folder = std::os::fd::AsFd::as_fd(desk.folder);
     retry(|| desk.disk.rename(folder, Path::new(name), Path::new(&aside)))?;
     retry(|| desk.disk.sync(desk.folder))?;
@@ -115,8 +126,11 @@ fn set_aside(shared: &Shared, path: &Path, name: &str) -> io::Result<()> {
 
 const ASIDE: &str = "aside-";
 
-fn desk(shared: &Shared) -> Desk<'_> {
-    Desk { disk: &*shared.disk, folder: &shared.journals }
+fn desk(shared: &Shared) -> io::Result<Desk<'_>> {
+    match &shared.journals {
+        Ok(folder) => Ok(Desk { disk: &*shared.disk, folder }),
+        Err(error) => Err(error.kind().into()),
+    }
 }
 
 /// All names in the folder of journals but those that were set aside.
@@ -152,6 +166,22 @@ impl Name {
     }
 }
 
+/// Where the messages of a file lie once those numbered `deleted` are gone.
+pub(super) fn closed_up(messages: &[Message], deleted: &[u32], size: u64) -> Vec<Message> {
+    let mut deleted = deleted.iter().copied().peekable();
+    let mut gone = 0;
+    let mut left = Vec::with_capacity(messages.len());
+    for (number, message) in (1..).zip(messages) {
+        if deleted.next_if_eq(&number).is_some() {
+            gone += messages.get(number as usize).map_or(size, |next| next.start) - message.start;
+            continue;
+        }
+        let Message { start, content, end, .. } = *message;
+        left.push(Message { start: start - gone, content: content - gone, end: end - gone, ..*message });
+    }
+    left
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,5 +206,18 @@ mod tests {
         assert_eq!(plan(&[4]), Some((30, vec![])));
         assert_eq!(plan(&[3, 4]), Some((20, vec![])));
         assert_eq!(plan(&[1, 2, 3, 4]), Some((0, vec![])));
+    }
+
+    #[test]
+    fn what_is_left_is_where_it_was_moved_to() {
+        let messages = messages(&[5, 10, 20, 32]);
+        let left = |deleted: &[u32]| -> Vec<u64> {
+            closed_up(&messages, deleted, 40).iter().map(|message| message.start).collect()
+        };
+        assert_eq!(left(&[]), [5, 10, 20, 32]);
+        assert_eq!(left(&[1]), [5, 15, 27]);
+        assert_eq!(left(&[2, 3]), [5, 10]);
+        assert_eq!(left(&[4]), [5, 10, 20]);
+        assert_eq!(left(&[1, 2, 3, 4]), []);
     }
 }

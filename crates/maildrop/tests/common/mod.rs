@@ -240,11 +240,15 @@ pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
     (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap().uidl.to_string()).collect()
 }
 
-/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty.
+/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty, and without the
+/// indexes, which are no one's mail.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("state/index") {
+            continue;
+        }
         if path.is_dir() {
             files.extend(snapshot(&path));
         } else if !path.ends_with("state/sessions.lock") {

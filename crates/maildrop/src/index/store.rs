@@ -1,0 +1,167 @@
+//! The files that hold indexes.
+//!
+//! Layout: a magic line that is also the version, a checksum, and what it covers: which start of the machine wrote the file,
+//! and the format's own part. The checksum covers the key as well, so that a file under a wrong name is none.
+//!
+//! A file is written under another name and then renamed. It is not synced: what a crash leaves of it is whole, or fails the
+//! checksum, or is an older one, and all of these are safe.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::Key;
+use crate::disk::{Disk, retry, write_all_at};
+
+const MAGIC: &[u8; 16] = b"mpopd index   1\n";
+/// Where the checksum begins, and where what it covers does.
+const CHECKSUM: usize = MAGIC.len();
+const COVERED: usize = CHECKSUM + 32;
+/// Where the format's part begins.
+const BODY: usize = COVERED + 16;
+/// The longest file that is read, in octets: millions of messages need no more.
+const MOST_OCTETS: u64 = 1 << 30;
+
+/// The octets of a whole index file.
+pub(crate) struct Sealed {
+    file: Vec<u8>,
+    this_boot: bool,
+}
+
+impl Sealed {
+    pub(super) fn new(key: &Key, boot: &[u8; 16], body: &[u8]) -> Sealed {
+        let mut file = Vec::with_capacity(BODY + body.len());
+        file.extend(MAGIC);
+        file.extend([0; COVERED - CHECKSUM]);
+        file.extend(boot);
+        file.extend(body);
+        let checksum = checksum(key, &file[COVERED..]);
+        file[CHECKSUM..COVERED].copy_from_slice(&checksum);
+        Sealed { file, this_boot: true }
+    }
+
+    fn open(key: &Key, boot: &[u8; 16], file: Vec<u8>) -> Option<Sealed> {
+        let covered = file.get(COVERED..)?;
+        let whole = file.starts_with(MAGIC)
+            && file.get(CHECKSUM..COVERED)? == checksum(key, covered)
+            && file.len() >= BODY;
+        let this_boot = covered.starts_with(boot);
+        whole.then_some(Sealed { file, this_boot })
+    }
+
+    /// The format's part.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.file.get(BODY..).unwrap_or_default()
+    }
+
+    /// Equal only for equal contents.
+    pub(crate) fn checksum(&self) -> [u8; 32] {
+        self.file.get(CHECKSUM..COVERED).and_then(|octets| octets.try_into().ok()).unwrap_or_default()
+    }
+
+    /// Whether it was made since the machine was started. After a crash, a file's times may have survived and
+    /// the change that set them not, so times from before prove nothing.
+    pub(crate) fn is_of_this_boot(&self) -> bool {
+        self.this_boot
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.file.len()
+    }
+}
+
+/// Reads the index `key`; `None` if there is none that can be believed.
+pub(super) fn read(folder: &File, key: &Key, boot: &[u8; 16]) -> Option<Sealed> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(folder, name(key), flags, Mode::empty()).ok()?);
+    let size =
+        u64::try_from(rustix::fs::fstat(&file).ok()?.st_size).ok().filter(|&size| size < MOST_OCTETS)?;
+    let mut octets = vec![0; usize::try_from(size).ok()?];
+    file.read_exact(&mut octets).ok()?;
+    Sealed::open(key, boot, octets)
+}
+
+/// Writes the index `key`, so that there is at any time the old one or the new one.
+pub(super) fn write(disk: &dyn Disk, folder: &File, key: &Key, index: &Sealed) -> io::Result<()> {
+    let name = name(key);
+    let draft = format!("{name}.new");
+    let (name, draft) = (Path::new(&name), Path::new(&draft));
+    let file = match retry(|| disk.create(folder.as_fd(), draft)) {
+        // Left behind by a crash, since only the holder of the session lock writes it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            retry(|| disk.unlink(folder.as_fd(), draft))?;
+            retry(|| disk.create(folder.as_fd(), draft))?
+        }
+        answer => answer?,
+    };
+    let written = write_all_at(disk, &file, &index.file, 0)
+        .and_then(|()| retry(|| disk.rename(folder.as_fd(), draft, name)));
+    written.inspect_err(|_| drop(disk.unlink(folder.as_fd(), draft)))
+}
+
+/// Removes the index `key`, if that can be done.
+pub(super) fn remove(disk: &dyn Disk, folder: &File, key: &Key) {
+    let _ = retry(|| disk.unlink(folder.as_fd(), Path::new(&name(key))));
+}
+
+fn name(key: &Key) -> String {
+    blake3::Hash::from_bytes(key.0).to_hex()[..32].to_owned()
+}
+
+fn checksum(key: &Key, covered: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new_keyed(&key.0).update(covered).finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Kernel;
+    use std::fs;
+
+    const KEY: Key = Key([7; 32]);
+    const BOOT: [u8; 16] = [1; 16];
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_else_is_believed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = File::open(place.path()).unwrap();
+        let index = Sealed::new(&KEY, &BOOT, b"what was found");
+        write(&Kernel, &folder, &KEY, &index).unwrap();
+        let read_now = || read(&folder, &KEY, &BOOT);
+        let back = read_now().unwrap();
+        assert_eq!((back.body(), back.checksum()), (&b"what was found"[..], index.checksum()));
+        assert!(back.is_of_this_boot());
+        assert!(!read(&folder, &KEY, &[2; 16]).unwrap().is_of_this_boot());
+
+        let path = place.path().join(name(&KEY));
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            fs::write(&path, &whole[..at]).unwrap();
+            assert!(read_now().is_none(), "cut at {at}");
+            let mut torn = whole.clone();
+            torn[at] ^= 1;
+            fs::write(&path, torn).unwrap();
+            assert!(read_now().is_none(), "changed at {at}");
+        }
+        fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
+        assert!(read_now().is_none(), "longer");
+        let other = Key([8; 32]);
+        fs::write(place.path().join(name(&other)), &whole).unwrap();
+        assert!(read(&folder, &other, &BOOT).is_none(), "another maildrop's");
+    }
+
+    #[test]
+    fn a_draft_that_a_crash_left_is_in_no_ones_way() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = File::open(place.path()).unwrap();
+        fs::write(place.path().join(format!("{}.new", name(&KEY))), "half").unwrap();
+        write(&Kernel, &folder, &KEY, &Sealed::new(&KEY, &BOOT, b"x")).unwrap();
+        assert_eq!(read(&folder, &KEY, &BOOT).unwrap().body(), b"x");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        remove(&Kernel, &folder, &KEY);
+        assert!(read(&folder, &KEY, &BOOT).is_none());
+    }
+}
