@@ -69,7 +69,7 @@ impl Disk for Faulty {
             return Err(error);
         }
         // Short writes are allowed, and happen.
-        Kernel.write_at(file, &bytes[..bytes.len().min(40)], offset)
+        Kernel.write_at(file, &bytes[..bytes.len().min(250)], offset)
     }
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
