@@ -17,4 +17,5 @@ mod logs;
 mod mail;
 mod roles;
 mod settings;
+mod tls;
 mod trial;

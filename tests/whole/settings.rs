@@ -117,3 +117,63 @@ fn assert_farewell(rest: &[u8]) {
 fn is_ok(reply: &str) -> bool {
     reply.starts_with("+OK")
 }
+
+#[test]
+fn max_servers_per_ip_turns_the_next_one_from_there_away() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("max_servers_per_ip = 2").start();
+    // The daemon may still count the connection that saw it start.
+    let first = eventually("a place", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
+    let second = eventually("another", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
+    let third = Pop::try_connect(daemon.port()).expect("a line");
+    assert!(third.greeting().starts_with("-ERR [SYS/TEMP]"), "{}", third.greeting());
+    drop((first, second));
+    eventually("a place again", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
+}
+
+#[test]
+fn max_servers_per_user_counts_a_users_sessions_and_names_the_limit() {
+    // Two names, one maildrop each; the limit is per name.
+    let daemon = Daemon::new(Format::Mbox)
+        .user("alice", &messages::ordinary())
+        .user("bob", &[])
+        .setting("max_servers_per_user = 1")
+        .start();
+    let alice = daemon.account("alice").login();
+    daemon.account("bob").login().quit();
+    // A second session of the same maildrop is in use before any limit counts.
+    assert!(daemon.account("alice").try_login().is_err());
+    alice.quit();
+    daemon.account("alice").login_when_free().quit();
+}
+
+#[test]
+fn reject_bogus_user_tells_at_user() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("reject_bogus_user = true").start();
+    let mut pop = Pop::connect(daemon.port());
+    assert!(pop.err("USER nobody-here").starts_with("[AUTH]"));
+    pop.ok("USER alice");
+    pop.ok("PASS secret word");
+    pop.quit();
+    daemon.logged(&["login failed", "user=<nobody-here>", "reason=unknown-user"]);
+}
+
+#[test]
+fn a_failed_login_is_answered_late_and_holds_up_nobody_else() {
+    let daemon = Daemon::new(Format::Mbox)
+        .user("alice", &[])
+        .user("bob", &[])
+        .setting("auth_failure_delay = 2")
+        .start();
+    let mut guesser = Pop::connect(daemon.port());
+    guesser.ok("USER alice");
+    guesser.send(b"PASS wrong\r\n").expect("sending");
+    daemon.logged(&["login failed", "reason=password"]);
+    // While that answer is held back, others are served.
+    daemon.account("bob").login().quit();
+    guesser.stream().set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("a timeout");
+    assert!(guesser.reply().is_err(), "the answer came at once");
+}
+
+fn is_greeted(pop: &Pop) -> bool {
+    pop.greeting().starts_with("+OK")
+}

@@ -169,6 +169,7 @@ mod tests {
         let told = faults("port = \ngreeting = \"x\nmax_servers = 0\n");
         let lines: Vec<_> = told.iter().map(|fault| fault.split(':').next().unwrap()).collect();
         assert_eq!(lines, ["1", "2", "3"], "{told:#?}");
+        assert_eq!(faults("\n\ntimeout = = 3\n").len(), 1);
         assert!(told[0].contains("not TOML"), "{told:#?}");
         assert_eq!(told[2], "3: max_servers: 0 is not accepted; use a whole number from 1 to 1000000");
     }

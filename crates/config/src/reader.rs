@@ -62,6 +62,11 @@ impl<'a> Findings<'a> {
     }
 
     fn fault(&mut self, span: &Range<usize>, key: &str, what: String) {
+        // What the parser puts where a syntax error left no value has no place in the file, and that
+        // error is told.
+        if span.is_empty() && !self.faults.is_empty() {
+            return;
+        }
         self.faults.push(Fault::of_line(self.file, self.line(span), what).key(key));
     }
 

@@ -35,13 +35,13 @@ settings! {
         built listen: Vec<IpAddr> = vec![Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()],
             address().list(false);
         /// The TCP port for POP3 with TLS from the first octet (RFC 8314). Usual is 995.
-        later pop3s_port: Option<u16> = None, port_or_off();
+        built pop3s_port: Option<u16> = None, port_or_off();
         /// The most connections at a time. More are turned away with -ERR [SYS/TEMP].
         built max_servers: u32 = 1000, number(1..=1_000_000);
         /// The most connections at a time from one address; IPv6 addresses count by /64.
-        later max_servers_per_ip: u32 = 50, number(1..=1_000_000);
+        built max_servers_per_ip: u32 = 50, number(1..=1_000_000);
         /// The most sessions at a time of one user.
-        later max_servers_per_user: u32 = 10, number(1..=1_000_000);
+        built max_servers_per_user: u32 = 10, number(1..=1_000_000);
         /// A session that is idle for so many seconds is closed. RFC 1939 asks for at least 600.
         built timeout: Duration = secs(600), seconds(1..=86_400);
         /// A client that has not logged in after so many seconds is turned away.
@@ -92,7 +92,7 @@ settings! {
         /// The program that judges passwords (auth_type 7).
         built password_plugin: Option<PathBuf> = None, path().or_none();
         /// Refuse an unknown user at USER. This tells everyone which users there are.
-        later reject_bogus_user: bool = false, flag();
+        built reject_bogus_user: bool = false, flag();
         /// From where a password may come without TLS. Loopback is this machine.
         built allow_plaintext: AllowPlaintext = AllowPlaintext::Loopback, word();
         /// The file that says which clients may connect.
@@ -102,7 +102,7 @@ settings! {
         /// Whether clients may connect whose address has no host name.
         built allow_non_fqdn: bool = true, flag();
         /// Seconds before the answer to a failed login. The delay grows with each failure.
-        later auth_failure_delay: Duration = secs(2), seconds(0..=60);
+        built auth_failure_delay: Duration = secs(2), seconds(0..=60);
         /// For so many seconds a password that was checked is not checked again. 0: off.
         built auth_cache: Duration = secs(0), seconds(0..=86_400);
         /// How many processes check logins. 0: twice the cores, at least 4.
@@ -279,15 +279,15 @@ settings! {
     /// Encrypted connections.
     table tls: Tls "TLS" {
         /// The file with the certificate and those that lead from it to its root, in PEM form.
-        later certificate: Option<PathBuf> = None, path().or_none();
+        built certificate: Option<PathBuf> = None, path().or_none();
         /// The file with the key of the certificate, in PEM form.
-        later key: Option<PathBuf> = None, path().or_none();
+        built key: Option<PathBuf> = None, path().or_none();
         /// Offer STLS on the POP3 port (RFC 2595).
-        later stls: bool = true, flag();
+        built stls: bool = true, flag();
         /// The oldest version of TLS that clients may use.
-        later minimum: TlsVersion = TlsVersion::V1_2, word();
+        built minimum: TlsVersion = TlsVersion::V1_2, word();
         /// The file with the certificates that vouch for clients' certificates.
-        later client_ca: Option<PathBuf> = None, path().or_none();
+        built client_ca: Option<PathBuf> = None, path().or_none();
     }
 }
 

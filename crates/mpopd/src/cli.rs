@@ -137,11 +137,6 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
         return Err("this version serves only in the foreground: start it with -F".into());
     }
     log::start(level(config.log_level));
-    // One wrong line in a file of users must not keep all others from their mail: it is left out.
-    match auth::check(&config) {
-        Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-        Err(faults) => faults.iter().for_each(|fault| tracing::error!("{fault}")),
-    }
     let (plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
     for address in addresses {
         tracing::info!("listening on {address}");

@@ -81,9 +81,14 @@ fn limits(config: &Config) -> Limits {
         login_timeout: config.login_timeout,
         max_servers: usize::try_from(config.max_servers).unwrap_or(usize::MAX),
         allow_plaintext: config.allow_plaintext,
+        max_servers_per_ip: config.max_servers_per_ip,
+        max_servers_per_user: config.max_servers_per_user,
+        auth_failure_delay: config.auth_failure_delay,
         tls: None,
+        stls: config.tls.stls,
         policy: Arc::new(pop3::Policy {
             implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
+            refuse_unknown_users: config.reject_bogus_user,
             ..pop3::Policy::default()
         }),
     }
@@ -141,5 +146,12 @@ fn session_identity(config: &Config) -> Result<Identity, String> {
 ///
 /// Every fault of the files that it names.
 pub(crate) fn authenticator(config: &Config) -> Result<Authenticator, String> {
-    Authenticator::new(config).map_err(|error| error.to_string())
+    let mut authenticator = Authenticator::new(config).map_err(|error| error.to_string())?;
+    // Read before the auth processes are forked: they share the memory. One wrong line in a file of users
+    // must not keep all others from their mail: it is left out.
+    authenticator.warm();
+    for remark in authenticator.take_remarks() {
+        tracing::warn!("{remark}");
+    }
+    Ok(authenticator)
 }

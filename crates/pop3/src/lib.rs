@@ -51,7 +51,7 @@
 //!             dialogue.finished(Commit::Done, &mut out);
 //!         }
 //!         // Nothing of that is offered.
-//!         Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
+//!         Step::Name(_) | Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
 //! }

@@ -8,12 +8,20 @@ pub struct Policy {
     pub max_bad_commands: u32,
     /// Failed logins that close the connection; 3 by default.
     pub max_failed_logins: u32,
+    /// Refuse unknown users at USER ([`Step::Name`](crate::Step::Name)) and not only after PASS. This tells everyone which
+    /// users there are.
+    pub refuse_unknown_users: bool,
     /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. None hides it.
     pub implementation: Option<String>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_bad_commands: 100, max_failed_logins: 3, implementation: None }
+        Self {
+            max_bad_commands: 100,
+            max_failed_logins: 3,
+            refuse_unknown_users: false,
+            implementation: None,
+        }
     }
 }

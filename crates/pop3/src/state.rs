@@ -30,6 +30,8 @@ pub struct Request {
 
 pub(crate) enum State<L> {
     Authorization(Authorization),
+    /// [`Step::Name`](crate::Step::Name) is not answered yet.
+    Naming(Authenticating),
     /// [`Step::Login`](crate::Step::Login) is not answered yet.
     Authenticating(Authenticating),
     /// [`Step::Auth`](crate::Step::Auth) or [`Step::AuthResponse`](crate::Step::AuthResponse) is not answered yet.
@@ -58,7 +60,7 @@ pub(crate) struct Authorization {
     pub(crate) failed_logins: u32,
 }
 
-/// Between PASS and its answer.
+/// Between PASS and its answer; where unknown users are refused at once, between USER and its answer too.
 pub(crate) struct Authenticating {
     pub(crate) user: UserName,
     pub(crate) failed_logins: u32,
@@ -101,7 +103,8 @@ impl<L> State<L> {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::Authorization(_) | Self::StartingTls(_) => Phase::Authorization,
-            Self::Authenticating(_) | Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
+            Self::Naming(_) | Self::Authenticating(_) => Phase::Authenticating,
+            Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
             Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
                 Phase::Transaction
             }
@@ -113,7 +116,7 @@ impl<L> State<L> {
     pub(crate) fn user(&self) -> Option<&UserName> {
         match self {
             Self::Authorization(at) => at.user.as_ref(),
-            Self::Authenticating(at) => Some(&at.user),
+            Self::Naming(at) | Self::Authenticating(at) => Some(&at.user),
             Self::Exchanging(_) | Self::Challenged(_) | Self::StartingTls(_) => None,
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.user),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.user),
@@ -126,7 +129,8 @@ impl<L> State<L> {
         match self {
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.listing),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.listing),
-            Self::Authorization(_) | Self::Authenticating(_) | Self::StartingTls(_) => None,
+            Self::Authorization(_) | Self::Naming(_) => None,
+            Self::Authenticating(_) | Self::StartingTls(_) => None,
             Self::Exchanging(_) | Self::Challenged(_) | Self::Update(_) | Self::Closed(_) => None,
         }
     }

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use crate::Dialogue;
-use crate::{AuthRequest, CloseReason, Credentials, Deletions, Request, Response};
+use crate::{AuthRequest, CloseReason, Credentials, Deletions, Request, Response, UserName};
 
 /// What [`Dialogue::step`] did, and what the driver does next.
 #[derive(Debug)]
@@ -15,6 +15,9 @@ pub enum Step {
     Replied,
     /// An effect is not answered yet, nothing was taken.
     Waiting,
+    /// Is there such a user? Only where [`Policy::refuse_unknown_users`](crate::Policy::refuse_unknown_users) is set. Answered
+    /// by [`Dialogue::user_known`] or [`Dialogue::login_refused`].
+    Name(UserName),
     /// Check the password and open the maildrop. Answered by [`Dialogue::logged_in`] or [`Dialogue::login_refused`].
     Login(Credentials),
     /// Begin a SASL exchange. Answered by [`Dialogue::auth_challenge`], [`Dialogue::logged_in`] or

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -186,6 +187,7 @@ impl Daemon {
 
     fn spawn(&self) -> Running {
         let userlist = self.scratch.file("userlist", &self.userlist);
+        fs::set_permissions(&userlist, fs::Permissions::from_mode(0o600)).expect("the mode of the user list");
         fs::write(self.configuration(), self.configured(&userlist)).expect("the configuration");
         let mut child = Command::new(MPOPD)
             .arg("-F")
@@ -215,7 +217,7 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\nauth_type = 6\nuserlist = \"{}\"\n{storage}",
+             \"{top}/state\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n{storage}",
             self.port.number,
             userlist.display()
         );

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ::auth::{Account, Authenticator, Refusal};
 use ipc::hire::{Hire, Hired, WorkerId};
-use ipc::login::{Login, Refused, Why};
+use ipc::login::{Attempt, Decision, Login, Said, Why};
 use ipc::open::{Format, Open};
 use ipc::wire::{self, Wait};
 use ipc::{Ticket, receive, send};
@@ -81,10 +81,20 @@ impl Auth<'_> {
             };
             // Without its timer a login may hang, but it is still decided rightly.
             let _ = self.deadline.arm(DEADLINE);
-            let refused = self.decide(&login).err();
+            let said = match &login.attempt {
+                Attempt::Name { user } => Some(self.name(user, &login)),
+                Attempt::Password { user, password } => {
+                    self.password(user, password.expose(), &login).err().map(Said::Refused)
+                }
+                // None is offered yet.
+                Attempt::Sasl { .. } => Some(Said::Refused(Why::Temporary)),
+            };
             let _ = self.deadline.disarm();
-            if let Some(why) = refused {
-                let answer = Refused { id: login.id, why };
+            for remark in self.authenticator.take_remarks() {
+                tracing::warn!("{remark}");
+            }
+            if let Some(said) = said {
+                let answer = Decision { id: login.id, said };
                 if let Err(error) = send(self.channels.queue, &answer, &[], Wait::Forever) {
                     tracing::error!("auth ends: {error}");
                     return 1;
@@ -93,18 +103,21 @@ impl Auth<'_> {
         }
     }
 
-    /// Accepted logins are answered by the maildrop process, refused ones here.
-    fn decide(&mut self, login: &Login) -> Result<(), Why> {
-        let account = self.authenticator.login(&login.user, login.password.expose(), login.peer).map_err(
-            |refusal| {
-                if let Refusal::Temporary(cause) = &refusal {
-                    tracing::error!("user={} cannot be looked up: {cause}", Untrusted(&login.user));
-                }
-                why(&refusal)
-            },
-        )?;
+    /// Whether there is such a user.
+    fn name(&mut self, user: &[u8], login: &Login) -> Said {
+        match self.authenticator.knows(user, login.peer) {
+            Ok(true) => Said::Known,
+            Ok(false) => Said::Refused(Why::UnknownUser),
+            Err(refusal) => Said::Refused(why(user, &refusal)),
+        }
+    }
+
+    /// Accepted logins are answered by the maildrop process.
+    fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), Why> {
+        let account =
+            self.authenticator.login(user, password, login.peer).map_err(|refusal| why(user, &refusal))?;
         self.open(login, &account).map_err(|cause| {
-            tracing::error!("user={} has no maildrop process: {cause}", Untrusted(&login.user));
+            tracing::error!("user={} has no maildrop process: {cause}", Untrusted(user));
             Why::Temporary
         })
     }
@@ -180,7 +193,10 @@ fn format_of(account: &Account) -> Result<Format, String> {
     }
 }
 
-fn why(refusal: &Refusal) -> Why {
+fn why(user: &[u8], refusal: &Refusal) -> Why {
+    if let Refusal::Temporary(cause) = refusal {
+        tracing::error!("user={} cannot be looked up: {cause}", Untrusted(user));
+    }
     match refusal {
         Refusal::Password => Why::Password,
         Refusal::UnknownUser => Why::UnknownUser,

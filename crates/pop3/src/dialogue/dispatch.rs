@@ -53,6 +53,12 @@ impl<L: Listing> Dialogue<L> {
         out: &mut Vec<u8>,
     ) -> Result<Step, Refusal> {
         let (state, result) = match command {
+            Command::User(name) if self.policy.refuse_unknown_users => {
+                match user::ask(&mut at, name.clone(), self.tls.plaintext()) {
+                    Ok(next) => (State::Naming(next), Ok(Step::Name(name))),
+                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                }
+            }
             Command::User(name) => {
                 let result = user::run(&mut at, name, self.tls.plaintext(), out);
                 (State::Authorization(at), result.map(|()| Step::Replied))

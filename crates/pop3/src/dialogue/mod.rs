@@ -3,7 +3,7 @@
 mod dispatch;
 mod exchange;
 
-use crate::commands::{quit, retr, top};
+use crate::commands::{quit, retr, top, user};
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
 use crate::state::{Authorization, Request, State, Transaction};
 use crate::{CloseReason, Commit, Encoder, Listing, LoginRefusal, MAX_SASL_LINE, Mechanisms, MessageFault};
@@ -96,6 +96,14 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
+    /// There is such a user: answers [`Step::Name`].
+    pub fn user_known(&mut self, out: &mut Vec<u8>) {
+        match mem::take(&mut self.state) {
+            State::Naming(at) => self.state = State::Authorization(user::known(at, out)),
+            other => self.state = other,
+        }
+    }
+
     /// This user is who they say and their maildrop is open: answers [`Step::Login`], [`Step::Auth`] and
     /// [`Step::AuthResponse`]. The name is the one that counts from here on; after PASS it need not be the one that was claimed.
     pub fn logged_in(&mut self, user: UserName, listing: L, out: &mut Vec<u8>) {
@@ -107,7 +115,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// There will be no session: answers [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`]. After
+    /// There will be no session: answers [`Step::Name`], [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`]. After
     /// [`Policy::max_failed_logins`] refusals, of whatever kind, the dialogue is closed.
     pub fn login_refused(&mut self, why: LoginRefusal, out: &mut Vec<u8>) {
         if let Some((user, failed_logins)) = self.pending_login() {
@@ -230,7 +238,7 @@ impl<L: Listing> Dialogue<L> {
     /// that failed before.
     fn pending_login(&mut self) -> Option<(Option<UserName>, u32)> {
         match mem::take(&mut self.state) {
-            State::Authenticating(at) => Some((Some(at.user), at.failed_logins)),
+            State::Naming(at) | State::Authenticating(at) => Some((Some(at.user), at.failed_logins)),
             State::Exchanging(at) => Some((None, at.failed_logins)),
             other => {
                 self.state = other;

@@ -156,6 +156,10 @@ impl Session {
                     self.closed = Some(reason);
                     return;
                 }
+                Step::Name(name) => match verdict(name.as_str(), PASSWORD) {
+                    Err(why) if name.as_str() == "nobody" => self.dialogue.login_refused(why, &mut self.out),
+                    _ => self.dialogue.user_known(&mut self.out),
+                },
                 Step::Login(login) => match verdict(login.user.as_str(), login.password.expose()) {
                     Ok(()) => self.open(login.user),
                     Err(why) => self.dialogue.login_refused(why, &mut self.out),

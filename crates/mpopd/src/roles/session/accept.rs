@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::auth::Network;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::Connection;
@@ -29,10 +30,14 @@ pub(super) async fn accept(house: Arc<House>, listener: TcpListener, security: S
 
 fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::net::SocketAddr) {
     let session = house.next_session();
-    match house.endings.admit(session, house.limits.max_servers) {
-        Some(ending) => {
+    let seat = house.network_seats.take(Network::of(peer.ip()));
+    let admitted =
+        seat.and_then(|seat| Some((seat, house.endings.admit(session, house.limits.max_servers)?)));
+    match admitted {
+        Some((seat, ending)) => {
             let house = house.clone();
             tokio::spawn(async move {
+                let _seat = seat;
                 let _left = Left(&house, session);
                 Connection::new(house.clone(), stream, security, peer, session, ending).serve().await;
             });

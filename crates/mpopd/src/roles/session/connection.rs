@@ -3,11 +3,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use ::auth::Seat;
 use config::AllowPlaintext;
-use ipc::login::Why;
+use ipc::login::{Attempt, Why};
 use ipc::mail::{NotFetched, NotOpened, Outcome};
-use ipc::{Deletions, Listing};
+use ipc::{Deletions, Listing, Secret};
 use pop3::Listing as _;
 use pop3::{
     CloseReason, Commit, Credentials, Dialogue, LoginRefusal, MessageFault, MessageNumber, Phase, Plaintext,
@@ -33,9 +35,10 @@ pub(super) struct Connection {
     session: u64,
     dialogue: Dialogue<MailListing>,
     out: Vec<u8>,
-    /// From login on: the maildrop, and what the log calls its user.
+    /// From login to QUIT.
     mail: Option<OpenMail>,
-    user: Option<String>,
+    /// From login on: the user's name, and the place among the sessions that the user may have.
+    user: Option<(String, Seat<String>)>,
     /// Until when the client must have logged in.
     login_until: Instant,
 }
@@ -52,15 +55,19 @@ impl Connection {
         let limits = &house.limits;
         let peer = peer.ip().to_canonical();
         let plaintext = match limits.allow_plaintext {
-            _ if security == Security::Tls => Plaintext::Allowed,
             AllowPlaintext::Always => Plaintext::Allowed,
             AllowPlaintext::Loopback if peer.is_loopback() => Plaintext::Allowed,
             AllowPlaintext::Loopback | AllowPlaintext::Never => Plaintext::Forbidden,
         };
+        let tls = match security {
+            Security::Tls => Tls::Active,
+            Security::Plain if limits.stls && limits.tls.is_some() => Tls::Offered(plaintext),
+            Security::Plain => Tls::Unavailable(plaintext),
+        };
         Connection {
             stream: Stream::new(Transport::new(socket), ending.clone(), limits.timeout),
             security,
-            dialogue: Dialogue::new(limits.policy.clone(), Tls::Unavailable(plaintext), Arc::new([])),
+            dialogue: Dialogue::new(limits.policy.clone(), tls, Arc::new([])),
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
             mail: None,
@@ -88,7 +95,7 @@ impl Connection {
                 CloseReason::ShutDown(why)
             }
         };
-        if let Some(user) = &self.user {
+        if let Some((user, _)) = &self.user {
             tracing::info!(
                 "logout user={} ip={} reason={} {} session={:x}",
                 Untrusted(user.as_bytes()),
@@ -127,10 +134,14 @@ impl Connection {
                 }
                 Step::Replied => self.note_plaintext(),
                 Step::Waiting => return Err(Shutdown::Fault),
+                Step::Name(user) => self.name(&user).await?,
                 Step::Login(credentials) => self.login(credentials).await?,
-                // Neither STLS nor a mechanism is offered yet.
-                Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => {
-                    return Err(Shutdown::Fault);
+                // No mechanism is offered yet.
+                Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => return Err(Shutdown::Fault),
+                Step::StartTls => {
+                    self.stream.send(&mut self.out).await?;
+                    self.start_tls().await?;
+                    self.dialogue.tls_started(Arc::new([]));
                 }
                 Step::Send(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
@@ -148,6 +159,11 @@ impl Connection {
         self.stream.start_tls(tls, self.login_until).await
     }
 
+    /// The user's name for the log; empty before a login.
+    fn user_name(&self) -> &str {
+        self.user.as_ref().map(|(name, _)| name.as_str()).unwrap_or_default()
+    }
+
     /// Until when the client must say something that makes a command.
     fn patience_ends(&self, idle_since: Instant) -> Instant {
         let idle = idle_since + self.house.limits.timeout;
@@ -157,64 +173,115 @@ impl Connection {
         }
     }
 
+    /// Whether there is such a user, where that is told before the password is asked for.
+    async fn name(&mut self, user: &UserName) -> Result<(), Shutdown> {
+        self.stream.send(&mut self.out).await?;
+        let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
+        match self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await {
+            Verdict::Known => self.dialogue.user_known(&mut self.out),
+            Verdict::Refused(why) => self.refuse(user.as_str(), why).await?,
+            Verdict::NotOpened { .. } | Verdict::Opened(_) => return Err(Shutdown::Fault),
+        }
+        Ok(())
+    }
+
     async fn login(&mut self, credentials: Credentials) -> Result<(), Shutdown> {
         // What was answered so far must not wait for a slow password check.
         self.stream.send(&mut self.out).await?;
         let claimed = credentials.user.as_str();
-        let password = credentials.password.expose();
-        match self.house.desk.login(claimed, password, self.peer, self.stream.is_tls()).await {
-            Verdict::Opened(mut mail) => match (mail.take_listing(), UserName::parse(mail.user().as_bytes()))
-            {
-                (Some(listing), Some(user)) => {
-                    mail.attach(&self.ending);
-                    tracing::info!(
-                        "login ok user={} ip={} tls={} method=PASS session={:x}",
-                        Untrusted(mail.user().as_bytes()),
-                        self.peer,
-                        self.stream.tls_version(),
-                        self.session,
-                    );
-                    self.user = Some(mail.user().to_owned());
-                    self.mail = Some(mail);
-                    self.dialogue.logged_in(user, MailListing(listing), &mut self.out);
-                }
-                _ => self.refuse(claimed, "temporary", LoginRefusal::Temporary),
-            },
-            Verdict::Refused(why) => self.refuse(claimed, why.word(), told_of(why)),
+        // What is left of an earlier failure's delay: hanging up and coming again shortens nothing.
+        let now = Instant::now().into_std();
+        let wait = self.house.penalties().wait(self.peer, claimed.as_bytes(), now);
+        self.hold(wait).await?;
+        let attempt = Attempt::Password {
+            user: claimed.as_bytes().to_vec(),
+            password: Secret::new(credentials.password.expose().to_vec()),
+        };
+        match self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await {
+            Verdict::Opened(mail) => self.enter(claimed, mail, "PASS"),
+            Verdict::Refused(why) => self.refuse(claimed, why).await?,
             Verdict::NotOpened { user, why } => {
                 let (reason, told) = match why {
                     NotOpened::InUse => ("in-use", LoginRefusal::InUse),
                     NotOpened::Unusable => ("maildrop", LoginRefusal::Permanent),
                     NotOpened::Temporary => ("temporary", LoginRefusal::Temporary),
                 };
-                self.refuse(&user, reason, told);
+                self.turn_away(&user, reason, told);
             }
+            Verdict::Known => return Err(Shutdown::Fault),
         }
         Ok(())
+    }
+
+    /// The maildrop is open: the session begins, unless the user has too many.
+    fn enter(&mut self, claimed: &str, mut mail: OpenMail, method: &str) {
+        self.house.penalties().succeeded(self.peer, claimed.as_bytes());
+        let user = mail.user().to_owned();
+        let Some(seat) = self.house.user_seats.take(user.clone()) else {
+            return self.turn_away(&user, "limit", LoginRefusal::Limit);
+        };
+        let (Some(listing), Some(name)) = (mail.take_listing(), UserName::parse(user.as_bytes())) else {
+            return self.turn_away(&user, "temporary", LoginRefusal::Temporary);
+        };
+        mail.attach(&self.ending);
+        tracing::info!(
+            "login ok user={} ip={} tls={} method={method} session={:x}",
+            Untrusted(user.as_bytes()),
+            self.peer,
+            self.stream.tls_version(),
+            self.session,
+        );
+        self.user = Some((user, seat));
+        self.mail = Some(mail);
+        self.dialogue.logged_in(name, MailListing(listing), &mut self.out);
+    }
+
+    /// Auth said no. Who may be guessing waits for the answer, and holds up nobody but itself.
+    async fn refuse(&mut self, user: &str, why: Why) -> Result<(), Shutdown> {
+        self.log_failure(user, why.word());
+        if why.may_be_guessing() {
+            let now = Instant::now().into_std();
+            let delay = self.house.penalties().failed(self.peer, user.as_bytes(), now);
+            self.hold(delay).await?;
+        }
+        self.dialogue.login_refused(told_of(why), &mut self.out);
+        Ok(())
+    }
+
+    /// The user is who they say, but there will be no session.
+    fn turn_away(&mut self, user: &str, reason: &str, told: LoginRefusal) {
+        self.log_failure(user, reason);
+        self.dialogue.login_refused(told, &mut self.out);
+    }
+
+    /// Waits, within the time that the client has to log in.
+    async fn hold(&mut self, delay: Duration) -> Result<(), Shutdown> {
+        if delay.is_zero() {
+            return Ok(());
+        }
+        let until = (Instant::now() + delay).min(self.login_until);
+        tokio::select! {
+            why = self.ending.told() => Err(why),
+            () = tokio::time::sleep_until(until) => Ok(()),
+        }
     }
 
     /// A login that was refused before there was a password to check counts for the log all the same.
     fn note_plaintext(&mut self) {
         let refused = self.dialogue.take_record().and_then(|record| record.refused);
         if refused == Some(pop3::Refusal::Plaintext) {
-            let user = self.dialogue.user().map(|user| user.as_str()).unwrap_or_default();
-            tracing::warn!(
-                "login failed user={} ip={} reason=plaintext session={:x}",
-                Untrusted(user.as_bytes()),
-                self.peer,
-                self.session,
-            );
+            let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
+            self.log_failure(user, "plaintext");
         }
     }
 
-    fn refuse(&mut self, user: &str, reason: &str, told: LoginRefusal) {
+    fn log_failure(&self, user: &str, reason: &str) {
         tracing::warn!(
             "login failed user={} ip={} reason={reason} session={:x}",
             Untrusted(user.as_bytes()),
             self.peer,
             self.session,
         );
-        self.dialogue.login_refused(told, &mut self.out);
     }
 
     /// Sends a message, or as much of it as TOP wants.
@@ -245,7 +312,7 @@ impl Connection {
                     tracing::error!(
                         "message {} of user={} breaks off after {at} of {} octets: {error}",
                         request.message,
-                        Untrusted(self.user.as_deref().unwrap_or_default().as_bytes()),
+                        Untrusted(self.user_name().as_bytes()),
                         body.length,
                     );
                     return Err(Shutdown::Fault);
@@ -268,7 +335,7 @@ impl Connection {
             tracing::warn!(
                 "message {} of user={} was changed by another program: {sent} octets sent",
                 request.message,
-                Untrusted(self.user.as_deref().unwrap_or_default().as_bytes()),
+                Untrusted(self.user_name().as_bytes()),
             );
         }
         Ok(())

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Login, Refused, Why};
+use ipc::LoginId;
+use ipc::login::{Attempt, Decision, Login, Said, Why};
 use ipc::mail::NotOpened;
-use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
 
 use super::mail::OpenMail;
@@ -29,6 +29,8 @@ pub(super) struct Desk {
 pub(super) enum Verdict {
     /// Auth refused it.
     Refused(Why),
+    /// There is such a user.
+    Known,
     /// Auth accepted it, but the maildrop cannot be had.
     NotOpened {
         /// The name as auth settled it.
@@ -45,17 +47,12 @@ impl Desk {
     }
 
     /// Asks auth, and waits for whoever answers.
-    pub(super) async fn login(&self, user: &str, password: &[u8], peer: IpAddr, tls: bool) -> Verdict {
+    pub(super) async fn ask(&self, attempt: Attempt, peer: IpAddr, tls: bool) -> Verdict {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let login = Login {
-            id: LoginId { generation: self.generation, number },
-            peer,
-            tls,
-            user: user.as_bytes().to_vec(),
-            password: Secret::new(password.to_vec()),
-        };
+        let id = LoginId { generation: self.generation, number };
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(number, sender);
+        let login = Login { id, peer, tls, attempt };
         let asked = tokio::time::timeout(PATIENCE, async {
             self.socket.send(&login, &[]).await?;
             Ok::<_, ipc::Error>(answer.await.ok())
@@ -83,11 +80,19 @@ impl Desk {
         }
     }
 
-    /// Hears auth's refusals, for ever.
-    pub(super) async fn hear_refusals(&self) {
+    /// Hears auth's decisions, for ever.
+    pub(super) async fn hear(&self) {
         loop {
-            match self.socket.receive::<Refused>().await {
-                Ok(Some((refused, _))) => self.answer(refused.id, Verdict::Refused(refused.why)),
+            match self.socket.receive::<Decision>().await {
+                Ok(Some((Decision { id, said }, _))) => {
+                    let verdict = match said {
+                        Said::Refused(why) => Verdict::Refused(why),
+                        Said::Known => Verdict::Known,
+                        // No exchange is begun yet.
+                        Said::Challenge(_) => Verdict::Refused(Why::Temporary),
+                    };
+                    self.answer(id, verdict);
+                }
                 Ok(None) => return,
                 Err(error) => {
                     tracing::error!("auth cannot be heard: {error}");

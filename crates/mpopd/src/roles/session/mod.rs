@@ -17,10 +17,11 @@ mod transport;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use ::auth::{Network, Penalties, Seats};
 use config::AllowPlaintext;
 use ipc::steer::ToSession;
 use pop3::Shutdown;
@@ -54,10 +55,18 @@ pub(crate) struct Limits {
     pub(crate) login_timeout: Duration,
     /// The most connections at a time.
     pub(crate) max_servers: usize,
+    /// The most connections at a time from one network: an IPv4 address, or an IPv6 /64.
+    pub(crate) max_servers_per_ip: u32,
+    /// The most sessions at a time of one user.
+    pub(crate) max_servers_per_user: u32,
+    /// How long the answer to a first failed login is held back.
+    pub(crate) auth_failure_delay: Duration,
     /// From where passwords may come without TLS.
     pub(crate) allow_plaintext: AllowPlaintext,
     /// What to encrypt with, if TLS is configured. Read by this role, while it still may: no other process has the key.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Whether STLS is offered, when there is something to encrypt with.
+    pub(crate) stls: bool,
     /// The rules of the dialogue.
     pub(crate) policy: Arc<pop3::Policy>,
 }
@@ -67,6 +76,10 @@ struct House {
     limits: Limits,
     desk: Desk,
     endings: Endings,
+    /// Connections by network, and sessions by user.
+    network_seats: Seats<Network>,
+    user_seats: Seats<String>,
+    penalties: Mutex<Penalties>,
     next_session: AtomicU64,
 }
 
@@ -95,10 +108,13 @@ fn runtime() -> io::Result<Runtime> {
 
 async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Result<()> {
     let house = Arc::new(House {
-        limits,
         desk: Desk::new(Socket::new(channels.logins.try_clone()?)?, generation),
         endings: Endings::default(),
+        network_seats: Seats::new(limits.max_servers_per_ip),
+        user_seats: Seats::new(limits.max_servers_per_user),
+        penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
         next_session: AtomicU64::new(u64::from(generation) << 32),
+        limits,
     });
     let steer = Socket::new(channels.steer.try_clone()?)?;
     for listener in channels.listeners {
@@ -108,7 +124,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         tokio::spawn(accept::accept(house.clone(), socket, listener.security));
     }
     let desk = house.clone();
-    tokio::spawn(async move { desk.desk.hear_refusals().await });
+    tokio::spawn(async move { desk.desk.hear().await });
 
     while let Ok(Some((order, descriptors))) = steer.receive::<ToSession>().await {
         match order {
@@ -129,6 +145,11 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
 }
 
 impl House {
+    fn penalties(&self) -> MutexGuard<'_, Penalties> {
+        // A panic elsewhere leaves a table of counters as good as any.
+        self.penalties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_session(&self) -> u64 {
         self.next_session.fetch_add(1, Ordering::Relaxed)
     }
