@@ -154,8 +154,8 @@ pub(crate) fn folder_in(state: BorrowedFd<'_>, name: &str) -> io::Result<File> {
     Ok(File::from(rustix::fs::openat(state, name, flags, Mode::empty())?))
 }
 
-/// Whether a file system is full or cannot be written at all.
+/// Whether a folder is full or cannot be written at all.
 fn takes_nothing(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(error.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+    crate::lock::is_denied(error)
+        || matches!(error.kind(), io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull)
 }
