@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use config::{Config, Fault, Faults};
+use config::{Config, Fault, Faults, SaslMechanism};
 use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
 
@@ -17,6 +17,7 @@ use crate::name::UserName;
 use crate::passdb::{Decoy, Found, Query, SingleUser};
 use crate::password::{Secret, Stored};
 use crate::refusal::Refusal;
+use crate::sasl::{BadToken, Setup, TokenCheck};
 use crate::secret_key::Key;
 use crate::sources::{Source, Sources};
 use crate::userdb::{Location, Locations, Mail, Owner, OwnerUid};
@@ -50,6 +51,15 @@ pub struct Authenticator {
     /// Chooses how long a name that nobody knows takes.
     key: Key,
     resolve: Resolve,
+    sasl: Setup,
+}
+
+/// What there is to judge somebody by whose password never comes here.
+pub(crate) struct Evidence {
+    /// What is stored of the password; for somebody who cannot log in, what is stored of somebody like them.
+    pub(crate) secret: Option<Secret>,
+    /// Whose mail it is, or why they cannot log in.
+    pub(crate) owner: Result<Owner, Refusal>,
 }
 
 impl Authenticator {
@@ -69,6 +79,7 @@ impl Authenticator {
             cache: Cache::new(key.clone(), config.auth_cache),
             key,
             resolve,
+            sasl: Setup::new(config),
         })
     }
 
@@ -92,6 +103,7 @@ impl Authenticator {
             // There is one secret only, so nothing to choose.
             key: Key::fixed(0),
             resolve,
+            sasl: Setup::new(&Config::default()),
         }
     }
 
@@ -143,6 +155,19 @@ impl Authenticator {
         self.account(owner)
     }
 
+    /// Has the tokens of OAUTHBEARER and XOAUTH2 checked by `tokens`. Until then no token is good.
+    pub fn check_tokens_with(&mut self, tokens: Box<dyn TokenCheck>) {
+        self.sasl.check_tokens_with(tokens);
+    }
+
+    /// Whether SCRAM should be offered: whether it can check the password of every user, as far as that is known here. It cannot
+    /// where a crypt(3) or Argon2 hash is stored, or where PAM or a plugin is asked. Clients that prefer SCRAM would fail then.
+    ///
+    /// Reads the lists of users, as they are now.
+    pub fn scram_fits(&mut self) -> bool {
+        self.sources.all(|source| source.scram_fits())
+    }
+
     /// What the administrator should know, found since this was last asked: lines of the user list that were left out, `WARN`
     /// rules that matched, what plugins had to say. For the log; bounded.
     ///
@@ -151,6 +176,63 @@ impl Authenticator {
         let mut remarks = self.gate.take_remarks();
         remarks.extend(self.sources.take_remarks());
         remarks
+    }
+
+    /// Whether there can be an exchange of this mechanism.
+    pub(crate) fn serves(&self, mechanism: SaslMechanism) -> bool {
+        self.sasl.serves(mechanism)
+    }
+
+    /// What there is to judge this user by without a password. It takes the same time for names that nobody knows.
+    ///
+    /// # Errors
+    /// The client may not connect, or it could not be found out.
+    pub(crate) fn evidence(&mut self, user: &UserName, peer: IpAddr) -> Result<Evidence, Refusal> {
+        let peer = Peer::new(peer, self.resolve);
+        self.gate.admit(&peer)?;
+        let query = Query { user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
+        let found = self.sources.find(&query)?;
+        let decoy = self.sources.decoy(&query, &self.key).and_then(|(_, decoy)| decoy.secret);
+        Ok(match found {
+            Some((_, Found::Stored(owner, secret))) => Evidence { secret: Some(secret), owner: Ok(owner) },
+            Some((_, Found::Locked)) => Evidence { secret: decoy, owner: Err(Refusal::Disabled) },
+            // Whoever is asked there wants the password.
+            Some((_, Found::Ask)) => Evidence { secret: None, owner: Err(Refusal::Password) },
+            None => Evidence { secret: decoy, owner: Err(Refusal::UnknownUser) },
+        })
+    }
+
+    /// The account of a user for whom somebody else vouches: who checked the certificate, or the token.
+    ///
+    /// # Errors
+    /// The client may not connect, there is no such user, or they may not log in.
+    pub(crate) fn vouched(&mut self, user: &[u8], peer: IpAddr) -> Result<Account, Refusal> {
+        let peer = Peer::new(peer, self.resolve);
+        self.gate.admit(&peer)?;
+        let user = UserName::try_from(user).map_err(|_| Refusal::UnknownUser)?;
+        let query = Query { user: &user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
+        match self.sources.find(&query)? {
+            Some((_, Found::Stored(owner, _))) => self.account(owner),
+            Some((_, Found::Locked)) => Err(Refusal::Disabled),
+            Some((source, Found::Ask)) => {
+                let Some(passdb) = self.sources.get(source) else { return Err(Refusal::UnknownUser) };
+                let owner = passdb.vouched(&query)?;
+                self.account(owner)
+            }
+            None => Err(Refusal::UnknownUser),
+        }
+    }
+
+    pub(crate) fn check_token(&mut self, token: &[u8]) -> Result<String, BadToken> {
+        self.sasl.check_token(token)
+    }
+
+    pub(crate) fn token_scope(&self) -> &str {
+        self.sasl.token_scope()
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
     }
 
     fn authenticate(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
@@ -242,7 +324,11 @@ impl Authenticator {
         }
     }
 
-    fn account(&self, owner: Owner) -> Result<Account, Refusal> {
+    /// Where the mail of this owner is.
+    ///
+    /// # Errors
+    /// It cannot be said: [`Refusal::Temporary`].
+    pub(crate) fn account(&self, owner: Owner) -> Result<Account, Refusal> {
         let temporary = |what: &str, why: &dyn fmt::Display| {
             Refusal::Temporary(format!("user {}: {what}: {why}", owner.user))
         };

@@ -7,6 +7,8 @@
 //!   module for each source of users; `sources.rs` says which of them each `auth_type` asks.
 //! - the userdb (`userdb/`): where is their maildrop?
 //!
+//! [`sasl`] has other ways to the same answer, in several steps.
+//!
 //! This crate blocks: it runs in the auth processes, each with an [`Authenticator`] of its own. It never opens a maildrop.
 //! [`Penalties`] and [`Seats`] are for the session role, which holds the connections: they neither block nor look anything up.
 //!
@@ -25,6 +27,7 @@ mod passdb;
 mod password;
 mod penalty;
 mod refusal;
+pub mod sasl;
 mod scram_verifier;
 mod seats;
 mod secret_key;

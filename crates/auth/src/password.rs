@@ -96,6 +96,11 @@ impl<'a> Stored<'a> {
         matches!(self, Self::Crypt(_) | Self::Argon2(_) | Self::Scram(_))
     }
 
+    /// Whether a SCRAM verifier is stored, or can be made of what is stored.
+    pub(crate) fn scram_fits(&self) -> bool {
+        matches!(self, Self::Plain(_) | Self::Scram(_))
+    }
+
     /// A copy of it; none of a locked account.
     pub(crate) fn secret(self) -> Option<Secret> {
         let copy = |text: &[u8]| Zeroizing::new(text.to_vec());

@@ -114,6 +114,11 @@ impl Sources {
         Some(passdb.as_mut())
     }
 
+    /// Whether this is so of every source.
+    pub(crate) fn all(&mut self, mut is_so: impl FnMut(&mut dyn Passdb) -> bool) -> bool {
+        self.open.iter_mut().all(|(_, passdb)| is_so(passdb.as_mut()))
+    }
+
     /// What a name that nobody knows is checked against: one of the secrets that there are, as often of each cost as known users
     /// have it, and for the same name always of the same cost. `key` keeps outsiders from knowing which.
     ///

@@ -128,6 +128,18 @@ words! {
     }
 }
 
+impl SaslMechanism {
+    /// The name by which CAPA offers it and AUTH asks for it.
+    pub fn name(self) -> &'static str {
+        self.word()
+    }
+
+    /// The mechanism of this name, which is in capitals.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(word, _)| *word == name).map(|(_, mechanism)| *mechanism)
+    }
+}
+
 /// Who may log in, and where the mail is: `auth_type`, written as a number from 1 to 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

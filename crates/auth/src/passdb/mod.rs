@@ -73,6 +73,22 @@ pub(crate) trait Passdb {
         Err(Refusal::Temporary(format!("user {}: this source of users checks no passwords", query.user)))
     }
 
+    /// The owner of the mail of a user for whom [`Passdb::find`] said [`Found::Ask`], and for whom somebody else vouches.
+    ///
+    /// # Errors
+    /// They may not log in, or this source says nothing of a user without a password.
+    fn vouched(&mut self, query: &Query<'_>) -> Result<Owner, Refusal> {
+        Err(Refusal::Temporary(format!(
+            "user {}: this source of users knows no login without a password",
+            query.user
+        )))
+    }
+
+    /// Whether SCRAM can check the passwords of all users of this source, as far as that can be known.
+    fn scram_fits(&mut self) -> bool {
+        false
+    }
+
     /// Whether [`Passdb::ask`] may let in a name that [`Passdb::find`] does not know, because what is asked may rename users.
     fn may_rename(&self) -> bool {
         false

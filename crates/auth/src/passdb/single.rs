@@ -23,6 +23,10 @@ impl Passdb for SingleUser {
         vec![Decoy { users: 1, secret: Some(self.secret.clone()) }]
     }
 
+    fn scram_fits(&mut self) -> bool {
+        self.secret.stored().scram_fits()
+    }
+
     fn take_remarks(&mut self) -> Vec<Fault> {
         Vec::new()
     }

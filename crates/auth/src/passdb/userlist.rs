@@ -166,6 +166,11 @@ impl Passdb for Userlist {
         self.current().map_or_else(|_| Vec::new(), |list| list.decoys().to_vec())
     }
 
+    fn scram_fits(&mut self) -> bool {
+        let fits = |decoy: &Decoy| decoy.secret.as_ref().is_some_and(|secret| secret.stored().scram_fits());
+        self.current().is_ok_and(|list| !list.decoys().is_empty() && list.decoys().iter().all(fits))
+    }
+
     fn warm(&mut self) {
         // What is wrong with it is told when it is needed.
         let _ = self.current();
@@ -327,6 +332,16 @@ mod tests {
                 format!("{file}:2: root: uid 0 owns no maildrop; give the uid of an ordinary user"),
             ]
         );
+    }
+
+    #[test]
+    fn scram_fits_a_list_without_hashes() {
+        let verifier = "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
+            wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+        assert!(scene(&format!("a:{{PLAIN}}x:7\nb:{verifier}:7\nc:!:7\n")).users.scram_fits());
+        assert!(!scene("a:{PLAIN}x:7\nb:$6$s$h:7\n").users.scram_fits());
+        assert!(!scene("a:!:7\n").users.scram_fits(), "nobody can log in");
+        assert!(!Userlist::new("/nonexistent".into()).scram_fits());
     }
 
     #[test]
