@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::access::Gate;
 use crate::cache::{Cache, Claim};
+use crate::decoy::Decoy;
 use crate::host::{Peer, Resolve, resolve};
 use crate::name::UserName;
-use crate::passdb::{Decoy, Found, Query, SingleUser};
+use crate::passdb::{Found, Query, SingleUser};
 use crate::password::{Secret, Stored};
 use crate::refusal::Refusal;
 use crate::sasl::{BadToken, Setup, TokenCheck};
@@ -69,8 +70,8 @@ impl Authenticator {
     /// # Errors
     /// Settings are incomplete, the access rules have faults, or the system lacks libcrypt, PAM or random numbers.
     pub fn new(config: &Config) -> Result<Self, NotStarted> {
-        let sources = Sources::new(config).map_err(|why| NotStarted::Source(why.to_string()))?;
         let key = Key::random().map_err(NotStarted::Random)?;
+        let sources = Sources::new(config, &key).map_err(|why| NotStarted::Source(why.to_string()))?;
         Ok(Self {
             gate: Gate::new(config).map_err(NotStarted::Access)?,
             sources,

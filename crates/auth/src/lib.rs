@@ -20,6 +20,7 @@ mod argon2_hash;
 mod authenticator;
 mod cache;
 mod check;
+mod decoy;
 mod host;
 mod name;
 mod network;

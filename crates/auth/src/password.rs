@@ -9,7 +9,7 @@ use sys::crypt::{Crypt, CryptError};
 use zeroize::Zeroizing;
 
 use crate::argon2_hash::Argon2Hash;
-use crate::passdb::Decoy;
+use crate::decoy::Decoy;
 use crate::scram_verifier::Verifier;
 
 /// A stored password: where it stands is where it stays, this only says how to read it.

@@ -1,11 +1,11 @@
 //! Which sources of users each kind of `auth_type` asks, and in which order.
 
 use std::fmt;
-use std::io;
 
 use config::{AuthType, Config, Fault, PerUser};
 
-use crate::passdb::{Decoy, Found, HostLists, Passdb, Plugins, Query, SystemUsers, Userlist};
+use crate::decoy::{Decoy, choose};
+use crate::passdb::{Found, HostLists, NoCheck, Passdb, Plugins, Query, SystemUsers, Userlist};
 use crate::refusal::Refusal;
 use crate::secret_key::Key;
 
@@ -55,11 +55,11 @@ impl Source {
 impl Sources {
     /// # Errors
     /// A kind that is used lacks something.
-    pub(crate) fn new(config: &Config) -> Result<Self, NoSource> {
+    pub(crate) fn new(config: &Config, key: &Key) -> Result<Self, NoSource> {
         let mut open: Vec<(Source, Box<dyn Passdb>)> = Vec::new();
         for source in Self::in_use(config) {
             let passdb: Box<dyn Passdb> = match source {
-                Source::System => Box::new(SystemUsers::new(config).map_err(NoSource::Pam)?),
+                Source::System => Box::new(SystemUsers::new(config, key).map_err(NoSource::System)?),
                 Source::Lists => Box::new(HostLists::new(config)),
                 Source::List if config.userlist.is_relative() => return Err(NoSource::RelativeUserlist),
                 Source::List => Box::new(Userlist::new(config.userlist.clone())),
@@ -119,11 +119,7 @@ impl Sources {
         self.open.iter_mut().all(|(_, passdb)| is_so(passdb.as_mut()))
     }
 
-    /// What a name that nobody knows is checked against: one of the secrets that there are, as often of each cost as known users
-    /// have it, and for the same name always of the same cost. `key` keeps outsiders from knowing which.
-    ///
-    /// Each cost draws a number for the name, and the lowest one, weighted by its users, wins (rendezvous hashing): so the
-    /// choice for a name hardly changes when users come and go.
+    /// What a name that nobody knows is checked against: one of the secrets that there are.
     pub(crate) fn decoy(&mut self, query: &Query<'_>, key: &Key) -> Option<(Source, Decoy)> {
         let asked = Source::of(query.kind);
         let mut decoys: Vec<(Source, Decoy)> = Vec::new();
@@ -133,20 +129,7 @@ impl Sources {
                 decoys.extend(passdb.decoys(query).into_iter().map(|decoy| (*source, decoy)));
             }
         }
-        // How many users PAM or a plugin has, nobody knows: as many as all others.
-        let counted: u64 = decoys.iter().filter(|(_, d)| d.secret.is_some()).map(|(_, d)| d.users).sum();
-        let draw = |(source, decoy): &(Source, Decoy)| {
-            let (cost, users) = match &decoy.secret {
-                Some(secret) => (secret.stored().cost(), decoy.users),
-                None => (&b""[..], counted),
-            };
-            let mac = key.mac(&[query.user.as_str().as_bytes(), source.word().as_bytes(), cost]);
-            let number = u64::from_le_bytes(mac.first_chunk().copied().unwrap_or_default());
-            // Evenly between 0 and 1, neither included; its negative logarithm is what may be weighted.
-            let even = (number as f64 + 0.5) / 2f64.powi(64);
-            -even.ln() / users.max(1) as f64
-        };
-        decoys.into_iter().min_by(|a, b| draw(a).total_cmp(&draw(b)))
+        choose(decoys, query.user, key, |source| source.word())
     }
 
     pub(crate) fn warm(&mut self) {
@@ -163,7 +146,7 @@ impl Sources {
 pub(crate) enum NoSource {
     RelativeUserlist,
     NoPlugin,
-    Pam(io::Error),
+    System(NoCheck),
 }
 
 impl fmt::Display for NoSource {
@@ -171,7 +154,7 @@ impl fmt::Display for NoSource {
         match self {
             Self::RelativeUserlist => f.write_str("auth_type 6 needs the absolute path of the user list"),
             Self::NoPlugin => f.write_str("auth_type 7 needs password_plugin, the path of a program"),
-            Self::Pam(error) => write!(f, "{error}; or set use_pam = false to use passwd and shadow"),
+            Self::System(why) => why.fmt(f),
         }
     }
 }
@@ -191,7 +174,7 @@ mod tests {
         std::fs::write(&userlist, users).unwrap();
         std::fs::set_permissions(&userlist, std::fs::Permissions::from_mode(0o600)).unwrap();
         let config = Config { auth_type: AuthType::List, userlist, ..Config::default() };
-        let mut sources = Sources::new(&config).unwrap();
+        let mut sources = Sources::new(&config, &Key::fixed(1)).unwrap();
         let peer = Peer::new("192.0.2.1".parse().unwrap(), |_| Ok(None));
         let mut frequency = HashMap::new();
         let drawn: Vec<_> = (0..3000)
@@ -229,9 +212,9 @@ mod tests {
         config.user_auth.insert("bob".to_owned(), AuthType::SystemOrHost);
         assert_eq!(Sources::in_use(&config), [Source::Lists, Source::System]);
         config.user_auth.insert("carol".to_owned(), AuthType::Plugin);
-        assert!(matches!(Sources::new(&config), Err(NoSource::NoPlugin)));
+        assert!(matches!(Sources::new(&config, &Key::fixed(1)), Err(NoSource::NoPlugin)));
         config.password_plugin = Some("/bin/false".into());
-        let sources = Sources::new(&config).unwrap();
+        let sources = Sources::new(&config, &Key::fixed(1)).unwrap();
         assert_eq!(sources.kind_of("alice"), AuthType::Host);
         assert_eq!(sources.kind_of("carol"), AuthType::Plugin);
         assert_eq!(sources.kind_of("Carol"), AuthType::Host);

@@ -1,5 +1,7 @@
 //! Kind 1 against this machine's own users, shadow file and PAM. Needs root, useradd(8), chage(1) and Debian's PAM modules.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod common;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! What the time of a refusal tells: statistics, printed (`cargo test -p auth --test timing -- --nocapture`). No time decides
 //! whether a test passes: only the words do.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod common;
 
 use std::fs::{self, Permissions};
@@ -13,8 +15,11 @@ use config::{AuthType, Config};
 
 const LOGINS: usize = 60;
 
+/// What a login is about, the name of its nth time, and the word of the log.
+type Row<'a> = (&'a str, &'a dyn Fn(usize) -> String, &'a str);
+
 /// Logs in as each of the users in turn, so that what else the machine does concerns them all.
-fn compare(auth: &mut Authenticator, title: &str, users: &[(&str, &dyn Fn(usize) -> String, &str)]) {
+fn compare(auth: &mut Authenticator, title: &str, users: &[Row<'_>]) {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); users.len()];
     for nth in 0..LOGINS {
         for ((_, name, verdict), times) in users.iter().zip(&mut times) {
@@ -91,8 +96,7 @@ fn system_users() {
     let service = etc.service("unix", "auth required pam_unix.so\naccount required pam_unix.so\n");
     let known = |_| user.name.clone();
     let unknown = |_| "mpopd-nobody".to_owned();
-    let users: [(&str, &dyn Fn(usize) -> String, &str); 2] =
-        [("known", &known, "password"), ("unknown", &unknown, "unknown-user")];
+    let users: [Row<'_>; 2] = [("known", &known, "password"), ("unknown", &unknown, "unknown-user")];
     compare(&mut Authenticator::new(&shadow()).unwrap(), "shadow, yescrypt", &users);
     compare(&mut service.authenticator(), "PAM (pam_unix), yescrypt", &users);
 }

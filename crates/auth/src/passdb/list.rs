@@ -10,7 +10,7 @@ use std::path::{Component, Path};
 
 use zeroize::Zeroizing;
 
-use super::Decoy;
+use crate::decoy::Decoy;
 use crate::name::{BadName, UserName};
 use crate::password::{BadPassword, Costs, Stored};
 use crate::userdb::OwnerUid;

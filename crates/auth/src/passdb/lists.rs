@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use config::{AuthType, Config, Fault};
 
-use super::{Decoy, Found, Passdb, Query, Userlist};
+use super::{Found, Passdb, Query, Userlist};
+use crate::decoy::Decoy;
 use crate::host::HostName;
 use crate::name::UserName;
 use crate::refusal::Refusal;

@@ -7,6 +7,7 @@
 mod answer;
 mod list;
 mod lists;
+mod pam_time;
 mod plugin;
 
 mod shadow;
@@ -16,6 +17,7 @@ mod userlist;
 
 use config::{AuthType, Fault};
 
+use crate::decoy::Decoy;
 use crate::host::Peer;
 use crate::name::UserName;
 use crate::password::Secret;
@@ -26,7 +28,7 @@ pub(crate) use lists::HostLists;
 pub(crate) use plugin::Plugins;
 pub(crate) use shadow::check as check_shadow;
 pub(crate) use single::SingleUser;
-pub(crate) use system::SystemUsers;
+pub(crate) use system::{NoCheck, SystemUsers};
 pub(crate) use userlist::Userlist;
 
 /// Who is looked for.
@@ -46,15 +48,6 @@ pub(crate) enum Found {
     Locked,
     /// The password is checked elsewhere: [`Passdb::ask`].
     Ask,
-}
-
-/// A stored secret that a name which no source knows may be checked against, to take as long as a known one.
-#[derive(Clone, Debug)]
-pub(crate) struct Decoy {
-    /// How many users have a secret of this cost.
-    pub(crate) users: u64,
-    /// The secret of one of them; none where the source must be asked.
-    pub(crate) secret: Option<Secret>,
 }
 
 /// A source of users.

@@ -17,7 +17,8 @@ use sys::spawn::{Run, run};
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, REPORTER};
-use super::{Decoy, Found, Passdb, Query};
+use super::{Found, Passdb, Query};
+use crate::decoy::Decoy;
 use crate::name::UserName;
 use crate::refusal::Refusal;
 use crate::userdb::{Location, Mail, Owner, OwnerUid};

@@ -7,8 +7,8 @@ use std::{fs, io};
 use config::Fault;
 use zeroize::Zeroizing;
 
-use super::Decoy;
 use super::userlist::read_file;
+use crate::decoy::Decoy;
 use crate::name::UserName;
 use crate::password::{Costs, Stored};
 use crate::stamp::Stamp;
@@ -70,6 +70,15 @@ impl ShadowFile {
             }
         };
         Ok(&self.read.insert(reading).text)
+    }
+
+    /// The cost of a user's password; empty if the file has none.
+    pub(crate) fn cost(&mut self, user: &UserName) -> &[u8] {
+        let password = self.current().ok().and_then(|lines| entry(lines, user)).map(|entry| entry.password);
+        match password.map(Stored::parse_crypt) {
+            Some(Ok(stored @ Stored::Crypt(_))) => stored.cost(),
+            _ => b"",
+        }
     }
 
     /// One password of each cost in the file.

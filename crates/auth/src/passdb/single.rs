@@ -2,7 +2,8 @@
 
 use config::Fault;
 
-use super::{Decoy, Found, Passdb, Query};
+use super::{Found, Passdb, Query};
+use crate::decoy::Decoy;
 use crate::password::Secret;
 use crate::refusal::Refusal;
 use crate::userdb::Owner;

@@ -2,17 +2,23 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
+use std::{fmt, io};
 
 use config::{Config, Fault};
+use sys::crypt::{Crypt, CryptError};
 use sys::identity::{User, password_field, user_by_name};
 use sys::pam::{Denied, Login, Pam};
 use zeroize::Zeroizing;
 
+use super::pam_time::PamTime;
 use super::shadow::{self, ShadowFile};
-use super::{Decoy, Found, Passdb, Query};
+use super::{Found, Passdb, Query};
+use crate::decoy::Decoy;
 use crate::name::UserName;
 use crate::password::Stored;
 use crate::refusal::Refusal;
+use crate::secret_key::Key;
 use crate::stamp::Stamp;
 use crate::userdb::{Mail, Owner, OwnerUid};
 
@@ -25,7 +31,7 @@ pub(crate) struct SystemUsers {
 /// Who checks passwords.
 enum Check {
     Shadow,
-    Pam { pam: Pam, service: String },
+    Pam { pam: Pam, service: String, time: PamTime },
 }
 
 /// What PAM modules get for the terminal: a service of the network has none.
@@ -33,10 +39,14 @@ const TERMINAL: &str = "mpopd";
 
 impl SystemUsers {
     /// # Errors
-    /// PAM is wanted, and this machine has none.
-    pub(crate) fn new(config: &Config) -> std::io::Result<Self> {
+    /// PAM is wanted, and this machine lacks it or libcrypt.
+    pub(crate) fn new(config: &Config, key: &Key) -> Result<Self, NoCheck> {
         let check = match config.use_pam {
-            true => Check::Pam { pam: Pam::load()?, service: config.mpopd_pam_service.clone() },
+            true => Check::Pam {
+                pam: Pam::load().map_err(NoCheck::Pam)?,
+                service: config.mpopd_pam_service.clone(),
+                time: PamTime::new(Crypt::load().map_err(NoCheck::Crypt)?, key.clone()),
+            },
             false => Check::Shadow,
         };
         Ok(Self { shadow: ShadowFile::new(config.shadow.clone()), check })
@@ -71,7 +81,7 @@ impl Passdb for SystemUsers {
     }
 
     fn ask(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
-        let Check::Pam { pam, service } = &self.check else { return Err(Refusal::UnknownUser) };
+        let Check::Pam { pam, service, time } = &mut self.check else { return Err(Refusal::UnknownUser) };
         let login = Login {
             service,
             user: query.user.as_str(),
@@ -79,9 +89,18 @@ impl Passdb for SystemUsers {
             remote_host: &query.peer.address().to_string(),
             terminal: TERMINAL,
         };
-        let name = pam.login(&login).map_err(|denied| match denied {
-            Denied::Password => Refusal::Password,
-            Denied::UnknownUser => Refusal::UnknownUser,
+        let known =
+            user_by_name(query.user.as_str()).map_err(|error| temporary(query.user, &error))?.is_some();
+        let start = Instant::now();
+        let judged = pam.login(&login);
+        match (known, &judged) {
+            (true, _) => time.known(self.shadow.cost(query.user), start.elapsed()),
+            (false, Ok(_)) => {}
+            (false, Err(_)) => time.stranger(query.user, password, self.shadow.decoys(), start.elapsed()),
+        }
+        let name = judged.map_err(|denied| match denied {
+            Denied::Password if known => Refusal::Password,
+            Denied::Password | Denied::UnknownUser => Refusal::UnknownUser,
             Denied::Disabled => Refusal::Disabled,
             Denied::Failed(why) => temporary(query.user, &format!("PAM service {service}: {why}")),
         })?;
@@ -135,6 +154,22 @@ fn owner(user: User) -> Option<Owner> {
     })
 }
 
-fn temporary(user: &UserName, why: &dyn std::fmt::Display) -> Refusal {
+fn temporary(user: &UserName, why: &dyn fmt::Display) -> Refusal {
     Refusal::Temporary(format!("user {user}: {why}"))
+}
+
+/// Why passwords of system users cannot be checked.
+#[derive(Debug)]
+pub(crate) enum NoCheck {
+    Pam(io::Error),
+    Crypt(CryptError),
+}
+
+impl fmt::Display for NoCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pam(error) => write!(f, "{error}; or set use_pam = false to use passwd and shadow"),
+            Self::Crypt(error) => error.fmt(f),
+        }
+    }
 }

@@ -10,7 +10,8 @@ use config::Fault;
 use zeroize::Zeroizing;
 
 use super::list::{BadLine, List};
-use super::{Decoy, Found, Passdb, Query};
+use super::{Found, Passdb, Query};
+use crate::decoy::Decoy;
 use crate::name::UserName;
 use crate::refusal::Refusal;
 use crate::stamp::Stamp;

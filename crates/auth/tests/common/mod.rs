@@ -1,5 +1,6 @@
 //! Real accounts and PAM services of a test's own, gone when it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
