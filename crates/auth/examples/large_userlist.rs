@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let config = Config { auth_type: AuthType::List, userlist, ..Config::default() };
     let mut auth = Authenticator::new(&config)?;
+    // As the supervisor does it before it forks the auth processes.
+    let start = Instant::now();
+    auth.warm();
+    println!("read and checked in {:?}", start.elapsed());
     let mut login = |user: &str| {
         let start = Instant::now();
         let refusal = auth.login(user.as_bytes(), b"wrong", IpAddr::V4(Ipv4Addr::LOCALHOST)).err();
@@ -50,5 +54,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")) {
         println!("{line}");
     }
-    Ok(())
+    shared(&mut auth)
+}
+
+/// What a forked process has to itself after a login: the list is shared.
+fn shared(auth: &mut Authenticator) -> Result<(), Box<dyn Error>> {
+    match sys::process::fork()? {
+        sys::process::Forked::Child => {
+            let _ = auth.login(b"user7@example.org", b"wrong", IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let memory = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+            for line in memory.lines().filter(|line| line.starts_with("Rss") || line.starts_with("Private")) {
+                println!("forked process: {line}");
+            }
+            sys::process::exit_now(0)
+        }
+        sys::process::Forked::Parent(_) => {
+            while sys::process::reap().is_none() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Ok(())
+        }
+    }
 }
