@@ -1,0 +1,89 @@
+//! The channel of the supervisor: the settings come here, then the channels of the auth processes.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ipc::directory::{FromDirectory, ToDirectory};
+
+use crate::channel;
+use crate::directory::Directory;
+use crate::failure::one_line;
+use crate::socket::Socket;
+
+/// How many threads may wait at a time for what cannot be waited for otherwise: SQLite, HTTP, names of hosts.
+const MOST_THREADS: usize = 128;
+
+/// Runs the program until the supervisor is gone.
+pub(crate) fn run() -> ExitCode {
+    // It holds the passwords of databases: no other process of its user may look into it.
+    if let Err(error) = sys::process::not_dumpable() {
+        return failed(&format!("its memory cannot be protected: {error}"));
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_THREADS).build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(serve());
+            // A thread that waits for a server is not waited for.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => failed(&format!("it cannot start: {error}")),
+    }
+}
+
+async fn serve() -> ExitCode {
+    let (control, setup) = match settings().await {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("mpopd-directory is started by mpopd, not by hand: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let directory = match Directory::new(setup) {
+        Ok(directory) => Arc::new(directory),
+        Err(why) => {
+            let why = one_line(&why.to_string());
+            // If the supervisor is gone as well, standard error still tells it.
+            let _ = control.send(&FromDirectory::Failed(why.clone())).await;
+            return failed(&why);
+        }
+    };
+    if let Err(error) = control.send(&FromDirectory::Ready).await {
+        return failed(&error.to_string());
+    }
+    loop {
+        match control.receive::<ToDirectory>().await {
+            Ok(Some((ToDirectory::Serve, channels))) => {
+                for socket in channels {
+                    match Socket::new(socket) {
+                        Ok(socket) => {
+                            tokio::spawn(channel::serve(Arc::new(socket), directory.clone()));
+                        }
+                        Err(error) => return failed(&format!("a channel cannot be used: {error}")),
+                    }
+                }
+            }
+            Ok(Some((ToDirectory::Setup(_), _))) => return failed("its settings came twice"),
+            Ok(None) => return ExitCode::SUCCESS,
+            Err(error) => return failed(&error.to_string()),
+        }
+    }
+}
+
+/// Descriptor 0, and the message that must come first there.
+async fn settings() -> io::Result<(Socket, ipc::directory::Setup)> {
+    let control = Socket::new(io::stdin().as_fd().try_clone_to_owned()?)?;
+    match control.receive::<ToDirectory>().await.map_err(io::Error::other)? {
+        Some((ToDirectory::Setup(setup), _)) => Ok((control, *setup)),
+        Some((ToDirectory::Serve, _)) => Err(io::Error::other("the settings did not come first")),
+        None => Err(io::Error::other("no settings came")),
+    }
+}
+
+fn failed(why: &str) -> ExitCode {
+    eprintln!("mpopd-directory: {why}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,110 @@
+//! What goes wrong, and whose fault it is.
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipc::directory::MOST_WHY;
+
+/// Why a request has no answer. The login fails for now; the text is for the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The server, or the way to it, is at fault.
+    Unreachable {
+        /// Which server; without any secret.
+        server: String,
+        why: String,
+    },
+    /// The server, or the load on it, is at fault.
+    Late { server: String, after: Duration },
+    /// The server does not do what it is asked: the settings are at fault, or the server's.
+    Rejected { server: String, why: String },
+    /// What the server says of a user is at fault.
+    Unusable { server: String, why: String },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { server, why } => write!(f, "{server} cannot be reached: {why}"),
+            Self::Late { server, after } => {
+                write!(f, "{server} has not answered after {} s", after.as_secs_f32())
+            }
+            Self::Rejected { server, why } => {
+                write!(f, "{server} rejects the request, check the settings: {why}")
+            }
+            Self::Unusable { server, why } => {
+                write!(f, "what {server} says of the user cannot be used: {why}")
+            }
+        }
+    }
+}
+
+impl Error for Failure {}
+
+/// Why the program does not start: the settings are at fault.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    /// This setting.
+    Setting { key: &'static str, why: String },
+    /// This file.
+    File { path: PathBuf, why: String },
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting { key, why } => write!(f, "{key} cannot be used: {why}"),
+            Self::File { path, why } => write!(
+                f,
+                "{} cannot be used: {why} (the user mpopd-directory must be able to read it)",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl Error for NotStarted {}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some errors name their cause themselves.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Text as a log may have it: in one line, without control characters, bounded. A server's words may repeat a client's.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        let piece: String = if c.is_control() { c.escape_default().collect() } else { c.into() };
+        if line.len() + piece.len() > MOST_WHY / 2 {
+            line.push_str("...");
+            break;
+        }
+        line.push_str(&piece);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_stays_one() {
+        assert_eq!(one_line("a\nlogin ok\r\u{1b}[1m é"), "a\\nlogin ok\\r\\u{1b}[1m é");
+        assert!(one_line(&"é".repeat(5000)).len() <= MOST_WHY);
+        assert!(one_line(&"\0".repeat(5000)).len() <= MOST_WHY);
+    }
+}

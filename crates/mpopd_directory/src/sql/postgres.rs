@@ -1,0 +1,137 @@
+//! PostgreSQL.
+
+use config::Pattern;
+use ipc::directory::Name;
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Client, Config, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use zeroize::Zeroizing;
+
+use super::Row;
+use super::query::Query;
+use crate::failure::{Failure, NotStarted, chain};
+use crate::pool::{Server, Trouble};
+use crate::tls::Roots;
+
+pub(crate) struct Postgres {
+    config: Config,
+    tls: MakeRustlsConnect,
+    query: Query,
+    name: String,
+}
+
+impl Postgres {
+    /// # Errors
+    /// The URL is none.
+    pub(super) fn new(url: &str, pattern: &Pattern, roots: &Roots) -> Result<Self, NotStarted> {
+        let mut config: Config =
+            url.parse().map_err(|error: Error| NotStarted::Setting { key: "sql.url", why: chain(&error) })?;
+        if config.get_application_name().is_none() {
+            config.application_name("mpopd");
+        }
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(host) => host.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        let name = format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "));
+        let tls = MakeRustlsConnect::new(roots.client()?);
+        Ok(Self { config, tls, query: Query::new(pattern, |number| format!("${number}")), name })
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        let (server, why) = (self.name.clone(), chain(error));
+        match error.code() {
+            Some(code) if !is_passing(code) => Failure::Rejected { server, why },
+            _ => Failure::Unreachable { server, why },
+        }
+    }
+}
+
+impl Server for Postgres {
+    type Connection = Client;
+    type Question = Name;
+    type Answer = Vec<Row>;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn connect(&self) -> Result<Client, Failure> {
+        let (client, connection) =
+            self.config.connect(self.tls.clone()).await.map_err(|error| self.failure(&error))?;
+        // Ends when the client is dropped, or with the server. What went wrong then, the client tells.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    fn is_open(&self, client: &mut Client) -> bool {
+        !client.is_closed()
+    }
+
+    async fn ask(&self, client: &mut Client, name: &Name) -> Result<Vec<Row>, Trouble> {
+        let values = self.query.values(name);
+        // Of an unknown type, so that the server takes that of the column, as it does with a literal.
+        let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+            values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
+        let rows = client.query_typed(&self.query.text, &parameters).await.map_err(|error| {
+            let failure = self.failure(&error);
+            match error.code() {
+                Some(code) if !is_passing(code) && !error.is_closed() => Trouble::Kept(failure),
+                _ => Trouble::Lost(failure),
+            }
+        })?;
+        rows.iter()
+            .map(read_row)
+            .collect::<Result<_, _>>()
+            .map_err(|why| Trouble::Kept(Failure::Unusable { server: self.name.clone(), why }))
+    }
+}
+
+/// Whether the server speaks of its own state, not of what it was asked: classes 08 (connection), 53 (resources),
+/// 57 (operator), 58 (system) and XX (internal) of its manual, appendix A.
+fn is_passing(code: &SqlState) -> bool {
+    ["08", "53", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class))
+}
+
+fn read_row(row: &tokio_postgres::Row) -> Result<Row, String> {
+    let mut texts = Row::new();
+    for (nth, column) in row.columns().iter().enumerate() {
+        let text: Text = row.try_get(nth).map_err(|_| {
+            let (name, kind) = (column.name(), column.type_());
+            format!(
+                "the column {name} has the type {kind}; make it a text or an integer, such as {name}::text"
+            )
+        })?;
+        texts.push((column.name().to_owned(), text.0));
+    }
+    Ok(texts)
+}
+
+/// A text, or an integer as one.
+struct Text(Option<Zeroizing<String>>);
+
+impl<'a> FromSql<'a> for Text {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let text = match *kind {
+            Type::INT2 => i16::from_sql(kind, raw)?.to_string(),
+            Type::INT4 => i32::from_sql(kind, raw)?.to_string(),
+            Type::INT8 => i64::from_sql(kind, raw)?.to_string(),
+            Type::OID => u32::from_sql(kind, raw)?.to_string(),
+            _ => String::from_sql(kind, raw)?,
+        };
+        Ok(Self(Some(Zeroizing::new(text))))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::INT2 | Type::INT4 | Type::INT8 | Type::OID)
+            || <String as FromSql>::accepts(kind)
+    }
+}

@@ -1,0 +1,190 @@
+//! The program under test, and the ends of its channels that its supervisor and an auth process have.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use ipc::Secret;
+use ipc::directory::{
+    Answer, Ask, Attributes, Bounds, FromDirectory, Ldap, Name, OAuth, Request, RequestId, Setup, Sql,
+    ToDirectory, TokensBy, Users, Verdict,
+};
+use ipc::wire::{self, Wait};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+/// No answer takes longer than this, whatever the load.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Directory {
+    child: Child,
+    /// Gone when the supervisor is to be gone.
+    pub control: Option<OwnedFd>,
+    pub auth: Auth,
+}
+
+/// An auth process.
+pub struct Auth {
+    pub channel: OwnedFd,
+    next: RequestId,
+}
+
+impl Directory {
+    /// Starts it, and gives it one channel.
+    pub fn start(setup: Setup) -> Directory {
+        Self::try_start(setup).unwrap_or_else(|(why, status)| panic!("{status}: {why}"))
+    }
+
+    /// The same, or what the program says of its settings.
+    pub fn try_start(setup: Setup) -> Result<Directory, (String, ExitStatus)> {
+        let (control, theirs) = sys::seqpacket::pair().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd-directory"))
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .spawn()
+            .unwrap();
+        set_socket_timeout(&control, Timeout::Recv, Some(PATIENCE)).unwrap();
+        ipc::send(&control, &ToDirectory::Setup(Box::new(setup)), &[], Wait::Forever).unwrap();
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        match ipc::receive::<FromDirectory>(&control, &mut buffer, Wait::Forever).unwrap() {
+            Some((FromDirectory::Ready, _)) => {}
+            Some((FromDirectory::Failed(why), _)) => return Err((why, child.wait().unwrap())),
+            None => return Err(("it says nothing".to_owned(), child.wait().unwrap())),
+        }
+        let auth = Auth::new(&control);
+        Ok(Directory { child, control: Some(control), auth })
+    }
+
+    /// One more auth process.
+    pub fn another_auth(&self) -> Auth {
+        Auth::new(self.control.as_ref().unwrap())
+    }
+
+    pub fn lookup(&mut self, user: &str) -> Verdict {
+        self.auth.ask(Ask::Lookup(name(user)))
+    }
+
+    pub fn verify(&mut self, user: &str, password: &str) -> Verdict {
+        self.auth.ask(Ask::Verify { name: name(user), password: secret(password) })
+    }
+
+    pub fn token(&mut self, token: &str) -> Verdict {
+        self.auth.ask(Ask::Token(secret(token)))
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Auth {
+    fn new(control: &OwnedFd) -> Auth {
+        let (channel, theirs) = sys::seqpacket::pair().unwrap();
+        set_socket_timeout(&channel, Timeout::Recv, Some(PATIENCE)).unwrap();
+        ipc::send(control, &ToDirectory::Serve, &[theirs.as_fd()], Wait::Forever).unwrap();
+        Auth { channel, next: RequestId::first().unwrap() }
+    }
+
+    pub fn ask(&mut self, ask: Ask) -> Verdict {
+        let id = self.send(ask);
+        let answer = self.receive();
+        assert_eq!(answer.id, id);
+        answer.verdict
+    }
+
+    pub fn send(&mut self, ask: Ask) -> RequestId {
+        self.next = self.next.next();
+        ipc::send(&self.channel, &Request { id: self.next, ask }, &[], Wait::Forever).unwrap();
+        self.next
+    }
+
+    pub fn receive(&mut self) -> Answer {
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        ipc::receive(&self.channel, &mut buffer, Wait::Forever).unwrap().expect("an answer").0
+    }
+}
+
+pub fn name(user: &str) -> Name {
+    let (local_part, domain) = match user.rsplit_once('@') {
+        Some((local_part, domain)) => (local_part, Some(domain.to_owned())),
+        None => (user, None),
+    };
+    Name { user: user.to_owned(), local_part: local_part.to_owned(), domain }
+}
+
+pub fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+pub fn bounds(seconds: u64) -> Bounds {
+    Bounds { timeout: Duration::from_secs(seconds), connections: 2, ca: None }
+}
+
+pub fn sql(url: &str, query: &str, bounds: Bounds) -> Setup {
+    let sql = Sql { url: secret(url), query: query.to_owned(), bounds };
+    Setup { users: Some(Users::Sql(sql)), oauth: None }
+}
+
+/// Users below `dc=example,dc=org`, by their uid.
+pub fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Setup {
+    let text = |text: &str| text.to_owned();
+    let attributes = Attributes {
+        user: String::new(),
+        password: text("userPassword"),
+        uid: text("uidNumber"),
+        gid: text("gidNumber"),
+        home: text("homeDirectory"),
+        mbox: String::new(),
+        maildir: String::new(),
+    };
+    let mut ldap = Ldap {
+        url: text(url),
+        starttls: false,
+        service: Some((text("cn=service,dc=example,dc=org"), secret("searcher"))),
+        base: text("dc=example,dc=org"),
+        filter: text("(&(objectClass=account)(uid=%u))"),
+        bind,
+        attributes,
+        uid: None,
+        gid: None,
+        bounds: bounds(30),
+    };
+    change(&mut ldap);
+    Setup { users: Some(Users::Ldap(Box::new(ldap))), oauth: None }
+}
+
+pub fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
+    let oauth = OAuth {
+        by,
+        issuer: "https://id.example".to_owned(),
+        audience: "mail".to_owned(),
+        scope: String::new(),
+        user_claim: "email".to_owned(),
+        bounds,
+    };
+    Setup { users: None, oauth: Some(oauth) }
+}
+
+/// The reason of a temporary failure.
+#[track_caller]
+pub fn why(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Temporary(why) => why,
+        other => panic!("not temporary: {other:?}"),
+    }
+}
+
+/// The uid of a user that was found.
+#[track_caller]
+pub fn uid(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Found(entry) => entry.uid,
+        other => panic!("not found: {other:?}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! Server programs: found, started, ended.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+/// A server that is killed when it is dropped.
+pub struct Server(Child);
+
+impl Server {
+    /// Starts it, and waits until `ready` says so.
+    pub fn start(command: &mut Command, ready: impl Fn() -> bool) -> Server {
+        let mut server = Server(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        let until = Instant::now() + Duration::from_secs(120);
+        while !ready() {
+            if let Some(status) = server.0.try_wait().unwrap() {
+                panic!("{command:?} ended: {status}");
+            }
+            assert!(Instant::now() < until, "{command:?} does not get ready");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen in CI.
+pub fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
+    let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
+    if found.is_none() {
+        let said = format!("skipped: {what} is not installed");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{said}");
+        eprintln!("{said}");
+    }
+    found
+}
+
+/// Runs a program to its end, which must be good.
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Whether somebody accepts connections there.
+pub fn listens(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+pub fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+}
