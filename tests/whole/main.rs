@@ -16,6 +16,7 @@ mod harness;
 mod logs;
 mod mail;
 mod roles;
+mod sasl;
 mod settings;
 mod tls;
 mod trial;

@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use crate::harness::{Daemon, Format, Port, messages, need};
 
 /// A daemon with a certificate, its port for TLS, and the folder of the certificate.
-struct Secured {
-    daemon: Daemon,
-    tls: Port,
-    certificate: PathBuf,
+pub(crate) struct Secured {
+    pub(crate) daemon: Daemon,
+    pub(crate) tls: Port,
+    pub(crate) certificate: PathBuf,
 }
 
-fn secured(more: &str) -> Option<Secured> {
+pub(crate) fn secured(more: &str) -> Option<Secured> {
     need::program("openssl")?;
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
     let folder = daemon.configuration().parent().expect("its folder").to_owned();
@@ -30,7 +30,8 @@ fn secured(more: &str) -> Option<Secured> {
             "-days",
             "2",
         ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(&key)
         .arg("-out")
         .arg(&certificate)

@@ -108,7 +108,7 @@ settings! {
         /// How many processes check logins. 0: twice the cores, at least 4.
         built auth_processes: u16 = 0, number(0..=256);
         /// The SASL mechanisms that are offered, as far as TLS and allow_plaintext permit.
-        later sasl_mechanisms: Vec<SaslMechanism> = vec![
+        built sasl_mechanisms: Vec<SaslMechanism> = vec![
             SaslMechanism::Plain, SaslMechanism::Login, SaslMechanism::ScramSha256, SaslMechanism::ScramSha256Plus,
         ], word().list(true);
     }

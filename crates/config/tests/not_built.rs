@@ -8,7 +8,6 @@ const NOT_BUILT: &[&str] = &[
     "proxy_networks",
     "login_delay",
     "expire",
-    "sasl_mechanisms",
     "mailgroup",
     "message_start",
     "message_end",

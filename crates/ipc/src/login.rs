@@ -57,7 +57,8 @@ pub enum Attempt {
         #[serde(with = "serde_bytes")]
         binding: Option<Vec<u8>>,
         /// Whom the client's certificate names, when it has one that was verified.
-        certificate: Option<String>,
+        #[serde(with = "serde_bytes")]
+        certificate: Option<Vec<u8>>,
     },
 }
 
@@ -102,7 +103,7 @@ pub struct Decision {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
     /// No.
-    Refused(Why),
+    Refused(Refused),
     /// There is such a user ([`Attempt::Name`]).
     Known,
     /// The exchange goes on: the descriptor beside this message is a channel for the rest of it,
@@ -114,8 +115,25 @@ impl Message for Decision {
     fn check(&self) -> Result<(), &'static str> {
         match &self.said {
             Said::Challenge(challenge) => challenge.check(),
-            Said::Refused(_) | Said::Known => Ok(()),
+            Said::Refused(refused) => refused.check(),
+            Said::Known => Ok(()),
         }
+    }
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Why, for the log; the client learns less.
+    pub why: Why,
+    /// Whom the client claimed to be, as far as that is known: for the log.
+    #[serde(with = "serde_bytes")]
+    pub user: Vec<u8>,
+}
+
+impl Refused {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.user.len() > MOST_USER { Err("the user name is too long") } else { Ok(()) }
     }
 }
 
@@ -142,26 +160,23 @@ impl Message for Response {
     }
 }
 
-/// What auth says on the channel of an exchange. Accepting, it says nothing there: the maildrop process does.
+/// What auth says on the channel of an exchange.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reaction {
     /// The next challenge.
     Challenge(Challenge),
+    /// Yes: the maildrop process answers next.
+    Accepted,
     /// No.
-    Refused {
-        /// Why, for the log.
-        why: Why,
-        /// The user that the client claimed to be, for the log.
-        user: String,
-    },
+    Refused(Refused),
 }
 
 impl Message for Reaction {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Reaction::Challenge(challenge) => challenge.check(),
-            Reaction::Refused { user, .. } if user.len() > MOST_USER => Err("the user name is too long"),
-            Reaction::Refused { .. } => Ok(()),
+            Reaction::Refused(refused) => refused.check(),
+            Reaction::Accepted => Ok(()),
         }
     }
 }
@@ -222,7 +237,7 @@ mod tests {
             mechanism: "SCRAM-SHA-256-PLUS".to_owned(),
             initial: Some(Secret::new(vec![1; initial])),
             binding: Some(vec![2; 32]),
-            certificate: Some("alice".to_owned()),
+            certificate: Some(b"alice".to_vec()),
         })
     }
 
@@ -233,11 +248,13 @@ mod tests {
         round_trip(&password(MOST_USER, 100));
         round_trip(&sasl(80));
         for why in [Why::Password, Why::UnknownUser, Why::Disabled, Why::DeniedHost, Why::Temporary] {
-            round_trip(&Decision { id: ID, said: Said::Refused(why) });
-            round_trip(&Reaction::Refused { why, user: "alice".to_owned() });
+            let refused = || Refused { why, user: b"alice\xff".to_vec() };
+            round_trip(&Decision { id: ID, said: Said::Refused(refused()) });
+            round_trip(&Reaction::Refused(refused()));
         }
         round_trip(&Decision { id: ID, said: Said::Known });
         round_trip(&Decision { id: ID, said: Said::Challenge(Challenge(b"r=x".to_vec())) });
+        round_trip(&Reaction::Accepted);
         round_trip(&Reaction::Challenge(Challenge(Vec::new())));
         round_trip(&Response(Secret::new(b"c=biws".to_vec())));
     }

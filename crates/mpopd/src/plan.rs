@@ -9,7 +9,7 @@ use config::{Config, Fault, LockMethod};
 use crate::cli::Failure;
 use crate::listen::{self, Security};
 use crate::roles::child::{self, Identity};
-use crate::roles::session::Limits;
+use crate::roles::session::{Limits, Offer};
 use crate::roles::supervisor::{Maildrops, Plan};
 use crate::state::StateDir;
 use crate::tls;
@@ -32,7 +32,10 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
 /// # Errors
 ///
 /// What is in the way, and what to do about it.
-pub(crate) fn of(config: &Config, authenticator: Authenticator) -> Result<(Plan, Vec<SocketAddr>), Failure> {
+pub(crate) fn of(
+    config: &Config,
+    mut authenticator: Authenticator,
+) -> Result<(Plan, Vec<SocketAddr>), Failure> {
     let session = session_identity(config)?;
     let state = StateDir::open(&config.state_dir)?;
     let mut listeners = listen::bind(&config.listen, config.port, Security::Plain)?;
@@ -49,7 +52,7 @@ pub(crate) fn of(config: &Config, authenticator: Authenticator) -> Result<(Plan,
         listeners,
         tls: config.tls.clone(),
         session,
-        limits: limits(config),
+        limits: limits(config, authenticator.scram_fits()),
         auth_processes: auth_processes(config),
         authenticator,
         maildrops: Maildrops {
@@ -74,7 +77,7 @@ fn auth_processes(config: &Config) -> usize {
     }
 }
 
-fn limits(config: &Config) -> Limits {
+fn limits(config: &Config, scram: bool) -> Limits {
     Limits {
         greeting: config.greeting.clone(),
         timeout: config.timeout,
@@ -86,6 +89,7 @@ fn limits(config: &Config) -> Limits {
         auth_failure_delay: config.auth_failure_delay,
         tls: None,
         stls: config.tls.stls,
+        sasl: Offer { configured: config.sasl_mechanisms.clone(), scram, tokens: false },
         policy: Arc::new(pop3::Policy {
             implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
             refuse_unknown_users: config.reject_bogus_user,

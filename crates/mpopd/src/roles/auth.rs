@@ -4,17 +4,24 @@
 //! to an idle one. It blocks, it does one login at a time, and it parses nothing from the network
 //! but the two texts of a login. Code that hangs is cut off by a timer that kills the process.
 
+mod exchanges;
+
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use ::auth::sasl::{self, Exchange, Progress};
 use ::auth::{Account, Authenticator, Refusal};
+use config::SaslMechanism;
 use ipc::hire::{Hire, Hired, WorkerId};
-use ipc::login::{Attempt, Decision, Login, Said, Why};
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, Why};
 use ipc::open::{Format, Open};
 use ipc::wire::{self, Wait};
-use ipc::{Ticket, receive, send};
+use ipc::{LoginId, Secret, Ticket, receive, send};
 use sys::deadline::Deadline;
+use sys::seqpacket;
+
+use exchanges::{Due, Exchanges, Waiting};
 
 use crate::log::Untrusted;
 
@@ -42,7 +49,15 @@ pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator) -> 
         }
     };
     let buffer = vec![0; wire::MOST_OCTETS];
-    Auth { channels, authenticator, deadline, workers: HashMap::new(), buffer }.serve()
+    Auth {
+        channels,
+        authenticator,
+        deadline,
+        workers: HashMap::new(),
+        exchanges: Exchanges::default(),
+        buffer,
+    }
+    .serve()
 }
 
 /// A maildrop process that this process can give orders to.
@@ -57,6 +72,7 @@ struct Auth<'a> {
     deadline: Deadline,
     /// By uid and gid. Kept for the life of this process: a dead one is noticed when it is next needed.
     workers: HashMap<(u32, u32), Worker>,
+    exchanges: Exchanges,
     buffer: Vec<u8>,
 }
 
@@ -71,35 +87,120 @@ enum Unreachable {
 impl Auth<'_> {
     fn serve(&mut self) -> i32 {
         loop {
-            let login = match receive::<Login>(self.channels.queue, &mut self.buffer, Wait::Forever) {
-                Ok(Some((login, _))) => login,
-                Ok(None) => return 0,
+            let served = match self.exchanges.is_empty() {
+                true => self.serve_login(Wait::Forever),
+                false => match self.exchanges.wait(self.channels.queue) {
+                    Due::Login => self.serve_login(Wait::No),
+                    Due::Answer(waiting) => {
+                        self.serve_answer(waiting);
+                        Ok(true)
+                    }
+                },
+            };
+            for remark in self.authenticator.take_remarks() {
+                tracing::warn!("{remark}");
+            }
+            match served {
+                Ok(true) => {}
+                Ok(false) => return 0,
                 Err(error) => {
                     tracing::error!("auth ends: {error}");
                     return 1;
                 }
-            };
-            // Without its timer a login may hang, but it is still decided rightly.
-            let _ = self.deadline.arm(DEADLINE);
-            let said = match &login.attempt {
-                Attempt::Name { user } => Some(self.name(user, &login)),
-                Attempt::Password { user, password } => {
-                    self.password(user, password.expose(), &login).err().map(Said::Refused)
-                }
-                // None is offered yet.
-                Attempt::Sasl { .. } => Some(Said::Refused(Why::Temporary)),
-            };
-            let _ = self.deadline.disarm();
-            for remark in self.authenticator.take_remarks() {
-                tracing::warn!("{remark}");
             }
-            if let Some(said) = said {
-                let answer = Decision { id: login.id, said };
-                if let Err(error) = send(self.channels.queue, &answer, &[], Wait::Forever) {
-                    tracing::error!("auth ends: {error}");
-                    return 1;
-                }
+        }
+    }
+
+    /// Takes one login from the queue. Returns whether there can be another.
+    fn serve_login(&mut self, wait: Wait) -> Result<bool, wire::Error> {
+        let login = match receive::<Login>(self.channels.queue, &mut self.buffer, wait) {
+            Ok(Some((login, _))) => login,
+            Ok(None) => return Ok(false),
+            Err(error) if error.would_block() => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        // Without its timer a login may hang, but it is still decided rightly.
+        let _ = self.deadline.arm(DEADLINE);
+        let mut channel = None;
+        let said = match &login.attempt {
+            Attempt::Name { user } => Some(self.name(user, &login)),
+            Attempt::Password { user, password } => match self.password(user, password.expose(), &login) {
+                Ok(()) => None,
+                Err(why) => Some(Said::Refused(Refused { why, user: user.clone() })),
+            },
+            Attempt::Sasl { .. } => {
+                let (said, ours) = self.begin_exchange(&login);
+                channel = ours;
+                said
             }
+        };
+        let _ = self.deadline.disarm();
+        match said {
+            Some(said) => {
+                let descriptors: Vec<_> = channel.iter().map(AsFd::as_fd).collect();
+                send(self.channels.queue, &Decision { id: login.id, said }, &descriptors, Wait::Forever)
+                    .map(|()| true)
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// Begins an exchange. When it needs another step, a channel for the client's answers goes with what is said.
+    fn begin_exchange(&mut self, login: &Login) -> (Option<Said>, Option<OwnedFd>) {
+        let Attempt::Sasl { mechanism, initial, binding, certificate } = &login.attempt else {
+            return (None, None);
+        };
+        let refused = |why| (Some(Said::Refused(Refused { why, user: Vec::new() })), None);
+        let Some(mechanism) = SaslMechanism::named(mechanism) else { return refused(Why::Temporary) };
+        if self.exchanges.is_full() {
+            tracing::error!("too many logins wait for their clients");
+            return refused(Why::Temporary);
+        }
+        let client = sasl::Client {
+            peer: login.peer,
+            channel_binding: binding.clone().map(Vec::into_boxed_slice),
+            certificate: certificate.clone().map(Vec::into_boxed_slice),
+        };
+        let initial = initial.as_ref().map(Secret::expose);
+        match Exchange::begin(mechanism, initial, client, self.authenticator) {
+            Progress::Challenge(challenge, exchange) => match seqpacket::pair() {
+                Ok((ours, theirs)) => {
+                    self.exchanges.push(Waiting::new(login.id, ours, exchange));
+                    (Some(Said::Challenge(Challenge(challenge))), Some(theirs))
+                }
+                Err(error) => {
+                    tracing::error!("no channel for a login in several steps: {error}");
+                    refused(Why::Temporary)
+                }
+            },
+            Progress::Done(account) => match self.admit(login.id, &account) {
+                Ok(()) => (None, None),
+                Err(refused) => (Some(Said::Refused(refused)), None),
+            },
+            Progress::Refused(no) => (Some(Said::Refused(refusal(no))), None),
+        }
+    }
+
+    /// Goes on with an exchange whose client has answered. Whoever is gone is forgotten.
+    fn serve_answer(&mut self, waiting: Waiting) {
+        let Waiting { login, channel, exchange, .. } = waiting;
+        let Ok(Some((Response(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else { return };
+        let _ = self.deadline.arm(DEADLINE);
+        let progress = exchange.answer(response.expose(), self.authenticator);
+        let (reaction, next) = match progress {
+            Progress::Challenge(challenge, exchange) => {
+                (Reaction::Challenge(Challenge(challenge)), Some(exchange))
+            }
+            Progress::Done(account) => match self.admit(login, &account) {
+                Ok(()) => (Reaction::Accepted, None),
+                Err(refused) => (Reaction::Refused(refused), None),
+            },
+            Progress::Refused(no) => (Reaction::Refused(refusal(no)), None),
+        };
+        let _ = self.deadline.disarm();
+        let sent = send(&channel, &reaction, &[], Wait::No);
+        if let (Ok(()), Some(exchange)) = (sent, next) {
+            self.exchanges.push(Waiting::new(login, channel, exchange));
         }
     }
 
@@ -107,24 +208,29 @@ impl Auth<'_> {
     fn name(&mut self, user: &[u8], login: &Login) -> Said {
         match self.authenticator.knows(user, login.peer) {
             Ok(true) => Said::Known,
-            Ok(false) => Said::Refused(Why::UnknownUser),
-            Err(refusal) => Said::Refused(why(user, &refusal)),
+            Ok(false) => Said::Refused(Refused { why: Why::UnknownUser, user: user.to_vec() }),
+            Err(refusal) => Said::Refused(Refused { why: why(user, &refusal), user: user.to_vec() }),
         }
     }
 
-    /// Accepted logins are answered by the maildrop process.
     fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), Why> {
         let account =
             self.authenticator.login(user, password, login.peer).map_err(|refusal| why(user, &refusal))?;
-        self.open(login, &account).map_err(|cause| {
-            tracing::error!("user={} has no maildrop process: {cause}", Untrusted(user));
-            Why::Temporary
+        self.admit(login.id, &account).map_err(|refused| refused.why)
+    }
+
+    /// Has the maildrop of a user opened who is who they say: the maildrop process answers.
+    fn admit(&mut self, login: LoginId, account: &Account) -> Result<(), Refused> {
+        self.open(login, account).map_err(|cause| {
+            let user = account.user.as_str().as_bytes().to_vec();
+            tracing::error!("user={} has no maildrop process: {cause}", Untrusted(&user));
+            Refused { why: Why::Temporary, user }
         })
     }
 
-    fn open(&mut self, login: &Login, account: &Account) -> Result<(), String> {
+    fn open(&mut self, login: LoginId, account: &Account) -> Result<(), String> {
         let order = Open {
-            login: login.id,
+            login,
             ticket: Ticket::issue().map_err(|error| format!("no random numbers: {error}"))?,
             user: account.user.as_str().to_owned(),
             format: format_of(account)?,
@@ -191,6 +297,10 @@ fn format_of(account: &Account) -> Result<Format, String> {
         config::Storage::Maildir => Ok(Format::Maildir),
         other => Err(format!("storage {other} is not built yet")),
     }
+}
+
+fn refusal(refused: sasl::Refused) -> Refused {
+    Refused { why: why(&refused.user, &refused.why), user: refused.user }
 }
 
 fn why(user: &[u8], refusal: &Refusal) -> Why {

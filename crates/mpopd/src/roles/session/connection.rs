@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use ::auth::Seat;
 use config::AllowPlaintext;
-use ipc::login::{Attempt, Why};
+use ipc::login::{Attempt, Refused, Why};
 use ipc::mail::{NotFetched, NotOpened, Outcome};
 use ipc::{Deletions, Listing, Secret};
 use pop3::Listing as _;
 use pop3::{
-    CloseReason, Commit, Credentials, Dialogue, LoginRefusal, MessageFault, MessageNumber, Phase, Plaintext,
-    Progress, Request, Shutdown, Step, Tls, UserName,
+    AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
+    MessageNumber, Phase, Plaintext, Progress, Request, Response, Shutdown, Step, Tls, UserName,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::desk::Verdict;
+use super::desk::{Exchange, Verdict};
 use super::ending::Ending;
 use super::mail::{NoBody, OpenMail};
 use super::stream::Stream;
@@ -35,6 +35,8 @@ pub(super) struct Connection {
     session: u64,
     dialogue: Dialogue<MailListing>,
     out: Vec<u8>,
+    /// A SASL exchange under way: its mechanism, and the rest of it.
+    exchange: Option<(&'static str, Exchange)>,
     /// From login to QUIT.
     mail: Option<OpenMail>,
     /// From login on: the user's name, and the place among the sessions that the user may have.
@@ -67,7 +69,8 @@ impl Connection {
         Connection {
             stream: Stream::new(Transport::new(socket), ending.clone(), limits.timeout),
             security,
-            dialogue: Dialogue::new(limits.policy.clone(), tls, Arc::new([])),
+            dialogue: Dialogue::new(limits.policy.clone(), tls, house.offers.in_the_clear(plaintext)),
+            exchange: None,
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
             mail: None,
@@ -115,6 +118,8 @@ impl Connection {
     async fn converse(&mut self) -> Result<CloseReason, Shutdown> {
         if self.security == Security::Tls {
             self.start_tls().await?;
+            // What is offered depends on what the handshake agreed on.
+            self.dialogue = Dialogue::new(self.house.limits.policy.clone(), Tls::Active, self.mechanisms());
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.house.limits.greeting, &mut self.out);
@@ -136,12 +141,13 @@ impl Connection {
                 Step::Waiting => return Err(Shutdown::Fault),
                 Step::Name(user) => self.name(&user).await?,
                 Step::Login(credentials) => self.login(credentials).await?,
-                // No mechanism is offered yet.
-                Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => return Err(Shutdown::Fault),
+                Step::Auth(request) => self.begin_exchange(request).await?,
+                Step::AuthResponse(response) => self.go_on(&response).await?,
+                Step::AuthCancelled => self.exchange = None,
                 Step::StartTls => {
                     self.stream.send(&mut self.out).await?;
                     self.start_tls().await?;
-                    self.dialogue.tls_started(Arc::new([]));
+                    self.dialogue.tls_started(self.mechanisms());
                 }
                 Step::Send(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
@@ -157,6 +163,11 @@ impl Connection {
     async fn start_tls(&mut self) -> Result<(), Shutdown> {
         let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
         self.stream.start_tls(tls, self.login_until).await
+    }
+
+    /// The SASL mechanisms that can be used under TLS as it was agreed on.
+    fn mechanisms(&self) -> Mechanisms {
+        self.house.offers.encrypted(self.stream.channel_binding().is_some(), false)
     }
 
     /// The user's name for the log; empty before a login.
@@ -179,8 +190,10 @@ impl Connection {
         let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
         match self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await {
             Verdict::Known => self.dialogue.user_known(&mut self.out),
-            Verdict::Refused(why) => self.refuse(user.as_str(), why).await?,
-            Verdict::NotOpened { .. } | Verdict::Opened(_) => return Err(Shutdown::Fault),
+            Verdict::Refused(refused) => self.refuse(&refused).await?,
+            Verdict::NotOpened { .. } | Verdict::Opened(_) | Verdict::Challenge(..) => {
+                return Err(Shutdown::Fault);
+            }
         }
         Ok(())
     }
@@ -197,16 +210,48 @@ impl Connection {
             user: claimed.as_bytes().to_vec(),
             password: Secret::new(credentials.password.expose().to_vec()),
         };
-        match self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await {
-            Verdict::Opened(mail) => self.enter(claimed, mail, "PASS"),
-            Verdict::Refused(why) => self.refuse(claimed, why).await?,
+        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        self.carry_out(verdict, "PASS").await
+    }
+
+    async fn begin_exchange(&mut self, request: AuthRequest) -> Result<(), Shutdown> {
+        self.stream.send(&mut self.out).await?;
+        // Whom the client wants to be is not known yet: what counts is where it comes from.
+        let wait = self.house.penalties().wait(self.peer, b"", Instant::now().into_std());
+        self.hold(wait).await?;
+        let attempt = Attempt::Sasl {
+            mechanism: request.mechanism.to_owned(),
+            initial: request.initial.map(|initial| Secret::new(initial.expose().to_vec())),
+            binding: self.stream.channel_binding(),
+            certificate: None,
+        };
+        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        self.carry_out(verdict, request.mechanism).await
+    }
+
+    /// The client has answered a challenge.
+    async fn go_on(&mut self, response: &Response) -> Result<(), Shutdown> {
+        let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::Fault) };
+        let response = Secret::new(response.expose().to_vec());
+        let verdict = self.house.desk.respond(exchange, response).await;
+        self.carry_out(verdict, mechanism).await
+    }
+
+    async fn carry_out(&mut self, verdict: Verdict, method: &'static str) -> Result<(), Shutdown> {
+        match verdict {
+            Verdict::Opened(mail) => self.enter(mail, method),
+            Verdict::Refused(refused) => self.refuse(&refused).await?,
             Verdict::NotOpened { user, why } => {
                 let (reason, told) = match why {
                     NotOpened::InUse => ("in-use", LoginRefusal::InUse),
                     NotOpened::Unusable => ("maildrop", LoginRefusal::Permanent),
                     NotOpened::Temporary => ("temporary", LoginRefusal::Temporary),
                 };
-                self.turn_away(&user, reason, told);
+                self.turn_away(user.as_bytes(), reason, told);
+            }
+            Verdict::Challenge(challenge, exchange) => {
+                self.exchange = Some((method, exchange));
+                self.dialogue.auth_challenge(&challenge, &mut self.out);
             }
             Verdict::Known => return Err(Shutdown::Fault),
         }
@@ -214,14 +259,14 @@ impl Connection {
     }
 
     /// The maildrop is open: the session begins, unless the user has too many.
-    fn enter(&mut self, claimed: &str, mut mail: OpenMail, method: &str) {
-        self.house.penalties().succeeded(self.peer, claimed.as_bytes());
+    fn enter(&mut self, mut mail: OpenMail, method: &str) {
         let user = mail.user().to_owned();
+        self.house.penalties().succeeded(self.peer, user.as_bytes());
         let Some(seat) = self.house.user_seats.take(user.clone()) else {
-            return self.turn_away(&user, "limit", LoginRefusal::Limit);
+            return self.turn_away(user.as_bytes(), "limit", LoginRefusal::Limit);
         };
         let (Some(listing), Some(name)) = (mail.take_listing(), UserName::parse(user.as_bytes())) else {
-            return self.turn_away(&user, "temporary", LoginRefusal::Temporary);
+            return self.turn_away(user.as_bytes(), "temporary", LoginRefusal::Temporary);
         };
         mail.attach(&self.ending);
         tracing::info!(
@@ -237,19 +282,20 @@ impl Connection {
     }
 
     /// Auth said no. Who may be guessing waits for the answer, and holds up nobody but itself.
-    async fn refuse(&mut self, user: &str, why: Why) -> Result<(), Shutdown> {
+    async fn refuse(&mut self, refused: &Refused) -> Result<(), Shutdown> {
+        let Refused { why, user } = refused;
         self.log_failure(user, why.word());
         if why.may_be_guessing() {
             let now = Instant::now().into_std();
-            let delay = self.house.penalties().failed(self.peer, user.as_bytes(), now);
+            let delay = self.house.penalties().failed(self.peer, user, now);
             self.hold(delay).await?;
         }
-        self.dialogue.login_refused(told_of(why), &mut self.out);
+        self.dialogue.login_refused(told_of(*why), &mut self.out);
         Ok(())
     }
 
     /// The user is who they say, but there will be no session.
-    fn turn_away(&mut self, user: &str, reason: &str, told: LoginRefusal) {
+    fn turn_away(&mut self, user: &[u8], reason: &str, told: LoginRefusal) {
         self.log_failure(user, reason);
         self.dialogue.login_refused(told, &mut self.out);
     }
@@ -271,14 +317,14 @@ impl Connection {
         let refused = self.dialogue.take_record().and_then(|record| record.refused);
         if refused == Some(pop3::Refusal::Plaintext) {
             let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
-            self.log_failure(user, "plaintext");
+            self.log_failure(user.as_bytes(), "plaintext");
         }
     }
 
-    fn log_failure(&self, user: &str, reason: &str) {
+    fn log_failure(&self, user: &[u8], reason: &str) {
         tracing::warn!(
             "login failed user={} ip={} reason={reason} session={:x}",
-            Untrusted(user.as_bytes()),
+            Untrusted(user),
             self.peer,
             self.session,
         );

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::LoginId;
-use ipc::login::{Attempt, Decision, Login, Said, Why};
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, Why};
 use ipc::mail::NotOpened;
+use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
 
 use super::mail::OpenMail;
@@ -28,9 +28,11 @@ pub(super) struct Desk {
 /// What became of a login.
 pub(super) enum Verdict {
     /// Auth refused it.
-    Refused(Why),
+    Refused(Refused),
     /// There is such a user.
     Known,
+    /// The client is to answer this; then the exchange goes on with [`Desk::respond`].
+    Challenge(Vec<u8>, Exchange),
     /// Auth accepted it, but the maildrop cannot be had.
     NotOpened {
         /// The name as auth settled it.
@@ -39,6 +41,13 @@ pub(super) enum Verdict {
     },
     /// The maildrop is open.
     Opened(OpenMail),
+}
+
+/// A SASL exchange under way. Dropping it gives it up.
+pub(super) struct Exchange {
+    /// To the auth process that has it.
+    channel: Socket,
+    number: u64,
 }
 
 impl Desk {
@@ -50,22 +59,54 @@ impl Desk {
     pub(super) async fn ask(&self, attempt: Attempt, peer: IpAddr, tls: bool) -> Verdict {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
+        let answer = self.await_answer(number);
+        let login = Login { id, peer, tls, attempt };
+        let verdict = tokio::time::timeout(PATIENCE, async {
+            self.socket.send(&login, &[]).await?;
+            Ok(answer.await.ok())
+        });
+        self.settle(number, verdict.await)
+    }
+
+    /// Goes on with an exchange: tells auth what the client answered, and waits for whoever answers that.
+    pub(super) async fn respond(&self, exchange: Exchange, response: Secret) -> Verdict {
+        let Exchange { channel, number } = exchange;
+        let answer = self.await_answer(number);
+        let verdict = tokio::time::timeout(PATIENCE, async {
+            channel.send(&Response(response), &[]).await?;
+            Ok(match channel.receive::<Reaction>().await? {
+                Some((Reaction::Challenge(Challenge(challenge)), _)) => {
+                    Some(Verdict::Challenge(challenge, Exchange { channel, number }))
+                }
+                Some((Reaction::Refused(refused), _)) => Some(Verdict::Refused(refused)),
+                Some((Reaction::Accepted, _)) => answer.await.ok(),
+                // The auth process that had the exchange is gone.
+                None => None,
+            })
+        });
+        self.settle(number, verdict.await)
+    }
+
+    fn await_answer(&self, number: u64) -> oneshot::Receiver<Verdict> {
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(number, sender);
-        let login = Login { id, peer, tls, attempt };
-        let asked = tokio::time::timeout(PATIENCE, async {
-            self.socket.send(&login, &[]).await?;
-            Ok::<_, ipc::Error>(answer.await.ok())
-        });
-        match asked.await {
+        answer
+    }
+
+    fn settle(
+        &self,
+        number: u64,
+        verdict: Result<Result<Option<Verdict>, ipc::Error>, tokio::time::error::Elapsed>,
+    ) -> Verdict {
+        // An answer that comes later finds nobody; what it opened is closed then.
+        self.waiting().remove(&number);
+        match verdict {
             Ok(Ok(Some(verdict))) => return verdict,
-            Ok(Ok(None)) => {}
+            Ok(Ok(None)) => tracing::error!("an auth process ended before its answer"),
             Ok(Err(error)) => tracing::error!("auth cannot be asked: {error}"),
             Err(_) => tracing::error!("no answer to a login within {} s", PATIENCE.as_secs()),
         }
-        // An answer that comes later finds nobody; what it opened is closed then.
-        self.waiting().remove(&number);
-        Verdict::Refused(Why::Temporary)
+        Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() })
     }
 
     /// Gives an answer to the connection that waits for it. One that nobody waits for is dropped,
@@ -84,12 +125,19 @@ impl Desk {
     pub(super) async fn hear(&self) {
         loop {
             match self.socket.receive::<Decision>().await {
-                Ok(Some((Decision { id, said }, _))) => {
+                Ok(Some((Decision { id, said }, descriptors))) => {
                     let verdict = match said {
-                        Said::Refused(why) => Verdict::Refused(why),
+                        Said::Refused(refused) => Verdict::Refused(refused),
                         Said::Known => Verdict::Known,
-                        // No exchange is begun yet.
-                        Said::Challenge(_) => Verdict::Refused(Why::Temporary),
+                        Said::Challenge(Challenge(challenge)) => {
+                            let channel = descriptors.into_iter().next().map(Socket::new);
+                            match channel {
+                                Some(Ok(channel)) => {
+                                    Verdict::Challenge(challenge, Exchange { channel, number: id.number })
+                                }
+                                _ => Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() }),
+                            }
+                        }
                     };
                     self.answer(id, verdict);
                 }

@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ipc::login::{Refused, Why};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
 use ipc::{Listing, Ticket};
 use pop3::Shutdown;
@@ -127,7 +128,7 @@ impl Link {
                     }
                     Err(error) => {
                         tracing::error!("a maildrop process listed its messages wrongly: {error}");
-                        Verdict::Refused(ipc::login::Why::Temporary)
+                        Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() })
                     }
                 };
                 house.desk.answer(login, verdict);

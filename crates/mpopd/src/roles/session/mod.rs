@@ -11,6 +11,7 @@ mod desk;
 mod ending;
 mod link;
 mod mail;
+mod offer;
 mod socket;
 mod stream;
 mod transport;
@@ -32,6 +33,8 @@ use crate::listen::{Listener, Security};
 use desk::Desk;
 use ending::Endings;
 use link::Link;
+pub(crate) use offer::Offer;
+use offer::Offers;
 use socket::Socket;
 
 /// The ends of the channels that this role has.
@@ -67,6 +70,8 @@ pub(crate) struct Limits {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Whether STLS is offered, when there is something to encrypt with.
     pub(crate) stls: bool,
+    /// The SASL mechanisms.
+    pub(crate) sasl: Offer,
     /// The rules of the dialogue.
     pub(crate) policy: Arc<pop3::Policy>,
 }
@@ -80,6 +85,7 @@ struct House {
     network_seats: Seats<Network>,
     user_seats: Seats<String>,
     penalties: Mutex<Penalties>,
+    offers: Offers,
     next_session: AtomicU64,
 }
 
@@ -113,6 +119,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         network_seats: Seats::new(limits.max_servers_per_ip),
         user_seats: Seats::new(limits.max_servers_per_user),
         penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
+        offers: Offers::new(limits.sasl.clone()),
         next_session: AtomicU64::new(u64::from(generation) << 32),
         limits,
     });

@@ -62,6 +62,11 @@ impl Stream {
         self.transport.is_tls()
     }
 
+    /// What only the two ends of the encrypted connection know; see [`Transport::channel_binding`].
+    pub(super) fn channel_binding(&self) -> Option<Vec<u8>> {
+        self.transport.channel_binding()
+    }
+
     /// The version of TLS as the log names it; `none` without.
     pub(super) fn tls_version(&self) -> &'static str {
         self.transport.tls_version()

@@ -76,6 +76,16 @@ impl Transport {
         }
     }
 
+    /// The channel binding `tls-exporter` (RFC 9266). With TLS 1.2 it would only be safe with an extension that rustls does not
+    /// tell of, so there is none.
+    pub(super) fn channel_binding(&self) -> Option<Vec<u8>> {
+        let tls = self.tls.as_ref()?;
+        if tls.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        tls.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
+    }
+
     /// Waits for the socket.
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         self.socket.ready(interest).await
