@@ -28,6 +28,10 @@ lint:
 test:
     cargo test --workspace
 
+# All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
+bench:
+    benches/bench.py
+
 # Licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check

@@ -1,7 +1,5 @@
 //! The line that shows a run as it goes, on a terminal only.
 
-use std::time::Duration;
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::measure::{Measures, Point};
@@ -20,7 +18,6 @@ impl Live {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             line.set_style(style);
         }
-        line.enable_steady_tick(Duration::from_millis(100));
         Self { line, classic: matches!(plan.output, Output::Classic) }
     }
 

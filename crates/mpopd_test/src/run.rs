@@ -103,8 +103,11 @@ async fn observed(work: Arc<Work>, mut observer: Option<Observer>) -> Result<Sum
                 work.stop.send_replace(true);
             }
             ended = &mut load => {
-                if let Ok(Err(failure)) = ended {
-                    return Err(failure);
+                match ended {
+                    Ok(done) => done?,
+                    Err(error) if error.is_panic() => return Err("a session panicked, which is our fault".to_owned()),
+                    // The second Ctrl-C.
+                    Err(_) => {}
                 }
                 break;
             }

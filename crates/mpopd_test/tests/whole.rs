@@ -87,7 +87,7 @@ fn each_sin_is_found_and_named() {
         (Sin::Silence, "--timeout 2", "stalled", "nothing came for 2 s; still missing: the answer to STAT"),
         (Sin::NoGreeting, "--timeout 2", "stalled", "the greeting"),
         (Sin::BareLf, "--mode retr", "bare-lf", "RETR 2: octet 63 is a LF"),
-        (Sin::Unstuffed, "--mode retr", "not-pop3", "RETR 3"),
+        (Sin::Unstuffed, "--mode retr", "wrong-octets", "RETR 2"),
         (Sin::ListAgainstStat, "--mode list", "bad-listing", "LIST: it has 3 messages of"),
         (Sin::OneUidl, "--mode list", "bad-listing", "UIDL: messages 1 and 2 are both \"same\""),
         (Sin::Ssh, "", "not-pop3", "SSH-2.0"),

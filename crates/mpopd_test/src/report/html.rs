@@ -114,9 +114,13 @@ fn over_time(out: &mut String, summary: &Summary, timeline: &[Point]) {
 }
 
 fn distribution(out: &mut String, summary: &Summary) {
+    let latency = |phase| summary.latency.iter().find(|latency| latency.phase == phase);
+    // RETR is counted more often than sessions, so it could be told further out; lines that end together compare better.
+    let last =
+        latency(Phase::Session).and_then(|session| session.curve.last()).map_or(100.0, |point| point.0);
     let lines = PLOTTED.into_iter().enumerate().filter_map(|(colour, phase)| {
-        let latency = summary.latency.iter().find(|latency| latency.phase == phase)?;
-        Some(Line { name: phase.name(), colour, points: latency.curve.clone() })
+        let points = latency(phase)?.curve.iter().copied().filter(|point| point.0 <= last).collect();
+        Some(Line { name: phase.name(), colour, points })
     });
     let lines: Vec<_> = lines.collect();
     if !lines.is_empty() {

@@ -152,7 +152,8 @@ impl Summary {
     /// What the server used, in one line.
     pub(crate) fn server_line(&self) -> Option<String> {
         let server = self.server.as_ref()?;
-        let mut line = format!("{} processes, {:.2} s of CPU", server.processes, server.cpu_seconds);
+        let processes = if server.processes == 1 { "process" } else { "processes" };
+        let mut line = format!("{} {processes}, {:.2} s of CPU", server.processes, server.cpu_seconds);
         if let (Some(sessions), Some(megabytes)) =
             (server.sessions_per_cpu_second, server.megabytes_per_cpu_second)
         {
