@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::harness::mailbox::add_to_maildir;
-use crate::harness::{Format, Message, OWNER, RunBy, Trial, messages, need};
+use crate::harness::{Format, Message, OWNER, PATIENCE, RunBy, Trial, messages, need};
 
 #[test]
 fn the_printed_curl_line_prints_the_first_message() {
@@ -13,7 +13,7 @@ fn the_printed_curl_line_prints_the_first_message() {
     for run_by in [RunBy::Owner, RunBy::Ourselves] {
         let mut trial = Trial::sample(run_by);
         let line = trial.curl_line().to_owned();
-        let done = Command::new("timeout").args(["30", "sh", "-c", &line]).output().expect("running sh");
+        let done = bounded(&["sh", "-c", &line]);
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
         let message = String::from_utf8(done.stdout).expect("text");
         assert!(message.contains("Subject: ") && message.contains("\r\n\r\n"), "{message}");
@@ -67,10 +67,7 @@ fn curl_prints_messages_that_the_tests_did_not_make() {
     let sizes = trial.account().login().list();
     for ((number, message), size) in (1..).zip(&messages).zip(sizes) {
         let url = format!("pop3://127.0.0.1:{}/{number}", trial.port());
-        let done = Command::new("timeout")
-            .args(["30", "curl", "--silent", "--show-error", "--user", "me:pass word", &url])
-            .output()
-            .expect("running curl");
+        let done = bounded(&["curl", "--silent", "--show-error", "--user", "me:pass word", &url]);
         assert!(done.status.success(), "{url}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(done.stdout == message.wire(), "message {number}: {}", done.stdout.escape_ascii());
         assert_eq!(done.stdout.len(), size, "octets of message {number}");
@@ -88,6 +85,11 @@ fn foreign_messages() -> Option<Vec<Message>> {
     files.sort();
     assert!(files.len() > 20, "a real collection: {files:?}");
     Some(files.iter().map(|file| Message(fs::read(file).expect("a message"))).collect())
+}
+
+fn bounded(command: &[&str]) -> Output {
+    let limit = PATIENCE.as_secs().to_string();
+    Command::new("timeout").arg(limit).args(command).output().expect("running timeout")
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -14,7 +14,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Account, Daemon, Format, Message, Scratch, Snapshot, Trial, messages, need};
+use crate::harness::{Account, Daemon, Format, Message, PATIENCE, Scratch, Snapshot, Trial, messages, need};
 
 /// A mail program and how the tests use it.
 struct Client {
@@ -42,7 +42,7 @@ impl Job<'_> {
     fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> String {
         let program = need::program(program).expect("checked before");
         let mut command = Command::new("timeout");
-        command.arg("60").arg(&program).args(arguments).current_dir(self.work);
+        command.arg(PATIENCE.as_secs().to_string()).arg(&program).args(arguments).current_dir(self.work);
         command.env("HOME", self.work).env("LC_ALL", "C.UTF-8");
         let done = command.output().expect("running a mail program");
         let said = [&done.stdout[..], &done.stderr].concat();

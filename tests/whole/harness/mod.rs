@@ -23,8 +23,9 @@ pub(crate) use process::Process;
 pub(crate) use scratch::Scratch;
 pub(crate) use trial::{RunBy, Trial};
 
-/// How long a test waits for something that must happen. It bounds a failing test and decides no passing one.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for something that must happen. It bounds a failing test and decides no passing one; longer
+/// than any deadline of the server's own.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A uid (and gid) that owns virtual users' mail and has no passwd entry.
 pub(crate) const OWNER: u32 = 54_321;
