@@ -65,8 +65,8 @@ fn accounts_that_are_locked_expired_or_without_a_password_stay_shut() {
     for (user, password, by_shadow, by_pam) in [
         (&account_ended, "secret", "disabled", "disabled"),
         (&not_changed, "secret", "disabled", "disabled"),
-        // Its owner may still change it, and cannot do so by POP3.
-        (&old_password, "secret", "in", "in"),
+        // Its owner may still change it, but not by POP3.
+        (&old_password, "secret", "disabled", "disabled"),
         // For PAM these are passwords that nothing matches.
         (&locked, "secret", "disabled", "password"),
         (&locked, &format!("!{right}"), "disabled", "password"),
@@ -111,7 +111,7 @@ fn pam_decides_who_gets_in_and_passwd_who_owns_mail() {
             "old",
             "auth required pam_permit.so\naccount required pam_debug.so acct=new_authtok_reqd\n",
             name,
-            "in",
+            "disabled",
         ),
     ] {
         let service = etc.service(service, lines);

@@ -80,7 +80,7 @@ impl Pam {
     /// Asks whether this is who they say (pam_authenticate(3)) and whether they may log in (pam_acct_mgmt(3)). Gives the user
     /// name as the modules left it: they may have changed it. An empty password is never right.
     ///
-    /// That a password is so old that it must be changed (`PAM_NEW_AUTHTOK_REQD`) is no refusal: a mail program cannot change it.
+    /// A password that is so old that it must be changed (`PAM_NEW_AUTHTOK_REQD`) lets nobody in: a mail program cannot change it.
     ///
     /// The delay that modules ask for after a failure (pam_fail_delay(3)) is left to the caller.
     ///
@@ -123,17 +123,13 @@ impl Pam {
         })?;
         // SAFETY: as above.
         let valid = unsafe { (self.acct_mgmt)(transaction.handle, FLAGS) };
-        transaction.done(
-            "pam_acct_mgmt",
-            if valid == NEW_AUTHTOK_REQD { SUCCESS } else { valid },
-            |code| match code {
-                USER_UNKNOWN => Some(Denied::UnknownUser),
-                AUTH_ERR | PERM_DENIED | ACCT_EXPIRED | AUTHTOK_EXPIRED | CRED_EXPIRED => {
-                    Some(Denied::Disabled)
-                }
-                _ => None,
-            },
-        )?;
+        transaction.done("pam_acct_mgmt", valid, |code| match code {
+            USER_UNKNOWN => Some(Denied::UnknownUser),
+            AUTH_ERR | PERM_DENIED | ACCT_EXPIRED | AUTHTOK_EXPIRED | CRED_EXPIRED | NEW_AUTHTOK_REQD => {
+                Some(Denied::Disabled)
+            }
+            _ => None,
+        })?;
         transaction.user()
     }
 }

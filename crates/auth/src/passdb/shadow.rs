@@ -37,8 +37,6 @@ pub(crate) struct Entry<'a> {
     /// The day of the last change of the password (field 3), and how many days it is good for (field 5).
     changed: Option<i64>,
     most_days: Option<i64>,
-    /// For so many days after that it may still be changed (field 7); then the account is locked.
-    inactive_days: Option<i64>,
     /// The day on which the account ends (field 8).
     expires: Option<i64>,
 }
@@ -123,21 +121,21 @@ impl<'a> Entry<'a> {
         let mut fields = line.split(|octet| *octet == b':').skip(1);
         let password = fields.next()?;
         let mut day = || str::from_utf8(fields.next()?).ok()?.parse().ok().filter(|day| *day >= 0);
-        let (changed, _, most_days, _, inactive_days, expires) = (day(), day(), day(), day(), day(), day());
-        Some(Self { password, changed, most_days, inactive_days, expires })
+        let (changed, _, most_days, _, _, expires) = (day(), day(), day(), day(), day(), day());
+        Some(Self { password, changed, most_days, expires })
     }
 
-    /// Whether the account has ended by this day. That a password must be changed is not the end: a mail program cannot
-    /// change it, and its user may still do so elsewhere for `inactive_days`, for ever if that field is empty.
+    /// Whether the account has ended by this day, or its password is older than it may be: shadow(5). A mail program cannot change
+    /// a password, and one that must be changed is no proof any more.
     pub(crate) fn is_expired(&self, today: i64) -> bool {
         let account_ended = self.expires.is_some_and(|end| today >= end);
-        let inactive = match (self.changed, self.most_days, self.inactive_days) {
-            (Some(changed), Some(most), Some(inactive)) => {
-                today > changed.saturating_add(most).saturating_add(inactive)
-            }
+        let password_ended = match (self.changed, self.most_days) {
+            // The form of passwd -e: to be changed at the next login.
+            (Some(0), _) => true,
+            (Some(changed), Some(most)) => today > changed.saturating_add(most),
             _ => false,
         };
-        account_ended || inactive
+        account_ended || password_ended
     }
 }
 
@@ -173,9 +171,8 @@ mod tests {
     #[test]
     fn the_end_of_an_account_is_a_day_of_its_own() {
         let entry = find(LINES, "al").unwrap();
-        assert!(!entry.is_expired(19_101), "the password is old; it may still be changed");
-        assert!(!entry.is_expired(19_130));
-        assert!(entry.is_expired(19_131), "not changed in time");
+        assert!(!entry.is_expired(19_100), "its last day");
+        assert!(entry.is_expired(19_101), "the password is too old");
         let expires = |line: &[u8], today| Entry::parse(line).unwrap().is_expired(today);
         assert!(!expires(b"a:x:::::: 20000:", 30_000), "no number");
         assert!(!expires(b"a:x::::::20000:", 19_999));
@@ -184,7 +181,7 @@ mod tests {
         assert!(
             !expires(b"a:x::::::-1:", 20_000) && !expires(b"a:x:::::::", 20_000) && !expires(b"a:x", 20_000)
         );
-        assert!(!expires(b"a:x:0:0:99999:7:::", 20_000), "a password to be changed is no end");
+        assert!(expires(b"a:x:0:0:99999:7:::", 20_000), "to be changed at the next login");
     }
 
     #[test]
