@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::access::Gate;
 use crate::cache::{Cache, Claim};
 use crate::decoy::Decoy;
+use crate::directory::Tokens;
 use crate::host::{Peer, Resolve, resolve};
 use crate::name::UserName;
 use crate::passdb::{Found, Query, SingleUser};
@@ -72,6 +74,10 @@ impl Authenticator {
     pub fn new(config: &Config) -> Result<Self, NotStarted> {
         let key = Key::random().map_err(NotStarted::Random)?;
         let sources = Sources::new(config, &key).map_err(|why| NotStarted::Source(why.to_string()))?;
+        let mut sasl = Setup::new(config);
+        if let Some(tokens) = Tokens::new(config, sources.directory()) {
+            sasl.check_tokens_with(Box::new(tokens));
+        }
         Ok(Self {
             gate: Gate::new(config).map_err(NotStarted::Access)?,
             sources,
@@ -80,7 +86,7 @@ impl Authenticator {
             cache: Cache::new(key.clone(), config.auth_cache),
             key,
             resolve,
-            sasl: Setup::new(config),
+            sasl,
         })
     }
 
@@ -112,6 +118,13 @@ impl Authenticator {
     /// remark, and counts when it is needed.
     pub fn warm(&mut self) {
         self.sources.warm();
+    }
+
+    /// Has everything that a database, an LDAP or an OAuth server must be asked go over this channel to mpopd-directory
+    /// ([`ipc::directory`]). Each auth process calls this once after its fork, if there is a [`crate::directory_setup`]; until
+    /// then such logins fail for now.
+    pub fn use_directory(&mut self, channel: OwnedFd) {
+        self.sources.directory().connect(channel);
     }
 
     /// Whether a client from this address may connect at all. Each login asks this again: whoever passes one has passed the

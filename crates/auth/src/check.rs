@@ -23,6 +23,7 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
         match source {
             Source::System if config.use_pam => findings.pam_service(&config.mpopd_pam_service),
             Source::System => findings.note(check_shadow(&config.shadow).map_err(Faults::from)),
+            Source::Lists | Source::List if config.has_directory_users() => {}
             Source::Lists | Source::List if config.userlist.is_absolute() => {
                 findings.userlist(&config.userlist)
             }

@@ -21,6 +21,7 @@ mod authenticator;
 mod cache;
 mod check;
 mod decoy;
+mod directory;
 mod host;
 mod name;
 mod network;
@@ -40,6 +41,7 @@ mod verdicts;
 
 pub use authenticator::{Account, Authenticator, NotStarted};
 pub use check::check;
+pub use directory::directory_setup;
 pub use name::{BadName, UserName};
 pub use network::Network;
 pub use penalty::Penalties;

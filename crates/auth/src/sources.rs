@@ -5,7 +5,10 @@ use std::fmt;
 use config::{AuthType, Config, Fault, PerUser};
 
 use crate::decoy::{Decoy, choose};
-use crate::passdb::{Found, HostLists, NoCheck, Passdb, Plugins, Query, SystemUsers, Userlist};
+use crate::directory::Directory;
+use crate::passdb::{
+    DirectoryUsers, Found, HostLists, NoCheck, Passdb, Plugins, Query, SystemUsers, Userlist,
+};
 use crate::refusal::Refusal;
 use crate::secret_key::Key;
 
@@ -14,6 +17,7 @@ pub(crate) struct Sources {
     kind: AuthType,
     user_kinds: PerUser<AuthType>,
     open: Vec<(Source, Box<dyn Passdb>)>,
+    directory: Directory,
 }
 
 /// A source of users.
@@ -21,9 +25,9 @@ pub(crate) struct Sources {
 pub(crate) enum Source {
     /// The users of this machine.
     System,
-    /// The user list of the client's host name, or of the domain in the login.
+    /// The user list of the client's host name, or of the domain in the login; or the directory in its place.
     Lists,
-    /// The one user list.
+    /// The one user list; or the directory in its place.
     List,
     /// The plugins.
     Plugins,
@@ -56,10 +60,14 @@ impl Sources {
     /// # Errors
     /// A kind that is used lacks something.
     pub(crate) fn new(config: &Config, key: &Key) -> Result<Self, NoSource> {
+        let directory = Directory::new(config);
+        let elsewhere = config.has_directory_users();
         let mut open: Vec<(Source, Box<dyn Passdb>)> = Vec::new();
         for source in Self::in_use(config) {
             let passdb: Box<dyn Passdb> = match source {
                 Source::System => Box::new(SystemUsers::new(config, key).map_err(NoSource::System)?),
+                Source::Lists if elsewhere => Box::new(DirectoryUsers::by_host(config, directory.clone())),
+                Source::List if elsewhere => Box::new(DirectoryUsers::of_all(config, directory.clone())),
                 Source::Lists => Box::new(HostLists::new(config)),
                 Source::List if config.userlist.is_relative() => return Err(NoSource::RelativeUserlist),
                 Source::List => Box::new(Userlist::new(config.userlist.clone())),
@@ -67,12 +75,23 @@ impl Sources {
             };
             open.push((source, passdb));
         }
-        Ok(Self { kind: config.auth_type, user_kinds: config.user_auth.clone(), open })
+        Ok(Self { kind: config.auth_type, user_kinds: config.user_auth.clone(), open, directory })
     }
 
     /// One source, for everyone.
     pub(crate) fn only(source: Box<dyn Passdb>) -> Self {
-        Self { kind: AuthType::List, user_kinds: PerUser::new(), open: vec![(Source::List, source)] }
+        let directory = Directory::new(&Config::default());
+        Self {
+            kind: AuthType::List,
+            user_kinds: PerUser::new(),
+            open: vec![(Source::List, source)],
+            directory,
+        }
+    }
+
+    /// The way to the process that asks servers.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The sources that some user may need.

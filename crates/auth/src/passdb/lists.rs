@@ -58,17 +58,7 @@ impl HostLists {
 
     /// `None`: nobody can be found there.
     fn place(&self, query: &Query<'_>) -> Result<Option<Place>, Refusal> {
-        let by_domain = matches!(query.kind, AuthType::SystemOrHostOrDomain | AuthType::HostOrDomain);
-        let (host, local) = match query.user.as_str().rsplit_once('@').filter(|_| by_domain) {
-            Some((local, domain)) => match (UserName::try_from(local.as_bytes()), HostName::parse(domain)) {
-                (Ok(local), Some(domain)) => (domain, local),
-                _ => return Ok(None),
-            },
-            None => match query.peer.host()? {
-                Some(host) => (host.clone(), query.user.clone()),
-                None => return Ok(None),
-            },
-        };
+        let Some((host, local)) = host_and_local(query)? else { return Ok(None) };
         // The list lies among the maildrops, and is none.
         if Path::new(local.as_str()) == self.userlist {
             return Ok(None);
@@ -96,6 +86,18 @@ impl HostLists {
             .or_insert_with(|| Open { list: Userlist::new(path.to_owned()), last_used: 0 });
         open.last_used = self.clock;
         &mut open.list
+    }
+}
+
+/// Whose list a name is looked for in, and the name there; `None`: in nobody's.
+pub(super) fn host_and_local(query: &Query<'_>) -> Result<Option<(HostName, UserName)>, Refusal> {
+    let by_domain = matches!(query.kind, AuthType::SystemOrHostOrDomain | AuthType::HostOrDomain);
+    match query.user.as_str().rsplit_once('@').filter(|_| by_domain) {
+        Some((local, domain)) => match (UserName::try_from(local.as_bytes()), HostName::parse(domain)) {
+            (Ok(local), Some(domain)) => Ok(Some((domain, local))),
+            _ => Ok(None),
+        },
+        None => Ok(query.peer.host()?.map(|host| (host.clone(), query.user.clone()))),
     }
 }
 

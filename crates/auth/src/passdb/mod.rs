@@ -5,6 +5,7 @@
 //! (`authenticator.rs`), so that no source can forget the decoy, the cache or the locked accounts.
 
 mod answer;
+mod directory;
 mod list;
 mod lists;
 mod pam_time;
@@ -24,6 +25,7 @@ use crate::password::Secret;
 use crate::refusal::Refusal;
 use crate::userdb::Owner;
 
+pub(crate) use directory::DirectoryUsers;
 pub(crate) use lists::HostLists;
 pub(crate) use plugin::Plugins;
 pub(crate) use shadow::check as check_shadow;
