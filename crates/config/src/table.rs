@@ -145,8 +145,9 @@ settings! {
         built state_dir: PathBuf = "/var/lib/mpopd".into(), path();
         /// A maildrop with more messages than this is not opened.
         built max_messages: u32 = 2_097_152, number_of(" of messages", 1..=16_777_216);
-        /// How UIDLs are made: "default", or a template for mail that another server served before.
-        later uidl: String = "default".to_owned(), text(255);
+        /// What UIDLs mail keeps that another server served before: "default" (none), "dovecot", "courier", "qmail",
+        /// "original-3x", "message-id", "qpopper", "popa3d", or a template such as "%08Xu%08Xv". See the chapter on maildrops.
+        built uidl: String = "default".to_owned(), text(255);
         /// The users whose messages get a Received: header.
         later addreceived: Vec<String> = Vec::new(), name().list(true);
         /// The host name in that header. Without it: this machine's.

@@ -13,7 +13,6 @@ const NOT_BUILT: &[&str] = &[
     "message_end",
     "unescape_from",
     "mpopd_spool",
-    "uidl",
     "addreceived",
     "receivedfrom",
     "timezone",

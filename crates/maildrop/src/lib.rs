@@ -9,6 +9,7 @@
 //!
 //! - [`mbox`]: one file, read in place; the scanner, the proof that it is unchanged, the rewrite and its journal;
 //! - [`maildir`]: one file a message;
+//! - [`migration`]: the UIDLs that another server handed out;
 //! - [`lock`]: the session lock, and the locks that delivery agents honour;
 //! - [`index`]: what was found out about a maildrop, for the next time;
 //! - [`Disk`]: every operation that changes a file, so that tests can count, fail and lose them.
@@ -24,6 +25,7 @@ mod lock;
 mod maildir;
 mod maildrop;
 mod mbox;
+mod migration;
 mod notice;
 mod opener;
 mod settings;
@@ -37,6 +39,7 @@ pub use error::{CommitError, FetchError, OpenError};
 pub use location::Location;
 pub use lock::MailGroup;
 pub use maildrop::{Body, Listing, Maildrop};
+pub use migration::{BadUidlScheme, Moved, UidlScheme};
 pub use notice::Notice;
 pub use opener::Opener;
 pub use settings::{LockMethod, Settings};

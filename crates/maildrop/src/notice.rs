@@ -58,6 +58,14 @@ pub enum Notice {
         /// Why not.
         source: io::Error,
     },
+    /// What must be remembered so that no UIDL changes could not be written down; it is tried again at the next
+    /// login.
+    UidlsNotKept {
+        /// The mailbox.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -89,6 +97,11 @@ impl fmt::Display for Notice {
             Notice::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())
             }
+            Notice::UidlsNotKept { path, source } => write!(
+                f,
+                "{}: its UIDLs could not be written down in the state folder, and may change: {source}",
+                path.display()
+            ),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::maildir::Maildir;
 use crate::maildrop::{Empty, Maildrop};
 use crate::mbox::Mbox;
 use crate::notice::Notice;
-use crate::{Location, OpenError, Settings};
+use crate::{Location, Moved, OpenError, Settings, UidlScheme};
 
 /// Opens the maildrops of one owner; one of it serves all threads of a process.
 pub struct Opener {
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     /// The folder of the journals, in the owner's state folder; an error where none could be made.
     pub(crate) journals: io::Result<File>,
     pub(crate) indexes: Indexes,
+    /// The folder of what is remembered of UIDLs, in the owner's state folder; an error where none could be made.
+    pub(crate) uidls: io::Result<File>,
     group: Option<Box<dyn MailGroup>>,
     host: String,
     sessions: Arc<SessionLocks>,
@@ -73,6 +75,7 @@ impl Opener {
             notify: Box::new(notify),
             journals,
             indexes: Indexes::in_folder(state.as_fd()),
+            uidls: folder_in(state.as_fd(), "uidl"),
             group: None,
             host,
             sessions: Arc::new(sessions),
@@ -90,6 +93,21 @@ impl Opener {
     #[must_use]
     pub fn with_disk(self, disk: Arc<dyn Disk>) -> Opener {
         self.changed(|shared| shared.disk = disk)
+    }
+
+    /// What the server `from` called the messages of the maildrop at `location`, beside what this opener's settings call them.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn compare(&self, location: &Location, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
+        let moved = match location {
+            Location::Mbox(path) => Mbox::open(&self.shared, path)?.map(|mbox| mbox.compare(from)),
+            Location::Maildir(path) => {
+                Maildir::open(&self.shared, path)?.map(|maildir| maildir.compare(from))
+            }
+        };
+        Ok(moved.transpose()?.unwrap_or_default())
     }
 
     fn changed(mut self, change: impl FnOnce(&mut Shared)) -> Opener {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::UidlScheme;
+
 /// The settings of all maildrops that an [`crate::Opener`] opens.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub retry_pause: Duration,
     /// The age from which a dotlock that nobody refreshed is broken.
     pub stale_lock: Duration,
+    /// Where UIDLs come from.
+    pub uidl: UidlScheme,
 }
 
 impl Default for Settings {
@@ -26,6 +30,7 @@ impl Default for Settings {
             retry_on_lock: 10,
             retry_pause: Duration::from_secs(1),
             stale_lock: Duration::from_secs(300),
+            uidl: UidlScheme::default(),
         }
     }
 }

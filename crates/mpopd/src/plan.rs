@@ -22,6 +22,7 @@ use crate::tls;
 /// Every fault.
 pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     let warnings = auth::check(config)?;
+    maildrop_settings(config)?;
     session_identity(config)?;
     tls::load(&config.tls)?;
     Ok(warnings)
@@ -56,7 +57,7 @@ pub(crate) fn of(
         auth_processes: auth_processes(config),
         authenticator,
         maildrops: Maildrops {
-            settings: maildrop_settings(config),
+            settings: maildrop_settings(config)?,
             state,
             change_user: sys::identity::is_root(),
             threads: cores().max(2) * 2,
@@ -98,8 +99,8 @@ fn limits(config: &Config, scram: bool) -> Limits {
     }
 }
 
-fn maildrop_settings(config: &Config) -> maildrop::Settings {
-    maildrop::Settings {
+fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
+    Ok(maildrop::Settings {
         max_messages: config.max_messages,
         lock_methods: config
             .lock_methods
@@ -112,8 +113,9 @@ fn maildrop_settings(config: &Config) -> maildrop::Settings {
             .collect(),
         retry_on_lock: config.retry_on_lock,
         stale_lock: config.stale_lock,
+        uidl: maildrop::UidlScheme::parse(&config.uidl).map_err(|error| format!("uidl: {error}"))?,
         ..maildrop::Settings::default()
-    }
+    })
 }
 
 /// As root, the session role becomes the configured user in its empty folder.

@@ -89,7 +89,7 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
 }
 
 /// Opens a message to look at it, which leaves its access time alone where that is allowed.
-fn open(root: &File, place: &Place) -> io::Result<File> {
+pub(super) fn open(root: &File, place: &Place) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let path = place.path();
     let file = match rustix::fs::openat(root, &path, flags | OFlags::NOATIME, Mode::empty()) {

@@ -7,6 +7,7 @@ mod index;
 mod list;
 mod measure;
 mod name;
+mod source;
 mod survey;
 
 use std::fs::File;
@@ -19,16 +20,19 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use self::index::{Index, Message};
 use self::list::{Folder, Place};
+pub(crate) use self::name::unique;
+use self::source::Source;
 use self::survey::{Survey, Surveyor, by_unique_name};
 use crate::disk::retry;
 use crate::error::{Doing, Refusal};
 use crate::index::Key;
 use crate::lock::session::SessionLock;
 use crate::maildrop::{Body, Listing, Maildrop};
+use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 use crate::uidl::{self, Uidl};
-use crate::{CommitError, FetchError, OpenError};
+use crate::{CommitError, FetchError, Moved, OpenError, UidlScheme};
 
 /// The version of the rules by which an index is made.
 const RULES: &[u8] = b"Maildir 1";
@@ -43,6 +47,8 @@ pub(crate) struct Maildir {
     index: Index,
     /// Where they lie, once other programs have renamed files since the index was made.
     moved: Option<Vec<Place>>,
+    /// Where these are not the default ones.
+    uidls: Option<Vec<Uidl>>,
     /// What the folders looked like when the places of the messages were last read.
     stamps: [Stamp; 2],
     _session: SessionLock,
@@ -66,6 +72,8 @@ impl Maildir {
                 Index::keep(shared, &key, stamps, &messages, known)
             }
         };
+        let source = Source { root: &root, index: &index };
+        let uidls = migration::assign(shared, path, &source).doing("name the messages of", path)?;
         Ok(Some(Maildir {
             shared: Arc::clone(shared),
             path: path.to_owned(),
@@ -74,8 +82,17 @@ impl Maildir {
             stamps: index.stamps(),
             index,
             moved: None,
+            uidls,
             _session: session,
         }))
+    }
+
+    /// What the server `from` called the messages, beside what we call them.
+    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
+        let source = Source { root: &self.root, index: &self.index };
+        let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
+        let moved = migration::compare(from, &source, uidls);
+        Ok(moved.doing("name the messages of", &self.path)?)
     }
 
     /// The message at `at`, counted from 0, and where it was last seen.
@@ -154,12 +171,18 @@ impl Maildrop for Maildir {
     }
 
     fn listing(&self, number: u32) -> Option<Listing> {
-        let message = self.index.message((number as usize).checked_sub(1)?)?;
-        Some(Listing { octets: message.measure.octets, uidl: message.uidl() })
+        let index = (number as usize).checked_sub(1)?;
+        let message = self.index.message(index)?;
+        let uidl = match &self.uidls {
+            Some(uidls) => *uidls.get(index)?,
+            None => message.uidl(),
+        };
+        Some(Listing { octets: message.measure.octets, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
-        Some(self.index.sealed().checksum())
+        // Of the index alone: UIDLs of another server are not in it.
+        self.uidls.is_none().then(|| self.index.sealed().checksum())
     }
 
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {

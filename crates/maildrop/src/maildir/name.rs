@@ -5,7 +5,7 @@
 use memchr::memchr;
 
 /// The part that stays the same while the message lives: all before the colon.
-pub(super) fn unique(name: &[u8]) -> &[u8] {
+pub(crate) fn unique(name: &[u8]) -> &[u8] {
     &name[..memchr(b':', name).unwrap_or(name.len())]
 }
 

@@ -15,6 +15,7 @@ mod read;
 mod record;
 mod rewrite;
 mod scan;
+mod source;
 mod survey;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ use self::journal::Failure;
 use self::read::{Job, ScanError};
 use self::rewrite::Plan;
 use self::scan::Message;
+use self::source::Source;
 use self::survey::Surveyor;
 use crate::disk::retry;
 use crate::error::{Doing, Refusal};
@@ -36,10 +38,11 @@ use crate::index::Key;
 use crate::lock::Mailbox;
 use crate::lock::session::SessionLock;
 use crate::maildrop::{Body, Listing, Maildrop};
+use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 use crate::uidl::{self, Uidl};
-use crate::{CommitError, FetchError, OpenError};
+use crate::{CommitError, FetchError, Moved, OpenError, UidlScheme};
 
 /// The version of the rules by which an index is made.
 const RULES: &[u8] = b"mbox 1";
@@ -53,6 +56,8 @@ pub(crate) struct Mbox {
     source: Arc<File>,
     /// The messages, and what the file looked like when it was parsed.
     index: Index,
+    /// Where these are not the default ones.
+    uidls: Option<Vec<Uidl>>,
     _session: SessionLock,
 }
 
@@ -69,16 +74,27 @@ impl Mbox {
                 .key(&source, &stat, RULES)
                 .doing("look at the file system of the mailbox", path)?;
             let Some(index) = Mbox::index(shared, path, &source, &found, &key)? else { continue };
+            let named = migration::assign(shared, path, &Source { file: &source, index: &index });
+            let uidls = named.doing("name the messages of", path)?;
             return Ok(Some(Mbox {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
                 key,
                 source: Arc::new(source),
                 index,
+                uidls,
                 _session: session,
             }));
         }
         Err(OpenError::Locked { path: path.to_owned(), how: "other programs keep replacing it".to_owned() })
+    }
+
+    /// What the server `from` called the messages, beside what we call them.
+    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
+        let source = Source { file: &self.source, index: &self.index };
+        let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
+        let moved = migration::compare(from, &source, uidls);
+        Ok(moved.doing("name the messages of", &self.path)?)
     }
 
     /// The index of the mailbox as it is now; `None` if it is another file than was `found`.
@@ -181,12 +197,18 @@ impl Maildrop for Mbox {
     }
 
     fn listing(&self, number: u32) -> Option<Listing> {
-        let (message, ordinal) = self.index.message((number as usize).checked_sub(1)?)?;
-        Some(Listing { octets: message.octets, uidl: Uidl::of_digest(&message.digest, ordinal) })
+        let index = (number as usize).checked_sub(1)?;
+        let (message, ordinal) = self.index.message(index)?;
+        let uidl = match &self.uidls {
+            Some(uidls) => *uidls.get(index)?,
+            None => Uidl::of_digest(&message.digest, ordinal),
+        };
+        Some(Listing { octets: message.octets, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
-        Some(self.index.sealed().checksum())
+        // Of the index alone: UIDLs of another server are not in it.
+        self.uidls.is_none().then(|| self.index.sealed().checksum())
     }
 
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {

@@ -1,0 +1,228 @@
+//! Templates of UIDLs, in the language of Dovecot 2.3 (`pop3_uidl_format`).
+//!
+//! `%u` is the number of a message (IMAP UID), `%v` that of the mailbox (UIDVALIDITY), `%f` the file name without
+//! flags, `%g` the GUID, `%m` the MD5 of some header fields (mbox only), `%%` a per cent sign. Between the per cent sign and the
+//! letter may stand, in this order: a width, with `0` before it to fill up with zeros, without to cut off; and `X` for
+//! hexadecimal, `L` for lower and `U` for upper case, `M` for the MD5 of the value.
+//! Source: <https://doc.dovecot.org/2.3/configuration_manual/config_file/config_variables/>.
+
+use super::header;
+
+/// A template that tells messages apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(u8),
+    Value { variable: Variable, width: Option<Width>, shapes: Vec<Shape> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variable {
+    Uid,
+    Validity,
+    File,
+    Guid,
+    Md5,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    Filled(usize),
+    Cut(usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Hexadecimal,
+    Lower,
+    Upper,
+    Md5,
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Facts<'a> {
+    pub(super) uid: Option<u32>,
+    pub(super) validity: Option<u32>,
+    pub(super) file: Option<&'a [u8]>,
+    pub(super) guid: Option<&'a [u8]>,
+    /// In hexadecimal.
+    pub(super) md5: Option<&'a [u8]>,
+}
+
+impl Template {
+    /// Reads a template; the error says what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Template, String> {
+        let mut pieces = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((&first, after)) = rest.split_first() {
+            rest = after;
+            if !first.is_ascii_graphic() {
+                return Err("a UIDL has no spaces and none but ASCII characters".to_owned());
+            }
+            pieces.push(match first {
+                b'%' => value(&mut rest)?,
+                other => Piece::Literal(other),
+            });
+        }
+        let tells_apart =
+            |piece: &Piece| matches!(piece, Piece::Value { variable, .. } if *variable != Variable::Validity);
+        if !pieces.iter().any(tells_apart) {
+            return Err("without %u, %f, %g or %m all messages would have the same UIDL".to_owned());
+        }
+        Ok(Template(pieces))
+    }
+
+    /// The UIDL; `None` if something that it needs is not known.
+    pub(super) fn fill(&self, facts: &Facts<'_>) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Literal(octet) => out.push(*octet),
+                Piece::Value { variable, width, shapes } => {
+                    let hexadecimal = shapes.contains(&Shape::Hexadecimal);
+                    let mut value = facts.value(*variable, hexadecimal)?;
+                    for shape in shapes {
+                        match shape {
+                            Shape::Hexadecimal => {}
+                            Shape::Lower => value.make_ascii_lowercase(),
+                            Shape::Upper => value.make_ascii_uppercase(),
+                            Shape::Md5 => value = header::hex(&header::md5([&value[..]])),
+                        }
+                    }
+                    match *width {
+                        Some(Width::Filled(width)) => {
+                            out.extend(std::iter::repeat_n(b'0', width.saturating_sub(value.len())));
+                        }
+                        Some(Width::Cut(width)) => value.truncate(width),
+                        None => {}
+                    }
+                    out.extend(value);
+                }
+            }
+        }
+        Some(out)
+    }
+}
+
+impl Facts<'_> {
+    fn value(&self, variable: Variable, hexadecimal: bool) -> Option<Vec<u8>> {
+        let number = |number: u32| match hexadecimal {
+            true => format!("{number:x}").into_bytes(),
+            false => number.to_string().into_bytes(),
+        };
+        match variable {
+            Variable::Uid => self.uid.map(number),
+            Variable::Validity => self.validity.map(number),
+            Variable::File => self.file.map(<[u8]>::to_vec),
+            Variable::Guid => self.guid.map(<[u8]>::to_vec),
+            Variable::Md5 => self.md5.map(<[u8]>::to_vec),
+        }
+    }
+}
+
+/// What follows a per cent sign.
+fn value(rest: &mut &[u8]) -> Result<Piece, String> {
+    let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    let (width, mut after) = rest.split_at(digits);
+    let width = match width {
+        [] => None,
+        [b'0', width @ ..] => Some(Width::Filled(number(width)?)),
+        width => Some(Width::Cut(number(width)?)),
+    };
+    let mut shapes = Vec::new();
+    loop {
+        let Some((&letter, next)) = after.split_first() else {
+            return Err("it ends in the middle of a % variable".to_owned());
+        };
+        after = next;
+        let variable = match letter {
+            b'X' | b'L' | b'U' | b'M' => {
+                shapes.push(match letter {
+                    b'X' => Shape::Hexadecimal,
+                    b'L' => Shape::Lower,
+                    b'U' => Shape::Upper,
+                    _ => Shape::Md5,
+                });
+                continue;
+            }
+            b'u' => Variable::Uid,
+            b'v' => Variable::Validity,
+            b'f' => Variable::File,
+            b'g' => Variable::Guid,
+            b'm' => Variable::Md5,
+            b'%' if shapes.is_empty() && width.is_none() => {
+                *rest = after;
+                return Ok(Piece::Literal(b'%'));
+            }
+            other => {
+                let other = char::from(other).escape_default();
+                return Err(format!(
+                    "there is no variable {other} in templates of UIDLs, only u, v, f, g and m"
+                ));
+            }
+        };
+        *rest = after;
+        return Ok(Piece::Value { variable, width, shapes });
+    }
+}
+
+fn number(digits: &[u8]) -> Result<usize, String> {
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number
+        .filter(|width| (1..=70).contains(width))
+        .ok_or_else(|| "a width is a number from 1 to 70".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: Facts<'_> = Facts {
+        uid: Some(26),
+        validity: Some(1_795_424_235),
+        file: Some(b"1700000001.M1P1.host"),
+        guid: Some(b"GUID"),
+        md5: None,
+    };
+
+    /// The values are what Dovecot 2.3.19 answered.
+    #[test]
+    fn values_as_dovecot_writes_them() {
+        for (template, value) in [
+            ("%08Xu%08Xv", "0000001a6b03ffeb"),
+            ("%u.%v", "26.1795424235"),
+            ("UID%u-%v", "UID26-1795424235"),
+            ("%f", "1700000001.M1P1.host"),
+            ("%Uf", "1700000001.M1P1.HOST"),
+            ("%Lg%%", "guid%"),
+            ("%4f", "1700"),
+            ("%Mf", "eb6321585bfba6c4a564dcacae365d5c"),
+        ] {
+            let filled = String::from_utf8(Template::parse(template).unwrap().fill(&FACTS).unwrap()).unwrap();
+            assert_eq!(filled, value, "{template}");
+        }
+        assert_eq!(Template::parse("%u%m").unwrap().fill(&FACTS), None, "no MD5 is known");
+    }
+
+    #[test]
+    fn what_is_no_template_says_why() {
+        for (template, why) in [
+            ("%v", "same UIDL"),
+            ("abc", "same UIDL"),
+            ("%", "ends in the middle"),
+            ("%u%08X", "ends in the middle"),
+            ("%u%d", "no variable d"),
+            ("%u b", "no spaces"),
+            ("%u\u{e9}", "none but ASCII"),
+            ("%00u", "from 1 to 70"),
+            ("%71f", "from 1 to 70"),
+            ("%99999999999999999999f", "from 1 to 70"),
+        ] {
+            let told = Template::parse(template).unwrap_err();
+            assert!(told.contains(why), "{template}: {told}");
+        }
+    }
+}
