@@ -192,3 +192,88 @@ fn a_directory_without_its_folders_is_none() {
         }
     }
 }
+
+#[test]
+fn what_is_deleted_is_taken_off_the_quota_in_one_line() {
+    let maildir = Maildir::new();
+    let sizes = maildir.path().join("maildirsize");
+    for (folder, name) in [
+        ("new", "1.a,S=5"),
+        ("cur", "2.b,S=1000,W=1010:2,S"),
+        ("new", "3.c"),
+        ("cur", "4.trash,S=50:2,ST"),
+        ("cur", "5.kept,S=7:2,"),
+    ] {
+        fs::write(maildir.file(folder, name), "1234\n").unwrap();
+    }
+    maildir.open().commit(&[1]).unwrap();
+    assert!(!sizes.exists(), "the delivery agent makes it");
+    fs::write(maildir.file("new", "1.a,S=5"), "1234\n").unwrap();
+    fs::write(&sizes, "100000S,1000C\n1017 4\n").unwrap();
+    maildir.open().commit(&[]).unwrap();
+    maildir.open().commit(&[4]).unwrap();
+    assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n");
+    // Another program removes one before we do: it takes that off itself.
+    let maildrop = maildir.open();
+    fs::remove_file(maildir.file("new", "3.c")).unwrap();
+    maildrop.commit(&[1, 2, 3]).unwrap();
+    assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n-1005 -2\n");
+}
+
+#[test]
+fn a_quota_file_that_is_none_does_no_harm() {
+    let maildir = three();
+    let sizes = maildir.path().join("maildirsize");
+    let elsewhere = maildir.place().path("elsewhere");
+    fs::write(&elsewhere, "mine\n").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &sizes).unwrap();
+    maildir.open().commit(&[1]).unwrap();
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
+    fs::remove_file(&sizes).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &sizes, rustix::fs::Mode::RWXU).unwrap();
+    maildir.open().commit(&[1]).unwrap();
+    fs::remove_file(&sizes).unwrap();
+    fs::create_dir(&sizes).unwrap();
+    maildir.open().commit(&[1]).unwrap();
+    assert!(maildir.files().is_empty());
+}
+
+#[test]
+fn odd_names_are_served_and_deleted_and_subfolders_are_not_looked_into() {
+    let maildir = Maildir::new();
+    let long = [b"9.".as_slice(), &[b'x'; 248]].concat();
+    let names: [&[u8]; 6] =
+        [b"1.new\nline", b"2. two  spaces ", b"3.caf\xe9\xff", b"4.%s\\\"'`$(x)", b"5.-rf *", &long];
+    for name in names {
+        fs::write(maildir.path().join("new").join(std::ffi::OsStr::from_bytes(name)), name).unwrap();
+    }
+    for folder in [".Sent/new", ".Sent/cur", ".Trash/cur", "new/folder"] {
+        fs::create_dir_all(maildir.path().join(folder)).unwrap();
+        fs::write(maildir.path().join(folder).join("1.other"), "not in the inbox\n").unwrap();
+    }
+    let mut maildrop = maildir.open();
+    assert_eq!(contents(&mut *maildrop), names);
+    assert!(uidls(&*maildrop).iter().all(|uidl| uidl.bytes().all(|byte| byte.is_ascii_graphic())));
+    maildrop.commit(&[1, 2, 3, 4, 5, 6]).unwrap();
+    assert_eq!(maildir.open().count(), 0);
+    assert!(
+        maildir.path().join(".Sent/new/1.other").exists()
+            && maildir.path().join("new/folder/1.other").exists()
+    );
+}
+
+#[test]
+fn a_link_to_a_file_is_a_message_and_only_the_link_is_deleted() {
+    let maildir = Maildir::new();
+    let elsewhere = maildir.place().path("elsewhere");
+    fs::write(&elsewhere, "kept elsewhere\n").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, maildir.file("new", "1.link")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent", maildir.file("new", "2.dangling")).unwrap();
+    std::os::unix::fs::symlink("3.loop", maildir.file("new", "3.loop")).unwrap();
+    std::os::unix::fs::symlink("/etc", maildir.file("new", "4.folder")).unwrap();
+    let mut maildrop = maildir.open();
+    assert_eq!(contents(&mut *maildrop), [b"kept elsewhere\n"]);
+    maildrop.commit(&[1]).unwrap();
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept elsewhere\n");
+    assert!(!maildir.file("new", "1.link").exists());
+}

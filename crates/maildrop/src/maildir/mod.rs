@@ -7,6 +7,7 @@ mod index;
 mod list;
 mod measure;
 mod name;
+mod quota;
 mod source;
 mod survey;
 
@@ -21,6 +22,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use self::index::{Index, Message};
 use self::list::{Folder, Place};
 pub(crate) use self::name::unique;
+use self::quota::Freed;
 use self::source::Source;
 use self::survey::{Survey, Surveyor, by_unique_name};
 use crate::disk::retry;
@@ -203,6 +205,7 @@ impl Maildrop for Maildir {
         crate::maildrop::check_deleted(deleted, self.count())?;
         let disk = Arc::clone(&self.shared.disk);
         let mut touched = [false; 2];
+        let mut freed = Freed::default();
         let mut remaining = Vec::new();
         let mut cause = None;
         for &number in deleted {
@@ -212,6 +215,7 @@ impl Maildrop for Maildir {
                 Ok(()) => {
                     if let Some(message) = self.message(index) {
                         touched[message.place.folder as usize] = true;
+                        freed.add(&message);
                     }
                 }
                 // Somebody else has removed it.
@@ -231,6 +235,8 @@ impl Maildrop for Maildir {
                 }
             }
         }
+        // The mail is gone, whatever becomes of the quota; agents count anew now and then.
+        let _ = freed.record(&*disk, &self.root);
         match cause {
             None => Ok(()),
             Some((path, source)) => Err(CommitError::Partial { remaining, path, source }),

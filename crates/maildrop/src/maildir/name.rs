@@ -31,6 +31,19 @@ pub(super) fn claimed_sizes(name: &[u8]) -> Option<(u64, u64)> {
     (wire >= stored && wire - stored <= stored).then_some((stored, wire))
 }
 
+/// The octets that count against a quota, if the name says so (Maildir++).
+pub(super) fn counted_size(name: &[u8]) -> Option<u64> {
+    let fields = unique(name).split(|&byte| byte == b',').skip(1);
+    fields.filter_map(|field| field.strip_prefix(b"S=")).find_map(number)
+}
+
+/// Whether a mail program has marked the message as trash.
+pub(super) fn is_trash(name: &[u8]) -> bool {
+    name.get(unique(name).len()..)
+        .and_then(|rest| rest.strip_prefix(b":2,"))
+        .is_some_and(|flags| flags.contains(&b'T'))
+}
+
 fn number(digits: &[u8]) -> Option<u64> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -48,6 +61,9 @@ mod tests {
         assert_eq!(unique(name), b"1700000001.M5P6.host,S=100,W=110");
         assert_eq!(delivered(name), 1_700_000_001);
         assert_eq!(claimed_sizes(name), Some((100, 110)));
+        assert_eq!((counted_size(name), is_trash(name)), (Some(100), false));
+        assert_eq!((counted_size(b"1.T,W=9:2,FT"), is_trash(b"1.T,W=9:2,FT")), (None, true));
+        assert!(!is_trash(b"1.T") && !is_trash(b"1.T:1,T"));
         assert_eq!(unique(b"plain"), b"plain");
         assert_eq!(delivered(b"plain"), 0);
     }

@@ -95,10 +95,12 @@ impl Surveyor<'_> {
         Ok(all)
     }
 
-    /// A file that its owner may not read does not keep the others from being served; anything else does.
+    /// A file that its owner may not read, or a link that leads nowhere, does not keep the others from being served; anything
+    /// else does.
     fn unreadable(&self, place: &Place, source: io::Error) -> Result<(), OpenError> {
         let path = self.path.join(place.path());
-        if source.kind() == io::ErrorKind::PermissionDenied {
+        let about_this_file = [rustix::io::Errno::ACCESS, rustix::io::Errno::LOOP, rustix::io::Errno::NOTDIR];
+        if rustix::io::Errno::from_io_error(&source).is_some_and(|errno| about_this_file.contains(&errno)) {
             (self.notify)(&Notice::Unreadable { path, source });
             return Ok(());
         }
