@@ -56,6 +56,8 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "ipc" | "config" => &["pop3", "sys"],
         "maildrop" | "auth" => &["sys", "ipc", "config"],
         "mpopd" => return None,
+        // It reads maildrops for `check-migration`, as their owner.
+        "mpopdctl" => &["sys", "ipc", "config", "maildrop", "auth"],
         // The programs beside mpopd: they speak the protocol and read the configuration, and open no mail.
         _ => &["pop3", "sys", "ipc", "config"],
     })

@@ -15,6 +15,7 @@ mod documents;
 mod harness;
 mod logs;
 mod mail;
+mod migration;
 mod roles;
 mod sasl;
 mod settings;

@@ -47,4 +47,4 @@ pub use network::Network;
 pub use penalty::Penalties;
 pub use refusal::Refusal;
 pub use seats::{Seat, Seats};
-pub use userdb::{Location, OwnerUid};
+pub use userdb::{Location, OwnerUid, maildrop_of};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Expansion, ExpansionError, PerUser, Storage, Template};
 
+use super::qmail;
 use crate::name::UserName;
 
 /// A maildrop's place and form.
@@ -13,6 +14,18 @@ pub struct Location {
     pub storage: Storage,
     /// The mbox file or the Maildir; an absolute path.
     pub path: PathBuf,
+}
+
+/// Where the settings place the maildrop of a user, for programs that let nobody in. `home` is an absolute path.
+///
+/// # Errors
+/// The template asks for something that this user does not have.
+pub fn maildrop_of(
+    config: &Config,
+    user: &UserName,
+    home: Option<&Path>,
+) -> Result<Location, ExpansionError> {
+    Locations::new(config).of(user, home)
 }
 
 /// The settings that say where maildrops are.
@@ -61,8 +74,12 @@ impl Locations {
         Ok(Location { storage, path })
     }
 
-    /// `path_to_homedir/USER/Maildir` where it exists, else the one in the user's home, if there is a home.
+    /// What `~/.qmail` names, else `path_to_homedir/USER/Maildir` where it exists, else the one in the user's home, if there is a
+    /// home.
     fn maildir_of(&self, user: &UserName, home: Option<&Path>) -> PathBuf {
+        if let Some(maildir) = home.and_then(qmail::maildir) {
+            return maildir;
+        }
         let by_name = self.path_to_homedir.join(user.as_str()).join("Maildir");
         match home {
             Some(home) if !by_name.is_dir() => home.join("Maildir"),
@@ -102,6 +119,10 @@ mod tests {
         assert_eq!(path(&config, "alice", None).unwrap(), by_name);
         std::fs::create_dir_all(&by_name).unwrap();
         assert_eq!(path(&config, "alice", Some("/h/a")).unwrap(), by_name);
+        let home = folder.path().join("h");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join(".qmail"), "./mail/inbox/\n").unwrap();
+        assert_eq!(path(&config, "alice", home.to_str()).unwrap(), home.join("mail/inbox"));
         config.maildir = Some(Template::parse("%h/mail").unwrap());
         assert_eq!(path(&config, "alice", Some("/h/a")).unwrap(), Path::new("/h/a/mail"));
         assert_eq!(path(&config, "alice", None), Err(ExpansionError::NoHome));

@@ -1,6 +1,7 @@
 //! What a user owns: the identity that opens the maildrop, and where that is.
 
 mod location;
+mod qmail;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,8 +9,8 @@ use std::path::PathBuf;
 
 use crate::name::UserName;
 
-pub use location::Location;
 pub(crate) use location::Locations;
+pub use location::{Location, maildrop_of};
 
 /// The uid that a maildrop belongs to. Never 0: root owns no maildrop session. Never 4294967295 either, which
 /// setresuid(2) takes for "leave it as it is".

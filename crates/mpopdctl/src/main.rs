@@ -1,0 +1,38 @@
+//! mpopdctl: controls mpopd, and answers questions about its maildrops.
+//!
+//! Exit status: 0 done, 1 failed, 2 wrong usage.
+#![forbid(unsafe_code)]
+
+mod check_migration;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "mpopdctl", version, about = "Controls mpopd")]
+struct Cli {
+    /// Read this configuration file
+    #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the UIDLs of a maildrop as another server made them and as mpopd makes them, and count the differences
+    CheckMigration(check_migration::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::CheckMigration(options) => check_migration::run(&cli.config, &options),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("mpopdctl: {failure}");
+        ExitCode::FAILURE
+    })
+}
