@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Daemon, Format, Pop, messages, need};
-use crate::tls::{Secured, secured};
+use crate::tls::{Secured, openssl, secured, secured_with};
 
 const ALICE: &str = "\0alice\0secret word";
 
@@ -145,6 +145,64 @@ fn scram_plus_is_bound_to_the_channel() {
     let (line, _) = connect();
     let last = scram(line, "SCRAM-SHA-256-PLUS", Some(&[7; 32]), "secret word");
     assert!(last.starts_with("-ERR"), "another channel's proof was taken: {last}");
+}
+
+#[test]
+fn a_clients_certificate_logs_it_in_and_nobody_else() {
+    let Some(secured) = secured_by_client_ca() else { return };
+    let folder = secured.certificate.parent().expect("its folder").to_owned();
+    let address = format!("127.0.0.1:{}", secured.tls.number);
+    for (name, commands, expected) in [
+        ("alice", "AUTH EXTERNAL =\r\nSTAT\r\nQUIT\r\n", "+OK maildrop has"),
+        ("alice", "AUTH EXTERNAL Ym9i\r\nQUIT\r\n", "-ERR [AUTH]"), // as bob
+        ("stranger", "AUTH EXTERNAL =\r\nQUIT\r\n", "-ERR [AUTH]"),
+    ] {
+        let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+        let said = openssl(&[&address, "-cert", &certificate, "-key", &key], commands);
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    secured.daemon.logged(&["login ok", "user=<alice>", "method=EXTERNAL"]);
+    // Without a certificate it is not even offered, and passwords still work.
+    let said = openssl(&[&address], "CAPA\r\nAUTH EXTERNAL =\r\nUSER alice\r\nPASS secret word\r\nQUIT\r\n");
+    assert!(
+        !said.contains("EXTERNAL") && said.contains("-ERR") && said.contains("+OK maildrop has"),
+        "{said}"
+    );
+}
+
+/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by common name.
+fn secured_by_client_ca() -> Option<Secured> {
+    let openssl = need::program("openssl")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &str| {
+        let done = Command::new(&openssl)
+            .args(arguments.split(' '))
+            .current_dir(folder.path())
+            .output()
+            .expect("openssl");
+        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    run(&format!("{new} -x509 -days 2 -subj /CN=ca -keyout ca.key -out ca.pem"));
+    for (name, more) in
+        [("alice", " -addext subjectAltName=email:alice"), ("stranger", " -addext keyUsage=digitalSignature")]
+    {
+        run(&format!("{new} -subj /CN={name} -keyout {name}.key -out {name}.csr{more}"));
+        run(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out {name}.pem"
+        ));
+    }
+    let ca = folder.path().join("ca.pem");
+    let secured = secured_with(
+        "sasl_mechanisms = [\"PLAIN\", \"EXTERNAL\"]",
+        &format!("client_ca = \"{}\"", ca.display()),
+    )?;
+    for file in ["alice.pem", "alice.key", "stranger.pem", "stranger.key"] {
+        let to = secured.certificate.with_file_name(file);
+        std::fs::copy(folder.path().join(file), to).expect("a copy");
+    }
+    Some(secured)
 }
 
 /// A SCRAM client (RFC 5802) for the user alice. Returns the last reply.

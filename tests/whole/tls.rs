@@ -14,6 +14,11 @@ pub(crate) struct Secured {
 }
 
 pub(crate) fn secured(more: &str) -> Option<Secured> {
+    secured_with(more, "")
+}
+
+/// The same with more settings of TLS too.
+pub(crate) fn secured_with(more: &str, more_tls: &str) -> Option<Secured> {
     need::program("openssl")?;
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
     let folder = daemon.configuration().parent().expect("its folder").to_owned();
@@ -40,7 +45,7 @@ pub(crate) fn secured(more: &str) -> Option<Secured> {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let tls = Port::reserve();
     let settings = format!(
-        "pop3s_port = {}\n{more}\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"",
+        "pop3s_port = {}\n{more}\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n{more_tls}",
         tls.number,
         certificate.display(),
         key.display()
@@ -49,7 +54,7 @@ pub(crate) fn secured(more: &str) -> Option<Secured> {
 }
 
 /// What an openssl client with these arguments gets for `input`.
-fn openssl(arguments: &[&str], input: &str) -> String {
+pub(crate) fn openssl(arguments: &[&str], input: &str) -> String {
     let mut client = Command::new("openssl")
         .args(["s_client", "-quiet", "-connect"])
         .args(arguments)

@@ -167,7 +167,8 @@ impl Connection {
 
     /// The SASL mechanisms that can be used under TLS as it was agreed on.
     fn mechanisms(&self) -> Mechanisms {
-        self.house.offers.encrypted(self.stream.channel_binding().is_some(), false)
+        let certified = self.stream.certified_user().is_some();
+        self.house.offers.encrypted(self.stream.channel_binding().is_some(), certified)
     }
 
     /// The user's name for the log; empty before a login.
@@ -223,7 +224,7 @@ impl Connection {
             mechanism: request.mechanism.to_owned(),
             initial: request.initial.map(|initial| Secret::new(initial.expose().to_vec())),
             binding: self.stream.channel_binding(),
-            certificate: None,
+            certificate: self.stream.certified_user().map(String::into_bytes),
         };
         let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
         self.carry_out(verdict, request.mechanism).await

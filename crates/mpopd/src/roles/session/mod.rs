@@ -6,6 +6,7 @@
 mod accept;
 mod bodies;
 mod buffers;
+mod certificate;
 mod connection;
 mod desk;
 mod ending;

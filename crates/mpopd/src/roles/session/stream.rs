@@ -9,9 +9,9 @@ use rustls::ServerConfig;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use super::buffers;
 use super::ending::Ending;
 use super::transport::{Got, Transport};
+use super::{buffers, certificate};
 
 /// What a client may have sent, in octets, while it does not take our replies. Some clients write a
 /// whole pipeline before they read: a server that stopped reading at once would wait for ever.
@@ -65,6 +65,11 @@ impl Stream {
     /// What only the two ends of the encrypted connection know; see [`Transport::channel_binding`].
     pub(super) fn channel_binding(&self) -> Option<Vec<u8>> {
         self.transport.channel_binding()
+    }
+
+    /// Whom the client's verified certificate names, if it has shown one.
+    pub(super) fn certified_user(&self) -> Option<String> {
+        self.transport.client_certificate().and_then(certificate::user)
     }
 
     /// The version of TLS as the log names it; `none` without.

@@ -86,6 +86,11 @@ impl Transport {
         tls.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
     }
 
+    /// The client's certificate in DER form, if it has shown one; it was verified in the handshake.
+    pub(super) fn client_certificate(&self) -> Option<&[u8]> {
+        Some(self.tls.as_ref()?.peer_certificates()?.first()?.as_ref())
+    }
+
     /// Waits for the socket.
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         self.socket.ready(interest).await
