@@ -361,7 +361,7 @@ fn a_full_state_folder_is_noticed_once_and_stops_no_mail() {
     }
     let notices = maildir.place().notices();
     assert!(notices.len() == 1 && notices[0].contains("indexes"), "{notices:?}");
-    assert_eq!(indexes(maildir.place()), [PathBuf::new(); 0]);
+    assert!(indexes(maildir.place()).is_empty());
 }
 
 #[test]

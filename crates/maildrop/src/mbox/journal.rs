@@ -72,18 +72,19 @@ pub(super) enum Failure {
 }
 
 impl Journal {
-    /// Prepares to replace all of `mailbox` from offset `cut` on by its parts `kept`. Nothing in the mailbox has changed after that.
+    /// Prepares to replace the part `replaced` of `mailbox`, which reached to its end when it was parsed, by the parts `kept`.
+    /// Nothing in the mailbox has changed after that.
     pub(super) fn write(
         desk: Desk<'_>,
         name: &str,
         path: &Path,
         mailbox: &File,
-        cut: u64,
+        replaced: Extent,
         kept: &[Extent],
         keep: &mut dyn FnMut(),
     ) -> Result<Journal, Failure> {
         let parts: Vec<_> = kept.iter().map(|&extent| (mailbox, extent)).collect();
-        Journal::write_parts(desk, name, path, mailbox, cut, &parts, keep)
+        Journal::write_parts(desk, name, path, mailbox, replaced, &parts, keep)
     }
 
     /// Opens the journal called `name` and checks that it is whole; `None` if it is not.
@@ -116,28 +117,32 @@ impl Journal {
     /// it is there. Once the file has been cut, the tail is in place, and the random mark is not. Before the mark
     /// is durable, nothing else has been written: behind the place of the tail, the file is as it was, but
     /// for the mark half written.
+    ///
+    /// A cut zeroes the rest of the block that it falls in, and that may reach the disk without the new length (XFS
+    /// even sees to it). So zeros in place of the mark say that the file is still to be cut.
     pub(super) fn state(&self, mailbox: &File) -> io::Result<State> {
         let record = &self.record;
         let size = mailbox.metadata()?.len();
-        let long_enough = size >= record.size;
-        let mut mark = vec![0; record.mark.len()];
-        if long_enough {
-            mailbox.read_exact_at(&mut mark, record.end())?;
-            if mark == record.mark {
-                return Ok(State::Pending);
-            }
+        if size < record.size {
+            let done = size >= record.end() && self.tail_is_in_place(mailbox)?;
+            return Ok(if done { State::Done } else { State::Foreign });
         }
-        if size >= record.end() && self.tail_is_in_place(mailbox)? {
-            return Ok(State::Done);
-        }
-        let halfway = mark
-            .iter()
-            .zip(record.mark.iter().zip(&record.original))
-            .all(|(now, (mark, original))| now == mark || now == original);
-        if long_enough && halfway && rest_hash(mailbox, record.rest())? == record.rest_hash {
+        let mut there = vec![0; record.mark.len()];
+        mailbox.read_exact_at(&mut there, record.end())?;
+        let zeros = there.iter().take_while(|&&octet| octet == 0).count();
+        if there == record.mark || zeros > 0 && there[zeros..] == record.mark[zeros..] {
             return Ok(State::Pending);
         }
-        Ok(State::Foreign)
+        let of_both = |(there, (mark, original)): (&u8, (&u8, &u8))| there == mark || there == original;
+        let is_halfway = there.iter().zip(record.mark.iter().zip(&record.original)).all(of_both)
+            && rest_hash(mailbox, record.rest())? == record.rest_hash;
+        match there == record.original {
+            // A part of the mark must not stay. There may be no tail that could tell.
+            false if is_halfway => Ok(State::Pending),
+            _ if self.tail_is_in_place(mailbox)? => Ok(State::Done),
+            true if is_halfway => Ok(State::Pending),
+            _ => Ok(State::Foreign),
+        }
     }
 
     /// Completes the rewrite of a mailbox that is in [`State::Pending`], and removes the journal `name`.
@@ -151,6 +156,10 @@ impl Journal {
         loop {
             // Mail was appended since the journal was written: it belongs to the tail.
             let size = mailbox.metadata().map_err(Failure::Interrupted)?.len();
+            if size < self.record.size {
+                let shorter = io::Error::other("another program made the mailbox shorter meanwhile");
+                return Err(Failure::Interrupted(shorter));
+            }
             if size > self.record.size {
                 self = self.extended(desk, name, mailbox, size, keep)?;
             }
@@ -191,7 +200,8 @@ impl Journal {
         let added = Extent { offset: self.record.size, length: size - self.record.size };
         let parts = [(&self.file, Extent { offset: 0, length: self.record.kept }), (mailbox, added)];
         let path = Path::new(std::ffi::OsStr::from_bytes(&self.record.path));
-        Journal::write_parts(desk, name, path, mailbox, self.record.cut, &parts, keep).map_err(|failure| {
+        let replaced = Extent { offset: self.record.cut, length: size - self.record.cut };
+        Journal::write_parts(desk, name, path, mailbox, replaced, &parts, keep).map_err(|failure| {
             match failure {
                 // The journal that we have is still there.
                 Failure::Untouched(error) | Failure::Interrupted(error) => Failure::Interrupted(error),
@@ -204,12 +214,12 @@ impl Journal {
         name: &str,
         path: &Path,
         mailbox: &File,
-        cut: u64,
+        replaced: Extent,
         parts: &[(&File, Extent)],
         keep: &mut dyn FnMut(),
     ) -> Result<Journal, Failure> {
         let draft = draft_name(name);
-        let journal = Journal::draft(desk, &draft, path, mailbox, cut, parts, keep);
+        let journal = Journal::draft(desk, &draft, path, mailbox, replaced, parts, keep);
         let journal = journal.inspect_err(|_| drop(desk.disk.unlink(desk.folder.as_fd(), Path::new(&draft))));
         let journal = journal.map_err(Failure::Untouched)?;
         let (from, to) = (Path::new(&draft), Path::new(name));
@@ -233,7 +243,7 @@ impl Journal {
         draft: &str,
         path: &Path,
         mailbox: &File,
-        cut: u64,
+        replaced: Extent,
         parts: &[(&File, Extent)],
         keep: &mut dyn FnMut(),
     ) -> io::Result<Journal> {
@@ -258,8 +268,9 @@ impl Journal {
                 Ok(())
             })?;
         }
-        let size = mailbox.metadata()?.len();
-        let mut record = Record::new(path, cut, at, size)?;
+        // Not the size that the mailbox has by now: what an agent without locks has added is in none of the parts.
+        let size = replaced.offset + replaced.length;
+        let mut record = Record::new(path, replaced.offset, at, size)?;
         let end = record.end();
         mailbox.read_exact_at(&mut record.original, end)?;
         record.rest_hash = rest_hash(mailbox, record.rest())?;

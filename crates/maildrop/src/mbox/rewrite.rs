@@ -11,10 +11,11 @@ use crate::disk::retry;
 use crate::notice::Notice;
 use crate::opener::Shared;
 
-/// What becomes of the file: all from `cut` on is replaced by the parts `kept`.
+/// What becomes of a file of `size` octets: all from `cut` on is replaced by the parts `kept`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     cut: u64,
+    size: u64,
     kept: Vec<Extent>,
 }
 
@@ -37,7 +38,7 @@ impl Plan {
             from = end_of(number);
         }
         keep(from, size);
-        Some(Plan { cut, kept })
+        Some(Plan { cut, size, kept })
     }
 
     /// How long the file will be, in octets.
@@ -53,13 +54,15 @@ impl Plan {
         mailbox: &File,
         keep: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
-        if self.kept.is_empty() {
+        // A cut within a block may be seen by halves after a crash, but there is no half of nothing.
+        if self.kept.is_empty() && self.cut == 0 {
             retry(|| shared.disk.truncate(mailbox, self.cut)).map_err(Failure::Untouched)?;
             return retry(|| shared.disk.sync(mailbox)).map_err(Failure::Interrupted);
         }
         let desk = desk(shared).map_err(Failure::Untouched)?;
         let name = Name::of(path, mailbox).map_err(Failure::Untouched)?;
-        let journal = Journal::write(desk, &name.text, &name.path, mailbox, self.cut, &self.kept, keep)?;
+        let replaced = Extent { offset: self.cut, length: self.size - self.cut };
+        let journal = Journal::write(desk, &name.text, &name.path, mailbox, replaced, &self.kept, keep)?;
         journal.complete(desk, &name.text, mailbox, keep)
     }
 }
