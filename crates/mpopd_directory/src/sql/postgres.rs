@@ -1,11 +1,14 @@
 //! PostgreSQL.
 
+use std::time::Duration;
+
 use config::Pattern;
 use ipc::directory::Name;
+use tokio::runtime::Handle;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql, Type};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{CancelToken, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
 
@@ -77,7 +80,10 @@ impl Server for Postgres {
         // Of an unknown type, so that the server takes that of the column, as it does with a literal.
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
             values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
-        let rows = client.query_typed(&self.query.text, &parameters).await.map_err(|error| {
+        let mut under_way = UnderWay(Some((client.cancel_token(), self.tls.clone())));
+        let rows = client.query_typed(&self.query.text, &parameters).await;
+        under_way.0 = None;
+        let rows = rows.map_err(|error| {
             let failure = self.failure(&error);
             match error.code() {
                 Some(code) if !is_passing(code) && !error.is_closed() => Trouble::Kept(failure),
@@ -88,6 +94,20 @@ impl Server for Postgres {
             .map(read_row)
             .collect::<Result<_, _>>()
             .map_err(|why| Trouble::Kept(Failure::Unusable { server: self.name.clone(), why }))
+    }
+}
+
+/// A query that is under way. Whoever gives it up has the server stop it, or slow queries would pile up there.
+struct UnderWay(Option<(CancelToken, MakeRustlsConnect)>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let (Some((query, tls)), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                // If the server does not even take this, it is beyond our help.
+                let _ = tokio::time::timeout(Duration::from_secs(5), query.cancel_query(tls)).await;
+            });
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use super::program::{find, run, write};
 
-pub struct Certificate {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+pub(crate) struct Certificate {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// `None`: openssl is not there.
-pub fn make(folder: &Path) -> Option<Certificate> {
+pub(crate) fn make(folder: &Path) -> Option<Certificate> {
     let openssl = find("openssl", &["/usr/bin/openssl"])?;
     let [config, certificate, key] =
         ["openssl.cnf", "certificate.pem", "key.pem"].map(|name| folder.join(name));

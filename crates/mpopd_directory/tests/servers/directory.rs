@@ -15,27 +15,27 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 /// No answer takes longer than this, whatever the load.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub struct Directory {
+pub(crate) struct Directory {
     child: Child,
     /// Gone when the supervisor is to be gone.
-    pub control: Option<OwnedFd>,
-    pub auth: Auth,
+    pub(crate) control: Option<OwnedFd>,
+    pub(crate) auth: Auth,
 }
 
 /// An auth process.
-pub struct Auth {
-    pub channel: OwnedFd,
+pub(crate) struct Auth {
+    pub(crate) channel: OwnedFd,
     next: RequestId,
 }
 
 impl Directory {
     /// Starts it, and gives it one channel.
-    pub fn start(setup: Setup) -> Directory {
+    pub(crate) fn start(setup: Setup) -> Directory {
         Self::try_start(setup).unwrap_or_else(|(why, status)| panic!("{status}: {why}"))
     }
 
     /// The same, or what the program says of its settings.
-    pub fn try_start(setup: Setup) -> Result<Directory, (String, ExitStatus)> {
+    pub(crate) fn try_start(setup: Setup) -> Result<Directory, (String, ExitStatus)> {
         let (control, theirs) = sys::seqpacket::pair().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd-directory"))
             .env_clear()
@@ -55,23 +55,23 @@ impl Directory {
     }
 
     /// One more auth process.
-    pub fn another_auth(&self) -> Auth {
+    pub(crate) fn another_auth(&self) -> Auth {
         Auth::new(self.control.as_ref().unwrap())
     }
 
-    pub fn lookup(&mut self, user: &str) -> Verdict {
+    pub(crate) fn lookup(&mut self, user: &str) -> Verdict {
         self.auth.ask(Ask::Lookup(name(user)))
     }
 
-    pub fn verify(&mut self, user: &str, password: &str) -> Verdict {
+    pub(crate) fn verify(&mut self, user: &str, password: &str) -> Verdict {
         self.auth.ask(Ask::Verify { name: name(user), password: secret(password) })
     }
 
-    pub fn token(&mut self, token: &str) -> Verdict {
+    pub(crate) fn token(&mut self, token: &str) -> Verdict {
         self.auth.ask(Ask::Token(secret(token)))
     }
 
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 }
@@ -91,26 +91,26 @@ impl Auth {
         Auth { channel, next: RequestId::first().unwrap() }
     }
 
-    pub fn ask(&mut self, ask: Ask) -> Verdict {
+    pub(crate) fn ask(&mut self, ask: Ask) -> Verdict {
         let id = self.send(ask);
         let answer = self.receive();
         assert_eq!(answer.id, id);
         answer.verdict
     }
 
-    pub fn send(&mut self, ask: Ask) -> RequestId {
+    pub(crate) fn send(&mut self, ask: Ask) -> RequestId {
         self.next = self.next.next();
         ipc::send(&self.channel, &Request { id: self.next, ask }, &[], Wait::Forever).unwrap();
         self.next
     }
 
-    pub fn receive(&mut self) -> Answer {
+    pub(crate) fn receive(&mut self) -> Answer {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         ipc::receive(&self.channel, &mut buffer, Wait::Forever).unwrap().expect("an answer").0
     }
 }
 
-pub fn name(user: &str) -> Name {
+pub(crate) fn name(user: &str) -> Name {
     let (local_part, domain) = match user.rsplit_once('@') {
         Some((local_part, domain)) => (local_part, Some(domain.to_owned())),
         None => (user, None),
@@ -118,21 +118,21 @@ pub fn name(user: &str) -> Name {
     Name { user: user.to_owned(), local_part: local_part.to_owned(), domain }
 }
 
-pub fn secret(text: &str) -> Secret {
+pub(crate) fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes().to_vec())
 }
 
-pub fn bounds(seconds: u64) -> Bounds {
+pub(crate) fn bounds(seconds: u64) -> Bounds {
     Bounds { timeout: Duration::from_secs(seconds), connections: 2, ca: None }
 }
 
-pub fn sql(url: &str, query: &str, bounds: Bounds) -> Setup {
+pub(crate) fn sql(url: &str, query: &str, bounds: Bounds) -> Setup {
     let sql = Sql { url: secret(url), query: query.to_owned(), bounds };
     Setup { users: Some(Users::Sql(sql)), oauth: None }
 }
 
 /// Users below `dc=example,dc=org`, by their uid.
-pub fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Setup {
+pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Setup {
     let text = |text: &str| text.to_owned();
     let attributes = Attributes {
         user: String::new(),
@@ -159,7 +159,7 @@ pub fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Setup {
     Setup { users: Some(Users::Ldap(Box::new(ldap))), oauth: None }
 }
 
-pub fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
+pub(crate) fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
     let oauth = OAuth {
         by,
         issuer: "https://id.example".to_owned(),
@@ -173,7 +173,7 @@ pub fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
 
 /// The reason of a temporary failure.
 #[track_caller]
-pub fn why(verdict: Verdict) -> String {
+pub(crate) fn why(verdict: Verdict) -> String {
     match verdict {
         Verdict::Temporary(why) => why,
         other => panic!("not temporary: {other:?}"),
@@ -182,7 +182,7 @@ pub fn why(verdict: Verdict) -> String {
 
 /// The uid of a user that was found.
 #[track_caller]
-pub fn uid(verdict: Verdict) -> u32 {
+pub(crate) fn uid(verdict: Verdict) -> u32 {
     match verdict {
         Verdict::Found(entry) => entry.uid,
         other => panic!("not found: {other:?}"),

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ipc::directory::{Mail, Verdict};
 
@@ -192,12 +193,21 @@ fn a_slow_query_ends_and_the_next_one_is_answered() {
     let _server = cluster.start();
     let query =
         "SELECT uid, CASE WHEN name = 'twin' THEN pg_sleep(600)::text END AS home FROM users WHERE name = %u";
-    let mut bounds = bounds(5);
+    let began = Instant::now();
+    let (patient, mut bounds) = (bounds(30), bounds(5));
     bounds.connections = 1;
     let mut directory = Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), query, bounds));
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
     assert_eq!(why(directory.lookup("twin")), "PostgreSQL at 127.0.0.1 has not answered after 5 s");
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
+
+    let count = "SELECT count(*) AS uid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%sleep(600)%%' \
+                 AND pid <> pg_backend_pid() AND %u <> ''";
+    let mut observer = Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), count, patient));
+    while uid(observer.lookup("x")) > 0 {
+        assert!(began.elapsed() < Duration::from_secs(300), "the slow query goes on in the server");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

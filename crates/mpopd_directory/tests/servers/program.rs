@@ -6,11 +6,11 @@ use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 /// A server that is killed when it is dropped.
-pub struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Server {
     /// Starts it, and waits until `ready` says so.
-    pub fn start(command: &mut Command, ready: impl Fn() -> bool) -> Server {
+    pub(crate) fn start(command: &mut Command, ready: impl Fn() -> bool) -> Server {
         let mut server = Server(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
         let until = Instant::now() + Duration::from_secs(120);
         while !ready() {
@@ -32,7 +32,7 @@ impl Drop for Server {
 }
 
 /// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen in CI.
-pub fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
+pub(crate) fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
     if found.is_none() {
         let said = format!("skipped: {what} is not installed");
@@ -43,7 +43,7 @@ pub fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
 }
 
 /// Runs a program to its end, which must be good.
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
@@ -55,15 +55,15 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Whether somebody accepts connections there.
-pub fn listens(port: u16) -> bool {
+pub(crate) fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-pub fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
 }
