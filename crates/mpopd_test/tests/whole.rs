@@ -197,13 +197,14 @@ fn an_open_loop_counts_the_wait_for_a_slow_server() {
 #[test]
 fn the_classic_summary_is_connects_and_seconds() {
     let server = Server::start(Sin::None, &MAIL);
-    let child = Command::new(env!("CARGO_BIN_EXE_mpopd_test"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd_test"))
         .args(["-h", "127.0.0.1", "-n", &server.port.to_string(), "-u", "alice", "-p", "pw", "-i", "0.01"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     while server.seen.commands.lock().unwrap().iter().filter(|line| *line == "QUIT").count() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::yield_now();
     }
     let pid = rustix::process::Pid::from_child(&child);
