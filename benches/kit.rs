@@ -41,7 +41,8 @@ pub(crate) fn run(cases: &[Case]) {
             Work::Octets(octets) => (octets as f64 / seconds / 1e9, "GB/s", octets, "octet"),
             Work::Operations(count) => (seconds * 1e6 / count as f64, "µs", count, "operation"),
         };
-        let instructions = instructions(name).map_or("-".to_owned(), |count| format!("{:.3}", count / amount as f64));
+        let instructions =
+            instructions(name).map_or("-".to_owned(), |count| format!("{:.3}", count / amount as f64));
         println!("{name}\t{figure:.3}\t{unit}\t{instructions}\t{per}");
     }
 }

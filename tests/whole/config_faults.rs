@@ -18,6 +18,8 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("listen = [\"localhost\", 1]", "listen"),
         ("auth_type = 8", "auth_type"),
         ("allow_plaintext = \"sometimes\"", "allow_plaintext"),
+        ("message_start = \"(\"", "message_start"),
+        ("message_end = \"(?:x{1000}){1000}\"", "message_end"),
     ] {
         assert_fault(Daemon::new(Format::Mbox).user("alice", &[]), setting, key);
     }

@@ -19,5 +19,6 @@ mod migration;
 mod roles;
 mod sasl;
 mod settings;
+mod storage;
 mod tls;
 mod trial;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::fault::Fault;
 use crate::table::Config;
-use crate::types::{AuthType, Storage};
+use crate::types::AuthType;
 
 /// The faults, each at the line of its setting if the file has it (`origins`).
 pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, usize>) -> Vec<Fault> {
@@ -31,13 +31,6 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
                 fault(&key, "kind 7 needs password_plugin, the path of a program".to_owned());
             }
             _ => {}
-        }
-    }
-
-    let users = config.user_storage.iter().map(|(user, storage)| (user_key("user_storage", user), *storage));
-    for (key, storage) in std::iter::once(("storage".to_owned(), config.storage)).chain(users) {
-        if matches!(storage, Storage::Disk | Storage::Ram) {
-            fault(&key, format!("\"{storage}\" is not built yet; use \"mbox\" or \"maildir\""));
         }
     }
     faults
@@ -125,12 +118,10 @@ mod tests {
             serving("[user_auth]\nbob = 7\n").unwrap_err(),
             "f:2: user_auth.bob: kind 7 needs password_plugin, the path of a program"
         );
-        let told = serving(
-            "auth_type = 6\nuserlist = \"users\"\nstorage = \"ram\"\nuser_storage.\"a\" = \"disk\"\n",
-        );
+        let told = serving("auth_type = 6\nuserlist = \"users\"\n[user_auth]\na = 7\n");
         let told = told.unwrap_err();
         let lines: Vec<_> = told.lines().filter_map(|line| line.split(": ").next()).collect();
-        assert_eq!(lines, ["f:2", "f:3", "f:4"], "{told}");
+        assert_eq!(lines, ["f:2", "f:4"], "{told}");
     }
 
     #[test]

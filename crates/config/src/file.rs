@@ -36,6 +36,12 @@ impl Loaded {
     pub fn check_serving(&self) -> Result<(), Faults> {
         Faults::none_in(check::serving(&self.config, &self.file, &self.origins))
     }
+
+    /// A fault of the setting `key`, at its line, that only those could find who work with it.
+    pub fn fault(&self, key: &str, what: impl Into<String>) -> Fault {
+        let line = self.origins.get(key).copied();
+        Fault { line, ..Fault::of_file(&self.file, what) }.key(key)
+    }
 }
 
 /// Reads the configuration file. `euid` is the effective user id of this process, for [`check_permissions`].
@@ -138,7 +144,7 @@ mod tests {
             "listen = [\n  \"::\",\n  \"nowhere\",\n]\n",
             "mbox = \"/var/mail/%x\"\n",
             "user_auth = 3\n",
-            "storage = \"disk\"\n",
+            "storage = \"tape\"\n",
             "[tls]\n",
             "timeout = 5\n",
             "stsl = true\n",
@@ -155,7 +161,7 @@ mod tests {
                 "7: mbox: the text \"/var/mail/%x\" is not accepted: %x is unknown: there are %u, %n, %d, %h and %%; \
              use an absolute path, in which %u is the user, %n the local part, %d the domain, %h the home",
                 "8: user_auth: this is a table: write [user_auth], and its settings below that",
-                "9: storage: \"disk\" is not built yet; use \"mbox\" or \"maildir\"",
+                "9: storage: the text \"tape\" is not accepted; use \"mbox\", \"disk\", \"ram\" or \"maildir\"",
                 "11: tls.timeout: unknown setting; it belongs above the first [table] of the file, not into [tls]",
                 "12: tls.stsl: unknown setting; did you mean stls?",
                 "14: user_storage.../x: this is no user name: it begins with a dot",

@@ -222,6 +222,28 @@ pub(crate) fn log_target() -> Kind<LogTarget> {
     )
 }
 
+/// A time zone as RFC 5322 section 3.3 writes it; the value is in minutes east of UTC.
+pub(crate) fn utc_offset() -> Kind<i16> {
+    Kind::of_text(
+        "hours and minutes east of UTC, such as +0100 or -0330",
+        |text| {
+            let digits = text.strip_prefix(['+', '-']).filter(|digits| digits.len() == 4);
+            let number = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+            let number: i16 = number.and_then(|digits| digits.parse().ok()).ok_or("it is no such time")?;
+            let (hours, minutes) = (number / 100, number % 100);
+            if hours > 14 || minutes > 59 {
+                return Err("no place on earth has it".to_owned());
+            }
+            let east = hours * 60 + minutes;
+            Ok(if text.starts_with('-') { -east } else { east })
+        },
+        |east| {
+            let sign = if *east < 0 { '-' } else { '+' };
+            format!("{sign}{:02}{:02}", east.abs() / 60, east.abs() % 60)
+        },
+    )
+}
+
 /// An IP address.
 pub(crate) fn address() -> Kind<IpAddr> {
     Kind::of_text(
@@ -321,6 +343,17 @@ mod tests {
         assert_eq!(read(&days_or_never(), "30"), Some(Some(30)));
         assert_eq!(read(&auth_type(), "6"), Some(AuthType::List));
         assert_eq!(read(&auth_type(), "8"), None);
+    }
+
+    #[test]
+    fn time_zones_are_hours_and_minutes() {
+        for (text, east) in [("+0000", 0), ("+0100", 60), ("-0330", -210), ("+1400", 840)] {
+            assert_eq!(read(&utc_offset(), &format!("\"{text}\"")), Some(east));
+        }
+        for bad in ["0100", "+1", "CET", "+01:00", "+0160", "+9900", "+-100", "++100"] {
+            assert_eq!(read(&utc_offset(), &format!("\"{bad}\"")), None, "{bad}");
+        }
+        assert_eq!(read(&utc_offset().or_none(), "\"\""), Some(None));
     }
 
     #[test]

@@ -119,7 +119,7 @@ settings! {
         /// The folder of the mbox files of all users.
         built mail_spool_dir: PathBuf = "/var/mail".into(), path();
         /// The group that may create lock files in mail_spool_dir. It is taken only while locking.
-        later mailgroup: String = "mail".to_owned(), name();
+        built mailgroup: String = "mail".to_owned(), name();
         /// The folder of the users' folders with their Maildirs.
         built path_to_homedir: PathBuf = "/home".into(), path();
         /// The Maildir of a user. Without it: the first line of ~/.qmail, else path_to_homedir/USER/Maildir,
@@ -128,11 +128,11 @@ settings! {
         /// The mbox of a user. Without it: mail_spool_dir/USER.
         built mbox: Option<Template> = None, template().or_none();
         /// The line that begins a message of an mbox, at the start of the file or after a message_end line.
-        later message_start: String = "^From ".to_owned(), pattern();
+        built message_start: String = "^From ".to_owned(), pattern();
         /// The line that ends a message of an mbox.
-        later message_end: String = r"^\s*$".to_owned(), pattern();
+        built message_end: String = r"^\s*$".to_owned(), pattern();
         /// Body lines that the delivery agent quoted because they began with "From ", and how to undo that.
-        later unescape_from: UnescapeFrom = UnescapeFrom::None, word();
+        built unescape_from: UnescapeFrom = UnescapeFrom::None, word();
         /// The locks that the delivery agents honour, in the order in which they take them.
         built lock_methods: Vec<LockMethod> = vec![LockMethod::Dotlock, LockMethod::Fcntl], word().list(false);
         /// How often a lock that somebody holds is tried again, one second apart.
@@ -140,7 +140,7 @@ settings! {
         /// A lock file that was not refreshed for so many seconds is removed.
         built stale_lock: Duration = secs(300), seconds(10..=86_400);
         /// The folder of the spool for storage = "disk".
-        later mpopd_spool: PathBuf = "/var/spool/mpopd".into(), path();
+        built mpopd_spool: PathBuf = "/var/spool/mpopd".into(), path();
         /// The folder of the indexes and journals.
         built state_dir: PathBuf = "/var/lib/mpopd".into(), path();
         /// A maildrop with more messages than this is not opened.
@@ -149,11 +149,11 @@ settings! {
         /// "original-3x", "message-id", "qpopper", "popa3d", or a template such as "%08Xu%08Xv". See the chapter on maildrops.
         built uidl: String = "default".to_owned(), text(255);
         /// The users whose messages get a Received: header.
-        later addreceived: Vec<String> = Vec::new(), name().list(true);
+        built addreceived: Vec<String> = Vec::new(), name().list(true);
         /// The host name in that header. Without it: this machine's.
-        later receivedfrom: Option<String> = None, name().or_none();
+        built receivedfrom: Option<String> = None, name().or_none();
         /// The time zone in that header, such as +0100. Without it: this machine's.
-        later timezone: String = String::new(), text(64);
+        built timezone: Option<i16> = None, utc_offset().or_none();
         /// Write a Status: header back into an mbox whose messages were read.
         later status_header: bool = false, flag();
     }
@@ -177,7 +177,7 @@ settings! {
         /// The storage of a user's mail.
         built user_storage: Storage, word();
         /// Leave a user's spool files in place when a session with storage = "disk" ends.
-        later user_debug: bool, flag();
+        built user_debug: bool, flag();
         /// Keep a log of a user's sessions. 1: connections and octets. 2: every command.
         later user_log: u8, number(1..=2);
     }

@@ -10,6 +10,8 @@ use crate::{LoginId, Payload, Ticket};
 pub const MOST_WINDOW: u32 = sys::seqpacket::MOST_DESCRIPTORS as u32;
 /// The most bodies in one answer when they share a descriptor (mbox).
 pub const MOST_EXTENTS: usize = 1024;
+/// The most octets that all prefixes of an answer may have together.
+pub const MOST_PREFIXES: usize = 16 * 1024;
 
 /// What the session role asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +111,9 @@ impl Message for FromMaildrop {
                 if extents.iter().any(|extent| extent.offset.checked_add(extent.length).is_none()) {
                     return Err("a body beyond 64 bits");
                 }
+                if extents.iter().map(|extent| extent.prefix.len()).sum::<usize>() > MOST_PREFIXES {
+                    return Err("prefixes out of bounds");
+                }
                 Ok(())
             }
             FromMaildrop::Opened { user, .. } | FromMaildrop::NotOpened { user, .. } => {
@@ -123,7 +128,7 @@ impl Message for FromMaildrop {
 }
 
 /// A body: a part of what one of the message's descriptors reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Which descriptor, counted from 0.
     pub descriptor: u8,
@@ -131,6 +136,9 @@ pub struct Extent {
     pub offset: u64,
     /// How long it is, in octets as stored.
     pub length: u64,
+    /// Whole header lines that come before it, ended by CRLF; of all bodies of an answer together at most [`MOST_PREFIXES`] octets.
+    #[serde(with = "serde_bytes")]
+    pub prefix: Vec<u8>,
 }
 
 /// Why a maildrop was not opened. The maildrop role has logged path and cause.
@@ -185,7 +193,7 @@ mod tests {
     #[test]
     fn answers_survive() {
         let login = LoginId { generation: 9, number: 7 };
-        let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12 };
+        let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         round_trip(&FromMaildrop::Opened { login, ticket: ticket(), user: user.clone(), listing });
@@ -197,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_largest_answer_fits_its_packet() {
-        let extent = Extent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2 };
+        let prefix = vec![0; MOST_PREFIXES / MOST_EXTENTS];
+        let extent = Extent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2, prefix };
         let largest =
             FromMaildrop::Fetched { ticket: ticket(), first: u32::MAX, extents: vec![extent; MOST_EXTENTS] };
         assert!(encode(&largest).is_ok());
@@ -208,8 +217,9 @@ mod tests {
         for (first, window) in [(0, 1), (1, 0), (1, MOST_WINDOW + 1)] {
             assert!(encode(&ToMaildrop::Fetch { ticket: ticket(), first, window }).is_err());
         }
-        let beyond = Extent { descriptor: 0, offset: u64::MAX, length: 1 };
-        for extents in [vec![], vec![beyond]] {
+        let beyond = Extent { descriptor: 0, offset: u64::MAX, length: 1, prefix: vec![] };
+        let wordy = Extent { offset: 0, prefix: vec![0; MOST_PREFIXES + 1], ..beyond.clone() };
+        for extents in [vec![], vec![beyond], vec![wordy]] {
             assert!(encode(&FromMaildrop::Fetched { ticket: ticket(), first: 1, extents }).is_err());
         }
     }

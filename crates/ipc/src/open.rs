@@ -31,6 +31,10 @@ pub struct Open {
 pub enum Format {
     /// One file, messages one after the other.
     Mbox,
+    /// The same file, served from a copy in memory.
+    Ram,
+    /// The same file, served from copies of its messages in the spool.
+    Disk,
     /// A folder with `new` and `cur`, a message a file.
     Maildir,
 }

@@ -25,7 +25,8 @@ fn main() {
 fn mbox() -> (Work, Box<dyn FnMut()>) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("mbox");
-    let text: String = (0..MESSAGES).map(|n| format!("From a@b Mon Nov 23 10:00:00 2026\n{}\n", mail(n))).collect();
+    let text: String =
+        (0..MESSAGES).map(|n| format!("From a@b Mon Nov 23 10:00:00 2026\n{}\n", mail(n))).collect();
     fs::write(&path, &text).expect("a file");
     (Work::Octets(text.len()), opened(folder, Location::Mbox(path)))
 }

@@ -8,6 +8,7 @@
 //! mailbox owner: what the owner may not read or write is not served.
 //!
 //! - [`mbox`]: one file, read in place; the scanner, the proof that it is unchanged, the rewrite and its journal;
+//! - [`memory`], [`spool`]: where an mbox is served from that is not read in place;
 //! - [`maildir`]: one file a message;
 //! - [`migration`]: the UIDLs that another server handed out;
 //! - [`lock`]: the session lock, and the locks that delivery agents honour;
@@ -25,10 +26,13 @@ mod lock;
 mod maildir;
 mod maildrop;
 mod mbox;
+mod memory;
 mod migration;
 mod notice;
 mod opener;
+mod received;
 mod settings;
+mod spool;
 mod stamp;
 mod uidl;
 mod wire;
@@ -39,8 +43,10 @@ pub use error::{CommitError, FetchError, OpenError};
 pub use location::Location;
 pub use lock::MailGroup;
 pub use maildrop::{Body, Listing, Maildrop};
+pub use mbox::{Boundaries, BoundaryError};
 pub use migration::{BadUidlScheme, Moved, UidlScheme};
 pub use notice::Notice;
-pub use opener::Opener;
-pub use settings::{LockMethod, Settings};
+pub use opener::{Opener, Wishes};
+pub use received::{Delivered, Received};
+pub use settings::{LockMethod, Settings, Unescape};
 pub use uidl::Uidl;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::{CommitError, FetchError, Uidl};
+use crate::{CommitError, Delivered, FetchError, Uidl};
 
 /// One opened maildrop, held by one session; dropping it gives it up unchanged.
 ///
@@ -18,6 +18,12 @@ pub trait Maildrop: Send {
 
     /// Two maildrops with one fingerprint have one listing; `None` where that cannot be said without looking at all messages.
     fn fingerprint(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    /// When message `number` was delivered, if the maildrop says so. Every time the same for a message that did not change.
+    fn delivered(&self, number: u32) -> Option<Delivered> {
+        let _ = number;
         None
     }
 
@@ -56,6 +62,8 @@ pub struct Body {
     pub offset: u64,
     /// How long it is as stored, in octets.
     pub length: u64,
+    /// Whole header lines that come before what is stored, ended by CRLF.
+    pub prefix: Vec<u8>,
 }
 
 /// A maildrop that does not exist yet.

@@ -15,8 +15,10 @@ use crate::lock::session::{SessionLock, SessionLocks};
 use crate::lock::{Locker, MailGroup};
 use crate::maildir::Maildir;
 use crate::maildrop::{Empty, Maildrop};
-use crate::mbox::Mbox;
+use crate::mbox::{Mbox, ServeFrom};
 use crate::notice::Notice;
+use crate::received::WithReceived;
+use crate::spool::Spool;
 use crate::{Location, Moved, OpenError, Settings, UidlScheme};
 
 /// Opens the maildrops of one owner; one of it serves all threads of a process.
@@ -34,9 +36,20 @@ pub(crate) struct Shared {
     pub(crate) indexes: Indexes,
     /// The folder of what is remembered of UIDLs, in the owner's state folder; an error where none could be made.
     pub(crate) uidls: io::Result<File>,
+    /// The folder in which mailboxes are taken apart.
+    pub(crate) spool: Option<Arc<File>>,
     group: Option<Box<dyn MailGroup>>,
     host: String,
     sessions: Arc<SessionLocks>,
+}
+
+/// What one login asks for besides its messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Leave the files of [`Location::Disk`] in the spool when the session ends.
+    pub keep_spool: bool,
+    /// Put a Received: line before each message, for this user.
+    pub received_for: Option<String>,
 }
 
 impl Opener {
@@ -76,11 +89,18 @@ impl Opener {
             journals,
             indexes: Indexes::in_folder(state.as_fd()),
             uidls: folder_in(state.as_fd(), "uidl"),
+            spool: None,
             group: None,
             host,
             sessions: Arc::new(sessions),
         };
         Ok(Opener { shared: Arc::new(shared) })
+    }
+
+    /// The same opener, which takes apart mailboxes of [`Location::Disk`] in the directory `folder`; it belongs to the owner.
+    #[must_use]
+    pub fn with_spool(self, folder: OwnedFd) -> Opener {
+        self.changed(|shared| shared.spool = Some(Arc::new(File::from(folder))))
     }
 
     /// The same opener, which uses the rights of the mail group to make and remove dotlocks.
@@ -102,7 +122,9 @@ impl Opener {
     /// See [`OpenError`].
     pub fn compare(&self, location: &Location, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
         let moved = match location {
-            Location::Mbox(path) => Mbox::open(&self.shared, path)?.map(|mbox| mbox.compare(from)),
+            Location::Mbox(path) | Location::Ram(path) | Location::Disk(path) => {
+                Mbox::open(&self.shared, path, ServeFrom::Mailbox)?.map(|mbox| mbox.compare(from))
+            }
             Location::Maildir(path) => {
                 Maildir::open(&self.shared, path)?.map(|maildir| maildir.compare(from))
             }
@@ -127,13 +149,31 @@ impl Opener {
     ///
     /// See [`OpenError`]; the maildrop is as it was, and not locked.
     pub fn open(&self, location: &Location) -> Result<Box<dyn Maildrop>, OpenError> {
+        self.open_for(location, &Wishes::default())
+    }
+
+    /// The same for a login that has wishes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opener::open`].
+    pub fn open_for(&self, location: &Location, wishes: &Wishes) -> Result<Box<dyn Maildrop>, OpenError> {
+        let mbox = |path, from| {
+            Mbox::open(&self.shared, path, from).map(|mbox| mbox.map(|mbox| Box::new(mbox) as _))
+        };
         let opened: Option<Box<dyn Maildrop>> = match location {
-            Location::Mbox(path) => Mbox::open(&self.shared, path)?.map(|mbox| Box::new(mbox) as _),
+            Location::Mbox(path) => mbox(path, ServeFrom::Mailbox)?,
+            Location::Ram(path) => mbox(path, ServeFrom::Memory)?,
+            Location::Disk(path) => mbox(path, ServeFrom::Spool { keep: wishes.keep_spool })?,
             Location::Maildir(path) => {
                 Maildir::open(&self.shared, path)?.map(|maildir| Box::new(maildir) as _)
             }
         };
-        Ok(opened.unwrap_or_else(|| Box::new(Empty)))
+        let opened = opened.unwrap_or_else(|| Box::new(Empty));
+        Ok(match (&self.shared.settings.received, &wishes.received_for) {
+            (Some(received), Some(user)) => Box::new(WithReceived::new(opened, received, user)),
+            _ => opened,
+        })
     }
 }
 
@@ -149,6 +189,13 @@ impl Shared {
     /// Keeps what was found out about a maildrop, for the next time it is opened.
     pub(crate) fn keep_index(&self, key: &Key, body: &[u8]) -> Arc<Sealed> {
         self.indexes.keep(&*self.disk, &*self.notify, key, body)
+    }
+
+    /// The spool folder of the mailbox at `path`, which exists; `None` while somebody else has it.
+    pub(crate) fn take_spool(&self, path: &Path, keep: bool) -> Result<Option<Spool>, OpenError> {
+        let parent = self.spool.clone().ok_or_else(|| io::Error::other("no spool folder was given"));
+        let taken = parent.and_then(|parent| Spool::take(Arc::clone(&self.disk), parent, path, keep));
+        Ok(taken.doing("take the mailbox's folder in the spool", path)?)
     }
 
     pub(crate) fn locker(&self) -> Locker<'_> {

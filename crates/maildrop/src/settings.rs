@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use crate::UidlScheme;
+use crate::{Boundaries, Received, UidlScheme};
 
 /// The settings of all maildrops that an [`crate::Opener`] opens.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The most messages that a maildrop may hold; one with more is not opened.
     pub max_messages: u32,
+    /// Which lines of an mbox begin and end messages.
+    pub boundaries: Boundaries,
+    /// How body lines that begin with `From ` were quoted, and are to be served without that.
+    pub unescape_from: Unescape,
+    /// What the Received: line says that is put before the messages of chosen users; `None` if of none.
+    pub received: Option<Received>,
     /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order of taking.
     pub lock_methods: Vec<LockMethod>,
     /// How often to try for those locks, at least once.
@@ -26,6 +32,9 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             max_messages: 2_097_152,
+            boundaries: Boundaries::default(),
+            unescape_from: Unescape::None,
+            received: None,
             lock_methods: vec![LockMethod::Dotlock, LockMethod::Fcntl],
             retry_on_lock: 10,
             retry_pause: Duration::from_secs(1),
@@ -44,4 +53,15 @@ pub enum LockMethod {
     Fcntl,
     /// A lock on the whole file, flock(2).
     Flock,
+}
+
+/// What the delivery agent does to a body line that begins with `From `.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unescape {
+    /// Nothing, or nothing that is to be undone.
+    None,
+    /// It puts a `>` before `From `.
+    Mboxo,
+    /// It puts a `>` before any number of `>` and `From `.
+    Mboxrd,
 }

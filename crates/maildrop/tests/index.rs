@@ -309,8 +309,8 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
         let elsewhere = place.path("elsewhere");
         fs::rename(format.path(), &elsewhere).unwrap();
         let moved = match format {
-            Location::Mbox(_) => Location::Mbox(elsewhere),
             Location::Maildir(_) => Location::Maildir(elsewhere),
+            _ => Location::Mbox(elsewhere),
         };
         assert_eq!(view(&*place.opener().open(&moved).unwrap()), before);
         assert_eq!(indexes(place).len(), 1);

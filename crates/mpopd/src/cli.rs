@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use config::{Faults, LogLevel};
 
+use crate::mail_group::Group;
 use crate::{log, plan, roles, try_mailbox};
 
 #[derive(Parser)]
@@ -126,8 +127,10 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
         return Ok(0);
     }
     loaded.check_serving()?;
+    plan::check_boundaries(&loaded).map_err(Faults::from)?;
+    let unlockable = Group::needed(&config).err().map(|what| loaded.fault("mailgroup", what));
     if options.test {
-        for warning in plan::check(&config)? {
+        for warning in plan::check(&config)?.iter().chain(&unlockable) {
             eprintln!("{warning}");
         }
         println!("{}: no faults", options.config.display());
@@ -137,6 +140,9 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
         return Err("this version serves only in the foreground: start it with -F".into());
     }
     log::start(level(config.log_level));
+    if let Some(warning) = &unlockable {
+        tracing::warn!("{warning}");
+    }
     let (plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
     for address in addresses {
         tracing::info!("listening on {address}");

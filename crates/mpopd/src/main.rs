@@ -4,6 +4,7 @@
 mod cli;
 mod listen;
 mod log;
+mod mail_group;
 mod plan;
 mod roles;
 mod sample;

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::Authenticator;
-use config::{Config, Fault, LockMethod};
+use config::{Config, Fault, Loaded, LockMethod, Storage, UnescapeFrom};
+use maildrop::{Boundaries, BoundaryError, Received, Unescape};
 
 use crate::cli::Failure;
 use crate::listen::{self, Security};
+use crate::mail_group::Group;
 use crate::roles::child::{self, Identity};
+use crate::roles::maildrop as maildrop_role;
 use crate::roles::session::{Limits, Offer};
 use crate::roles::supervisor::{Maildrops, Plan};
 use crate::state::StateDir;
@@ -38,7 +41,11 @@ pub(crate) fn of(
     mut authenticator: Authenticator,
 ) -> Result<(Plan, Vec<SocketAddr>), Failure> {
     let session = session_identity(config)?;
-    let state = StateDir::open(&config.state_dir)?;
+    let state = StateDir::open("state_dir", &config.state_dir)?;
+    let spool = match uses_spool(config) {
+        true => Some(StateDir::open("mpopd_spool", &config.mpopd_spool)?),
+        false => None,
+    };
     let mut listeners = listen::bind(&config.listen, config.port, Security::Plain)?;
     if let Some(port) = config.pop3s_port {
         if config.tls.certificate.is_none() {
@@ -59,6 +66,10 @@ pub(crate) fn of(
         maildrops: Maildrops {
             settings: maildrop_settings(config)?,
             state,
+            spool,
+            users: users(config),
+            // Without it mail is served that needs no lock file of that group; the log has said so.
+            mail_group: Group::needed(config).unwrap_or_default(),
             change_user: sys::identity::is_root(),
             threads: cores().max(2) * 2,
         },
@@ -99,8 +110,44 @@ fn limits(config: &Config, scram: bool) -> Limits {
     }
 }
 
+/// Whether anyone's mailbox is taken apart into the spool.
+fn uses_spool(config: &Config) -> bool {
+    config.user_storage.values().chain([&config.storage]).any(|storage| *storage == Storage::Disk)
+}
+
+fn users(config: &Config) -> maildrop_role::Users {
+    let debug = config.user_debug.iter().filter(|(_, debug)| **debug);
+    maildrop_role::Users {
+        debug: debug.map(|(user, _)| user.clone()).collect(),
+        received: config.addreceived.iter().cloned().collect(),
+    }
+}
+
+/// Checks the patterns of message boundaries, which the configuration takes as text.
+///
+/// # Errors
+///
+/// What is wrong with one of them, at its line.
+pub(crate) fn check_boundaries(loaded: &Loaded) -> Result<(), Fault> {
+    boundaries(&loaded.config).map(drop).map_err(|error| match error {
+        BoundaryError::Start(why) => loaded.fault("message_start", why),
+        BoundaryError::End(why) => loaded.fault("message_end", why),
+    })
+}
+
+fn boundaries(config: &Config) -> Result<Boundaries, BoundaryError> {
+    Boundaries::new(&config.message_start, &config.message_end)
+}
+
 fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
     Ok(maildrop::Settings {
+        boundaries: boundaries(config).map_err(|error| error.to_string())?,
+        unescape_from: match config.unescape_from {
+            UnescapeFrom::None => Unescape::None,
+            UnescapeFrom::Mboxo => Unescape::Mboxo,
+            UnescapeFrom::Mboxrd => Unescape::Mboxrd,
+        },
+        received: (!config.addreceived.is_empty()).then(|| received(config)),
         max_messages: config.max_messages,
         lock_methods: config
             .lock_methods
@@ -116,6 +163,12 @@ fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
         uidl: maildrop::UidlScheme::parse(&config.uidl).map_err(|error| format!("uidl: {error}"))?,
         ..maildrop::Settings::default()
     })
+}
+
+fn received(config: &Config) -> Received {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let from = config.receivedfrom.clone().unwrap_or_else(|| host.clone());
+    Received { from, by: host, zone: config.timezone }
 }
 
 /// As root, the session role becomes the configured user in its empty folder.
@@ -143,7 +196,7 @@ fn session_identity(config: &Config) -> Result<Identity, String> {
         Ok(true) => return Err(format!("chroot: {} is not empty", chroot.display())),
         Err(error) => return Err(format!("chroot: {}: {error}", chroot.display())),
     }
-    Ok(Identity::User { uid: user.uid, gid: user.gid, chroot: Some(chroot.clone()) })
+    Ok(Identity::User { uid: user.uid, gid: user.gid, file_group: None, chroot: Some(chroot.clone()) })
 }
 
 /// What the configuration says of who may log in.

@@ -1,6 +1,7 @@
-//! The state folder: below it, each uid has a folder of its own for session locks and journals.
+//! The state folder and the spool: below each, each uid has a folder of its own, in the one for session locks and
+//! journals, in the other for mailboxes that are taken apart.
 //!
-//! The folder itself belongs to whoever runs the supervisor and nobody else can enter it, so a
+//! Such a folder itself belongs to whoever runs the supervisor and nobody else can enter it, so a
 //! user's own programs cannot reach even that user's folder by name. The maildrop process gets a
 //! descriptor.
 
@@ -14,7 +15,7 @@ use rustix::io::Errno;
 
 const PRIVATE: Mode = Mode::RWXU;
 
-/// The opened state folder.
+/// The opened state folder, or the spool.
 pub(crate) struct StateDir {
     folder: OwnedFd,
     /// Whether the folders below belong to their uids: when the supervisor is root.
@@ -22,15 +23,15 @@ pub(crate) struct StateDir {
 }
 
 impl StateDir {
-    /// Opens the folder, making it first if need be.
+    /// Opens the folder that the setting `key` names, making it first if need be.
     ///
     /// # Errors
     ///
     /// It cannot be made, or it is not this user's alone.
-    pub(crate) fn open(path: &Path) -> Result<StateDir, String> {
+    pub(crate) fn open(key: &str, path: &Path) -> Result<StateDir, String> {
         open_private(path)
             .map(|folder| StateDir { folder, owned_by_users: sys::identity::is_root() })
-            .map_err(|error| format!("state_dir {}: {error}", path.display()))
+            .map_err(|error| format!("{key} {}: {error}", path.display()))
     }
 
     /// The folder of one uid, made if need be.
@@ -97,7 +98,7 @@ mod tests {
     fn the_folder_is_made_private_and_each_uid_gets_its_own() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("a/b");
-        let state = StateDir::open(&path).unwrap();
+        let state = StateDir::open("state_dir", &path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         let (uid, gid) = match sys::identity::is_root() {
             true => (4321, 4322),
@@ -116,11 +117,11 @@ mod tests {
         let path = top.path().join("open");
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
-        StateDir::open(&path).unwrap();
+        StateDir::open("state_dir", &path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         let link = top.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let failure = StateDir::open(&link).err().unwrap();
+        let failure = StateDir::open("state_dir", &link).err().unwrap();
         assert!(failure.contains("link"), "{failure}");
     }
 }

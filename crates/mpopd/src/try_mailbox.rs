@@ -41,7 +41,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
     let (plan, addresses) = plan::of(&config, authenticator)?;
     let address = addresses.first().copied().unwrap_or(options.listen);
     let kind = match &location {
-        Location::Mbox(_) => "mbox",
+        Location::Mbox(_) | Location::Ram(_) | Location::Disk(_) => "mbox",
         Location::Maildir(_) => "Maildir",
     };
     let banner = format!(
@@ -82,6 +82,8 @@ fn authenticator(
     let uid = OwnerUid::new(uid).ok_or_else(|| format!("mail cannot be read as uid {uid}"))?;
     let storage = match location {
         Location::Mbox(_) => Storage::Mbox,
+        Location::Ram(_) => Storage::Ram,
+        Location::Disk(_) => Storage::Disk,
         Location::Maildir(_) => Storage::Maildir,
     };
     let maildrop = auth::Location { storage, path: location.path().to_owned() };

@@ -122,18 +122,20 @@ fn lookup<T>(
 /// Becomes the given user and group for good: real, effective and saved ids, no supplementary
 /// groups, and with uid 0 all capabilities gone. The process must have one thread.
 ///
+/// With `file_group` the saved group id is that one instead: [`crate::group::with_file_group`] can take it for a moment.
+///
 /// # Errors
 ///
 /// `EPERM` unless root, and for uid 0, which no role that needs this call may keep. After an error
 /// the process must end: it may be half changed.
-pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+pub fn become_user(uid: u32, gid: u32, file_group: Option<u32>) -> io::Result<()> {
     if uid == 0 {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
     // SAFETY: these calls take plain numbers; setgroups with length 0 reads nothing from its pointer.
     let changed = unsafe {
         libc::setgroups(0, std::ptr::null()) == 0
-            && libc::setresgid(gid, gid, gid) == 0
+            && libc::setresgid(gid, gid, file_group.unwrap_or(gid)) == 0
             && libc::setresuid(uid, uid, uid) == 0
     };
     if !changed {
@@ -178,6 +180,6 @@ mod tests {
 
     #[test]
     fn becoming_root_is_refused() {
-        assert_eq!(become_user(0, 0).unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert_eq!(become_user(0, 0, None).unwrap_err().raw_os_error(), Some(libc::EPERM));
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! - [`process`]: fork, end, reap, and what a role closes and forbids itself after the fork;
 //! - [`identity`]: users and groups, and becoming one of them for good;
+//! - [`group`]: a group for the file accesses of one thread;
+//! - [`clock`]: the machine's time zone;
 //! - [`signals`]: signals as a descriptor;
 //! - [`seqpacket`]: the sockets between the roles, with descriptor passing;
 //! - [`sealed`]: memory shared read-only between two roles;
@@ -15,8 +17,10 @@
 //! - [`spawn`]: running somebody else's program within bounds;
 //! - [`deadline`]: a point in time at which the kernel ends this process.
 
+pub mod clock;
 pub mod crypt;
 pub mod deadline;
+pub mod group;
 pub mod identity;
 pub mod names;
 pub mod ofd;

@@ -75,6 +75,13 @@ impl Daemon {
         self
     }
 
+    /// Makes the folder of the mailboxes one that only root and this group may write.
+    pub(crate) fn spool_of_group(self, gid: u32) -> Daemon {
+        std::os::unix::fs::chown(self.mail(), Some(0), Some(gid)).expect("chown");
+        self.scratch.folder("mail", 0o2775);
+        self
+    }
+
     /// Adds a line to the configuration.
     pub(crate) fn setting(mut self, line: &str) -> Daemon {
         self.settings.push_str(line);
@@ -132,6 +139,11 @@ impl Daemon {
     /// The empty folder that the session role sees as its root.
     pub(crate) fn chroot(&self) -> PathBuf {
         self.scratch.path().join("empty")
+    }
+
+    /// The folder in which mailboxes are taken apart.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.scratch.path().join("spool")
     }
 
     /// All mailboxes, and whatever else lies beside them.
@@ -217,7 +229,7 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n{storage}",
+             \"{top}/state\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n{storage}",
             self.port.number,
             userlist.display()
         );

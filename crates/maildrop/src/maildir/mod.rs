@@ -34,7 +34,7 @@ use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 use crate::uidl::{self, Uidl};
-use crate::{CommitError, FetchError, Moved, OpenError, UidlScheme};
+use crate::{CommitError, Delivered, FetchError, Moved, OpenError, UidlScheme};
 
 /// The version of the rules by which an index is made.
 const RULES: &[u8] = b"Maildir 1";
@@ -163,7 +163,7 @@ impl Maildir {
             self.shared.indexes.forget(&*self.shared.disk, &self.key);
             return Err(FetchError::Changed { number });
         }
-        Ok(Body { source: Arc::new(file), offset: 0, length: stored })
+        Ok(Body { source: Arc::new(file), offset: 0, length: stored, prefix: Vec::new() })
     }
 }
 
@@ -185,6 +185,10 @@ impl Maildrop for Maildir {
     fn fingerprint(&self) -> Option<[u8; 32]> {
         // Of the index alone: UIDLs of another server are not in it.
         self.uidls.is_none().then(|| self.index.sealed().checksum())
+    }
+
+    fn delivered(&self, number: u32) -> Option<Delivered> {
+        Delivered::at(self.message((number as usize).checked_sub(1)?)?.place.delivered)
     }
 
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {

@@ -33,7 +33,7 @@ const SAMPLES: usize = 256;
 /// How much of a message is read at first to see its header, in octets.
 const GLANCE: usize = 4096;
 
-/// Start, content, end, octets (u64 each), digest, ordinal (u32), zero (u32).
+/// Start, content, end, octets (u64 each), digest, ordinal (u32), quoted lines (u32).
 const ENTRY: usize = 56;
 const HEADER: usize = Stamp::ENCODED + 8 + 32 + 4;
 
@@ -99,7 +99,7 @@ impl Index {
             }
             body.extend(message.digest);
             body.extend(ordinal.to_le_bytes());
-            body.extend([0; 4]);
+            body.extend(message.quoted.to_le_bytes());
         }
         if let Some(before) = before
             && before.sealed.is_of_this_boot()
@@ -134,8 +134,8 @@ impl Index {
         let start = HEADER + at.checked_mul(ENTRY)?;
         let mut reader = Reader(self.sealed.body().get(start..)?);
         let (start, content, end, octets) = (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
-        let message = Message { start, content, end, octets, digest: reader.array()? };
-        Some((message, reader.u32()?))
+        let (digest, ordinal, quoted) = (reader.array()?, reader.u32()?, reader.u32()?);
+        Some((Message { start, content, end, octets, digest, quoted }, ordinal))
     }
 
     /// All messages.

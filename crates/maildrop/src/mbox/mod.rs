@@ -8,16 +8,24 @@
 //! file may grow; whether another program did more than that is found out before anything is sent
 //! or removed.
 
+mod bodies;
+mod boundaries;
 mod digest;
 mod index;
 mod journal;
+mod lines;
 mod read;
 mod record;
 mod rewrite;
 mod scan;
 mod source;
 mod survey;
+mod unquote;
 
+pub(crate) use self::bodies::ServeFrom;
+pub use self::boundaries::{Boundaries, BoundaryError};
+
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -25,6 +33,7 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
+use self::bodies::Bodies;
 use self::index::{Findings, Index};
 use self::journal::Failure;
 use self::read::{Job, ScanError};
@@ -42,18 +51,20 @@ use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 use crate::uidl::{self, Uidl};
-use crate::{CommitError, FetchError, Moved, OpenError, UidlScheme};
+use crate::{CommitError, Delivered, FetchError, Moved, OpenError, Settings, UidlScheme, Unescape};
 
 /// The version of the rules by which an index is made.
 const RULES: &[u8] = b"mbox 1";
+
+/// A fetch copies no more messages into memory once it has copied so many octets.
+const MOST_COPIED: u64 = 1024 * 1024;
 
 /// An opened mbox.
 pub(crate) struct Mbox {
     shared: Arc<Shared>,
     path: PathBuf,
     key: Key,
-    /// Open for reading only: sessions get it.
-    source: Arc<File>,
+    bodies: Bodies,
     /// The messages, and what the file looked like when it was parsed.
     index: Index,
     /// Where these are not the default ones.
@@ -63,7 +74,11 @@ pub(crate) struct Mbox {
 
 impl Mbox {
     /// Opens the mbox at `path`; `None` if there is none.
-    pub(crate) fn open(shared: &Arc<Shared>, path: &Path) -> Result<Option<Mbox>, OpenError> {
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        path: &Path,
+        from: ServeFrom,
+    ) -> Result<Option<Mbox>, OpenError> {
         // The file may be replaced while we wait for its lock, so it is looked at again under the lock.
         for _ in 0..3 {
             let Some((source, stat)) = open_to_read(path)? else { return Ok(None) };
@@ -71,16 +86,19 @@ impl Mbox {
             let Some(session) = shared.session(&stat, path)? else { return Err(OpenError::InUse) };
             let key = shared
                 .indexes
-                .key(&source, &stat, RULES)
+                .key(&source, &stat, &rules(&shared.settings))
                 .doing("look at the file system of the mailbox", path)?;
-            let Some(index) = Mbox::index(shared, path, &source, &found, &key)? else { continue };
+            let source = Arc::new(source);
+            let Some((index, bodies)) = Mbox::read(shared, path, &source, &found, &key, from)? else {
+                continue;
+            };
             let named = migration::assign(shared, path, &Source { file: &source, index: &index });
             let uidls = named.doing("name the messages of", path)?;
             return Ok(Some(Mbox {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
                 key,
-                source: Arc::new(source),
+                bodies,
                 index,
                 uidls,
                 _session: session,
@@ -91,27 +109,32 @@ impl Mbox {
 
     /// What the server `from` called the messages, beside what we call them.
     pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
-        let source = Source { file: &self.source, index: &self.index };
+        let source = Source { file: self.bodies.original(), index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
         let moved = migration::compare(from, &source, uidls);
         Ok(moved.doing("name the messages of", &self.path)?)
     }
 
-    /// The index of the mailbox as it is now; `None` if it is another file than was `found`.
-    fn index(
+    /// The index of the mailbox as it is now, and where its messages are read; `None` if it is another file than was `found`, or
+    /// changes in spite of our locks.
+    fn read(
         shared: &Arc<Shared>,
         path: &Path,
-        source: &File,
+        source: &Arc<File>,
         found: &Stamp,
         key: &Key,
-    ) -> Result<Option<Index>, OpenError> {
+        from: ServeFrom,
+    ) -> Result<Option<(Index, Bodies)>, OpenError> {
         let known = shared.indexes.find(key).and_then(Index::of);
-        if let Some(index) = &known
-            && index.is_of(found)
-            && index.count() <= shared.settings.max_messages
+        let fits = |index: &Index, stamp: &Stamp| {
+            index.is_of(stamp) && index.count() <= shared.settings.max_messages
+        };
+        if let ServeFrom::Mailbox = from
+            && let Some(index) = &known
+            && fits(index, found)
             && rewrite::nothing_waits(shared).doing("look for an interrupted rewrite of the mailbox", path)?
         {
-            return Ok(known);
+            return Ok(known.map(|index| (index, Bodies::Mailbox(Arc::clone(source)))));
         }
         let (mailbox, writable) = open_to_lock(path, source)?;
         let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable })?;
@@ -122,8 +145,18 @@ impl Mbox {
         rewrite::settle(shared, path, &mailbox, &mut || lock.keep())
             .doing("complete an interrupted rewrite of the mailbox", path)?;
         let stamp = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
-        let surveyor = Surveyor { shared, key, path, file: source, stamp };
-        Ok(Some(surveyor.run(known.as_ref(), &mut || lock.keep())?))
+        let index = match known {
+            Some(index) if fits(&index, &stamp) => index,
+            known => {
+                let surveyor = Surveyor { shared, key, path, file: source, stamp };
+                surveyor.run(known.as_ref(), &mut || lock.keep())?
+            }
+        };
+        let Some(bodies) = Bodies::of(&index, shared, path, source, from, &mut || lock.keep())? else {
+            return Err(OpenError::InUse);
+        };
+        let after = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        Ok((matches!(from, ServeFrom::Mailbox) || stamp.looks_like(&after)).then_some((index, bodies)))
     }
 
     /// Writes down where the messages lie now that those `deleted` of all `messages` are gone.
@@ -151,9 +184,9 @@ impl Mbox {
         Ok(())
     }
 
-    /// Whether the message can still be read where it was found.
-    fn is_there(&self, message: &Message) -> Result<bool, Refusal> {
-        match index::is_there(&self.source, message) {
+    /// Whether the message can still be read where it was found in the mailbox `source`.
+    fn is_there(&self, source: &File, message: &Message) -> Result<bool, Refusal> {
+        match index::is_there(source, message) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
             answer => answer.doing("read the mailbox", &self.path),
         }
@@ -174,7 +207,14 @@ impl Mbox {
         if now.size() < self.index.stamp().size() {
             return Err(changed());
         }
-        let job = Job { file: mailbox, path: &self.path, from: 0, size: now.size(), limit: u32::MAX };
+        let job = Job {
+            file: mailbox,
+            path: &self.path,
+            settings: &self.shared.settings,
+            from: 0,
+            size: now.size(),
+            limit: u32::MAX,
+        };
         let messages = match job.run(keep) {
             Ok(messages) => messages,
             Err(ScanError::Refused(refusal)) => return Err(refusal.into()),
@@ -203,7 +243,7 @@ impl Maildrop for Mbox {
             Some(uidls) => *uidls.get(index)?,
             None => Uidl::of_digest(&message.digest, ordinal),
         };
-        Some(Listing { octets: message.octets, uidl })
+        Some(Listing { octets: message.octets - u64::from(message.quoted), uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -211,19 +251,44 @@ impl Maildrop for Mbox {
         self.uidls.is_none().then(|| self.index.sealed().checksum())
     }
 
+    fn delivered(&self, number: u32) -> Option<Delivered> {
+        let (message, _) = self.index.message((number as usize).checked_sub(1)?)?;
+        crate::received::of_start_line(&self.bodies.start_line(&message).ok()?)
+    }
+
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {
         let no_such = FetchError::NoSuchMessage { number: first };
         let Some(from) = (first as usize).checked_sub(1) else { return Err(no_such) };
-        let now = Stamp::of(&self.source).doing("look at the mailbox", &self.path)?;
-        let unchanged = self.index.is_of(&now);
+        // A copy is what it was; the mailbox may have been changed.
+        let in_doubt = match self.bodies.mailbox() {
+            None => None,
+            Some(source) => {
+                let now = Stamp::of(source).doing("look at the mailbox", &self.path)?;
+                (!self.index.is_of(&now)).then_some(source)
+            }
+        };
         let until = from.saturating_add(window.max(1) as usize);
         let mut bodies = Vec::new();
-        for (message, _) in (from..until).map_while(|at| self.index.message(at)) {
-            if !unchanged && !self.is_there(&message)? {
+        let mut copied = 0;
+        for (at, (message, _)) in (from..until).map_while(|at| Some((at, self.index.message(at)?))) {
+            if copied > MOST_COPIED {
                 break;
             }
-            let source = Arc::clone(&self.source);
-            bodies.push(Body { source, offset: message.content, length: message.length() });
+            if let Some(source) = in_doubt
+                && !self.is_there(source, &message)?
+            {
+                break;
+            }
+            let body = self.bodies.body(at as u32 + 1, &message, self.shared.settings.unescape_from);
+            match body.doing("read a message", &self.path) {
+                Ok((body, memory)) => {
+                    bodies.push(body);
+                    copied += memory;
+                }
+                Err(refusal) if bodies.is_empty() => return Err(refusal.into()),
+                // What befalls a later message is told when it is asked for.
+                Err(_) => break,
+            }
         }
         match bodies.is_empty() {
             true if from < self.index.count() as usize => Err(FetchError::Changed { number: first }),
@@ -271,6 +336,21 @@ impl Maildrop for Mbox {
             }
         })
     }
+}
+
+/// By which rules the messages of an mbox are found, and their octets counted.
+fn rules(settings: &Settings) -> Cow<'static, [u8]> {
+    let Settings { boundaries, unescape_from, .. } = settings;
+    if boundaries.patterns().is_none() && *unescape_from == Unescape::None {
+        return Cow::Borrowed(RULES);
+    }
+    let mut rules = RULES.to_vec();
+    for text in boundaries.texts() {
+        rules.push(0);
+        rules.extend(text.as_bytes());
+    }
+    rules.extend([0, *unescape_from as u8]);
+    Cow::Owned(rules)
 }
 
 /// Opens what must be a regular file; `None` if there is nothing.

@@ -8,9 +8,12 @@ use std::path::Path;
 use memchr::memrchr;
 use rustix::fs::Advice;
 
+use super::bodies::count_quoted;
+use super::lines::LineScanner;
 use super::scan::{Message, Scanner, Stop};
+use crate::Settings;
 use crate::disk::retry;
-use crate::error::{OpenError, Refusal};
+use crate::error::{Doing, OpenError, Refusal};
 
 /// Large enough to make system calls cheap, small enough to stay in the second-level cache with what is done there.
 const CHUNK: usize = 256 * 1024;
@@ -31,6 +34,8 @@ pub(super) enum ScanError {
 pub(super) struct Job<'a> {
     pub(super) file: &'a File,
     pub(super) path: &'a Path,
+    /// What the messages are.
+    pub(super) settings: &'a Settings,
     /// Where to begin, in octets: at 0, or where a message is known to begin.
     pub(super) from: u64,
     /// Where to end: the size of the file, in octets.
@@ -45,7 +50,9 @@ impl Job<'_> {
         let _ = rustix::fs::fadvise(self.file, 0, None, Advice::Sequential);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let length = self.size.saturating_sub(self.from);
-        let threads = ((length / SHARE) as usize).clamp(1, cores.min(MOST_THREADS)) as u64;
+        // With patterns, what a line is may depend on all lines before it.
+        let most = if self.settings.boundaries.patterns().is_some() { 1 } else { cores.min(MOST_THREADS) };
+        let threads = ((length / SHARE) as usize).clamp(1, most) as u64;
         let share = length / threads;
         let share_end = |number: u64| if number == threads { u64::MAX } else { self.from + share * number };
         let mut messages = std::thread::scope(|scope| {
@@ -66,6 +73,8 @@ impl Job<'_> {
         })?;
         self.check(messages.len())?;
         messages.shrink_to_fit();
+        count_quoted(self.file, &mut messages, self.settings.unescape_from, keep)
+            .doing("read the mailbox", self.path)?;
         Ok(messages)
     }
 
@@ -73,7 +82,10 @@ impl Job<'_> {
     fn part(&self, from: u64, until: u64, keep: &mut dyn FnMut()) -> Result<Vec<Message>, ScanError> {
         let refused = |error: io::Error| Refusal::new("read the mailbox", self.path, error);
         let mut at = self.line_before(from).map_err(refused)?;
-        let mut scanner = Scanner::new(at, from, until);
+        let mut scanner = match self.settings.boundaries.patterns() {
+            None => Either::Usual(Scanner::new(at, from, until)),
+            Some(patterns) => Either::Lines(LineScanner::new(patterns, at, until)),
+        };
         let mut buffer = vec![0; CHUNK];
         while at < self.size {
             keep();
@@ -116,6 +128,35 @@ impl Job<'_> {
     }
 }
 
+/// The scanner for the default boundaries, or the one for any others.
+enum Either<'a> {
+    Usual(Scanner),
+    Lines(LineScanner<'a>),
+}
+
+impl Either<'_> {
+    fn feed(&mut self, chunk: &[u8]) -> Result<(), Stop> {
+        match self {
+            Either::Usual(scanner) => scanner.feed(chunk),
+            Either::Lines(scanner) => scanner.feed(chunk),
+        }
+    }
+
+    fn found(&self) -> usize {
+        match self {
+            Either::Usual(scanner) => scanner.found(),
+            Either::Lines(scanner) => scanner.found(),
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Message>, Stop> {
+        match self {
+            Either::Usual(scanner) => scanner.finish(),
+            Either::Lines(scanner) => scanner.finish(),
+        }
+    }
+}
+
 impl From<Refusal> for ScanError {
     fn from(refusal: Refusal) -> ScanError {
         ScanError::Refused(refusal)
@@ -128,7 +169,7 @@ impl ScanError {
         match self {
             ScanError::NotAnMbox => OpenError::NotAMaildrop {
                 path: path.to_owned(),
-                wanted: "an mbox, whose first line begins with \"From \"",
+                wanted: "an mbox, whose first line is a start line (message_start, by default \"From \")",
                 found: "a file that begins otherwise".to_owned(),
             },
             ScanError::TooManyMessages { limit } => {

@@ -190,7 +190,8 @@ mod tests {
     use super::*;
 
     fn messages(starts: &[u64]) -> Vec<Message> {
-        let message = |&start| Message { start, content: start, end: start, octets: 0, digest: [0; 16] };
+        let message =
+            |&start| Message { start, content: start, end: start, octets: 0, digest: [0; 16], quoted: 0 };
         starts.iter().map(message).collect()
     }
 

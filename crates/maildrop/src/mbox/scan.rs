@@ -29,6 +29,8 @@ pub(crate) struct Message {
     pub(crate) octets: u64,
     /// What it is known by.
     pub(crate) digest: Digest,
+    /// How many of its lines lose an octet when it is served: see [`super::unquote`]. Not counted in `octets`.
+    pub(crate) quoted: u32,
 }
 
 impl Message {
@@ -83,7 +85,7 @@ struct EndLine {
 }
 
 /// The message that is being read.
-struct Current {
+pub(super) struct Current {
     start: u64,
     content: Option<u64>,
     bare: u64,
@@ -226,14 +228,7 @@ impl Scanner {
     /// Completes the current message, whose content ends before `end_line` and with `last`.
     fn close(&mut self, end_line: EndLine, last: u8) {
         let Some(current) = self.current.take() else { return };
-        let content = current.content.unwrap_or(end_line.start);
-        let end = end_line.start.max(content);
-        let length = end - content;
-        let bare = current.bare.saturating_sub(end_line.bare);
-        let octets = wire::octets(length, bare, (length > 0).then_some(last));
-        let head = current.head.unwrap_or_else(|| Head::of(&current.seen));
-        let digest = head.digest(octets);
-        self.messages.push(Message { start: current.start, content, end, octets, digest });
+        self.messages.push(current.close(end_line.start, end_line.bare, last));
     }
 
     /// Gives octets to the current message.
@@ -271,18 +266,31 @@ impl OpenLine {
 }
 
 impl Current {
+    /// A message whose start line, at `start`, has ended at `content`; `seen` is that line or its first [`WINDOW`] octets.
+    pub(super) fn new(start: u64, content: u64, seen: Vec<u8>) -> Current {
+        Current { start, content: Some(content), bare: 0, head: None, seen }
+    }
+
+    /// The message, whose content ends at `end` and with `last`. `bare` of the bare line feeds taken are not its own.
+    pub(super) fn close(self, end: u64, bare: u64, last: u8) -> Message {
+        let content = self.content.unwrap_or(end);
+        let end = end.max(content);
+        let length = end - content;
+        let bare = self.bare.saturating_sub(bare);
+        let octets = wire::octets(length, bare, (length > 0).then_some(last));
+        let head = self.head.unwrap_or_else(|| Head::of(&self.seen));
+        Message { start: self.start, content, end, octets, digest: head.digest(octets), quoted: 0 }
+    }
+
+    /// Takes octets of which only the first, `seen`, are at hand, and that hold `bare` bare line feeds. The start line has ended.
+    pub(super) fn take_counted(&mut self, seen: &[u8], bare: u64) {
+        self.look(seen);
+        self.bare += bare;
+    }
+
     /// Takes the octets `text` at offset `at`; `before` is the one before them.
-    fn take(&mut self, at: u64, mut before: u8, mut text: &[u8]) {
-        if self.head.is_none() {
-            if self.seen.is_empty() {
-                self.head = Head::find(text);
-            }
-            if self.head.is_none() {
-                let room = WINDOW - self.seen.len();
-                self.seen.extend_from_slice(&text[..text.len().min(room)]);
-                self.head = Head::find(&self.seen);
-            }
-        }
+    pub(super) fn take(&mut self, at: u64, mut before: u8, mut text: &[u8]) {
+        self.look(text);
         if self.content.is_none() {
             let Some(feed) = memchr(b'\n', text) else { return };
             self.content = Some(at + feed as u64 + 1);
@@ -290,6 +298,21 @@ impl Current {
             before = b'\n';
         }
         self.bare += wire::bare_feeds(before, text);
+    }
+
+    /// Looks for the end of the header.
+    fn look(&mut self, text: &[u8]) {
+        if self.head.is_some() {
+            return;
+        }
+        if self.seen.is_empty() {
+            self.head = Head::find(text);
+        }
+        if self.head.is_none() {
+            let room = WINDOW - self.seen.len();
+            self.seen.extend_from_slice(&text[..text.len().min(room)]);
+            self.head = Head::find(&self.seen);
+        }
     }
 }
 
@@ -303,7 +326,7 @@ fn end_line(lines: &[u8], feed: usize, base: u64) -> Option<EndLine> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -336,6 +359,7 @@ mod tests {
                 end: end as u64,
                 octets,
                 digest,
+                quoted: 0,
             };
             messages.push(message);
         }
@@ -403,7 +427,7 @@ mod tests {
     }
 
     /// Files made of what matters to the scanner.
-    fn files() -> impl Strategy<Value = Vec<u8>> {
+    pub(in super::super) fn files() -> impl Strategy<Value = Vec<u8>> {
         let pieces: Vec<&[u8]> = vec![
             b"\n",
             b"\n",

@@ -68,7 +68,14 @@ impl Surveyor<'_> {
     fn parse(&self, from: u64, before: usize, keep: &mut dyn FnMut()) -> Result<Vec<Message>, ScanError> {
         let limit = self.shared.settings.max_messages;
         let left = limit.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX));
-        let job = Job { file: self.file, path: self.path, from, size: self.stamp.size(), limit: left };
+        let job = Job {
+            file: self.file,
+            path: self.path,
+            settings: &self.shared.settings,
+            from,
+            size: self.stamp.size(),
+            limit: left,
+        };
         job.run(keep).map_err(|error| match error {
             ScanError::TooManyMessages { .. } => ScanError::TooManyMessages { limit },
             error => error,

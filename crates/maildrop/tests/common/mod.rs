@@ -23,6 +23,8 @@ pub trait Format {
     fn location(&self) -> Location;
     /// Delivers one message, which must end in a line feed or be empty.
     fn deliver(&self, message: &[u8]);
+    /// Whether sessions read a copy, which no other program can change.
+    const IS_COPY: bool = false;
     /// Removes the message at `index` as another program would.
     fn remove_behind_the_back(&self, index: usize);
 
@@ -52,7 +54,9 @@ impl Place {
     pub fn new() -> Place {
         // In memory where that is possible: these tests wait for thousands of fsyncs.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        fs::create_dir(folder.path().join("state")).unwrap();
+        for name in ["state", "spool"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
         Place { folder, notices: Arc::default() }
     }
 
@@ -70,6 +74,7 @@ impl Place {
         let notices = Arc::clone(&self.notices);
         Opener::new(settings, state.into(), move |notice| notices.lock().unwrap().push(notice.to_string()))
             .unwrap()
+            .with_spool(File::open(self.path("spool")).unwrap().into())
     }
 
     /// What was noticed since the last call.
@@ -144,6 +149,39 @@ impl Format for Mbox {
         fs::write(self.path(), left).unwrap();
     }
 }
+
+/// The kinds of maildrop that serve an mbox from elsewhere.
+macro_rules! copies_of_mbox {
+    ($($name:ident)*) => {
+        $(pub struct $name(pub Mbox);
+
+        impl Format for $name {
+            const IS_COPY: bool = true;
+
+            fn new() -> $name {
+                $name(Mbox::new())
+            }
+
+            fn place(&self) -> &Place {
+                self.0.place()
+            }
+
+            fn location(&self) -> Location {
+                Location::$name(self.0.path())
+            }
+
+            fn deliver(&self, message: &[u8]) {
+                self.0.deliver(message);
+            }
+
+            fn remove_behind_the_back(&self, index: usize) {
+                self.0.remove_behind_the_back(index);
+            }
+        })*
+    };
+}
+
+copies_of_mbox!(Ram Disk);
 
 pub struct Maildir {
     place: Place,

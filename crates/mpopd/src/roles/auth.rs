@@ -233,7 +233,7 @@ impl Auth<'_> {
             login,
             ticket: Ticket::issue().map_err(|error| format!("no random numbers: {error}"))?,
             user: account.user.as_str().to_owned(),
-            format: format_of(account)?,
+            format: format_of(account),
             path: account.maildrop.path.as_path().into(),
         };
         let owner = (account.uid.get(), account.gid);
@@ -291,11 +291,12 @@ fn failed(error: wire::Error) -> Unreachable {
     Unreachable::Failed(error.to_string())
 }
 
-fn format_of(account: &Account) -> Result<Format, String> {
+fn format_of(account: &Account) -> Format {
     match account.maildrop.storage {
-        config::Storage::Mbox => Ok(Format::Mbox),
-        config::Storage::Maildir => Ok(Format::Maildir),
-        other => Err(format!("storage {other} is not built yet")),
+        config::Storage::Mbox => Format::Mbox,
+        config::Storage::Ram => Format::Ram,
+        config::Storage::Disk => Format::Disk,
+        config::Storage::Maildir => Format::Maildir,
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Identity {
         uid: u32,
         /// The one group it has.
         gid: u32,
+        /// A group that it may take for the moment of a file access, and has in no other way.
+        file_group: Option<u32>,
         /// Confined to this directory.
         chroot: Option<PathBuf>,
     },
@@ -101,11 +103,11 @@ fn close(name: &'static CStr, keep: &[BorrowedFd<'_>]) -> Result<(), String> {
 }
 
 fn confine(identity: &Identity, supervisor: Pid) -> Result<(), String> {
-    if let Identity::User { uid, gid, chroot } = identity {
+    if let Identity::User { uid, gid, file_group, chroot } = identity {
         if let Some(directory) = chroot {
             sys::identity::confine_to(directory).map_err(at("chroot"))?;
         }
-        sys::identity::become_user(*uid, *gid).map_err(at("changing the user"))?;
+        sys::identity::become_user(*uid, *gid, *file_group).map_err(at("changing the user"))?;
         process::no_new_privileges().map_err(at("no_new_privs"))?;
         process::not_dumpable().map_err(at("forbidding dumps"))?;
     }

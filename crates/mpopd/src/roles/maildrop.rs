@@ -7,7 +7,7 @@
 //! A session's locks and deletions live and die here: what ends without
 //! [`ToMaildrop::Finish`] removes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener};
+use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Wishes};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
 use ipc::open::{Format, Open};
 use ipc::wire::{self, Wait};
@@ -36,8 +36,23 @@ pub(crate) struct Channels<'a> {
     pub(crate) sessions: &'a OwnedFd,
 }
 
+/// What the configuration says of single users.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Users {
+    /// Those whose files stay in the spool after a session.
+    pub(crate) debug: BTreeSet<String>,
+    /// Those whose messages get a Received: line.
+    pub(crate) received: BTreeSet<String>,
+}
+
+impl Users {
+    fn wishes_of(&self, user: &str) -> Wishes {
+        Wishes { keep_spool: self.debug.contains(user), received_for: self.received.get(user).cloned() }
+    }
+}
+
 /// Runs the role until it has been idle for a while or the session role is gone. Returns the exit status.
-pub(crate) fn run(channels: Channels<'_>, opener: Opener, threads: usize) -> i32 {
+pub(crate) fn run(channels: Channels<'_>, opener: Opener, users: &Users, threads: usize) -> i32 {
     if let Err(error) = set_socket_timeout(channels.orders, Timeout::Recv, Some(LINGER)) {
         tracing::error!("maildrop cannot start: {error}");
         return 1;
@@ -45,6 +60,7 @@ pub(crate) fn run(channels: Channels<'_>, opener: Opener, threads: usize) -> i32
     let worker = Worker {
         channels,
         opener,
+        users,
         open: Mutex::default(),
         work: RwLock::default(),
         takers: AtomicUsize::new(threads),
@@ -75,6 +91,7 @@ struct Kept {
 struct Worker<'a> {
     channels: Channels<'a>,
     opener: Opener,
+    users: &'a Users,
     open: Mutex<HashMap<Ticket, Held>>,
     /// Held for reading by whoever is at work on a maildrop, for writing by whoever ends the
     /// process: no lock file and no half-done commit is left behind.
@@ -176,10 +193,13 @@ impl Worker<'_> {
         let path = PathBuf::from(path);
         let location = match format {
             Format::Mbox => Location::Mbox(path),
+            Format::Ram => Location::Ram(path),
+            Format::Disk => Location::Disk(path),
             Format::Maildir => Location::Maildir(path),
         };
         // A defect in reading one strange mailbox must not end the sessions of all others.
-        let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open(&location)));
+        let wishes = self.users.wishes_of(&user);
+        let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, &wishes)));
         let why = match opened {
             Ok(Ok(mail)) => match pack(&*mail) {
                 Ok((listing, memory)) => {
@@ -218,7 +238,12 @@ impl Worker<'_> {
             Ok(bodies) => {
                 let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
                 let mut extents = Vec::with_capacity(bodies.len());
+                let mut prefixes = 0;
                 for body in bodies.iter().take(ipc::mail::MOST_EXTENTS) {
+                    prefixes += body.prefix.len();
+                    if prefixes > ipc::mail::MOST_PREFIXES {
+                        break;
+                    }
                     let source = body.source.as_fd();
                     // Neighbours share a descriptor (mbox) or have one each (Maildir).
                     if descriptors.last().is_none_or(|last| !same(last, &source)) {
@@ -228,7 +253,8 @@ impl Worker<'_> {
                         descriptors.push(source);
                     }
                     let descriptor = (descriptors.len() - 1) as u8;
-                    extents.push(Extent { descriptor, offset: body.offset, length: body.length });
+                    let (offset, length, prefix) = (body.offset, body.length, body.prefix.clone());
+                    extents.push(Extent { descriptor, offset, length, prefix });
                 }
                 self.answer(&FromMaildrop::Fetched { ticket, first, extents }, &descriptors);
             }

@@ -24,7 +24,7 @@ pub(super) async fn read(body: &Body, at: u64, mut buffer: Vec<u8>) -> (Vec<u8>,
     let offset = body.offset + at;
     match read_at(body, offset, &mut buffer, want, ReadWriteFlags::NOWAIT) {
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => {
-            let body = Body { descriptor: body.descriptor.clone(), ..*body };
+            let body = Body { descriptor: body.descriptor.clone(), prefix: Vec::new(), ..*body };
             let read = tokio::task::spawn_blocking(move || {
                 let got = read_at(&body, offset, &mut buffer, want, ReadWriteFlags::empty());
                 (buffer, got)

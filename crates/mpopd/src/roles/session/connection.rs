@@ -349,6 +349,7 @@ impl Connection {
         let Some(mut encoder) = self.dialogue.begin_message(&mut self.out) else {
             return Err(Shutdown::Fault);
         };
+        encoder.encode(&body.prefix, &mut self.out);
         let mut at = 0;
         while at < body.length {
             let (chunk, got) = bodies::read(&body, at, buffers::chunk()).await;

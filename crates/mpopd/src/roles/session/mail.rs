@@ -43,6 +43,8 @@ pub(super) struct Body {
     pub(super) offset: u64,
     /// How long it is, in octets as stored.
     pub(super) length: u64,
+    /// Header lines that come before it.
+    pub(super) prefix: Vec<u8>,
 }
 
 /// Why there is no body.
@@ -129,14 +131,14 @@ impl Window {
     /// The body of a message in the window. Descriptors before it are closed.
     fn take(&mut self, message: u32) -> Option<Body> {
         let at = message.checked_sub(self.first)? as usize;
-        let extent = *self.extents.get(at)?;
+        let extent = self.extents.get(at)?;
         let used = usize::from(extent.descriptor);
         for passed in self.descriptors.iter_mut().take(used) {
             *passed = None;
         }
         let descriptor = self.descriptors.get(used)?.clone()?;
         self.last = message;
-        Some(Body { descriptor, offset: extent.offset, length: extent.length })
+        Some(Body { descriptor, offset: extent.offset, length: extent.length, prefix: extent.prefix.clone() })
     }
 
     /// How many bodies to ask for now that `message` is not in the window.
@@ -159,7 +161,12 @@ mod tests {
             first,
             extents: descriptors
                 .iter()
-                .map(|descriptor| Extent { descriptor: *descriptor, offset: 0, length: 1 })
+                .map(|descriptor| Extent {
+                    descriptor: *descriptor,
+                    offset: 0,
+                    length: 1,
+                    prefix: Vec::new(),
+                })
                 .collect(),
             descriptors: (0..count).map(|_| fd()).collect(),
             ..Window::default()

@@ -12,6 +12,7 @@ use ipc::wire::Wait;
 use rustix::process::Pid;
 use sys::seqpacket;
 
+use crate::mail_group::Group;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop;
 use crate::state::StateDir;
@@ -22,6 +23,12 @@ pub(crate) struct Maildrops {
     pub(crate) settings: Settings,
     /// Where each owner's private folder lies.
     pub(crate) state: StateDir,
+    /// Where each owner's mailboxes are taken apart; `None` if no storage = "disk" is configured.
+    pub(crate) spool: Option<StateDir>,
+    /// What single users have.
+    pub(crate) users: maildrop::Users,
+    /// The group that makes lock files in the mail spool.
+    pub(crate) mail_group: Option<Group>,
     /// Whether each process becomes its owner: when the supervisor is root.
     pub(crate) change_user: bool,
     /// How many threads read each of a process's two queues.
@@ -83,13 +90,15 @@ impl Workers {
 fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd)> {
     let (uid, gid) = owner;
     let state = plan.state.folder_of(uid, gid)?;
+    let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
     let (sessions_in, sessions_out) = seqpacket::pair()?;
     let identity = match plan.change_user {
-        true => Identity::User { uid, gid, chroot: None },
+        true => Identity::User { uid, gid, file_group: plan.mail_group.map(Group::gid), chroot: None },
         false => Identity::Unchanged,
     };
-    let keep = [state.as_fd(), orders_out.as_fd(), sessions_out.as_fd()];
+    let mut keep = vec![state.as_fd(), orders_out.as_fd(), sessions_out.as_fd()];
+    keep.extend(spool.as_ref().map(AsFd::as_fd));
     let pid = child::start(
         c"mpopd-maildrop",
         &keep,
@@ -98,10 +107,8 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         |()| {
             sys::process::raise_descriptor_limit();
             let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
-            match state.try_clone().and_then(|state| {
-                Opener::new(plan.settings.clone(), state, |notice| tracing::warn!("{notice}"))
-            }) {
-                Ok(opener) => maildrop::run(channels, opener, plan.threads),
+            match opener(plan, &state, spool.as_ref()) {
+                Ok(opener) => maildrop::run(channels, opener, &plan.users, plan.threads),
                 Err(error) => {
                     tracing::error!("maildrop of uid {uid} cannot start: {error}");
                     1
@@ -115,4 +122,16 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         io::Error::other(error.to_string())
     })?;
     Ok((pid, orders_in))
+}
+
+fn opener(plan: &Maildrops, state: &OwnedFd, spool: Option<&OwnedFd>) -> io::Result<Opener> {
+    let opener = Opener::new(plan.settings.clone(), state.try_clone()?, |notice| tracing::warn!("{notice}"))?;
+    let opener = match spool {
+        Some(spool) => opener.with_spool(spool.try_clone()?),
+        None => opener,
+    };
+    Ok(match plan.mail_group {
+        Some(group) => opener.with_mail_group(group),
+        None => opener,
+    })
 }

@@ -1,0 +1,184 @@
+//! Undoes what delivery agents do to body lines that would begin a message: `From ` becomes `>From ` (setting `unescape_from`).
+
+use memchr::{memchr, memmem};
+
+use crate::Unescape;
+
+const FROM: &[u8] = b"From ";
+
+/// Takes a message chunk by chunk, in whatever chunks, and gives it without the quoting.
+///
+/// Only the body is changed: a header has no such lines of its own.
+pub(super) struct Unquote {
+    /// `>>From ` was `>From ` once (mboxrd).
+    nested: bool,
+    place: Place,
+    removed: u32,
+}
+
+/// What is known of the line that is being read.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A header line of which nothing has been seen.
+    HeaderStart,
+    /// A header line that begins with CR.
+    HeaderCr,
+    /// A header line.
+    Header,
+    /// A body line of which nothing has been seen.
+    Start,
+    /// A body line of nothing but `>` so far, of which the first is held back.
+    Quoted,
+    /// After some `>`, so many octets of `From `, held back with one `>`.
+    From(usize),
+    /// A body line that is left as it is.
+    Body,
+}
+
+impl Unquote {
+    pub(super) fn new(unescape: Unescape) -> Unquote {
+        Unquote { nested: unescape == Unescape::Mboxrd, place: Place::HeaderStart, removed: 0 }
+    }
+
+    /// How many octets have been left out: one for each line that was quoted.
+    pub(super) fn removed(&self) -> u32 {
+        self.removed
+    }
+
+    /// Appends the next octets of the message to `out`, as far as it is known what becomes of them.
+    pub(super) fn feed(&mut self, mut text: &[u8], out: &mut Vec<u8>) {
+        while let Some(&first) = text.first() {
+            let (used, place) = match (self.place, first) {
+                (Place::HeaderStart | Place::HeaderCr, b'\n') => (1, Place::Start),
+                (Place::HeaderStart, b'\r') => (1, Place::HeaderCr),
+                (Place::HeaderStart | Place::HeaderCr | Place::Header, _) => match memchr(b'\n', text) {
+                    Some(feed) => (feed + 1, Place::HeaderStart),
+                    None => (text.len(), Place::Header),
+                },
+                (Place::Start, b'>') => {
+                    text = &text[1..];
+                    self.place = Place::Quoted;
+                    continue;
+                }
+                (Place::Start | Place::Body, _) => match memmem::find(text, b"\n>") {
+                    Some(feed) => (feed + 1, Place::Start),
+                    None if text.ends_with(b"\n") => (text.len(), Place::Start),
+                    None => (text.len(), Place::Body),
+                },
+                (Place::Quoted, b'>') if self.nested => (1, Place::Quoted),
+                (Place::Quoted, b'F') => {
+                    text = &text[1..];
+                    self.place = Place::From(1);
+                    continue;
+                }
+                (Place::From(seen), octet) if FROM.get(seen) == Some(&octet) => {
+                    text = &text[1..];
+                    self.place = Place::From(seen + 1);
+                    if seen + 1 == FROM.len() {
+                        self.removed += 1;
+                        out.extend_from_slice(FROM);
+                        self.place = Place::Body;
+                    }
+                    continue;
+                }
+                (Place::Quoted | Place::From(_), _) => {
+                    self.finish(out);
+                    self.place = Place::Body;
+                    continue;
+                }
+            };
+            let (known, rest) = text.split_at(used);
+            out.extend_from_slice(known);
+            text = rest;
+            self.place = place;
+        }
+    }
+
+    /// Appends what was held back: the message, or a line that is no quoted one, is over.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        match self.place {
+            Place::Quoted => out.push(b'>'),
+            Place::From(seen) => {
+                out.push(b'>');
+                out.extend_from_slice(FROM.get(..seen).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Line by line.
+    fn naive(unescape: Unescape, message: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut in_body = false;
+        for line in message.split_inclusive(|&octet| octet == b'\n') {
+            let bare = line.iter().position(|&octet| octet != b'>').unwrap_or(line.len());
+            let quotes = if unescape == Unescape::Mboxrd { bare >= 1 } else { bare == 1 };
+            let is_quoted = in_body && quotes && line[bare..].starts_with(FROM);
+            out.extend(&line[usize::from(is_quoted)..]);
+            in_body |= line == b"\n" || line == b"\r\n";
+        }
+        out
+    }
+
+    fn unquoted<'a>(unescape: Unescape, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+        let mut unquote = Unquote::new(unescape);
+        let mut out = Vec::new();
+        let mut length = 0;
+        for chunk in chunks {
+            unquote.feed(chunk, &mut out);
+            length += chunk.len() as u64;
+        }
+        unquote.finish(&mut out);
+        assert_eq!(length - u64::from(unquote.removed()), out.len() as u64);
+        out
+    }
+
+    #[test]
+    fn examples() {
+        for (message, mboxo, mboxrd) in [
+            ("\n>From a\n", "\nFrom a\n", "\nFrom a\n"),
+            ("\n>>From a\n>>>From b", "\n>>From a\n>>>From b", "\n>From a\n>>From b"),
+            (
+                ">From header\nA: b\n\n>From a\n",
+                ">From header\nA: b\n\nFrom a\n",
+                ">From header\nA: b\n\nFrom a\n",
+            ),
+            ("A: b\r\n\r\n>From a\r\n", "A: b\r\n\r\nFrom a\r\n", "A: b\r\n\r\nFrom a\r\n"),
+            (
+                "\n>From\n>>\n>F\n > From \nx>From \n>",
+                "\n>From\n>>\n>F\n > From \nx>From \n>",
+                "\n>From\n>>\n>F\n > From \nx>From \n>",
+            ),
+        ] {
+            for (unescape, expected) in [(Unescape::Mboxo, mboxo), (Unescape::Mboxrd, mboxrd)] {
+                assert_eq!(unquoted(unescape, [message.as_bytes()]), expected.as_bytes(), "{message:?}");
+                assert_eq!(naive(unescape, message.as_bytes()), expected.as_bytes(), "{message:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn agrees_with_the_rule_in_whatever_chunks(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                &b"\n"[..], b"\n", b">", b">", b"From ", b"\n>From ", b"F", b"ro", b"m ", b"\r", b"x",
+            ]), 0..40),
+            size in 1usize..30,
+        ) {
+            let message = pieces.concat();
+            for unescape in [Unescape::Mboxo, Unescape::Mboxrd] {
+                let expected = naive(unescape, &message);
+                prop_assert_eq!(unquoted(unescape, message.chunks(size)), expected.clone());
+                prop_assert_eq!(unquoted(unescape, [&message[..]]), expected);
+            }
+        }
+    }
+}
