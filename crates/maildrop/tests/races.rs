@@ -157,7 +157,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     let at_work = AtomicUsize::new(AGENTS);
     // How often each was retrieved by a session that then deleted it.
     let taken: Mutex<BTreeMap<usize, u32>> = Mutex::default();
-    let (mut sessions, mut busy) = (0, 0);
+    let (mut sessions, mut busy, mut changed) = (0, 0, 0);
     std::thread::scope(|scope| {
         for _ in 0..AGENTS {
             scope.spawn(|| {
@@ -198,6 +198,8 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);
                 }
                 Err(CommitError::Locked { .. }) => busy += 1,
+                // Dovecot's agent rewrites fields of its own in older messages, which moves those behind: nothing is deleted.
+                Err(CommitError::Changed { .. }) if agent.program == LDA => changed += 1,
                 Err(error) => panic!("{what}: {error}"),
             }
             sessions += 1;
@@ -214,7 +216,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     assert_eq!(seen, expected, "{what}: each once, here or deleted");
     assert!(!place.path("mbox.lock").exists(), "{what}: a lock is left");
     println!(
-        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, {:.1?}",
+        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, {changed} times changed, {:.1?}",
         begun.elapsed()
     );
 }
