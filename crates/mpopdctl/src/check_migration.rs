@@ -71,7 +71,8 @@ fn become_owner(path: &Path) -> Result<(), String> {
     if uid == 0 {
         return Err(format!("{shown}: belongs to root, as no maildrop may; chown it to its user"));
     }
-    sys::identity::become_user(uid, gid).map_err(|error| format!("{shown}: cannot become its owner: {error}"))
+    sys::identity::become_user(uid, gid, None)
+        .map_err(|error| format!("{shown}: cannot become its owner: {error}"))
 }
 
 fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Vec<Moved>, String> {

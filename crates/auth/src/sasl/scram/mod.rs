@@ -5,6 +5,8 @@
 //! of their own that is always the same, the iterations that somebody like them would have, and a refusal only at the end.
 
 pub(in crate::sasl) mod message;
+#[cfg(test)]
+mod tests;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
