@@ -20,10 +20,11 @@ use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener,
 use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
 use ipc::open::{Format, Open};
 use ipc::wire::{self, Wait};
-use ipc::{Deletions, ListingBuilder, Payload, Ticket, receive, send};
+use ipc::{Deletions, Payload, Ticket, receive, send};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::log::Untrusted;
+use crate::roles::listings::Listings;
 
 /// How long a process without a session stays, so that the next login of its uid finds it.
 const LINGER: Duration = Duration::from_secs(60);
@@ -61,6 +62,7 @@ pub(crate) fn run(channels: Channels<'_>, opener: Opener, users: &Users, threads
         channels,
         opener,
         users,
+        listings: Listings::default(),
         open: Mutex::default(),
         work: RwLock::default(),
         takers: AtomicUsize::new(threads),
@@ -92,6 +94,7 @@ struct Worker<'a> {
     channels: Channels<'a>,
     opener: Opener,
     users: &'a Users,
+    listings: Listings,
     open: Mutex<HashMap<Ticket, Held>>,
     /// Held for reading by whoever is at work on a maildrop, for writing by whoever ends the
     /// process: no lock file and no half-done commit is left behind.
@@ -201,11 +204,11 @@ impl Worker<'_> {
         let wishes = self.users.wishes_of(&user);
         let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, &wishes)));
         let why = match opened {
-            Ok(Ok(mail)) => match pack(&*mail) {
+            Ok(Ok(mail)) => match self.listings.pack(&*mail) {
                 Ok((listing, memory)) => {
                     let kept = Kept { user: user.clone(), mail };
                     self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
-                    let memory: Vec<BorrowedFd<'_>> = memory.iter().map(AsFd::as_fd).collect();
+                    let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
                     self.answer(&FromMaildrop::Opened { login, ticket, user, listing }, &memory);
                     return;
                 }
@@ -333,15 +336,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn same(a: &BorrowedFd<'_>, b: &BorrowedFd<'_>) -> bool {
     use std::os::fd::AsRawFd;
     a.as_raw_fd() == b.as_raw_fd()
-}
-
-fn pack(mail: &dyn Maildrop) -> io::Result<(Payload, Option<OwnedFd>)> {
-    let mut listing = ListingBuilder::with_capacity(mail.count());
-    for n in 1..=mail.count() {
-        let message = mail.listing(n).ok_or(io::ErrorKind::NotFound)?;
-        listing.push(message.octets, message.uidl.as_bytes())?;
-    }
-    Payload::pack(listing.finish())
 }
 
 fn not_opened(error: &OpenError) -> NotOpened {

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod child;
+pub(crate) mod listings;
 pub(crate) mod maildrop;
 pub(crate) mod session;
 pub(crate) mod supervisor;
