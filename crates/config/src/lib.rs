@@ -9,6 +9,8 @@
 //! an administrator repairs a file in one go. What only matters to a server that is about to start is asked with
 //! [`Loaded::check_serving`], so that `--print-config` works on a file that is not finished yet.
 //!
+//! [`import`] reads the configurations of the Perl programs of the same name.
+//!
 //! ```
 //! let text = b"port = 8110\nauth_type = 6\nuserlist = \"/etc/mpopd/users\"\n";
 //! let loaded = config::parse(std::path::Path::new("mpopd.conf"), text).expect("no faults");
@@ -23,6 +25,7 @@ mod file;
 mod kind;
 mod kinds;
 mod kinds_of_servers;
+mod legacy;
 mod macros;
 mod near;
 mod part;
@@ -35,6 +38,7 @@ mod types;
 
 pub use fault::{Fault, Faults};
 pub use file::{Loaded, MAX_FILE_OCTETS, check_permissions, load, parse};
+pub use legacy::{Imported, import};
 pub use part::{BadPart, path_part};
 pub use pattern::{Pattern, PatternError, PatternPiece};
 pub use render::{man_settings, sample};

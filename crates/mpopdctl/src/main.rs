@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod check_migration;
+mod import;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,12 +25,15 @@ struct Cli {
 enum Command {
     /// Show the UIDLs of a maildrop as another server made them and as mpopd makes them, and count the differences
     CheckMigration(check_migration::Options),
+    /// Read a configuration of mpopd 2.x or Mail::POP3 3.x and write it in the new form; what needs a person is marked CHECK
+    Import(import::Options),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::CheckMigration(options) => check_migration::run(&cli.config, &options),
+        Command::Import(options) => import::run(&options),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("mpopdctl: {failure}");

@@ -1,0 +1,329 @@
+//! What becomes of each old setting.
+
+use std::collections::HashSet;
+
+use super::entries::{Entry, Form, Old, Value};
+use crate::kind::quoted;
+
+/// What one old setting became.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    /// Where it stood, from 1; `None` for what the old file left to its default.
+    pub(super) line: Option<usize>,
+    /// Its old name.
+    pub(super) name: String,
+    /// The new setting.
+    pub(super) set: Option<Set>,
+    /// What somebody should look at.
+    pub(super) checks: Vec<String>,
+}
+
+/// A new setting: its table, empty for the main one, its key and its value in TOML.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Set {
+    pub(super) table: &'static str,
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+/// How the value of a setting that kept its name is written.
+#[derive(Clone, Copy)]
+enum Shape {
+    Number,
+    Flag,
+    Text,
+}
+
+/// The settings that mean today what they meant.
+const KEPT: &[(&str, Shape)] = &[
+    ("port", Shape::Number),
+    ("max_servers", Shape::Number),
+    ("mpopd_pid_file", Shape::Text),
+    ("greeting", Shape::Text),
+    ("auth_type", Shape::Number),
+    ("use_pam", Shape::Flag),
+    ("mpopd_pam_service", Shape::Text),
+    ("shadow", Shape::Text),
+    ("userlist", Shape::Text),
+    ("host_mail_path", Shape::Text),
+    ("switch", Shape::Flag),
+    ("reject_bogus_user", Shape::Flag),
+    ("hosts_allow_deny", Shape::Text),
+    ("trusted_networks", Shape::Text),
+    ("allow_non_fqdn", Shape::Flag),
+    ("mail_spool_dir", Shape::Text),
+    ("path_to_homedir", Shape::Text),
+    ("retry_on_lock", Shape::Number),
+    ("mpopd_spool", Shape::Text),
+    ("receivedfrom", Shape::Text),
+    ("debug_log", Shape::Text),
+    ("user_log_dir", Shape::Text),
+    ("passsecret", Shape::Flag),
+];
+
+/// The settings that are not needed any more, and whose absence changes nothing.
+const GONE: &[&str] = &["mpopd_conf_version", "md5_no_pam", "mpopd_failed_mail", "fork_alert"];
+
+/// What the old program did where its file said nothing, and this one does not do by itself.
+const OLD_DEFAULTS: &[(&str, &str)] = &[
+    ("timeout", "10"),
+    ("use_pam", "false"),
+    ("allow_non_fqdn", "false"),
+    ("mail_spool_dir", "\"/var/spool/mail\""),
+    ("storage", "\"disk\""),
+];
+
+/// Goes through an old configuration.
+pub(super) fn converted(old: &Old) -> Vec<Item> {
+    let mut items = Vec::new();
+    for entry in last_ones(&old.entries) {
+        items.extend(item(entry, old.form));
+    }
+    items.extend(storage(old));
+    for (line, source) in &old.leftovers {
+        let what = format!("this is a program, not a setting, and was left out: {}", excerpt(source));
+        items.push(Item { line: Some(*line), name: String::new(), set: None, checks: vec![what] });
+    }
+    for (key, value) in OLD_DEFAULTS {
+        if !items.iter().any(|item| item.set.as_ref().is_some_and(|set| set.key == *key)) {
+            let set = Set { table: "", key: (*key).to_owned(), value: (*value).to_owned() };
+            items.push(Item { line: None, name: (*key).to_owned(), set: Some(set), checks: Vec::new() });
+        }
+    }
+    items.extend(of_the_form(old));
+    items
+}
+
+/// The last of several assignments to one name is the one that counts.
+fn last_ones(entries: &[Entry]) -> Vec<&Entry> {
+    let mut seen = HashSet::new();
+    let mut last: Vec<&Entry> =
+        entries.iter().rev().filter(|entry| seen.insert((&entry.name, &entry.user))).collect();
+    last.reverse();
+    last
+}
+
+fn item(entry: &Entry, form: Form) -> Option<Item> {
+    let line = Some(entry.line);
+    let name = match &entry.user {
+        Some(user) => format!("{}{{{user}}}", entry.name),
+        None => entry.name.clone(),
+    };
+    let mut checks = Vec::new();
+    let set = match (&*entry.name, &entry.user, &entry.value) {
+        (gone, ..) if GONE.contains(&gone) => return None,
+        // They are told together in `storage`.
+        ("use_maildir" | "parse_to_disk" | "mailbox_class", None, _) => return None,
+        (_, _, Value::Undefined) => return None,
+        ("user_check" | "password_check", None, Value::Code(code)) => who(code, &mut checks),
+        ("mailbox_args", None, Value::Code(code)) => {
+            let usual =
+                ["{mail_spool_dir}/$user_name", "find_maildir"].iter().any(|usual| code.contains(usual));
+            if !usual {
+                let what = "it says where a user's mail is, in Perl; say it with mail_spool_dir, or in mbox or maildir";
+                checks.push(format!("{what}: {}", excerpt(code)));
+            }
+            None
+        }
+        ("connection_class", None, Value::Text(class)) if class == "Mail::POP3::Security::Connection" => {
+            return None;
+        }
+        (_, _, Value::Code(code)) => {
+            checks.push(format!("Perl would have to work this out; set it by hand: {}", excerpt(code)));
+            None
+        }
+        (_, Some(user), Value::Text(text)) => for_user(&entry.name, user, text, &mut checks),
+        (_, None, Value::Text(text)) => plain(&entry.name, text, form, &mut checks),
+    };
+    if set.is_none() && checks.is_empty() {
+        return None;
+    }
+    Some(Item { line, name, set, checks })
+}
+
+/// A setting for all users.
+fn plain(name: &str, text: &str, form: Form, checks: &mut Vec<String>) -> Option<Set> {
+    let (key, value) = match name {
+        "timeout" => {
+            if text.parse().is_ok_and(|seconds: u32| seconds < 600) {
+                checks.push(
+                    "RFC 1939 asks for 600 or more; slow clients lose their session with less".to_owned(),
+                );
+            }
+            (name, number(text))
+        }
+        // In 2.x it was put behind a ^.
+        "message_start" if form == Form::Assignments && !text.starts_with('^') => {
+            (name, quoted(&format!("^{text}")))
+        }
+        "message_start" => (name, quoted(text)),
+        // Perl's line had its line end, which is white space too: the pattern meant an empty line.
+        "message_end" if text == r"^\s+$" => (name, quoted(r"^\s*$")),
+        "message_end" => {
+            if text.contains(r"\s") && text != r"^\s*$" || text.contains(r"\n") {
+                checks.push("the line is matched without its line end today".to_owned());
+            }
+            (name, quoted(text))
+        }
+        "mailgroup" if text.parse::<u32>().is_ok() => {
+            checks.push(format!("the group is set by its name today; `getent group {text}` tells it"));
+            return None;
+        }
+        "mailgroup" => (name, quoted(text)),
+        "timezone" => {
+            ("timezone", quoted(if matches!(text, "GMT" | "UTC" | "UT" | "Z") { "+0000" } else { text }))
+        }
+        "status" => ("status_header", flag(text)),
+        "debug" if is_true(text) => return None,
+        "debug" => ("log_level", quoted("warn")),
+        "username_plugin" | "password_plugin" => {
+            let what = "plugins are programs of their own today, not pieces of Perl; see mpopd.conf(5) and conf/plugins";
+            checks.push(format!("{what}: {}", excerpt(text)));
+            return None;
+        }
+        _ => match KEPT.iter().find(|(kept, _)| *kept == name) {
+            Some((kept, Shape::Number)) => (*kept, number(text)),
+            Some((kept, Shape::Flag)) => (*kept, flag(text)),
+            Some((kept, Shape::Text)) => (*kept, quoted(text)),
+            None => {
+                checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
+                return None;
+            }
+        },
+    };
+    Some(Set { table: "", key: key.to_owned(), value })
+}
+
+/// A setting for one user.
+fn for_user(name: &str, user: &str, text: &str, checks: &mut Vec<String>) -> Option<Set> {
+    let (table, value) = match name {
+        "user_auth" => ("user_auth", number(text)),
+        "user_log" if !is_true(text) => return None,
+        "user_log" => ("user_log", number(text)),
+        "debug" | "user_debug" => ("user_debug", flag(text)),
+        // One list of names; `write` puts it together.
+        "addreceived" if is_true(text) => {
+            return Some(Set { table: "", key: "addreceived".to_owned(), value: quoted(user) });
+        }
+        // In 2.x the header was left out for these users; that is so for everyone today.
+        "addreceived" | "forwardto" => return None,
+        _ => {
+            checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
+            return None;
+        }
+    };
+    Some(Set { table, key: quoted(user), value })
+}
+
+/// `user_check` and `password_check` of 3.x: subs that nearly always call one of the module's own.
+fn who(code: &str, checks: &mut Vec<String>) -> Option<Set> {
+    let calls = |what: &str| code.contains(what);
+    let system = calls("_user_system") || calls("_password_system") || calls("check_password_pam");
+    let domain = calls("_user_vdomain") || calls("_password_vdomain");
+    let auth_type = match (system, domain) {
+        (true, false) => Some(1),
+        (true, true) => Some(2),
+        (false, true) => Some(4),
+        (false, false) => None,
+    };
+    let Some(auth_type) = auth_type else {
+        let what = "it says in Perl who may log in; set auth_type, or write a plugin (auth_type = 7)";
+        checks.push(format!("{what}: {}", excerpt(code)));
+        return None;
+    };
+    if calls("if ") || calls("elsif") {
+        checks.push("it may tell users apart; [user_auth] does that today".to_owned());
+    }
+    // A sub that asks PAM asks about users of the system, and that is auth_type's default.
+    if calls("check_password_pam") {
+        Some(main("use_pam", "true"))
+    } else {
+        Some(main("auth_type", &auth_type.to_string()))
+    }
+}
+
+/// `use_maildir` and `parse_to_disk` of 2.x, `mailbox_class` of 3.x.
+fn storage(old: &Old) -> Option<Item> {
+    let last = |name: &str| old.entries.iter().rfind(|entry| entry.name == name && entry.user.is_none());
+    let text = |entry: &Entry| match &entry.value {
+        Value::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let item = |entry: &Entry, set: Option<Set>, checks| {
+        Some(Item { line: Some(entry.line), name: entry.name.clone(), set, checks })
+    };
+    let storage = |word: &str| Some(main("storage", &quoted(word)));
+    if let Some(class) = last("mailbox_class") {
+        return match text(class).as_str() {
+            "Mail::POP3::Folder::maildir" => item(class, storage("maildir"), Vec::new()),
+            "Mail::POP3::Folder::mbox" => item(class, storage("ram"), Vec::new()),
+            "Mail::POP3::Folder::mbox::parse_to_disk" => item(class, storage("disk"), Vec::new()),
+            other => {
+                let what = format!("there is no such store of mail today: {}", excerpt(&quoted(other)));
+                item(class, None, vec![what])
+            }
+        };
+    }
+    match (last("use_maildir"), last("parse_to_disk")) {
+        (Some(maildir), _) if is_true(&text(maildir)) => item(maildir, storage("maildir"), Vec::new()),
+        (_, Some(disk)) => item(disk, storage(if is_true(&text(disk)) { "disk" } else { "ram" }), Vec::new()),
+        _ => None,
+    }
+}
+
+/// What differs between then and now whatever the file says.
+fn of_the_form(old: &Old) -> Vec<Item> {
+    let about = |name: &str, set, what: &str| Item {
+        line: None,
+        name: name.to_owned(),
+        set,
+        checks: if what.is_empty() { Vec::new() } else { vec![what.to_owned()] },
+    };
+    let plaintext = "there was no TLS, and passwords came in the clear from everywhere. Today they may only from this \
+        machine; best set certificate and key in [tls], else allow_plaintext = \"always\"";
+    let mut items = vec![about("allow_plaintext", None, plaintext)];
+    match old.form {
+        // So that clients do not download everything again.
+        Form::Hash => items.push(about("uidl", Some(main("uidl", "\"original-3x\"")), "")),
+        Form::Assignments => {
+            let uidl = "2.x took UIDLs from header fields of its own, which are not read: clients download what is still in the \
+                mailboxes once more";
+            items.push(about("uidl", None, uidl));
+            let received = "2.x gave every message a Received: header, but for the users in forwardto; today those in addreceived get it";
+            items.push(about("addreceived", None, received));
+        }
+    }
+    items
+}
+
+fn main(key: &str, value: &str) -> Set {
+    Set { table: "", key: key.to_owned(), value: value.to_owned() }
+}
+
+/// Perl's idea of truth.
+fn is_true(text: &str) -> bool {
+    !matches!(text, "" | "0")
+}
+
+fn flag(text: &str) -> String {
+    is_true(text).to_string()
+}
+
+/// A number as TOML has it; what is none is left to the reader of the new file to refuse.
+fn number(text: &str) -> String {
+    match text.trim().parse::<i64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => quoted(text),
+    }
+}
+
+/// The beginning of a text, on one line.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 72;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} ...", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}

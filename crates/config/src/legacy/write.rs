@@ -1,0 +1,129 @@
+//! The new file.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Imported;
+use super::convert::{Item, Set};
+use crate::parse;
+use crate::table::Config;
+
+/// Puts the new file together: what needs a person first, then the settings in the order of the manual.
+///
+/// A value that the new setting does not accept becomes a comment like those others, so the file has no fault.
+pub(super) fn written(old: &Path, items: &[Item]) -> Imported {
+    let mut notes = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
+    for item in items {
+        let note = |what| Note { line: item.line, name: item.name.clone(), what };
+        notes.extend(item.checks.iter().cloned().map(note));
+        let Some(set) = &item.set else { continue };
+        match refusal(set) {
+            Some(what) if set.key == item.name => notes.push(note(what)),
+            Some(what) => notes.push(note(format!("as {}: {what}", shown_key(set)))),
+            None => lines.push(Line { set, origin: item.line }),
+        }
+    }
+    let mut toml = String::new();
+    body(&mut toml, &lines);
+    let faults = parse(old, toml.as_bytes()).and_then(|loaded| loaded.check_serving()).err();
+    notes.extend(faults.iter().flatten().map(|fault| {
+        let name = fault.key.clone().unwrap_or_default();
+        Note { line: None, name, what: format!("a server needs more: {}", fault.what) }
+    }));
+    notes.sort_by_key(|note| note.line);
+    finished(old, &notes, &toml)
+}
+
+/// A setting of the new file, and the line of the old one that it comes from.
+struct Line<'a> {
+    set: &'a Set,
+    origin: Option<usize>,
+}
+
+/// Something for a person.
+struct Note {
+    line: Option<usize>,
+    name: String,
+    what: String,
+}
+
+fn finished(old: &Path, notes: &[Note], body: &str) -> Imported {
+    let file = one_line(&old.display().to_string());
+    let mut toml = format!("# mpopd.conf, made by mpopdctl import from {file}.\n");
+    if !notes.is_empty() {
+        toml.push_str("# Each CHECK is for a person; lines are those of the old file.\n#\n");
+    }
+    for note in notes {
+        let name = one_line(&note.name);
+        let place = match (note.line, name.as_str()) {
+            (Some(line), "") => format!("line {line}"),
+            (Some(line), name) => format!("line {line}, {name}"),
+            (None, name) => name.to_owned(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(toml, "# CHECK {place}: {}", one_line(&note.what));
+    }
+    toml.push_str(body);
+    Imported { toml, checks: notes.len() }
+}
+
+/// The settings, in the order of the table.
+fn body(toml: &mut String, lines: &[Line<'_>]) {
+    let (mut group, mut table) = ("", "");
+    for row in Config::default().rows() {
+        let users = row.key == "USER";
+        let mut here: Vec<&Line<'_>> = lines
+            .iter()
+            .filter(|line| line.set.table == row.table && (users || line.set.key == row.key))
+            .collect();
+        let Some(first) = here.first().copied() else { continue };
+        if group != row.group {
+            let _ = write!(toml, "\n# {}\n", row.group);
+        }
+        if table != row.table {
+            let _ = writeln!(toml, "[{}]", row.table);
+        }
+        (group, table) = (row.group, row.table);
+        if row.key == "addreceived" {
+            let names: BTreeSet<&str> = here.iter().map(|line| line.set.value.as_str()).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            let _ = writeln!(toml, "addreceived = [{}]  # {}", names.join(", "), origin(first.origin));
+            continue;
+        }
+        // Of two old settings that are one today, the later one counts.
+        let mut seen = BTreeSet::new();
+        here.reverse();
+        here.retain(|line| seen.insert(&line.set.key));
+        here.reverse();
+        for line in here {
+            let _ = writeln!(toml, "{} = {}  # {}", line.set.key, line.set.value, origin(line.origin));
+        }
+    }
+}
+
+fn origin(line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("line {line}"),
+        None => "as it was without a line for it".to_owned(),
+    }
+}
+
+/// Why the new setting does not accept this value.
+fn refusal(set: &Set) -> Option<String> {
+    let value = if set.key == "addreceived" { format!("[{}]", set.value) } else { set.value.clone() };
+    let header = if set.table.is_empty() { String::new() } else { format!("[{}]\n", set.table) };
+    let alone = format!("{header}{} = {value}\n", set.key);
+    let faults = parse(Path::new(""), alone.as_bytes()).err()?;
+    Some(faults.iter().map(|fault| fault.what.clone()).collect::<Vec<_>>().join("; "))
+}
+
+fn shown_key(set: &Set) -> String {
+    if set.table.is_empty() { set.key.clone() } else { format!("[{}] {}", set.table, set.key) }
+}
+
+/// A text of the old file as a part of a comment: it must not end the line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
