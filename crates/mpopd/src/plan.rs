@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auth::Authenticator;
 use config::{Config, Fault, Loaded, LockMethod, Storage, UnescapeFrom};
 use maildrop::{Boundaries, BoundaryError, Received, Unescape};
+use sys::identity::User;
 
 use crate::cli::Failure;
 use crate::listen::{self, Security};
@@ -13,9 +14,12 @@ use crate::mail_group::Group;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop as maildrop_role;
 use crate::roles::session::{Limits, Offer};
-use crate::roles::supervisor::{Maildrops, Plan};
+use crate::roles::supervisor::{self, Maildrops, Plan, Program};
 use crate::state::StateDir;
 use crate::tls;
+
+/// As whom mpopd-directory runs when mpopd is started by root.
+const DIRECTORY_USER: &str = "mpopd-directory";
 
 /// Checks what can be checked without serving: every file that the configuration names. Returns
 /// what an administrator should know although it is no fault.
@@ -28,6 +32,7 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     maildrop_settings(config)?;
     session_identity(config)?;
     tls::load(&config.tls)?;
+    directory(config)?;
     Ok(warnings)
 }
 
@@ -63,6 +68,7 @@ pub(crate) fn of(
         limits: limits(config, authenticator.scram_fits()),
         auth_processes: auth_processes(config),
         authenticator,
+        directory: directory(config)?,
         maildrops: Maildrops {
             settings: maildrop_settings(config)?,
             state,
@@ -101,7 +107,7 @@ fn limits(config: &Config, scram: bool) -> Limits {
         auth_failure_delay: config.auth_failure_delay,
         tls: None,
         stls: config.tls.stls,
-        sasl: Offer { configured: config.sasl_mechanisms.clone(), scram, tokens: false },
+        sasl: Offer { configured: config.sasl_mechanisms.clone(), scram, tokens: checks_tokens(config) },
         policy: Arc::new(pop3::Policy {
             implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
             refuse_unknown_users: config.reject_bogus_user,
@@ -137,6 +143,26 @@ pub(crate) fn check_boundaries(loaded: &Loaded) -> Result<(), Fault> {
 
 fn boundaries(config: &Config) -> Result<Boundaries, BoundaryError> {
     Boundaries::new(&config.message_start, &config.message_end)
+}
+
+/// The program that asks databases, LDAP and OAuth servers; `None` if the settings name none. It has been tried out.
+fn directory(config: &Config) -> Result<Option<Program>, String> {
+    let Some(setup) = auth::directory_setup(config) else { return Ok(None) };
+    let identity = match sys::identity::is_root() {
+        true => {
+            let User { uid, gid, .. } =
+                powerless_user("mpopd-directory, for [sql], [ldap] and [oauth]", DIRECTORY_USER)?;
+            Identity::User { uid, gid, file_group: None, chroot: None }
+        }
+        false => Identity::Unchanged,
+    };
+    let program = Program::new(supervisor::beside_this_program()?, identity, setup)?;
+    program.try_out()?;
+    Ok(Some(program))
+}
+
+fn checks_tokens(config: &Config) -> bool {
+    auth::directory_setup(config).is_some_and(|setup| setup.oauth.is_some())
 }
 
 fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
@@ -176,17 +202,7 @@ fn session_identity(config: &Config) -> Result<Identity, String> {
     if !sys::identity::is_root() {
         return Ok(Identity::Unchanged);
     }
-    let name = &config.user;
-    let user = match sys::identity::user_by_name(name) {
-        Ok(Some(user)) if user.uid != 0 => user,
-        Ok(Some(_)) => return Err(format!("user: {name} is root; the session role must not be root")),
-        Ok(None) => {
-            return Err(format!(
-                "user: there is no user {name}; make one (useradd --system --no-create-home {name}) or name another"
-            ));
-        }
-        Err(error) => return Err(format!("user: {name} cannot be looked up: {error}")),
-    };
+    let user = powerless_user("user", &config.user)?;
     let chroot = &config.chroot;
     if let Err(error) = std::fs::create_dir_all(chroot) {
         return Err(format!("chroot: {} cannot be made: {error}", chroot.display()));
@@ -197,6 +213,18 @@ fn session_identity(config: &Config) -> Result<Identity, String> {
         Err(error) => return Err(format!("chroot: {}: {error}", chroot.display())),
     }
     Ok(Identity::User { uid: user.uid, gid: user.gid, file_group: None, chroot: Some(chroot.clone()) })
+}
+
+/// The user `name`, who must not be root. `what` says in an error who should be that.
+fn powerless_user(what: &str, name: &str) -> Result<User, String> {
+    match sys::identity::user_by_name(name) {
+        Ok(Some(user)) if user.uid != 0 => Ok(user),
+        Ok(Some(_)) => Err(format!("{what}: {name} is root, who must not run this")),
+        Ok(None) => Err(format!(
+            "{what}: there is no user {name}; make one (useradd --system --no-create-home {name}) or name another"
+        )),
+        Err(error) => Err(format!("{what}: {name} cannot be looked up: {error}")),
+    }
 }
 
 /// What the configuration says of who may log in.

@@ -3,6 +3,7 @@
 //! Runs as root, in one thread, and parses nothing but two small messages from auth. It never
 //! waits for another role: whoever does not take a message at once is treated as gone.
 
+mod directory;
 mod restart;
 mod workers;
 
@@ -25,6 +26,7 @@ use crate::tls;
 use super::child::{self, Identity};
 use super::session::Limits;
 use super::{auth, session};
+use directory::Directory;
 use restart::Restart;
 use workers::Workers;
 
@@ -47,10 +49,13 @@ pub(crate) struct Plan {
     pub(crate) auth_processes: usize,
     /// What each auth process decides with.
     pub(crate) authenticator: ::auth::Authenticator,
+    /// Who asks databases, LDAP and OAuth servers, if any is configured.
+    pub(crate) directory: Option<Program>,
     /// Where and how maildrop processes work.
     pub(crate) maildrops: workers::Maildrops,
 }
 
+pub(crate) use directory::{Program, beside_this_program};
 pub(crate) use workers::Maildrops;
 
 /// Runs until SIGTERM or SIGINT. Returns the exit status.
@@ -58,13 +63,16 @@ pub(crate) use workers::Maildrops;
 /// # Errors
 ///
 /// What keeps it from starting at all: signals, sockets or the first fork.
-pub(crate) fn run(plan: Plan) -> std::io::Result<i32> {
+pub(crate) fn run(mut plan: Plan) -> std::io::Result<i32> {
     let signals = Signals::listen()?;
     let queue = seqpacket::pair()?;
     let now = Instant::now();
+    let program = plan.directory.take();
+    let directory = program.map(|program| Directory::new(program, plan.auth_processes, now)).transpose()?;
     let mut supervisor = Supervisor {
         auth: (0..plan.auth_processes).map(|_| Auth { running: None, restart: Restart::new(now) }).collect(),
         session: Session { running: None, generation: 0, restart: Restart::new(now) },
+        directory,
         workers: Workers::default(),
         queue: Queue { logins: queue.0, decisions: queue.1 },
         signals,
@@ -80,6 +88,7 @@ struct Supervisor {
     queue: Queue,
     session: Session,
     auth: Vec<Auth>,
+    directory: Option<Directory>,
     workers: Workers,
 }
 
@@ -126,6 +135,9 @@ impl Supervisor {
             for slot in asking {
                 self.answer(slot, &mut buffer);
             }
+            if let Some(directory) = &mut self.directory {
+                directory.attend(&mut buffer);
+            }
             self.start_due(Instant::now());
         }
     }
@@ -140,6 +152,8 @@ impl Supervisor {
             .collect();
         let mut polled = vec![PollFd::new(&self.signals, PollFlags::IN)];
         polled.extend(slots.iter().map(|(_, channel)| PollFd::new(*channel, PollFlags::IN)));
+        let awaited = self.directory.as_ref().and_then(Directory::awaited);
+        polled.extend(awaited.map(|channel| PollFd::new(channel, PollFlags::IN)));
         let timeout =
             until.and_then(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())).ok());
         if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
@@ -192,6 +206,9 @@ impl Supervisor {
                         auth.restart.ended(now);
                     }
                 }
+                Child::Directory => {
+                    tracing::error!("mpopd-directory ended with {ending}; it is restarted");
+                }
                 Child::Maildrop(uid) if ending == Ending::Exited(0) => {
                     tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
                 }
@@ -219,6 +236,8 @@ impl Supervisor {
                     auth.running = None;
                 }
                 ended.push((Child::Auth(slot), ending));
+            } else if self.directory.as_mut().is_some_and(|directory| directory.ended(pid)) {
+                ended.push((Child::Directory, ending));
             } else if let Some(uid) = self.workers.ended(pid) {
                 ended.push((Child::Maildrop(uid), ending));
             }
@@ -229,16 +248,20 @@ impl Supervisor {
     fn next_start(&self) -> Option<Instant> {
         let session = self.session.running.is_none().then(|| self.session.restart.due());
         let auth = self.auth.iter().filter(|auth| auth.running.is_none()).map(|auth| auth.restart.due());
-        session.into_iter().chain(auth).min()
+        let directory = self.directory.as_ref().and_then(Directory::due);
+        session.into_iter().chain(directory).chain(auth).min()
     }
 
     /// Starts what is not running and whose time has come.
     fn start_due(&mut self, now: Instant) {
+        if let Some(directory) = &mut self.directory {
+            directory.start_due(now);
+        }
         for slot in 0..self.auth.len() {
             let due =
                 self.auth.get(slot).is_some_and(|auth| auth.running.is_none() && auth.restart.due() <= now);
             if due {
-                let started = self.start_auth();
+                let started = self.start_auth(slot);
                 if let Some(auth) = self.auth.get_mut(slot) {
                     auth.restart.started(now);
                     auth.running = started
@@ -265,19 +288,21 @@ impl Supervisor {
         }
     }
 
-    fn start_auth(&mut self) -> std::io::Result<(Pid, OwnedFd)> {
+    fn start_auth(&mut self, slot: usize) -> std::io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
         let queue = &self.queue.decisions;
         let authenticator = &mut self.plan.authenticator;
-        let keep = [queue.as_fd(), theirs.as_fd()];
+        let directory = self.directory.as_ref().and_then(|directory| directory.channel(slot));
+        let mut keep = vec![queue.as_fd(), theirs.as_fd()];
+        keep.extend(directory.map(AsFd::as_fd));
+        let own = || directory.map(OwnedFd::try_clone).transpose().map_err(|error| error.to_string());
         // Only the child runs this, on its own copy of the memory.
-        let pid = child::start(
-            c"mpopd-auth",
-            &keep,
-            &Identity::Unchanged,
-            || Ok(()),
-            |()| auth::run(auth::Channels { queue, hire: &theirs }, authenticator),
-        )?;
+        let pid = child::start(c"mpopd-auth", &keep, &Identity::Unchanged, own, |directory| {
+            if let Some(channel) = directory {
+                authenticator.use_directory(channel);
+            }
+            auth::run(auth::Channels { queue, hire: &theirs }, authenticator)
+        })?;
         Ok((pid, ours))
     }
 
@@ -311,6 +336,11 @@ impl Supervisor {
             let _ = sys::process::signal(pid, Kill::KILL);
         }
         self.await_end("auth", FAREWELL, Supervisor::auth_pids);
+        for pid in self.directory_pids() {
+            // It keeps nothing that could be half done.
+            let _ = sys::process::signal(pid, Kill::KILL);
+        }
+        self.await_end("directory", FAREWELL, Supervisor::directory_pids);
         // With the session role their channel is gone: each ends by itself after what it is doing.
         self.await_end("maildrop", COMMIT, |supervisor| supervisor.workers.pids());
         tracing::info!("mpopd halted");
@@ -342,6 +372,10 @@ impl Supervisor {
         self.session.running.iter().map(|(pid, _)| *pid).collect()
     }
 
+    fn directory_pids(&self) -> Vec<Pid> {
+        self.directory.iter().filter_map(Directory::pid).collect()
+    }
+
     fn auth_pids(&self) -> Vec<Pid> {
         self.auth.iter().flat_map(|auth| &auth.running).map(|(pid, _)| *pid).collect()
     }
@@ -352,6 +386,7 @@ enum Child {
     Session,
     /// In this slot.
     Auth(usize),
+    Directory,
     /// Of this uid.
     Maildrop(u32),
 }

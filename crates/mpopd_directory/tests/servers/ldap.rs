@@ -65,7 +65,7 @@ uid: twin
 userPassword: twin
 ";
 
-struct Slapd {
+pub(crate) struct Slapd {
     folder: tempfile::TempDir,
     program: std::path::PathBuf,
     ports: [u16; 2],
@@ -73,7 +73,7 @@ struct Slapd {
 }
 
 impl Slapd {
-    fn new() -> Option<Slapd> {
+    pub(crate) fn new() -> Option<Slapd> {
         let program = find("slapd (package slapd)", &["/usr/sbin/slapd"])?;
         let slapadd = find("slapadd (package slapd)", &["/usr/sbin/slapadd"])?;
         let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ impl Slapd {
         Some(Slapd { folder, program, ports: [free_port(), free_port()], tls: made.is_some() })
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         let socket = self.folder.path().join("ldapi").display().to_string().replace('/', "%2F");
         let [port, tls_port] = self.ports;
         let urls = match self.tls {
@@ -116,7 +116,7 @@ impl Slapd {
         Server::start(&mut command, || listens(port))
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.ports[0])
     }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, also in what tests share")]
 
 mod certificate;
+mod daemon;
 mod directory;
 mod keys;
 mod ldap;

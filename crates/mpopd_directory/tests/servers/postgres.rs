@@ -28,7 +28,7 @@ GRANT ALL ON users TO mpopd;
 ";
 
 /// A cluster in a folder of its own.
-struct Cluster {
+pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     programs: PathBuf,
     /// The user who runs it: PostgreSQL refuses root.
@@ -38,7 +38,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new() -> Option<Cluster> {
+    pub(crate) fn new() -> Option<Cluster> {
         let mut places: Vec<String> =
             (13..=20).rev().map(|version| format!("/usr/lib/postgresql/{version}/bin")).collect();
         places.push("/usr/local/bin".to_owned());
@@ -112,7 +112,7 @@ impl Cluster {
         self.tls = true;
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         let mut command = self.command("postgres");
         command
             .arg("-D")
@@ -131,7 +131,7 @@ impl Cluster {
         })
     }
 
-    fn url(&self, password: &str, options: &str) -> String {
+    pub(crate) fn url(&self, password: &str, options: &str) -> String {
         format!("postgresql://mpopd:{password}@127.0.0.1:{}/postgres?{options}", self.port)
     }
 }

@@ -14,14 +14,14 @@ use super::program::free_port;
 /// `client id:se cret`, each half form-encoded: `client+id:se+cret%2F`.
 const AUTHORIZATION: &str = "Basic Y2xpZW50K2lkOnNlK2NyZXQlMkY=";
 
-struct TokenServer {
-    port: u16,
+pub(crate) struct TokenServer {
+    pub(crate) port: u16,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl TokenServer {
-    fn start(port: u16) -> TokenServer {
+    pub(crate) fn start(port: u16) -> TokenServer {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let ends = Arc::new(AtomicBool::new(false));
         let seen = ends.clone();
