@@ -9,7 +9,7 @@ mod import;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(name = "mpopdctl", version, about = "Controls mpopd")]
@@ -29,7 +29,13 @@ enum Command {
     Import(import::Options),
 }
 
-fn main() -> ExitCode {
+/// The command line, for those who describe it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::CheckMigration(options) => check_migration::run(&cli.config, &options),
