@@ -55,12 +55,11 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "pop3" | "sys" => &[],
         "ipc" | "config" => &["pop3", "sys"],
         "maildrop" | "auth" => &["sys", "ipc", "config"],
-        // It describes every program, and no program sees it.
-        "mpopd" | "manual" => return None,
+        "mpopd" => return None,
         // It reads maildrops for `check-migration`, as their owner.
         "mpopdctl" => &["sys", "ipc", "config", "maildrop", "auth"],
         // The programs beside mpopd: they speak the protocol and read the configuration, and open no mail.
-        _ => &["pop3", "sys", "ipc", "config", "page"],
+        _ => &["pop3", "sys", "ipc", "config"],
     })
 }
 

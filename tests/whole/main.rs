@@ -10,6 +10,7 @@
 mod bad_input;
 mod clients;
 mod config_faults;
+mod control;
 mod dependency_rule;
 mod documents;
 mod harness;

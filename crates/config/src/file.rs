@@ -54,6 +54,29 @@ pub fn load(file: &Path, euid: u32) -> Result<Loaded, Faults> {
     parse(file, &text)
 }
 
+/// Where a running daemon is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// `mpopd_pid_file`
+    pub pid_file: PathBuf,
+    /// `control_socket`
+    pub control_socket: PathBuf,
+}
+
+/// Reads only where a running daemon is found. Faults of the file are no obstacle: a daemon that was started before they
+/// were made must still be found, above all to be stopped.
+///
+/// # Errors
+/// The file cannot be read at all, or belongs to the wrong people, as for [`load`].
+pub fn places(file: &Path, euid: u32) -> Result<Places, Faults> {
+    let text = read_bounded(file, euid).map_err(|what| Fault::of_file(file, what))?;
+    let text = String::from_utf8_lossy(&text);
+    let (table, _) = DeTable::parse_recoverable(&text);
+    let Config { mpopd_pid_file, control_socket, .. } =
+        Config::read(table.into_inner(), &mut Findings::new(file, &text));
+    Ok(Places { pid_file: mpopd_pid_file, control_socket })
+}
+
 /// Reads settings from the octets of a file; `file` only stands in the messages.
 ///
 /// # Errors
@@ -178,6 +201,19 @@ mod tests {
         assert_eq!(faults("\n\ntimeout = = 3\n").len(), 1);
         assert!(told[0].contains("not TOML"), "{told:#?}");
         assert_eq!(told[2], "3: max_servers: 0 is not accepted; use a whole number from 1 to 1000000");
+    }
+
+    #[test]
+    fn a_daemon_is_found_whatever_else_is_wrong_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mpopd.conf");
+        let uid = fs::metadata(folder.path()).unwrap().uid();
+        fs::write(&file, "port = 0\ncontrol_socket = \"/run/c\"\nprot = = 1\n").unwrap();
+        assert!(load(&file, uid).is_err());
+        let places = places(&file, uid).unwrap();
+        assert_eq!(places.control_socket, Path::new("/run/c"));
+        assert_eq!(places.pid_file, Config::default().mpopd_pid_file);
+        assert!(super::places(&folder.path().join("none"), uid).is_err());
     }
 
     #[test]

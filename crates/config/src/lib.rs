@@ -37,7 +37,7 @@ mod template;
 mod types;
 
 pub use fault::{Fault, Faults};
-pub use file::{Loaded, MAX_FILE_OCTETS, check_permissions, load, parse};
+pub use file::{Loaded, MAX_FILE_OCTETS, Places, check_permissions, load, parse, places};
 pub use legacy::{Imported, import};
 pub use part::{BadPart, path_part};
 pub use pattern::{Pattern, PatternError, PatternPiece};

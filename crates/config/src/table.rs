@@ -51,7 +51,7 @@ settings! {
         /// The file that holds the process id, and in its second line the port, while the daemon lives.
         later mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
         /// The socket over which mpopdctl speaks to the daemon.
-        later control_socket: PathBuf = "/run/mpopd/control".into(), path();
+        built control_socket: PathBuf = "/run/mpopd/control".into(), path();
         /// The system user of the session processes. They read what clients send and own no mail.
         built user: String = "mpopd".to_owned(), name();
         /// The empty folder that is the session processes' root folder.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 const NOT_BUILT: &[&str] = &[
     "mpopd_pid_file",
-    "control_socket",
     "proxy_networks",
     "login_delay",
     "expire",
@@ -36,15 +35,14 @@ fn each_setting_that_is_not_built_gives_one_warning_and_no_other_does() {
 
 #[test]
 fn the_warning_names_file_line_and_setting() {
-    let loaded =
-        config::parse(Path::new("m.conf"), b"port = 1\ncontrol_socket = \"/x\"\n[user_log]\na = 1\nb = 2\n");
+    let loaded = config::parse(Path::new("m.conf"), b"port = 1\nlogin_delay = 5\nstatus_header = true\n");
     let loaded = loaded.expect("no faults");
     let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
     let expected =
-        ["m.conf:2: control_socket: not built yet, ignored", "m.conf:3: user_log: not built yet, ignored"];
+        ["m.conf:2: login_delay: not built yet, ignored", "m.conf:3: status_header: not built yet, ignored"];
     assert_eq!(warnings, expected);
-    assert_eq!(loaded.config.control_socket, config::Config::default().control_socket);
-    assert!(loaded.config.user_log.is_empty());
+    assert_eq!(loaded.config.login_delay, config::Config::default().login_delay);
+    assert!(!loaded.config.status_header);
 }
 
 #[test]

@@ -8,13 +8,15 @@
 //! | [`open`] | auth → maildrop |
 //! | [`mail`] | session ↔ maildrop |
 //! | [`hire`] | auth ↔ supervisor: "I need a maildrop process of this uid" |
-//! | [`steer`] | supervisor → session |
+//! | [`steer`] | supervisor ↔ session |
+//! | [`control`] | mpopdctl ↔ supervisor, over the control socket |
 //! | [`directory`] | auth ↔ mpopd-directory, and its settings from the supervisor |
 //!
 //! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long,
 //! every text in it has a bound of its own, and what is left over after the last field is an error.
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod deletions;
 pub mod directory;
 pub mod hire;
@@ -23,6 +25,7 @@ pub mod login;
 pub mod mail;
 pub mod open;
 pub mod payload;
+pub mod report;
 pub mod secret;
 pub mod steer;
 pub mod ticket;

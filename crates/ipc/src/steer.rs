@@ -1,33 +1,120 @@
-//! Supervisor → session.
+//! Supervisor ↔ session: orders one way, answers to questions the other way.
 
 use serde::{Deserialize, Serialize};
 
+use crate::payload::Payload;
+use crate::report::Figures;
 use crate::wire::Message;
 
+/// The longest name of whom to end, in octets.
+pub const MOST_WHO: usize = 255;
+
 /// What the supervisor tells the session role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
     /// The descriptor beside this message is the channel to a new maildrop process.
     Maildrop,
     /// Tell every client `-ERR [SYS/TEMP]`, close all connections and end. A QUIT that is being
     /// carried out is waited for.
     ShutDown,
+    /// Answer this with [`FromSession`].
+    Ask {
+        /// The answer bears it too.
+        number: u64,
+        /// What is asked.
+        question: Question,
+    },
+}
+
+/// What the supervisor asks the session role, in the name of an administrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// What was counted?
+    Figures,
+    /// Who is there?
+    Visitors,
+    /// End the sessions of this user; if there are none, the one with this number, in hexadecimal digits as in
+    /// the log. Their deletions do not happen. How many are there?
+    Kick(String),
 }
 
 impl Message for ToSession {
     fn check(&self) -> Result<(), &'static str> {
-        Ok(())
+        match self {
+            ToSession::Ask { question, .. } => question.check(),
+            ToSession::Maildrop | ToSession::ShutDown => Ok(()),
+        }
+    }
+}
+
+impl Question {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Question::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
+            Question::Kick(_) | Question::Figures | Question::Visitors => Ok(()),
+        }
+    }
+}
+
+/// The session role's answer to [`ToSession::Ask`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromSession {
+    /// The question's.
+    pub number: u64,
+    /// What it asked for.
+    pub told: Told,
+}
+
+/// What the session role tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Told {
+    /// To [`Question::Figures`].
+    Figures(Figures),
+    /// To [`Question::Visitors`]: packed by [`crate::report::pack`].
+    Visitors(Payload),
+    /// To [`Question::Kick`]: so many sessions are being ended.
+    Kicked(u32),
+    /// It cannot be told now; the session role has logged why.
+    Failed,
+}
+
+impl Message for FromSession {
+    fn check(&self) -> Result<(), &'static str> {
+        match &self.told {
+            Told::Figures(figures) => figures.check(),
+            Told::Visitors(_) | Told::Kicked(_) | Told::Failed => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::tests::round_trip;
+    use crate::wire::{encode, tests::round_trip};
 
     #[test]
-    fn both_survive() {
+    fn all_survive() {
         round_trip(&ToSession::Maildrop);
         round_trip(&ToSession::ShutDown);
+        for question in [Question::Figures, Question::Visitors, Question::Kick("alice".to_owned())] {
+            round_trip(&ToSession::Ask { number: u64::MAX, question });
+        }
+        let figures = Figures { logins_failed: vec![("password".to_owned(), 3)], ..Figures::default() };
+        for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2)] {
+            round_trip(&FromSession { number: 7, told });
+        }
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let kick = |who: String| ToSession::Ask { number: 1, question: Question::Kick(who) };
+        assert!(encode(&kick("u".repeat(MOST_WHO))).is_ok());
+        assert!(encode(&kick("u".repeat(MOST_WHO + 1))).is_err());
+        assert!(encode(&kick(String::new())).is_err());
+        let told = |word: &str| {
+            let figures = Figures { logins_failed: vec![(word.to_owned(), 3)], ..Figures::default() };
+            FromSession { number: 1, told: Told::Figures(figures) }
+        };
+        assert!(encode(&told("two words")).is_err());
     }
 }

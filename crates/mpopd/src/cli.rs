@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use config::{Faults, LogLevel};
 
+use crate::control_socket::ControlSocket;
 use crate::mail_group::Group;
 use crate::{log, plan, roles, try_mailbox};
 
@@ -96,13 +97,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The command line, for those who describe it.
-pub fn command() -> clap::Command {
-    Cli::command()
-}
-
 /// Runs the program.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Try(options)) => try_mailbox::run(options),
@@ -148,7 +144,8 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
     if let Some(warning) = &unlockable {
         tracing::warn!("{warning}");
     }
-    let (plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
+    let (mut plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
+    plan.control = Some(ControlSocket::bind(&config.control_socket)?);
     for address in addresses {
         tracing::info!("listening on {address}");
     }

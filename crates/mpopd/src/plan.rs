@@ -36,7 +36,7 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     Ok(warnings)
 }
 
-/// Binds the ports and opens what the roles work with. Also returns the addresses that are bound.
+/// Binds the ports and opens what the roles work with; the control socket is the caller's. Also returns the addresses that are bound.
 ///
 /// # Errors
 ///
@@ -63,6 +63,7 @@ pub(crate) fn of(
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let plan = Plan {
         listeners,
+        control: None,
         tls: config.tls.clone(),
         session,
         limits: limits(config, authenticator.scram_fits()),

@@ -116,13 +116,8 @@ enum TlsChoice {
     Pop3s,
 }
 
-/// The command line, for those who describe it.
-pub fn command() -> clap::Command {
-    Cli::command()
-}
-
 /// Runs the program.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.fill {
         Some(arguments) => fill(&cli, arguments),

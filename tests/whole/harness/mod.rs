@@ -1,6 +1,7 @@
 //! What every test stands on: a daemon or `mpopd try` in a folder of its own, mailboxes with known messages,
 //! a POP3 client that hides nothing, and a view of the processes.
 
+pub(crate) mod ctl;
 mod daemon;
 pub(crate) mod mailbox;
 pub(crate) mod messages;

@@ -1,15 +1,17 @@
 //! The supervisor: binds, forks the other roles, restarts them, owns the signals.
 //!
-//! Runs as root, in one thread, and parses nothing but two small messages from auth. It never
-//! waits for another role: whoever does not take a message at once is treated as gone.
+//! Runs as root, in one thread, and parses nothing but small messages: from auth, from the session role, and from
+//! mpopdctl. It never waits for any of them: whoever does not take a message at once is treated as gone.
 
+mod control;
 mod directory;
 mod restart;
 mod workers;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use ipc::control::{Rereading, Verdict};
 use ipc::hire::{Hire, Hired};
 use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
@@ -20,12 +22,14 @@ use sys::process::Ending;
 use sys::seqpacket;
 use sys::signals::{Signal, Signals};
 
+use crate::control_socket::ControlSocket;
 use crate::listen::Listener;
 use crate::tls;
 
 use super::child::{self, Identity};
 use super::session::Limits;
 use super::{auth, session};
+use control::Control;
 use directory::Directory;
 use restart::Restart;
 use workers::Workers;
@@ -39,6 +43,8 @@ const COMMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Plan {
     /// Bound and listening.
     pub(crate) listeners: Vec<Listener>,
+    /// Where mpopdctl connects; `None` for a daemon that nobody controls.
+    pub(crate) control: Option<ControlSocket>,
     /// What the session role encrypts with.
     pub(crate) tls: config::Tls,
     /// As whom the session role runs.
@@ -75,6 +81,8 @@ pub(crate) fn run(mut plan: Plan) -> std::io::Result<i32> {
         directory,
         workers: Workers::default(),
         queue: Queue { logins: queue.0, decisions: queue.1 },
+        control: Control::new(plan.control.take()),
+        began: now,
         signals,
         plan,
     };
@@ -90,6 +98,24 @@ struct Supervisor {
     auth: Vec<Auth>,
     directory: Option<Directory>,
     workers: Workers,
+    control: Control,
+    began: Instant,
+}
+
+/// What the supervisor listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Signals,
+    /// The auth process in this slot, which needs a maildrop process.
+    Auth(usize),
+    /// The session role, which answers a question.
+    Session,
+    /// mpopd-directory, which was just started.
+    Directory,
+    /// The control socket, to which somebody connects.
+    Clients,
+    /// The client of the control socket with this number.
+    Client(u64),
 }
 
 /// Both ends of the login queue. The supervisor keeps them for the roles it will start, and so
@@ -119,11 +145,13 @@ impl Supervisor {
     fn serve(&mut self) -> i32 {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         loop {
-            let asking = self.wait(self.next_start());
+            let ready = wait(self.sources(), self.next_start());
             loop {
                 match self.signals.next() {
                     Ok(Some(Signal::Terminate)) => return self.stop(),
                     Ok(Some(Signal::Child)) => self.reap(),
+                    Ok(Some(Signal::Hangup)) => self.reread(Rereading::Refresh),
+                    Ok(Some(Signal::User1)) => self.reread(Rereading::Config),
                     Ok(Some(signal)) => tracing::warn!("signal {signal:?} has no effect in this version"),
                     Ok(None) => break,
                     Err(error) => {
@@ -132,35 +160,44 @@ impl Supervisor {
                     }
                 }
             }
-            for slot in asking {
-                self.answer(slot, &mut buffer);
-            }
-            if let Some(directory) = &mut self.directory {
-                directory.attend(&mut buffer);
+            for source in ready {
+                match source {
+                    Source::Signals => {}
+                    Source::Auth(slot) => self.answer(slot, &mut buffer),
+                    Source::Session => self.hear_session(&mut buffer),
+                    Source::Directory => {
+                        if let Some(directory) = &mut self.directory {
+                            directory.attend(&mut buffer);
+                        }
+                    }
+                    Source::Clients => self.control.admit(),
+                    Source::Client(number) => self.obey(number, &mut buffer),
+                }
             }
             self.start_due(Instant::now());
         }
     }
 
-    /// Waits for a signal, a request or the time to start something. Returns the auth slots that ask.
-    fn wait(&self, until: Option<Instant>) -> Vec<usize> {
-        let slots: Vec<(usize, &OwnedFd)> = self
-            .auth
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, auth)| auth.running.as_ref().map(|(_, channel)| (slot, channel)))
-            .collect();
-        let mut polled = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        polled.extend(slots.iter().map(|(_, channel)| PollFd::new(*channel, PollFlags::IN)));
-        let awaited = self.directory.as_ref().and_then(Directory::awaited);
-        polled.extend(awaited.map(|channel| PollFd::new(channel, PollFlags::IN)));
-        let timeout =
-            until.and_then(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())).ok());
-        if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
-            return Vec::new(); // interrupted: the loop comes again
-        }
-        let ready = polled.iter().skip(1).map(|fd| fd.revents().contains(PollFlags::IN));
-        slots.iter().zip(ready).filter_map(|((slot, _), ready)| ready.then_some(*slot)).collect()
+    /// Reads the configuration again, and tells those who wait for that what became of it.
+    fn reread(&mut self, kind: Rereading) {
+        tracing::warn!("this version cannot read its configuration again: the settings stay");
+        self.control.tell(kind, &Verdict::kept("this version cannot read its configuration again"));
+    }
+
+    /// All that can be heard.
+    fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
+        let auth = self.auth.iter().enumerate().filter_map(|(slot, auth)| {
+            auth.running.as_ref().map(|(_, channel)| (Source::Auth(slot), channel.as_fd(), PollFlags::IN))
+        });
+        let session = self.session.running.iter();
+        let session = session.map(|(_, steer)| (Source::Session, steer.as_fd(), PollFlags::IN));
+        let directory = self.directory.as_ref().and_then(Directory::awaited);
+        let directory = directory.into_iter().map(|word| (Source::Directory, word.as_fd(), PollFlags::IN));
+        self.signals().chain(auth).chain(session).chain(directory).chain(self.control.sources())
+    }
+
+    fn signals(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
+        std::iter::once((Source::Signals, self.signals.as_fd(), PollFlags::IN))
     }
 
     /// Answers an auth process that needs a maildrop process.
@@ -199,6 +236,7 @@ impl Supervisor {
                         "session ended with {ending}, and with it all connections; it is restarted"
                     );
                     self.session.restart.ended(now);
+                    self.control.session_lost();
                 }
                 Child::Auth(slot) => {
                     tracing::error!("auth ended with {ending}; it is restarted");
@@ -326,6 +364,7 @@ impl Supervisor {
     /// Ends all roles in an order that loses nothing: clients are told, commits are finished.
     fn stop(&mut self) -> i32 {
         tracing::info!("mpopd is closing");
+        self.control.close();
         if let Some((pid, steer)) = &self.session.running
             && send(steer, &ToSession::ShutDown, &[], Wait::No).is_err()
         {
@@ -364,7 +403,7 @@ impl Supervisor {
                 }
                 return;
             }
-            self.wait(Some(until));
+            wait(self.signals(), Some(until));
         }
     }
 
@@ -379,6 +418,22 @@ impl Supervisor {
     fn auth_pids(&self) -> Vec<Pid> {
         self.auth.iter().flat_map(|auth| &auth.running).map(|(pid, _)| *pid).collect()
     }
+}
+
+/// Waits until something can be heard, or until the time. Returns what.
+fn wait<'a>(
+    sources: impl Iterator<Item = (Source, BorrowedFd<'a>, PollFlags)>,
+    until: Option<Instant>,
+) -> Vec<Source> {
+    let (sources, mut polled): (Vec<Source>, Vec<PollFd<'_>>) =
+        sources.map(|(source, fd, events)| (source, PollFd::from_borrowed_fd(fd, events))).unzip();
+    let timeout =
+        until.and_then(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())).ok());
+    if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
+        return Vec::new(); // interrupted: the loop comes again
+    }
+    let ready = sources.iter().zip(&polled).filter(|(_, polled)| !polled.revents().is_empty());
+    ready.map(|(source, _)| *source).collect()
 }
 
 /// A child, as the supervisor knew it.

@@ -51,7 +51,7 @@ impl Daemon {
             &format!(
                 "port = {port}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{here}/empty\"\nauth_type = 6\n\
                  allow_plaintext = \"always\"\nlock_methods = [\"fcntl\"]\nmail_spool_dir = \"{here}/mail\"\n\
-                 state_dir = \"{here}/state\"\nauth_failure_delay = 0\n{settings}"
+                 state_dir = \"{here}/state\"\ncontrol_socket = \"{here}/control\"\nauth_failure_delay = 0\n{settings}"
             ),
         );
         Some(Daemon { folder, port, program })

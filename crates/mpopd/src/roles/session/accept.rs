@@ -31,19 +31,22 @@ pub(super) async fn accept(house: Arc<House>, listener: TcpListener, security: S
 fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::net::SocketAddr) {
     let session = house.next_session();
     let seat = house.network_seats.take(Network::of(peer.ip()));
-    let admitted =
-        seat.and_then(|seat| Some((seat, house.endings.admit(session, house.limits.max_servers)?)));
+    let peer = peer.ip().to_canonical();
+    let admitted = seat.and_then(|seat| {
+        Some((seat, house.visits.admit(session, peer, &house.counters, house.limits.max_servers)?))
+    });
     match admitted {
-        Some((seat, ending)) => {
+        Some((seat, visit)) => {
             let house = house.clone();
             tokio::spawn(async move {
                 let _seat = seat;
                 let _left = Left(&house, session);
-                Connection::new(house.clone(), stream, security, peer, session, ending).serve().await;
+                Connection::new(house.clone(), stream, security, visit).serve().await;
             });
         }
         None => {
-            tracing::warn!("connection refused ip={} reason=limit", peer.ip().to_canonical());
+            house.counters.connections_refused.add(1);
+            tracing::warn!("connection refused ip={peer} reason=limit");
             // A new connection always has room for one line; a client that is gone already needs none,
             // and one that waits for TLS could not read it.
             if security == Security::Plain {
@@ -58,7 +61,7 @@ struct Left<'a>(&'a House, u64);
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
-        self.0.endings.left(self.1);
+        self.0.visits.left(self.1);
     }
 }
 

@@ -1,7 +1,7 @@
 //! One connection, from the greeting to the log line at its end: drives the dialogue, and carries
 //! out the effects that it asks for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +18,12 @@ use pop3::{
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::counters::Failure;
 use super::desk::{Exchange, Verdict};
-use super::ending::Ending;
 use super::mail::{NoBody, OpenMail};
 use super::stream::Stream;
 use super::transport::Transport;
+use super::visits::Visit;
 use super::{House, Security, bodies, buffers};
 use crate::log::Untrusted;
 
@@ -30,7 +31,7 @@ pub(super) struct Connection {
     house: Arc<House>,
     stream: Stream,
     security: Security,
-    ending: Arc<Ending>,
+    visit: Arc<Visit>,
     peer: IpAddr,
     session: u64,
     dialogue: Dialogue<MailListing>,
@@ -50,12 +51,10 @@ impl Connection {
         house: Arc<House>,
         socket: TcpStream,
         security: Security,
-        peer: SocketAddr,
-        session: u64,
-        ending: Arc<Ending>,
+        visit: Arc<Visit>,
     ) -> Connection {
         let limits = &house.limits;
-        let peer = peer.ip().to_canonical();
+        let (peer, session) = (visit.peer, visit.session);
         let plaintext = match limits.allow_plaintext {
             AllowPlaintext::Always => Plaintext::Allowed,
             AllowPlaintext::Loopback if peer.is_loopback() => Plaintext::Allowed,
@@ -67,7 +66,7 @@ impl Connection {
             Security::Plain => Tls::Unavailable(plaintext),
         };
         Connection {
-            stream: Stream::new(Transport::new(socket), ending.clone(), limits.timeout),
+            stream: Stream::new(Transport::new(socket), visit.clone(), limits.timeout),
             security,
             dialogue: Dialogue::new(limits.policy.clone(), tls, house.offers.in_the_clear(plaintext)),
             exchange: None,
@@ -76,7 +75,7 @@ impl Connection {
             mail: None,
             user: None,
             house,
-            ending,
+            visit,
             peer,
             session,
         }
@@ -152,6 +151,10 @@ impl Connection {
                 Step::Send(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
                 Step::Close(reason) => return Ok(reason),
+            }
+            // A client that always has another command ready must be told too.
+            if let (Some(why), true) = (self.visit.ending.why(), self.dialogue.phase() != Phase::Closed) {
+                return Err(why);
             }
             idle_since = Instant::now();
             if self.out.len() >= buffers::CHUNK {
@@ -244,9 +247,9 @@ impl Connection {
             Verdict::Refused(refused) => self.refuse(&refused).await?,
             Verdict::NotOpened { user, why } => {
                 let (reason, told) = match why {
-                    NotOpened::InUse => ("in-use", LoginRefusal::InUse),
-                    NotOpened::Unusable => ("maildrop", LoginRefusal::Permanent),
-                    NotOpened::Temporary => ("temporary", LoginRefusal::Temporary),
+                    NotOpened::InUse => (Failure::InUse, LoginRefusal::InUse),
+                    NotOpened::Unusable => (Failure::Maildrop, LoginRefusal::Permanent),
+                    NotOpened::Temporary => (Failure::Temporary, LoginRefusal::Temporary),
                 };
                 self.turn_away(user.as_bytes(), reason, told);
             }
@@ -264,12 +267,12 @@ impl Connection {
         let user = mail.user().to_owned();
         self.house.penalties().succeeded(self.peer, user.as_bytes());
         let Some(seat) = self.house.user_seats.take(user.clone()) else {
-            return self.turn_away(user.as_bytes(), "limit", LoginRefusal::Limit);
+            return self.turn_away(user.as_bytes(), Failure::Limit, LoginRefusal::Limit);
         };
         let (Some(listing), Some(name)) = (mail.take_listing(), UserName::parse(user.as_bytes())) else {
-            return self.turn_away(user.as_bytes(), "temporary", LoginRefusal::Temporary);
+            return self.turn_away(user.as_bytes(), Failure::Temporary, LoginRefusal::Temporary);
         };
-        mail.attach(&self.ending);
+        mail.attach(&self.visit.ending);
         tracing::info!(
             "login ok user={} ip={} tls={} method={method} session={:x}",
             Untrusted(user.as_bytes()),
@@ -277,6 +280,7 @@ impl Connection {
             self.stream.tls_version(),
             self.session,
         );
+        self.visit.logged_in(&user, listing.count());
         self.user = Some((user, seat));
         self.mail = Some(mail);
         self.dialogue.logged_in(name, MailListing(listing), &mut self.out);
@@ -285,7 +289,7 @@ impl Connection {
     /// Auth said no. Who may be guessing waits for the answer, and holds up nobody but itself.
     async fn refuse(&mut self, refused: &Refused) -> Result<(), Shutdown> {
         let Refused { why, user } = refused;
-        self.log_failure(user, why.word());
+        self.note_failure(user, (*why).into());
         if why.may_be_guessing() {
             let now = Instant::now().into_std();
             let delay = self.house.penalties().failed(self.peer, user, now);
@@ -296,8 +300,8 @@ impl Connection {
     }
 
     /// The user is who they say, but there will be no session.
-    fn turn_away(&mut self, user: &[u8], reason: &str, told: LoginRefusal) {
-        self.log_failure(user, reason);
+    fn turn_away(&mut self, user: &[u8], reason: Failure, told: LoginRefusal) {
+        self.note_failure(user, reason);
         self.dialogue.login_refused(told, &mut self.out);
     }
 
@@ -308,7 +312,7 @@ impl Connection {
         }
         let until = (Instant::now() + delay).min(self.login_until);
         tokio::select! {
-            why = self.ending.told() => Err(why),
+            why = self.visit.ending.told() => Err(why),
             () = tokio::time::sleep_until(until) => Ok(()),
         }
     }
@@ -318,15 +322,17 @@ impl Connection {
         let refused = self.dialogue.take_record().and_then(|record| record.refused);
         if refused == Some(pop3::Refusal::Plaintext) {
             let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
-            self.log_failure(user.as_bytes(), "plaintext");
+            self.note_failure(user.as_bytes(), Failure::Plaintext);
         }
     }
 
-    fn log_failure(&self, user: &[u8], reason: &str) {
+    fn note_failure(&self, user: &[u8], reason: Failure) {
+        self.house.counters.failed(reason).add(1);
         tracing::warn!(
-            "login failed user={} ip={} reason={reason} session={:x}",
+            "login failed user={} ip={} reason={} session={:x}",
             Untrusted(user),
             self.peer,
+            reason.word(),
             self.session,
         );
     }
@@ -391,6 +397,7 @@ impl Connection {
 
     /// Carries out QUIT. Nothing breaks this off: the client said it, and the maildrop decides.
     async fn finish(&mut self, marked: &pop3::Deletions) {
+        self.visit.finishing();
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
         let commit = match (self.mail.take(), Deletions::new(numbers)) {

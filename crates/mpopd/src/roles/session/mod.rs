@@ -8,6 +8,7 @@ mod bodies;
 mod buffers;
 mod certificate;
 mod connection;
+mod counters;
 mod desk;
 mod ending;
 mod link;
@@ -16,27 +17,29 @@ mod offer;
 mod socket;
 mod stream;
 mod transport;
+mod visits;
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::auth::{Network, Penalties, Seats};
 use config::AllowPlaintext;
-use ipc::steer::ToSession;
+use ipc::steer::{FromSession, Question, ToSession, Told};
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::listen::{Listener, Security};
+use counters::Counters;
 use desk::Desk;
-use ending::Endings;
 use link::Link;
 pub(crate) use offer::Offer;
 use offer::Offers;
 use socket::Socket;
+use visits::Visits;
 
 /// The ends of the channels that this role has.
 pub(crate) struct Channels<'a> {
@@ -44,7 +47,7 @@ pub(crate) struct Channels<'a> {
     pub(crate) listeners: &'a [Listener],
     /// To auth.
     pub(crate) logins: &'a OwnedFd,
-    /// From the supervisor.
+    /// From and to the supervisor.
     pub(crate) steer: &'a OwnedFd,
 }
 
@@ -81,7 +84,8 @@ pub(crate) struct Limits {
 struct House {
     limits: Limits,
     desk: Desk,
-    endings: Endings,
+    visits: Visits,
+    counters: Arc<Counters>,
     /// Connections by network, and sessions by user.
     network_seats: Seats<Network>,
     user_seats: Seats<String>,
@@ -116,7 +120,8 @@ fn runtime() -> io::Result<Runtime> {
 async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Result<()> {
     let house = Arc::new(House {
         desk: Desk::new(Socket::new(channels.logins.try_clone()?)?, generation),
-        endings: Endings::default(),
+        visits: Visits::default(),
+        counters: Arc::new(Counters::new()),
         network_seats: Seats::new(limits.max_servers_per_ip),
         user_seats: Seats::new(limits.max_servers_per_user),
         penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
@@ -143,10 +148,11 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
                 }
             }
             ToSession::ShutDown => {
-                house.endings.end_all(Shutdown::Stopping);
-                house.endings.none_left().await;
+                house.visits.end_all(Shutdown::Stopping);
+                house.visits.none_left().await;
                 break;
             }
+            ToSession::Ask { number, question } => house.answer(&steer, number, question).await,
         }
     }
     Ok(())
@@ -156,6 +162,25 @@ impl House {
     fn penalties(&self) -> MutexGuard<'_, Penalties> {
         // A panic elsewhere leaves a table of counters as good as any.
         self.penalties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers the supervisor, which never waits for it.
+    async fn answer(&self, steer: &Socket, number: u64, question: Question) {
+        let (told, memory) = match question {
+            Question::Figures => (Told::Figures(self.counters.figures()), None),
+            Question::Kick(who) => (Told::Kicked(self.visits.kick(&who)), None),
+            Question::Visitors => match ipc::report::pack(&self.visits.describe()) {
+                Ok((packed, memory)) => (Told::Visitors(packed), memory),
+                Err(error) => {
+                    tracing::error!("the list of connections cannot be passed on: {error}");
+                    (Told::Failed, None)
+                }
+            },
+        };
+        let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
+        if let Err(error) = steer.send(&FromSession { number, told }, &memory).await {
+            tracing::error!("the supervisor cannot be answered: {error}");
+        }
     }
 
     fn next_session(&self) -> u64 {

@@ -9,8 +9,8 @@ use rustls::ServerConfig;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use super::ending::Ending;
 use super::transport::{Got, Transport};
+use super::visits::Visit;
 use super::{buffers, certificate};
 
 /// What a client may have sent, in octets, while it does not take our replies. Some clients write a
@@ -19,7 +19,7 @@ const MOST_BACKLOG: usize = 1 << 20;
 
 pub(super) struct Stream {
     transport: Transport,
-    ending: Arc<Ending>,
+    visit: Arc<Visit>,
     /// How long the client may take to take anything.
     patience: Duration,
     /// Received and not taken yet, from `taken` on.
@@ -30,8 +30,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, ending: Arc<Ending>, patience: Duration) -> Stream {
-        Stream { transport, ending, patience, input: Vec::new(), taken: 0, ended: false }
+    pub(super) fn new(transport: Transport, visit: Arc<Visit>, patience: Duration) -> Stream {
+        Stream { transport, visit, patience, input: Vec::new(), taken: 0, ended: false }
     }
 
     /// Encrypts the connection, which the client must have agreed to by then.
@@ -47,7 +47,10 @@ impl Stream {
         self.transport.start_tls(config).map_err(|_| Shutdown::Fault)?;
         loop {
             match self.transport.handshake() {
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.visit.encrypted(self.transport.tls_version());
+                    return Ok(());
+                }
                 Ok(Some(interest)) => self.ready(interest, until).await?,
                 Err(error) => {
                     tracing::debug!("TLS handshake failed: {error}");
@@ -134,13 +137,18 @@ impl Stream {
                 self.wait_for_room().await?;
             }
         }
+        if sent > 0 {
+            self.visit.sent(sent);
+        }
         out.clear();
         Ok(())
     }
 
     /// Writes what fits at once and closes, for a last word to a client that may not listen.
     pub(super) fn send_last(&mut self, out: &[u8]) {
-        let _ = self.transport.try_write(out);
+        if let Ok(sent) = self.transport.try_write(out) {
+            self.visit.sent(sent);
+        }
         self.transport.close();
     }
 
@@ -155,7 +163,7 @@ impl Stream {
     async fn ready(&self, interest: Interest, until: Instant) -> Result<(), Shutdown> {
         tokio::select! {
             biased;
-            why = self.ending.told() => Err(why),
+            why = self.visit.ending.told() => Err(why),
             ready = tokio::time::timeout_at(until, self.transport.ready(interest)) => match ready {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(_)) => Err(Shutdown::ClientGone),
@@ -177,9 +185,11 @@ impl Stream {
             (self.input, self.taken) = (left, 0);
         }
         self.input.reserve(buffers::COMMANDS / 2);
+        let before = self.input.len();
         match self.transport.try_read(&mut self.input).map_err(gone)? {
             Got::End => self.ended = true,
-            Got::Octets | Got::Nothing => {}
+            Got::Octets => self.visit.received(self.input.len() - before),
+            Got::Nothing => {}
         }
         if self.input.is_empty() {
             buffers::give_back_input(&mut self.input);

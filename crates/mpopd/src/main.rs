@@ -1,7 +1,8 @@
-//! mpopd, the POP3 server: the program, and its command line for those who describe it.
+//! mpopd, the POP3 server.
 #![forbid(unsafe_code)]
 
 mod cli;
+mod control_socket;
 mod listen;
 mod log;
 mod mail_group;
@@ -12,4 +13,6 @@ mod state;
 mod tls;
 mod try_mailbox;
 
-pub use cli::{command, run};
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

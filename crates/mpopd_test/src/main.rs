@@ -1,5 +1,4 @@
 //! mpopd_test: tries a POP3 server, and is a load test that checks what it downloads.
-//! The program, and its command line for those who describe it.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -20,4 +19,6 @@ mod session;
 mod transcript;
 mod users;
 
-pub use cli::{command, run as main};
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

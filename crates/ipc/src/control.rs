@@ -1,0 +1,197 @@
+//! mpopdctl ↔ supervisor, over the control socket. Nothing here reads mail or carries a password.
+//!
+//! A client has at most one request under way: the supervisor reads its next one after the answer.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::payload::Payload;
+use crate::report::Figures;
+use crate::steer::Question;
+use crate::wire::Message;
+
+/// The longest text that goes back, in octets.
+pub const MOST_TEXT: usize = 32 * 1024;
+/// The most ports in a status.
+const MOST_PORTS: usize = 1024;
+/// The longest version, in octets.
+const MOST_VERSION: usize = 64;
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Which daemon is this, and what has it done? Answered with [`Answer::Status`].
+    Status,
+    /// Who is connected? Answered with [`Answer::Visitors`].
+    Who,
+    /// End the sessions of this user, or this one session: see [`Question::Kick`]. Answered with [`Answer::Kicked`].
+    Kick(String),
+    /// Tell what becomes of the next re-reading of this kind. Answered with [`Answer::Awaiting`] at once, so that
+    /// the client may send the signal; and then with [`Answer::Reread`].
+    Await(Rereading),
+}
+
+impl Message for Request {
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Request::Kick(who) => Question::Kick(who.clone()).check(),
+            Request::Status | Request::Who | Request::Await(_) => Ok(()),
+        }
+    }
+}
+
+/// How the configuration is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rereading {
+    /// SIGHUP: all sessions end, the ports are bound anew.
+    Refresh,
+    /// SIGUSR1: for sessions that begin later.
+    Config,
+}
+
+/// What the supervisor answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Who`]: packed by [`crate::report::pack`].
+    Visitors(Payload),
+    /// To [`Request::Kick`]: so many sessions are being ended.
+    Kicked(u32),
+    /// To [`Request::Await`]: from here on.
+    Awaiting,
+    /// The configuration was read again.
+    Reread(Verdict),
+    /// Not now, and why.
+    Refused(String),
+}
+
+impl Message for Answer {
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Answer::Status(status) => status.check(),
+            Answer::Refused(text) | Answer::Reread(Verdict::Kept(text)) if text.len() > MOST_TEXT => {
+                Err("a text out of bounds")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What became of a re-reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The new settings are in force.
+    InForce {
+        /// The port that is served now.
+        port: u16,
+    },
+    /// The old settings go on, because of these faults, one a line.
+    Kept(String),
+}
+
+impl Verdict {
+    /// The old settings go on. What is too long of the faults is left out, and said to be.
+    pub fn kept(faults: &str) -> Verdict {
+        if faults.len() <= MOST_TEXT {
+            return Verdict::Kept(faults.to_owned());
+        }
+        const REST: &str = "\n(and more: mpopd -t shows all)";
+        let mut end = MOST_TEXT - REST.len();
+        while !faults.is_char_boundary(end) {
+            end -= 1;
+        }
+        let shown = faults.get(..end).unwrap_or_default();
+        let whole_lines = shown.rsplit_once('\n').map_or(shown, |(lines, _)| lines);
+        Verdict::Kept(format!("{whole_lines}{REST}"))
+    }
+}
+
+/// Which daemon this is, and what it has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// The supervisor's process.
+    pub pid: u32,
+    /// Where it listens.
+    pub ports: Vec<Port>,
+    /// For how many seconds it has run.
+    pub uptime: u64,
+    /// What the session role has counted; `None` while that is being restarted.
+    pub figures: Option<Figures>,
+}
+
+/// Where clients connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// The address.
+    pub address: SocketAddr,
+    /// With TLS from the first octet.
+    pub tls: bool,
+}
+
+impl Status {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.ports.len() > MOST_PORTS || self.version.len() > MOST_VERSION {
+            return Err("a status out of bounds");
+        }
+        self.figures.as_ref().map_or(Ok(()), Figures::check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{encode, tests::round_trip};
+
+    #[test]
+    fn requests_and_answers_survive() {
+        for request in [
+            Request::Status,
+            Request::Who,
+            Request::Kick("alice".to_owned()),
+            Request::Await(Rereading::Refresh),
+            Request::Await(Rereading::Config),
+        ] {
+            round_trip(&request);
+        }
+        let status = Status {
+            version: "1.0".to_owned(),
+            pid: 7,
+            ports: vec![Port { address: "[::]:995".parse().unwrap(), tls: true }],
+            uptime: 60,
+            figures: Some(Figures::default()),
+        };
+        for answer in [
+            Answer::Status(status),
+            Answer::Visitors(Payload::Inline(vec![0])),
+            Answer::Kicked(1),
+            Answer::Awaiting,
+            Answer::Reread(Verdict::InForce { port: 110 }),
+            Answer::Reread(Verdict::kept("mpopd.conf:1: port: no")),
+            Answer::Refused("later".to_owned()),
+        ] {
+            round_trip(&answer);
+        }
+    }
+
+    #[test]
+    fn bounds_hold() {
+        assert!(encode(&Request::Kick("x".repeat(256))).is_err());
+        assert!(encode(&Answer::Refused("x".repeat(MOST_TEXT + 1))).is_err());
+        assert!(encode(&Answer::Reread(Verdict::Kept("x".repeat(MOST_TEXT + 1)))).is_err());
+    }
+
+    #[test]
+    fn a_long_list_of_faults_is_cut_at_a_line_and_says_so() {
+        let faults = "mpopd.conf:1: prot: unknown setting – did you mean port?\n".repeat(2000);
+        let verdict = Verdict::kept(&faults);
+        let Verdict::Kept(text) = &verdict else { panic!("{verdict:?}") };
+        assert!(encode(&Answer::Reread(verdict.clone())).is_ok());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.last(), Some(&"(and more: mpopd -t shows all)"));
+        assert!(lines[..lines.len() - 1].iter().all(|line| line.ends_with("did you mean port?")));
+    }
+}

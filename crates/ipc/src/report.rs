@@ -1,0 +1,177 @@
+//! What the session role tells of itself: figures, and the connections one by one.
+
+use std::io;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::payload::{Octets, Payload};
+
+/// The longest list of connections, in octets.
+pub const MOST_OCTETS: u64 = 512 * 1024 * 1024;
+/// The longest user name, in octets.
+pub const MOST_USER: usize = 255;
+/// The most reasons for which logins are refused.
+const MOST_REASONS: usize = 32;
+/// The longest word in a report, in octets.
+const MOST_WORD: usize = 32;
+
+/// What was counted since the session role began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// For how many seconds it has counted.
+    pub seconds: u64,
+    /// Connections now, logged in or not.
+    pub connections: u64,
+    /// Sessions now: connections that are logged in.
+    pub sessions: u64,
+    /// Connections that were accepted.
+    pub connections_total: u64,
+    /// Connections that were turned away because there were too many.
+    pub connections_refused: u64,
+    /// Logins that opened a maildrop.
+    pub logins: u64,
+    /// Logins that failed, by the `reason` of the log. Each reason stands here once, if only with 0.
+    pub logins_failed: Vec<(String, u64)>,
+    /// Octets sent to clients, before encryption.
+    pub octets_sent: u64,
+    /// Octets received from clients, after decryption.
+    pub octets_received: u64,
+}
+
+impl Figures {
+    /// All logins that failed.
+    pub fn all_failed(&self) -> u64 {
+        self.logins_failed.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.logins_failed.len() > MOST_REASONS
+            || self.logins_failed.iter().any(|(reason, _)| !is_word(reason))
+        {
+            return Err("reasons that are none");
+        }
+        Ok(())
+    }
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// Its number, which the log writes in hexadecimal digits as `session=`.
+    pub session: u64,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// Who is logged in.
+    pub user: Option<String>,
+    /// The version of TLS as the log names it, `none` without.
+    pub tls: String,
+    /// What it is doing.
+    pub state: Activity,
+    /// For how many seconds it has been there.
+    pub seconds: u64,
+    /// For how many seconds the client has neither said nor taken anything.
+    pub idle: u64,
+    /// Messages in the maildrop at login.
+    pub messages: u32,
+    /// Octets sent to the client, before encryption.
+    pub octets_sent: u64,
+}
+
+/// What a connection is doing, in the terms of RFC 1939, section 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activity {
+    /// Nobody is logged in yet.
+    Authorization,
+    /// A maildrop is open.
+    Transaction,
+    /// QUIT was said, and messages are being removed.
+    Update,
+}
+
+impl Activity {
+    /// The state's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Activity::Authorization => "authorization",
+            Activity::Transaction => "transaction",
+            Activity::Update => "update",
+        }
+    }
+}
+
+/// Packs a list of connections: see [`Payload::pack`].
+///
+/// # Errors
+///
+/// What [`Payload::pack`] says.
+pub fn pack(visitors: &[Visitor]) -> io::Result<(Payload, Option<std::os::fd::OwnedFd>)> {
+    let octets = postcard::to_allocvec(visitors).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Payload::pack(octets)
+}
+
+/// Unpacks what [`pack`] packed.
+///
+/// # Errors
+///
+/// `InvalidData` when it is no such list, or out of bounds.
+pub fn unpack(octets: &Octets) -> io::Result<Vec<Visitor>> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a list of connections that is none");
+    match postcard::take_from_bytes::<Vec<Visitor>>(octets) {
+        Ok((visitors, [])) if visitors.iter().all(Visitor::is_sound) => Ok(visitors),
+        _ => Err(invalid()),
+    }
+}
+
+impl Visitor {
+    fn is_sound(&self) -> bool {
+        is_word(&self.tls) && self.user.as_ref().is_none_or(|user| user.len() <= MOST_USER)
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= MOST_WORD && text.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visitor(session: u64) -> Visitor {
+        Visitor {
+            session,
+            peer: "2001:db8::1".parse().unwrap(),
+            user: Some("alice@example.org".to_owned()),
+            tls: "TLSv1.3".to_owned(),
+            state: Activity::Transaction,
+            seconds: 90,
+            idle: 3,
+            messages: 17,
+            octets_sent: 1 << 40,
+        }
+    }
+
+    #[test]
+    fn few_and_many_connections_survive() {
+        for count in [0, 1, 10_000] {
+            let visitors: Vec<Visitor> = (0..count).map(visitor).collect();
+            let (payload, memory) = pack(&visitors).unwrap();
+            assert_eq!(memory.is_some(), count > 1000);
+            assert_eq!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).unwrap(), visitors);
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        let long = Visitor { user: Some("u".repeat(MOST_USER + 1)), ..visitor(1) };
+        let cursor = Visitor { tls: "\x1b[2J".to_owned(), ..visitor(1) };
+        for wrong in [long, cursor] {
+            let (payload, memory) = pack(&[wrong]).unwrap();
+            assert!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).is_err());
+        }
+        let octets = postcard::to_allocvec(&[visitor(1)][..]).unwrap();
+        for cut in 0..octets.len() {
+            assert!(unpack(&Octets::Own(octets[..cut].into())).is_err(), "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Binding the control socket: for nobody but its owner, from the moment it exists.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+/// Clients that wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// The socket that mpopdctl connects to.
+pub(crate) struct ControlSocket {
+    pub(crate) socket: OwnedFd,
+    path: PathBuf,
+    /// Device and inode of the file.
+    file: (u64, u64),
+}
+
+impl ControlSocket {
+    /// Binds it. A file that a dead daemon left is replaced; the socket of a living one is not.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way, and what to do about it.
+    pub(crate) fn bind(path: &Path) -> Result<ControlSocket, String> {
+        bind(path).map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::AddrInUse => "; another mpopd serves it",
+                io::ErrorKind::PermissionDenied => "; set it to a path that this user may write",
+                _ => "",
+            };
+            format!("control_socket {}: {error}{advice}", path.display())
+        })
+    }
+
+    /// Removes the file, unless it is another daemon's by now.
+    pub(crate) fn remove(&self) {
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            // What cannot be removed is replaced by the next daemon.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn bind(path: &Path) -> io::Result<ControlSocket> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if is_served(path)? {
+        return Err(Errno::ADDRINUSE.into());
+    }
+    // Bound under another name first: at no moment is there a socket that does not listen, or none.
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let socket = seqpacket()?;
+    remove_socket(&new)?;
+    // The file gets the mode that the socket has before (unix_bind_bsd() in Linux): there is no moment at which
+    // others could connect, and no mask of the process to be changed and restored.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(&new)?)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    let file = identity(&new)?;
+    std::fs::rename(&new, path)?;
+    Ok(ControlSocket { socket, path: path.to_owned(), file })
+}
+
+/// Whether a living daemon listens there. Anything else than a socket there is an error, never removed.
+fn is_served(path: &Path) -> io::Result<bool> {
+    match rustix::net::connect(seqpacket()?, &SocketAddrUnix::new(path)?) {
+        // Its queue of clients may be full: it lives.
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(Errno::CONNREFUSED) if is_socket(path)? => Ok(false),
+        Err(Errno::CONNREFUSED) => Err(io::Error::other("there is a file that is no socket; move it away")),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn seqpacket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+}
+
+fn is_socket(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::symlink_metadata(path)?.file_type().is_socket())
+}
+
+/// Removes what a daemon of the same number left when it was killed between two steps of [`bind`].
+fn remove_socket(path: &Path) -> io::Result<()> {
+    match is_socket(path) {
+        Ok(true) => std::fs::remove_file(path),
+        // Binding will say what is wrong.
+        Ok(false) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let about = std::fs::symlink_metadata(path)?;
+    Ok((about.dev(), about.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn it_is_private_and_a_dead_one_is_replaced_but_no_living_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/control");
+        let first = ControlSocket::bind(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let failure = ControlSocket::bind(&path).err().unwrap();
+        assert!(failure.contains("another mpopd serves it"), "{failure}");
+        drop(first); // it leaves its file behind, as one that is killed
+        let second = ControlSocket::bind(&path).unwrap();
+        let entries: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        second.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_its_own_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let first = ControlSocket::bind(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _second = ControlSocket::bind(&path).unwrap();
+        first.remove();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        std::fs::write(&path, "mine").unwrap();
+        let failure = ControlSocket::bind(&path).err().unwrap();
+        assert!(failure.contains("no socket"), "{failure}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        let long = folder.path().join("x".repeat(120));
+        assert!(ControlSocket::bind(&long).err().unwrap().contains("control_socket /"));
+    }
+}

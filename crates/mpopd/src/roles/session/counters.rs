@@ -1,0 +1,186 @@
+//! What the role counts from its start on, for `mpopdctl status` and the metrics. A successor begins anew.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use ipc::login::Why;
+use ipc::report::Figures;
+
+/// One number that several threads count.
+#[derive(Debug, Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn add(&self, more: u64) {
+        // No other memory depends on it.
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(super) fn subtract(&self, less: u64) {
+        self.0.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All that is counted.
+#[derive(Debug)]
+pub(super) struct Counters {
+    began: Instant,
+    /// Connections that are open, logged in or not.
+    pub(super) connections_open: Count,
+    /// Connections that are logged in.
+    pub(super) sessions_open: Count,
+    /// Connections that were accepted.
+    pub(super) connections: Count,
+    /// Connections that were turned away because there were too many.
+    pub(super) connections_refused: Count,
+    /// Logins that opened a maildrop.
+    pub(super) logins: Count,
+    /// Logins that failed, in the order of [`Failure::ALL`].
+    failed: [Count; Failure::ALL.len()],
+    /// Octets sent to clients, before encryption.
+    pub(super) octets_sent: Count,
+    /// Octets received from clients, after decryption.
+    pub(super) octets_received: Count,
+}
+
+impl Counters {
+    pub(super) fn new() -> Counters {
+        Counters {
+            began: Instant::now(),
+            connections_open: Count::default(),
+            sessions_open: Count::default(),
+            connections: Count::default(),
+            connections_refused: Count::default(),
+            logins: Count::default(),
+            failed: Default::default(),
+            octets_sent: Count::default(),
+            octets_received: Count::default(),
+        }
+    }
+
+    /// Logins that failed for this reason.
+    pub(super) fn failed(&self, reason: Failure) -> &Count {
+        let [password, unknown, disabled, host, reverse, plaintext, limit, temporary, in_use, maildrop] =
+            &self.failed;
+        match reason {
+            Failure::Password => password,
+            Failure::UnknownUser => unknown,
+            Failure::Disabled => disabled,
+            Failure::DeniedHost => host,
+            Failure::ReverseLookup => reverse,
+            Failure::Plaintext => plaintext,
+            Failure::Limit => limit,
+            Failure::Temporary => temporary,
+            Failure::InUse => in_use,
+            Failure::Maildrop => maildrop,
+        }
+    }
+
+    /// The numbers as they are now.
+    pub(super) fn figures(&self) -> Figures {
+        let failed = |reason: Failure| (reason.word().to_owned(), self.failed(reason).get());
+        Figures {
+            seconds: self.began.elapsed().as_secs(),
+            connections: self.connections_open.get(),
+            sessions: self.sessions_open.get(),
+            connections_total: self.connections.get(),
+            connections_refused: self.connections_refused.get(),
+            logins: self.logins.get(),
+            logins_failed: Failure::ALL.map(failed).to_vec(),
+            octets_sent: self.octets_sent.get(),
+            octets_received: self.octets_received.get(),
+        }
+    }
+}
+
+/// Why a login failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The password is wrong.
+    Password,
+    /// There is no such user.
+    UnknownUser,
+    /// The user exists but may not log in.
+    Disabled,
+    /// The client's host may not connect.
+    DeniedHost,
+    /// The client's address has no host name that leads back to it.
+    ReverseLookup,
+    /// The password would have crossed the network in the clear.
+    Plaintext,
+    /// The user has as many sessions as they may have.
+    Limit,
+    /// It could not be decided now.
+    Temporary,
+    /// The maildrop is open in another session.
+    InUse,
+    /// The maildrop cannot be opened.
+    Maildrop,
+}
+
+impl Failure {
+    pub(super) const ALL: [Failure; 10] = [
+        Failure::Password,
+        Failure::UnknownUser,
+        Failure::Disabled,
+        Failure::DeniedHost,
+        Failure::ReverseLookup,
+        Failure::Plaintext,
+        Failure::Limit,
+        Failure::Temporary,
+        Failure::InUse,
+        Failure::Maildrop,
+    ];
+
+    /// The word in the log line `login failed ... reason=`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Failure::Password => Why::Password.word(),
+            Failure::UnknownUser => Why::UnknownUser.word(),
+            Failure::Disabled => Why::Disabled.word(),
+            Failure::DeniedHost => Why::DeniedHost.word(),
+            Failure::ReverseLookup => Why::ReverseLookup.word(),
+            Failure::Plaintext => "plaintext",
+            Failure::Limit => "limit",
+            Failure::Temporary => Why::Temporary.word(),
+            Failure::InUse => "in-use",
+            Failure::Maildrop => "maildrop",
+        }
+    }
+}
+
+impl From<Why> for Failure {
+    fn from(why: Why) -> Failure {
+        match why {
+            Why::Password => Failure::Password,
+            Why::UnknownUser => Failure::UnknownUser,
+            Why::Disabled => Failure::Disabled,
+            Why::DeniedHost => Failure::DeniedHost,
+            Why::ReverseLookup => Failure::ReverseLookup,
+            Why::Temporary => Failure::Temporary,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_count_and_a_word_of_its_own() {
+        let counters = Counters::new();
+        for (times, reason) in (1..).zip(Failure::ALL) {
+            counters.failed(reason).add(times);
+        }
+        let figures = counters.figures();
+        assert_eq!(figures.all_failed(), (1..=10).sum());
+        for ((times, reason), (word, count)) in (1..).zip(Failure::ALL).zip(&figures.logins_failed) {
+            assert_eq!((reason.word(), times), (word.as_str(), *count));
+            assert_eq!(figures.logins_failed.iter().filter(|(other, _)| other == word).count(), 1);
+        }
+    }
+}

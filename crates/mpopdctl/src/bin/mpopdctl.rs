@@ -1,6 +1,0 @@
-//! mpopdctl: controls mpopd, and answers questions about its maildrops.
-#![forbid(unsafe_code)]
-
-fn main() -> std::process::ExitCode {
-    mpopdctl::run()
-}

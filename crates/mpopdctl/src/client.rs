@@ -1,0 +1,119 @@
+//! A connection to the daemon's control socket.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipc::control::{Answer, Request};
+use ipc::report::{self, Visitor};
+use ipc::wire::{self, Wait};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::failure::Failure;
+
+/// How long the daemon may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Client {
+    channel: OwnedFd,
+    path: PathBuf,
+}
+
+impl Client {
+    /// Connects to the daemon whose control socket this is.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is not for us.
+    pub(crate) fn connect(path: &Path) -> Result<Client, Failure> {
+        let shown = path.display();
+        let channel = connect(path).map_err(|errno| match errno {
+            Errno::NOENT | Errno::CONNREFUSED => {
+                format!("mpopd is not running: nobody answers at {shown}; mpopdctl start starts it")
+            }
+            Errno::ACCESS | Errno::PERM => format!("{shown}: {errno}; run this as root"),
+            errno => format!("{shown}: {errno}"),
+        })?;
+        let unknown = |errno: Errno| format!("{shown}: {errno}");
+        let server = sockopt::socket_peercred(&channel).map_err(unknown)?.uid;
+        if !server.is_root() && server != rustix::process::geteuid() {
+            return Err(format!("{shown}: it is served by uid {}, not by mpopd", server.as_raw()).into());
+        }
+        for timeout in [Timeout::Recv, Timeout::Send] {
+            sockopt::set_socket_timeout(&channel, timeout, Some(PATIENCE)).map_err(unknown)?;
+        }
+        Ok(Client { channel, path: path.to_owned() })
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// The daemon refuses, or is gone or silent.
+    pub(crate) fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+        self.ask_for(request).map(|(answer, _)| answer)
+    }
+
+    /// All connections there are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::ask`].
+    pub(crate) fn visitors(&self) -> Result<Vec<Visitor>, Failure> {
+        match self.ask_for(&Request::Who)? {
+            (Answer::Visitors(packed), memory) => packed
+                .unpack(memory, report::MOST_OCTETS)
+                .and_then(|octets| report::unpack(&octets))
+                .map_err(|error| self.failed(&error)),
+            _ => Err(self.confused()),
+        }
+    }
+
+    /// The daemon answered something else than it was asked for.
+    pub(crate) fn confused(&self) -> Failure {
+        self.failed(&"an answer to another question; mpopd and mpopdctl are of different versions")
+    }
+
+    fn ask_for(&self, request: &Request) -> Result<(Answer, Option<OwnedFd>), Failure> {
+        ipc::send(&self.channel, request, &[], Wait::Forever).map_err(|error| self.failed(&error))?;
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        match ipc::receive(&self.channel, &mut buffer, Wait::Forever) {
+            Ok(Some((Answer::Refused(why), _))) => Err(why.into()),
+            Ok(Some((answer, descriptors))) => Ok((answer, descriptors.into_iter().next())),
+            Ok(None) => Err(self.failed(&"mpopd hung up; perhaps it is being stopped")),
+            Err(error) if error.would_block() => {
+                Err(self.failed(&format!("no answer within {} s", PATIENCE.as_secs())))
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn failed(&self, what: &dyn std::fmt::Display) -> Failure {
+        Failure::Other(format!("{}: {what}", self.path.display()))
+    }
+}
+
+fn connect(path: &Path) -> Result<OwnedFd, Errno> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_answers_mpopd_is_not_running() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |path: &Path| Client::connect(path).err().unwrap().to_string();
+        let path = folder.path().join("control");
+        assert!(said(&path).contains("mpopd is not running"), "{}", said(&path));
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(said(&path).contains(&path.display().to_string()), "another kind of socket");
+    }
+}

@@ -1,0 +1,19 @@
+//! mpopdctl: controls mpopd, and answers questions about it and its maildrops.
+//!
+//! Exit status: 0 done, 1 failed, 2 wrong usage.
+#![forbid(unsafe_code)]
+
+mod check_migration;
+mod cli;
+mod client;
+mod failure;
+mod import;
+mod kick;
+mod program;
+mod status;
+mod top;
+mod who;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,170 @@
+//! `mpopdctl status`: which daemon this is, and what it has done.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ipc::control::{Answer, Port, Request, Status};
+use ipc::report::Figures;
+use serde_json::{Map, Value, json};
+
+use crate::client::Client;
+use crate::failure::Failure;
+
+/// Prints the daemon's status.
+pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {
+    let status = ask(daemon)?;
+    let mut out = io::stdout().lock();
+    match as_json {
+        true => writeln!(out, "{:#}", to_json(&status))?,
+        false => write!(out, "{}", to_text(&status))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for the status.
+pub(crate) fn ask(daemon: &Client) -> Result<Status, Failure> {
+    match daemon.ask(&Request::Status)? {
+        Answer::Status(status) => Ok(status),
+        _ => Err(daemon.confused()),
+    }
+}
+
+/// A length of time in words: `3days 4h 5m 6s`.
+pub(crate) fn duration(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+/// Where it listens, in one line.
+pub(crate) fn ports(status: &Status) -> String {
+    let port = |Port { address, tls }: &Port| format!("{address}{}", if *tls { " (TLS)" } else { "" });
+    status.ports.iter().map(port).collect::<Vec<_>>().join(", ")
+}
+
+/// The reasons for which logins failed, in one line; those that never occurred are left out.
+pub(crate) fn reasons(figures: &Figures) -> String {
+    let occurred = figures.logins_failed.iter().filter(|(_, count)| *count > 0);
+    occurred.map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+fn to_text(status: &Status) -> String {
+    let mut lines = vec![
+        ("version", status.version.clone()),
+        ("pid", status.pid.to_string()),
+        ("ports", ports(status)),
+        ("uptime", duration(status.uptime)),
+    ];
+    match &status.figures {
+        None => lines.push(("sessions", "not known: the session role is being restarted".to_owned())),
+        Some(figures) => lines.extend(counted(figures)),
+    }
+    lines.iter().map(|(what, value)| format!("{what:<15} {value}\n")).collect()
+}
+
+fn counted(figures: &Figures) -> Vec<(&'static str, String)> {
+    let Figures { connections, sessions, logins, octets_sent, octets_received, .. } = figures;
+    let failed = match figures.all_failed() {
+        0 => "0".to_owned(),
+        all => format!("{all} ({})", reasons(figures)),
+    };
+    vec![
+        ("counted for", duration(figures.seconds)),
+        ("sessions", format!("{sessions} now, {logins} in all")),
+        (
+            "connections",
+            format!(
+                "{connections} now, {} in all, {} refused",
+                figures.connections_total, figures.connections_refused
+            ),
+        ),
+        ("logins failed", failed),
+        ("bytes sent", octets_sent.to_string()),
+        ("bytes received", octets_received.to_string()),
+    ]
+}
+
+fn to_json(status: &Status) -> Value {
+    let ports = status.ports.iter().map(|port| json!({ "address": port.address, "tls": port.tls }));
+    json!({
+        "version": status.version,
+        "pid": status.pid,
+        "ports": ports.collect::<Vec<_>>(),
+        "uptime": status.uptime,
+        // null while the session role is being restarted
+        "counted": status.figures.as_ref().map(|figures| {
+            let failed = figures.logins_failed.iter().map(|(reason, count)| (reason.clone(), json!(count)));
+            json!({
+                "seconds": figures.seconds,
+                "sessions": figures.sessions,
+                "sessions_total": figures.logins,
+                "connections": figures.connections,
+                "connections_total": figures.connections_total,
+                "connections_refused": figures.connections_refused,
+                "logins_failed": figures.all_failed(),
+                "logins_failed_by_reason": Value::Object(failed.collect::<Map<_, _>>()),
+                "bytes_sent": figures.octets_sent,
+                "bytes_received": figures.octets_received,
+            })
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        let figures = Figures {
+            seconds: 3600,
+            sessions: 2,
+            connections: 3,
+            connections_total: 90,
+            logins: 70,
+            logins_failed: vec![
+                ("password".to_owned(), 4),
+                ("limit".to_owned(), 0),
+                ("in-use".to_owned(), 1),
+            ],
+            octets_sent: 123_456,
+            ..Figures::default()
+        };
+        Status {
+            version: "1.2.3".to_owned(),
+            pid: 99,
+            ports: vec![
+                Port { address: "0.0.0.0:110".parse().unwrap(), tls: false },
+                Port { address: "[::]:995".parse().unwrap(), tls: true },
+            ],
+            uptime: 90_061,
+            figures: Some(figures),
+        }
+    }
+
+    #[test]
+    fn the_text_has_a_line_for_each_thing() {
+        let expected = "\
+version         1.2.3
+pid             99
+ports           0.0.0.0:110, [::]:995 (TLS)
+uptime          1day 1h 1m 1s
+counted for     1h
+sessions        2 now, 70 in all
+connections     3 now, 90 in all, 0 refused
+logins failed   5 (password 4, in-use 1)
+bytes sent      123456
+bytes received  0
+";
+        assert_eq!(to_text(&status()), expected);
+        let unknown = to_text(&Status { figures: None, ..status() });
+        assert!(unknown.ends_with("being restarted\n") && !unknown.contains("bytes"), "{unknown}");
+    }
+
+    #[test]
+    fn the_json_has_the_same() {
+        let json = to_json(&status());
+        assert_eq!(json["ports"][1], json!({ "address": "[::]:995", "tls": true }));
+        assert_eq!(json["counted"]["logins_failed"], 5);
+        assert_eq!(json["counted"]["logins_failed_by_reason"]["limit"], 0);
+        assert!(to_json(&Status { figures: None, ..status() })["counted"].is_null());
+    }
+}

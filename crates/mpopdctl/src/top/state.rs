@@ -1,0 +1,114 @@
+//! What the screen shows: the last answers, and what changed since those before.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use ipc::control::Status;
+use ipc::report::{Figures, Visitor};
+
+/// For how many seconds the past is kept.
+const PAST: usize = 120;
+
+/// All that the screen shows.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) status: Option<Status>,
+    /// The connections, those that stirred last first.
+    pub(crate) visitors: Vec<Visitor>,
+    pub(crate) rates: Rates,
+    /// Octets sent in each second, the newest last.
+    pub(crate) past: VecDeque<u64>,
+    /// Why there is no newer answer.
+    pub(crate) trouble: Option<String>,
+    answered: Option<Instant>,
+}
+
+/// How much there was in each second between the last two answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Rates {
+    pub(crate) connections: f64,
+    pub(crate) logins: f64,
+    pub(crate) failures: f64,
+    pub(crate) octets_sent: f64,
+}
+
+impl State {
+    /// The daemon has answered.
+    pub(crate) fn update(&mut self, now: Instant, status: Status, mut visitors: Vec<Visitor>) {
+        visitors.sort_by_key(|visitor| (visitor.idle, visitor.session));
+        let before = self.status.as_ref().and_then(|status| status.figures.as_ref());
+        self.rates = match (before, &status.figures, self.answered) {
+            (Some(before), Some(figures), Some(answered)) => {
+                Rates::between(before, figures, now.saturating_duration_since(answered).as_secs_f64())
+            }
+            _ => Rates::default(),
+        };
+        if self.past.len() == PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back(self.rates.octets_sent as u64);
+        self.visitors = visitors;
+        self.status = Some(status);
+        self.answered = Some(now);
+        self.trouble = None;
+    }
+
+    /// There is no answer.
+    pub(crate) fn lost(&mut self, why: String) {
+        self.trouble = Some(why);
+        self.visitors.clear();
+        self.rates = Rates::default();
+    }
+}
+
+impl Rates {
+    /// Where a number is smaller than before, its counter began anew with a restart.
+    fn between(before: &Figures, now: &Figures, seconds: f64) -> Rates {
+        let rate = |before: u64, now: u64| {
+            if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 }
+        };
+        Rates {
+            connections: rate(before.connections_total, now.connections_total),
+            logins: rate(before.logins, now.logins),
+            failures: rate(before.all_failed(), now.all_failed()),
+            octets_sent: rate(before.octets_sent, now.octets_sent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn status(logins: u64, octets_sent: u64) -> Status {
+        let figures = Figures { logins, octets_sent, ..Figures::default() };
+        Status { version: String::new(), pid: 1, ports: Vec::new(), uptime: 1, figures: Some(figures) }
+    }
+
+    #[test]
+    fn rates_are_what_changed_in_a_second() {
+        let (mut state, start) = (State::default(), Instant::now());
+        state.update(start, status(10, 1000), Vec::new());
+        assert_eq!(state.rates, Rates::default(), "nothing to compare with");
+        state.update(start + Duration::from_secs(2), status(14, 5000), Vec::new());
+        assert_eq!((state.rates.logins, state.rates.octets_sent), (2.0, 2000.0));
+        state.update(start + Duration::from_secs(3), status(1, 100), Vec::new());
+        assert_eq!(state.rates, Rates::default(), "counters that began anew");
+        assert_eq!(state.past, [0, 2000, 0]);
+        for second in 4..200 {
+            state.update(start + Duration::from_secs(second), status(1, 100), Vec::new());
+        }
+        assert_eq!(state.past.len(), PAST);
+    }
+
+    #[test]
+    fn what_is_lost_comes_back() {
+        let (mut state, start) = (State::default(), Instant::now());
+        state.update(start, status(10, 1000), Vec::new());
+        state.lost("gone".to_owned());
+        assert!(state.trouble.is_some());
+        state.update(start + Duration::from_secs(1), status(11, 1000), Vec::new());
+        assert_eq!((state.trouble, state.rates.logins), (None, 1.0));
+    }
+}

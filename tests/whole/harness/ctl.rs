@@ -1,0 +1,59 @@
+//! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use super::{Daemon, MPOPD};
+
+/// What a call of mpopdctl gave.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Daemon {
+    /// Runs `mpopdctl -c ITS-FILE ARGUMENTS`.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Said {
+        said(self.ctl_command(arguments).output().expect("running mpopdctl"))
+    }
+
+    /// The same as a command that is still to be run.
+    pub(crate) fn ctl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(mpopdctl());
+        command.arg("-c").arg(self.configuration()).args(arguments).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Said {
+    /// The value in the line of `mpopdctl status` that begins with these words.
+    pub(crate) fn value(&self, words: &str) -> &str {
+        let line = self.out.lines().find_map(|line| line.strip_prefix(words));
+        line.unwrap_or_else(|| panic!("no line {words:?} in {self:?}")).trim()
+    }
+}
+
+pub(crate) fn said(output: Output) -> Said {
+    let text = |octets| String::from_utf8(octets).expect("UTF-8");
+    Said { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The program, in the folder and of the profile of the mpopd under test.
+pub(crate) fn mpopdctl() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(MPOPD).parent().expect("a folder");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "mpopdctl", "--target-dir"]);
+        build.arg(folder.parent().expect("the target folder"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("running cargo");
+        assert!(built.success(), "mpopdctl cannot be built");
+        folder.join("mpopdctl")
+    })
+}
