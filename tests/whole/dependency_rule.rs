@@ -55,11 +55,12 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "pop3" | "sys" => &[],
         "ipc" | "config" => &["pop3", "sys"],
         "maildrop" | "auth" => &["sys", "ipc", "config"],
-        "mpopd" => return None,
+        // It describes every program, and no program sees it.
+        "mpopd" | "manual" => return None,
         // It reads maildrops for `check-migration`, as their owner.
         "mpopdctl" => &["sys", "ipc", "config", "maildrop", "auth"],
         // The programs beside mpopd: they speak the protocol and read the configuration, and open no mail.
-        _ => &["pop3", "sys", "ipc", "config"],
+        _ => &["pop3", "sys", "ipc", "config", "page"],
     })
 }
 

@@ -116,8 +116,13 @@ enum TlsChoice {
     Pop3s,
 }
 
+/// The command line, for those who describe it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.fill {
         Some(arguments) => fill(&cli, arguments),

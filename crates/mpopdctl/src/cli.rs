@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use config::Places;
 
 use crate::client::Client;
@@ -50,8 +50,13 @@ struct Form {
     json: bool,
 }
 
+/// The command line, for those who describe it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = match command {
         Command::Status(Form { json }) => client(&config).and_then(|daemon| status::run(&daemon, json)),

@@ -1,4 +1,4 @@
-//! mpopd, the POP3 server.
+//! mpopd, the POP3 server: the program, and its command line for those who describe it.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -13,6 +13,4 @@ mod state;
 mod tls;
 mod try_mailbox;
 
-fn main() -> std::process::ExitCode {
-    cli::run()
-}
+pub use cli::{command, run};

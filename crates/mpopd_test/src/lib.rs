@@ -1,4 +1,5 @@
 //! mpopd_test: tries a POP3 server, and is a load test that checks what it downloads.
+//! The program, and its command line for those who describe it.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -19,6 +20,4 @@ mod session;
 mod transcript;
 mod users;
 
-fn main() -> std::process::ExitCode {
-    cli::run()
-}
+pub use cli::{command, run as main};

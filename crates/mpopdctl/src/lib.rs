@@ -14,6 +14,4 @@ mod status;
 mod top;
 mod who;
 
-fn main() -> std::process::ExitCode {
-    cli::run()
-}
+pub use cli::{command, run};

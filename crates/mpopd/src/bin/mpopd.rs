@@ -1,0 +1,6 @@
+//! mpopd, the POP3 server.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    mpopd::run()
+}
