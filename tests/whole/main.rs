@@ -23,3 +23,4 @@ mod settings;
 mod storage;
 mod tls;
 mod trial;
+mod users;

@@ -11,8 +11,9 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use super::scratch::give;
-use super::{Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, is_root};
+use super::{
+    Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, give, is_root,
+};
 
 /// A daemon that is being described, or that runs.
 ///

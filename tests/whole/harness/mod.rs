@@ -21,7 +21,7 @@ pub(crate) use messages::Message;
 pub(crate) use pop::{Account, Pop};
 pub(crate) use port::Port;
 pub(crate) use process::Process;
-pub(crate) use scratch::Scratch;
+pub(crate) use scratch::{Scratch, give};
 pub(crate) use trial::{RunBy, Trial};
 
 /// How long a test waits for something that must happen. It bounds a failing test and decides no passing one; longer
