@@ -118,7 +118,7 @@ fn a_kicked_session_is_told_and_deletes_nothing() {
         assert!(farewell.ends_with(b"\r\n"), "{}", farewell.escape_ascii());
         daemon.logged(&["logout", "user=<alice>", "reason=kicked", "del=0/"]);
     }
-    assert_eq!(daemon.log().matches("reason=kicked").count(), 2);
+    eventually("a line for each", || (daemon.log().matches("reason=kicked").count() == 2).then_some(()));
     let nobody = daemon.ctl(&["kick", &id]);
     assert_eq!((nobody.status, nobody.out.as_str()), (Some(1), ""));
     assert!(nobody.err.contains("is neither logged in nor the id of a session"), "{nobody:?}");

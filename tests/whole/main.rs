@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod central_log;
 mod clients;
 mod config_faults;
 mod control;

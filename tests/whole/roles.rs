@@ -1,4 +1,4 @@
-//! The four roles are four processes with the rights that the design gives them, and each may die without harm.
+//! The roles are processes with the rights that the design gives them, and each may die without harm.
 
 use std::io;
 

@@ -245,7 +245,7 @@ fn lock_files_are_made_with_the_mail_group_and_nothing_else_is_done_with_it() {
     let mut pop = daemon.account("alice").login_when_free();
     let [maildrop] = daemon.role("mpopd-maildrop")[..] else { panic!("one maildrop process") };
     assert_eq!(maildrop.gids(), [OWNER, OWNER, MAIL.1, OWNER], "real, effective, saved, of file accesses");
-    assert_eq!(maildrop.groups(), []);
+    assert_eq!(maildrop.groups(), [0u32; 0]);
     assert!(maildrop.has_no_capabilities());
     pop.ok("DELE 2");
     pop.quit();

@@ -162,9 +162,9 @@ settings! {
         /// The least important lines that are logged.
         built log_level: LogLevel = LogLevel::Info, word();
         /// Where the log goes.
-        later debug_log: LogTarget = LogTarget::File("/var/log/mpopd.log".into()), log_target();
+        built debug_log: LogTarget = LogTarget::File("/var/log/mpopd.log".into()), log_target();
         /// How a log line is written.
-        later log_format: LogFormat = LogFormat::Text, word();
+        built log_format: LogFormat = LogFormat::Text, word();
         /// The folder of the users' own logs.
         later user_log_dir: PathBuf = "/var/log/mpopd".into(), path();
         /// Keep passwords out of the users' own logs. They are never in the main log.

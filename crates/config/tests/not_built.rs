@@ -8,8 +8,6 @@ const NOT_BUILT: &[&str] = &[
     "login_delay",
     "expire",
     "status_header",
-    "debug_log",
-    "log_format",
     "user_log_dir",
     "passsecret",
     "user_log",

@@ -10,6 +10,7 @@
 //! | [`hire`] | auth ↔ supervisor: "I need a maildrop process of this uid" |
 //! | [`steer`] | supervisor ↔ session |
 //! | [`control`] | mpopdctl ↔ supervisor, over the control socket |
+//! | [`log`] | every role → log |
 //! | [`directory`] | auth ↔ mpopd-directory, and its settings from the supervisor |
 //!
 //! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long,
@@ -21,6 +22,7 @@ pub mod deletions;
 pub mod directory;
 pub mod hire;
 pub mod listing;
+pub mod log;
 pub mod login;
 pub mod mail;
 pub mod open;

@@ -234,6 +234,7 @@ mod tests {
             let _ = decode::<crate::hire::Hire>(&octets);
             let _ = decode::<crate::hire::Hired>(&octets);
             let _ = decode::<crate::steer::ToSession>(&octets);
+            let _ = decode::<crate::log::Line>(&octets);
         }
     }
 }

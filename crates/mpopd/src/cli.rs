@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use config::{Faults, LogLevel};
+use config::Faults;
 
 use crate::control_socket::ControlSocket;
 use crate::mail_group::Group;
-use crate::{log, plan, roles, try_mailbox};
+use crate::{plan, roles, try_mailbox};
 
 #[derive(Parser)]
 #[command(name = "mpopd", version, about = "A POP3 server", args_conflicts_with_subcommands = true)]
@@ -145,24 +145,14 @@ fn daemon(options: Daemon) -> Result<i32, Failure> {
     if !options.foreground {
         return Err("this version serves only in the foreground: start it with -F".into());
     }
-    log::start(level(config.log_level));
+    let log = plan::start_log(&config, options.foreground)?;
     if let Some(warning) = &unlockable {
         tracing::warn!("{warning}");
     }
-    let (mut plan, addresses) = plan::of(&config, plan::authenticator(&config)?)?;
+    let (mut plan, addresses) = plan::of(&config, plan::authenticator(&config)?, Some(log))?;
     plan.control = Some(ControlSocket::bind(&config.control_socket)?);
     for address in addresses {
         tracing::info!("listening on {address}");
     }
     roles::supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
-}
-
-fn level(level: LogLevel) -> tracing::Level {
-    match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    }
 }

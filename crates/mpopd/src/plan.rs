@@ -10,11 +10,13 @@ use sys::identity::User;
 
 use crate::cli::Failure;
 use crate::listen::{self, Security};
+use crate::log;
 use crate::mail_group::Group;
+use crate::roles;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop as maildrop_role;
 use crate::roles::session::{Limits, Offer};
-use crate::roles::supervisor::{self, Maildrops, Plan, Program};
+use crate::roles::supervisor::{self, Log, Maildrops, Plan, Program};
 use crate::state::StateDir;
 use crate::tls;
 
@@ -44,6 +46,7 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
 pub(crate) fn of(
     config: &Config,
     mut authenticator: Authenticator,
+    log: Option<Log>,
 ) -> Result<(Plan, Vec<SocketAddr>), Failure> {
     let session = session_identity(config)?;
     let state = StateDir::open("state_dir", &config.state_dir)?;
@@ -80,8 +83,27 @@ pub(crate) fn of(
             change_user: sys::identity::is_root(),
             threads: cores().max(2) * 2,
         },
+        log,
     };
     Ok((plan, addresses))
+}
+
+/// Begins to log as the configuration says. Lines wait for the log role, which the supervisor starts. With `stderr`,
+/// standard error gets them, too.
+///
+/// # Errors
+///
+/// What is in the way of the queue.
+pub(crate) fn start_log(config: &Config, stderr: bool) -> Result<Log, String> {
+    let settings = log_settings(config, stderr);
+    let level = settings.writes_anything().then_some(config.log_level);
+    let lines = log::start_to_queue(level).map_err(|error| format!("no queue for the log: {error}"))?;
+    Ok(Log { lines, settings })
+}
+
+/// What the log role is told.
+pub(crate) fn log_settings(config: &Config, stderr: bool) -> roles::log::Settings {
+    roles::log::Settings { target: config.debug_log.clone(), format: config.log_format, stderr }
 }
 
 fn cores() -> usize {

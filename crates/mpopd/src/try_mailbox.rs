@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use auth::{Authenticator, OwnerUid, UserName};
-use config::{AllowPlaintext, Config, Storage};
+use config::{AllowPlaintext, Config, LogLevel, Storage};
 use maildrop::Location;
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ const NOBODY: &str = "nobody";
 
 /// Serves until Ctrl-C. Returns the exit status.
 pub(crate) fn run(options: Try) -> Result<i32, Failure> {
-    log::start(tracing::Level::INFO);
+    log::start_to_stderr(LogLevel::Info);
     let folder = TempFolder::new().map_err(|error| format!("no temporary folder: {error}"))?;
     let location = match &options.mailbox {
         Some(path) => {
@@ -38,7 +38,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
 
     let config = settings(&options, folder.path());
     let authenticator = authenticator(&options.user, &password, reader, &location)?;
-    let (plan, addresses) = plan::of(&config, authenticator)?;
+    let (plan, addresses) = plan::of(&config, authenticator, None)?;
     let address = addresses.first().copied().unwrap_or(options.listen);
     let kind = match &location {
         Location::Mbox(_) | Location::Ram(_) | Location::Disk(_) => "mbox",

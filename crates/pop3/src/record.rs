@@ -69,14 +69,6 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
-    /// Writes the fields of the log line: `top=0/0 retr=3/10240 del=3/50 size=51200`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { top, top_octets, retr, retr_octets, removed, messages, octets } = self;
-        write!(f, "top={top}/{top_octets} retr={retr}/{retr_octets} del={removed}/{messages} size={octets}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,18 +84,5 @@ mod tests {
         assert_eq!(record(None, 0, Some(Refusal::UnknownCommand)), "bad line (unknown command)");
         let (verb, mechanism) = (Some(Verb::Auth), Some("PLAIN"));
         assert_eq!(Record { verb, mechanism, ..Record::default() }.to_string(), "AUTH PLAIN");
-    }
-
-    #[test]
-    fn a_tally_is_written_as_the_log_has_it() {
-        let tally = Tally {
-            retr: 3,
-            retr_octets: 10240,
-            removed: 3,
-            messages: 50,
-            octets: 51200,
-            ..Tally::default()
-        };
-        assert_eq!(tally.to_string(), "top=0/0 retr=3/10240 del=3/50 size=51200");
     }
 }

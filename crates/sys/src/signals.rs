@@ -91,6 +91,7 @@ impl AsRawFd for Signals {
 
 /// In a forked role: no signal is blocked any more. Those that a terminal, an init system or an administrator may send
 /// to all processes of a group are the supervisor's alone and ignored: it ends the roles in an order that loses nothing.
+/// A file that may not grow is an error of the call that writes it, not the end of the process.
 ///
 /// # Errors
 ///
@@ -101,7 +102,8 @@ pub fn restore() -> io::Result<()> {
     unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
+        let group = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
+        for signal in group.into_iter().chain([libc::SIGXFSZ]) {
             if libc::signal(signal, libc::SIG_IGN) == libc::SIG_ERR {
                 return Err(io::Error::last_os_error());
             }

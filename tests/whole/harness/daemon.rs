@@ -142,6 +142,11 @@ impl Daemon {
         self.scratch.path().join("control")
     }
 
+    /// A path in the daemon's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
     /// The empty folder that the session role sees as its root.
     pub(crate) fn chroot(&self) -> PathBuf {
         self.scratch.path().join("empty")
@@ -235,7 +240,7 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n{storage}",
+             \"{top}/state\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
             self.port.number,
             userlist.display()
         );

@@ -30,7 +30,7 @@ pub(crate) enum Identity {
     },
 }
 
-/// Forks a process that keeps only the descriptors in `keep`, does what it needs the supervisor's
+/// Forks a process that keeps only the descriptors in `keep` and that of the log, does what it needs the supervisor's
 /// rights for (`before`), becomes `identity` and runs `role`, whose result is its exit status.
 ///
 /// # Errors
@@ -98,7 +98,8 @@ pub(crate) fn try_out(check: impl FnOnce() -> Result<(), String>) -> Result<(), 
 
 fn close(name: &'static CStr, keep: &[BorrowedFd<'_>]) -> Result<(), String> {
     process::set_name(name);
-    process::close_all_but(keep).map_err(at("closing descriptors"))?;
+    let keep: Vec<_> = keep.iter().copied().chain(crate::log::descriptor()).collect();
+    process::close_all_but(&keep).map_err(at("closing descriptors"))?;
     sys::signals::restore().map_err(at("restoring signals"))
 }
 

@@ -5,6 +5,7 @@
 
 mod control;
 mod directory;
+mod logger;
 mod restart;
 mod workers;
 
@@ -31,6 +32,7 @@ use super::session::Limits;
 use super::{auth, session};
 use control::Control;
 use directory::Directory;
+use logger::Logger;
 use restart::Restart;
 use workers::Workers;
 
@@ -38,6 +40,9 @@ use workers::Workers;
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How long maildrop processes have to end a commit under way.
 const COMMIT: Duration = Duration::from_secs(30);
+
+/// How long the log role has to write what is left.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// All that the roles need to know, fixed before the first fork.
 pub(crate) struct Plan {
@@ -59,9 +64,12 @@ pub(crate) struct Plan {
     pub(crate) directory: Option<Program>,
     /// Where and how maildrop processes work.
     pub(crate) maildrops: workers::Maildrops,
+    /// Where the log goes; `None` when every role writes its lines to standard error.
+    pub(crate) log: Option<logger::Log>,
 }
 
 pub(crate) use directory::{Program, beside_this_program};
+pub(crate) use logger::Log;
 pub(crate) use workers::Maildrops;
 
 /// Runs until SIGTERM or SIGINT. Returns the exit status.
@@ -80,6 +88,7 @@ pub(crate) fn run(mut plan: Plan) -> std::io::Result<i32> {
         session: Session { running: None, generation: 0, restart: Restart::new(now) },
         directory,
         workers: Workers::default(),
+        log: plan.log.take().map(|log| Logger::new(log, now)),
         queue: Queue { logins: queue.0, decisions: queue.1 },
         control: Control::new(plan.control.take()),
         began: now,
@@ -98,6 +107,7 @@ struct Supervisor {
     auth: Vec<Auth>,
     directory: Option<Directory>,
     workers: Workers,
+    log: Option<Logger>,
     control: Control,
     began: Instant,
 }
@@ -152,7 +162,7 @@ impl Supervisor {
                     Ok(Some(Signal::Child)) => self.reap(),
                     Ok(Some(Signal::Hangup)) => self.reread(Rereading::Refresh),
                     Ok(Some(Signal::User1)) => self.reread(Rereading::Config),
-                    Ok(Some(signal)) => tracing::warn!("signal {signal:?} has no effect in this version"),
+                    Ok(Some(Signal::User2)) => self.log.iter().for_each(Logger::reopen),
                     Ok(None) => break,
                     Err(error) => {
                         tracing::error!("signals cannot be read: {error}");
@@ -276,6 +286,8 @@ impl Supervisor {
                 ended.push((Child::Auth(slot), ending));
             } else if self.directory.as_mut().is_some_and(|directory| directory.ended(pid)) {
                 ended.push((Child::Directory, ending));
+            } else if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, Instant::now())) {
+                // It is started again when it is due.
             } else if let Some(uid) = self.workers.ended(pid) {
                 ended.push((Child::Maildrop(uid), ending));
             }
@@ -287,11 +299,14 @@ impl Supervisor {
         let session = self.session.running.is_none().then(|| self.session.restart.due());
         let auth = self.auth.iter().filter(|auth| auth.running.is_none()).map(|auth| auth.restart.due());
         let directory = self.directory.as_ref().and_then(Directory::due);
-        session.into_iter().chain(directory).chain(auth).min()
+        let log = self.log.as_ref().and_then(Logger::next_start);
+        session.into_iter().chain(directory).chain(log).chain(auth).min()
     }
 
     /// Starts what is not running and whose time has come.
     fn start_due(&mut self, now: Instant) {
+        // The first: it has room for what the others say.
+        self.log.iter_mut().for_each(|log| log.start_due(now));
         if let Some(directory) = &mut self.directory {
             directory.start_due(now);
         }
@@ -383,6 +398,10 @@ impl Supervisor {
         // With the session role their channel is gone: each ends by itself after what it is doing.
         self.await_end("maildrop", COMMIT, |supervisor| supervisor.workers.pids());
         tracing::info!("mpopd halted");
+        self.log.iter_mut().for_each(Logger::finish);
+        self.await_end("log", LAST_LINES, |supervisor| {
+            supervisor.log.iter().flat_map(Logger::pids).collect()
+        });
         0
     }
 

@@ -412,7 +412,9 @@ mod tests {
         drive(&mut dialogue, b"DELE 1\r\nQUIT\r\n", &mut out);
         assert_eq!(dialogue.phase(), Phase::Update);
         dialogue.finished(Commit::Done, &mut out);
-        assert_eq!(dialogue.tally().to_string(), "top=1/7 retr=1/10 del=1/1 size=9");
+        let tally =
+            Tally { top: 1, top_octets: 7, retr: 1, retr_octets: 10, removed: 1, messages: 1, octets: 9 };
+        assert_eq!(dialogue.tally(), &tally);
         assert_eq!(dialogue.phase(), Phase::Closed);
     }
 

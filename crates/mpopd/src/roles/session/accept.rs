@@ -46,7 +46,7 @@ fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::n
         }
         None => {
             house.counters.connections_refused.add(1);
-            tracing::warn!("connection refused ip={peer} reason=limit");
+            tracing::warn!(ip = %peer, reason = "limit", "connection refused");
             // A new connection always has room for one line; a client that is gone already needs none,
             // and one that waits for TLS could not read it.
             if security == Security::Plain {

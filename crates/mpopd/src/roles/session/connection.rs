@@ -98,13 +98,17 @@ impl Connection {
             }
         };
         if let Some((user, _)) = &self.user {
+            let tally = self.dialogue.tally();
             tracing::info!(
-                "logout user={} ip={} reason={} {} session={:x}",
-                Untrusted(user.as_bytes()),
-                self.peer,
-                reason.as_str(),
-                self.dialogue.tally(),
-                self.session,
+                user = %Untrusted(user.as_bytes()),
+                ip = %self.peer,
+                reason = reason.as_str(),
+                top = %format_args!("{}/{}", tally.top, tally.top_octets),
+                retr = %format_args!("{}/{}", tally.retr, tally.retr_octets),
+                del = %format_args!("{}/{}", tally.removed, tally.messages),
+                size = tally.octets,
+                session = %format_args!("{:x}", self.session),
+                "logout"
             );
         }
     }
@@ -274,11 +278,12 @@ impl Connection {
         };
         mail.attach(&self.visit.ending);
         tracing::info!(
-            "login ok user={} ip={} tls={} method={method} session={:x}",
-            Untrusted(user.as_bytes()),
-            self.peer,
-            self.stream.tls_version(),
-            self.session,
+            user = %Untrusted(user.as_bytes()),
+            ip = %self.peer,
+            tls = self.stream.tls_version(),
+            method,
+            session = %format_args!("{:x}", self.session),
+            "login ok"
         );
         self.visit.logged_in(&user, listing.count());
         self.user = Some((user, seat));
@@ -329,11 +334,11 @@ impl Connection {
     fn note_failure(&self, user: &[u8], reason: Failure) {
         self.house.counters.failed(reason).add(1);
         tracing::warn!(
-            "login failed user={} ip={} reason={} session={:x}",
-            Untrusted(user),
-            self.peer,
-            reason.word(),
-            self.session,
+            user = %Untrusted(user),
+            ip = %self.peer,
+            reason = reason.word(),
+            session = %format_args!("{:x}", self.session),
+            "login failed"
         );
     }
 

@@ -1,0 +1,127 @@
+//! The log file: whole lines, appended.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The mode of a log file that is made: names of users are for the administrators' group at most.
+const MODE: u32 = 0o640;
+
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: Option<File>,
+    /// Whole lines that are not written yet.
+    kept: Vec<u8>,
+}
+
+impl LogFile {
+    pub(super) fn new(path: PathBuf) -> LogFile {
+        LogFile { path, file: None, kept: Vec::new() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where whole lines are added.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        &mut self.kept
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The next write opens the file anew.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// Writes what is kept, as far as there is room. No half line stays in the file. What is not written is kept.
+    ///
+    /// # Errors
+    ///
+    /// Why the file cannot be opened or takes nothing more.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => {
+                let opened = OpenOptions::new().append(true).create(true).mode(MODE).open(&self.path)?;
+                empty.insert(opened)
+            }
+        };
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let written = file.write(&self.kept)?;
+        if written == self.kept.len() {
+            self.kept.clear();
+            return Ok(());
+        }
+        let whole = self.kept.iter().take(written).rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
+        take_back(file, (written - whole) as u64)?;
+        self.kept.drain(..whole);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+/// Removes the last octets that were written, unless somebody has appended more since.
+fn take_back(file: &mut File, octets: u64) -> io::Result<()> {
+    let end = file.stream_position()?;
+    if octets > 0 && file.metadata()?.len() == end {
+        file.set_len(end.saturating_sub(octets))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn lines_are_appended_and_a_file_that_was_renamed_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
+        let mut log = LogFile::new(path.clone());
+        let add = |log: &mut LogFile, text: &[u8]| {
+            log.room().extend_from_slice(text);
+            log.write().unwrap();
+        };
+        add(&mut log, b"one\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0);
+        std::fs::rename(&path, &old).unwrap();
+        add(&mut log, b"two\n");
+        log.close();
+        add(&mut log, b"three\n");
+        assert_eq!(std::fs::read(&old).unwrap(), b"one\ntwo\n");
+        assert_eq!(std::fs::read(&path).unwrap(), b"three\n");
+    }
+
+    #[test]
+    fn what_finds_no_room_is_kept() {
+        let mut log = LogFile::new("/dev/full".into());
+        log.room().extend_from_slice(b"one\n");
+        assert!(log.write().is_err());
+        assert_eq!(log.kept(), 4);
+        let mut log = LogFile::new("/nonexistent/log".into());
+        log.room().extend_from_slice(b"one\n");
+        assert_eq!(log.write().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(log.kept(), 4);
+    }
+
+    #[test]
+    fn half_a_line_is_taken_back_unless_another_wrote_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
+        file.write_all(b"one\ntw").unwrap();
+        take_back(&mut file, 2).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
+        file.write_all(b"tw").unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"other\n").unwrap();
+        take_back(&mut file, 2).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwother\n");
+    }
+}

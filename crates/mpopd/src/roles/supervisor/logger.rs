@@ -1,0 +1,109 @@
+//! The log role, as the supervisor has it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use ipc::log::ToLog;
+use ipc::send;
+use ipc::wire::Wait;
+use rustix::process::Pid;
+use sys::process::Ending;
+use sys::seqpacket;
+
+use super::restart::Restart;
+use crate::roles::child::{self, Identity};
+use crate::roles::log;
+
+/// What the log role works with.
+pub(crate) struct Log {
+    /// The end of the queue that it reads. The supervisor keeps it: lines wait there while the role is restarted.
+    pub(crate) lines: OwnedFd,
+    /// Where and how lines are written.
+    pub(crate) settings: log::Settings,
+}
+
+pub(super) struct Logger {
+    plan: Log,
+    running: Option<Running>,
+    restart: Restart,
+}
+
+struct Running {
+    pid: Pid,
+    /// Closing it ends the process, after it has written what is in the queue.
+    orders: Option<OwnedFd>,
+}
+
+impl Logger {
+    pub(super) fn new(plan: Log, now: Instant) -> Logger {
+        Logger { plan, running: None, restart: Restart::new(now) }
+    }
+
+    /// When to start it; `None` while it runs.
+    pub(super) fn next_start(&self) -> Option<Instant> {
+        self.running.is_none().then(|| self.restart.due())
+    }
+
+    /// Starts it if it is not running and its time has come.
+    pub(super) fn start_due(&mut self, now: Instant) {
+        if self.next_start().is_none_or(|due| now < due) {
+            return;
+        }
+        self.restart.started(now);
+        match start(&self.plan) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => {
+                tracing::error!("log cannot be started: {error}");
+                self.restart.ended(now);
+            }
+        }
+    }
+
+    /// The log file was renamed.
+    pub(super) fn reopen(&self) {
+        if let Some(Running { orders: Some(orders), .. }) = &self.running
+            && let Err(error) = send(orders, &ToLog::Reopen, &[], Wait::No)
+        {
+            tracing::error!("the log role takes no orders: {error}");
+        }
+    }
+
+    /// Lets it write what is in the queue and end.
+    pub(super) fn finish(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.orders = None;
+        }
+    }
+
+    /// Notes that a process ended. Returns whether it was this role.
+    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, now: Instant) -> bool {
+        match self.running.take_if(|running| running.pid == pid) {
+            Some(Running { orders: Some(_), .. }) => {
+                self.restart.ended(now);
+                tracing::error!("log ended with {ending}; it is restarted");
+                true
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// The process, until it has ended.
+    pub(super) fn pids(&self) -> Vec<Pid> {
+        self.running.iter().map(|running| running.pid).collect()
+    }
+}
+
+fn start(plan: &Log) -> io::Result<Running> {
+    let (ours, theirs) = seqpacket::pair()?;
+    let keep = [plan.lines.as_fd(), theirs.as_fd()];
+    let pid = child::start(
+        c"mpopd-log",
+        &keep,
+        &Identity::Unchanged,
+        || Ok(()),
+        |()| log::run(log::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings),
+    )?;
+    Ok(Running { pid, orders: Some(ours) })
+}

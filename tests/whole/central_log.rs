@@ -1,0 +1,228 @@
+//! The central log: where it goes, how it is written, and that mail never waits for it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+
+use crate::harness::{Daemon, Format, Pop, Process, eventually, messages};
+
+const LOG: &str = "mpopd-log";
+
+#[test]
+fn the_log_file_has_every_line_and_is_not_for_everybody() {
+    let (daemon, log) = with_log_file(&[]);
+    session(&daemon);
+    let text = log.with(&["logout user=<alice>"]);
+    let mode = fs::metadata(&log.0).expect("the log file").permissions().mode();
+    assert_eq!(mode & 0o777 & !0o640, 0, "{mode:o}");
+    for words in ["INFO listening on 127.0.0.1:", "INFO login ok user=<alice> ip=127.0.0.1 tls=none"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // With -F standard error has the same.
+    daemon.logged(&["logout user=<alice>"]);
+}
+
+#[test]
+fn json_has_the_same_fields() {
+    let (daemon, log) = with_log_file(&["log_format = \"json\""]);
+    let mut pop = daemon.account("alice").login();
+    pop.body("RETR 1");
+    pop.quit();
+    let text = log.with(&["\"event\":\"logout\""]);
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let event = |name: &str| lines.iter().find(|line| line["event"] == name).expect("the event");
+    let (login, logout) = (event("login ok"), event("logout"));
+    assert_eq!(
+        (&login["level"], &login["user"], &login["ip"]),
+        (&"INFO".into(), &"alice".into(), &"127.0.0.1".into())
+    );
+    assert_eq!((&login["tls"], &login["method"]), (&"none".into(), &"PASS".into()));
+    assert_eq!(login["session"], logout["session"]);
+    assert_eq!(logout["reason"], "quit");
+    let octets = messages::ordinary()[0].wire().len();
+    assert_eq!(logout["retr"], format!("1/{octets}"));
+    assert!(logout["size"].as_u64().is_some_and(|size| size >= octets as u64), "{logout}");
+}
+
+#[test]
+fn log_level_leaves_out_what_matters_less() {
+    let (daemon, log) = with_log_file(&["log_level = \"warn\""]);
+    session(&daemon);
+    let mut pop = Pop::connect(daemon.port());
+    pop.ok("USER alice");
+    pop.err("PASS wrong");
+    let text = log.with(&["WARN login failed user=<alice>"]);
+    assert!(!text.contains("INFO"), "{text}");
+}
+
+#[test]
+fn sigusr2_begins_a_new_file_and_loses_nothing() {
+    let (daemon, log) = with_log_file(&[]);
+    session(&daemon);
+    log.with(&["logout"]);
+    let old = Log(log.0.with_extension("1"));
+    fs::rename(&log.0, &old.0).expect("renaming the log");
+    session(&daemon);
+    eventually("the second session in the old file", || {
+        (old.read().matches("logout").count() == 2).then_some(())
+    });
+    daemon.supervisor().signal(Signal::USR2);
+    eventually("a new file", || log.0.exists().then_some(()));
+    session(&daemon);
+    log.with(&["login ok", "logout"]);
+    assert_eq!(old.read().matches("logout").count(), 2);
+}
+
+#[test]
+fn a_killed_log_role_is_restarted_and_mail_goes_on() {
+    let (daemon, log) = with_log_file(&[]);
+    let mut open = daemon.account("alice").login();
+    log.with(&["login ok"]);
+    let killed = daemon.role(LOG);
+    killed.iter().for_each(|process| process.signal(Signal::KILL));
+    open.body("RETR 1");
+    open.quit();
+    log.with(&["log ended with signal 9; it is restarted", "logout user=<alice>"]);
+    assert!(daemon.role(LOG).iter().all(|process| !killed.contains(process)));
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_stops_no_mail_and_gets_its_lines_later() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    let folder = daemon.path("missing");
+    let log = Log(folder.join("log"));
+    let daemon = daemon.setting(&log.setting()).start();
+    session(&daemon);
+    session(&daemon);
+    daemon.logged(&["logout"]);
+    let said = daemon.logged(&["cannot be written"]);
+    assert!(said.contains(&log.0.display().to_string()) && said.contains("No such file"), "{said}");
+    fs::create_dir(&folder).expect("the folder");
+    let text = eventually("what was kept", || {
+        Some(log.read()).filter(|text| text.matches("INFO logout").count() == 2)
+    });
+    assert!(text.contains("listening on"), "{text}");
+    assert_eq!(daemon.log().matches("cannot be written").count(), 1, "{}", daemon.log());
+}
+
+#[test]
+fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
+    let (daemon, log) = with_log_file(&[]);
+    session(&daemon);
+    log.with(&["logout"]);
+    // No room for a whole line more: what a disk does that has a few octets left.
+    let role = daemon.role(LOG)[0];
+    limit_files(role, Some(log.read().len() as u64 + 30));
+    for _ in 0..5 {
+        session(&daemon);
+    }
+    daemon.logged(&["cannot be written"]);
+    let text = log.read();
+    assert_eq!(text.matches("logout").count(), 1, "{text}");
+    assert!(text.ends_with('\n'), "{text}");
+    limit_files(role, None);
+    let text =
+        eventually("what was kept", || Some(log.read()).filter(|text| text.matches("logout").count() == 6));
+    assert!(text.lines().all(|line| line.contains(" INFO ") && line.starts_with("20")), "{text}");
+    assert_eq!(text.matches("login ok").count(), 6, "{text}");
+}
+
+#[test]
+fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
+    let (daemon, log) = with_log_file(&["max_servers = 1"]);
+    let mut open = daemon.account("alice").login_when_free();
+    let before = log.with(&["login ok"]).matches("connection refused").count();
+    let role = daemon.role(LOG)[0];
+    role.signal(Signal::STOP);
+    // Each leaves a line: more of them than the kernel keeps.
+    const REFUSED: usize = 5000;
+    for _ in 0..REFUSED {
+        let refused = Pop::try_connect(daemon.port()).expect("a line");
+        assert!(refused.greeting().starts_with("-ERR [SYS/TEMP]"), "{}", refused.greeting());
+    }
+    open.body("RETR 1");
+    open.ok("NOOP");
+    role.signal(Signal::CONT);
+    eventually("the log to go on", || (log.read().matches("connection refused").count() > 100).then_some(()));
+    open.quit();
+    let text = log.with(&["log lines were lost", "logout"]);
+    let lost: usize = text
+        .lines()
+        .filter_map(|line| {
+            line.split_once(" WARN ")?.1.strip_suffix(" log lines were lost: the log could not keep up")
+        })
+        .map(|number| number.parse::<usize>().expect("a number"))
+        .sum();
+    assert_eq!(text.matches("connection refused").count() + lost, before + REFUSED, "{lost} lost");
+}
+
+#[test]
+fn the_last_line_is_written_before_the_daemon_ends() {
+    let (mut daemon, log) = with_log_file(&[]);
+    let _open = daemon.account("alice").login();
+    let status = daemon.end(Signal::TERM);
+    assert_eq!(status.code(), Some(0));
+    let text = log.read();
+    assert!(text.contains("reason=shutdown"), "{text}");
+    assert!(text.ends_with(" INFO mpopd halted\n"), "{text}");
+}
+
+#[test]
+fn syslog_and_journald_that_are_not_there_stop_no_mail() {
+    for target in ["syslog", "journald"] {
+        let daemon = Daemon::new(Format::Mbox)
+            .user("alice", &messages::ordinary())
+            .setting(&format!("debug_log = \"{target}\""))
+            .start();
+        session(&daemon);
+        daemon.logged(&["logout user=<alice>"]);
+        let socket = if target == "syslog" { "/dev/log" } else { "/run/systemd/journal/socket" };
+        if !Path::new(socket).exists() {
+            daemon.logged(&[socket, "cannot be written"]);
+        }
+    }
+}
+
+/// A log file of the test's own.
+struct Log(PathBuf);
+
+impl Log {
+    fn setting(&self) -> String {
+        format!("debug_log = \"{}\"", self.0.display())
+    }
+
+    fn read(&self) -> String {
+        fs::read_to_string(&self.0).unwrap_or_default()
+    }
+
+    /// The text once all these words are in it.
+    fn with(&self, words: &[&str]) -> String {
+        eventually(&format!("{words:?} in {}", self.0.display()), || {
+            Some(self.read()).filter(|text| words.iter().all(|word| text.contains(word)))
+        })
+    }
+}
+
+/// A daemon with one user and a log file.
+fn with_log_file(settings: &[&str]) -> (Daemon, Log) {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    let log = Log(daemon.path("log"));
+    let daemon = settings.iter().fold(daemon.setting(&log.setting()), |daemon, line| daemon.setting(line));
+    (daemon.start(), log)
+}
+
+fn session(daemon: &Daemon) {
+    daemon.account("alice").login().quit();
+}
+
+/// How long the files that a process writes may become, in octets.
+fn limit_files(process: Process, octets: Option<u64>) {
+    let pid = Pid::from_raw(i32::try_from(process.0).expect("a pid"));
+    let maximum = prlimit(pid, Resource::Fsize, Rlimit { current: octets, maximum: None });
+    maximum.expect("a limit for the log role");
+}
