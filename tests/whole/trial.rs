@@ -32,6 +32,27 @@ fn the_printed_curl_line_prints_the_first_message() {
 }
 
 #[test]
+fn with_tls_its_certificate_can_be_trusted_on_both_ports() {
+    let Some(_) = need::program("curl") else { return };
+    for run_by in [RunBy::Owner, RunBy::Ourselves] {
+        let mut trial = Trial::sample_with_tls(run_by);
+        let told = trial.next_line();
+        let from_the_start = &told[told.find("curl").expect("a curl line")..];
+        let certificate = from_the_start.split(' ').nth(2).expect("the certificate");
+        let stls = trial.curl_line().replace("curl ", &format!("curl --ssl-reqd --cacert {certificate} "));
+        for line in [from_the_start, &stls] {
+            let done = bounded(&["sh", "-c", line]);
+            assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(String::from_utf8_lossy(&done.stdout).contains("Subject: "));
+        }
+        let untrusted = from_the_start.replace(&format!("--cacert {certificate} "), "");
+        assert!(!bounded(&["sh", "-c", &untrusted]).status.success(), "nobody trusts it unasked");
+        let (_, printed) = trial.interrupt();
+        assert_eq!(printed.matches("tls=TLSv1.3").count(), 2, "{printed}");
+    }
+}
+
+#[test]
 fn the_user_and_the_password_are_printed() {
     let trial = Trial::of(Format::Mbox, &[]);
     let said = trial.said();

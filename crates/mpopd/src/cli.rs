@@ -57,6 +57,9 @@ pub(crate) struct Try {
     /// The user's password; without it, one is made up
     #[arg(long, value_name = "PW")]
     pub(crate) password: Option<String>,
+    /// Offer STLS too, and TLS from the start on port 8995, with a certificate made up for this run
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// An mbox file or a Maildir; without it, a sample mailbox in a temporary folder
     pub(crate) mailbox: Option<PathBuf>,
 }

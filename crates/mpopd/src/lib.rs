@@ -9,6 +9,7 @@ mod mail_group;
 mod plan;
 mod roles;
 mod sample;
+mod self_signed;
 mod state;
 mod tls;
 mod try_mailbox;

@@ -12,10 +12,12 @@ use zeroize::Zeroizing;
 use crate::cli::{Failure, Try};
 use crate::roles::supervisor;
 use crate::sample::{self, TempFolder};
-use crate::{log, plan, state};
+use crate::{log, plan, self_signed, state};
 
 /// As whom the mail is read when root runs this and the mailbox is nobody's in particular.
 const NOBODY: &str = "nobody";
+/// Where TLS is spoken from the start: as far from 995 as 8110 is from 110.
+const POP3S_PORT: u16 = 8995;
 
 /// Serves until Ctrl-C. Returns the exit status.
 pub(crate) fn run(options: Try) -> Result<i32, Failure> {
@@ -36,7 +38,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         None => made_up_password()?,
     };
 
-    let config = settings(&options, folder.path());
+    let config = settings(&options, folder.path())?;
     let authenticator = authenticator(&options.user, &password, reader, &location)?;
     let (plan, addresses) = plan::of(&config, authenticator, None)?;
     let address = addresses.first().copied().unwrap_or(options.listen);
@@ -44,20 +46,25 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         Location::Mbox(_) | Location::Ram(_) | Location::Disk(_) => "mbox",
         Location::Maildir(_) => "Maildir",
     };
-    let banner = format!(
+    let credentials = shell_word(&format!("{}:{password}", options.user));
+    let mut banner = format!(
         "mpopd serves {} ({kind}) on {address}\n  user      {}\n  password  {password}\n  \
-         try       curl -u {} pop3://{address}/1\nCtrl-C ends it.\n",
+         try       curl -u {credentials} pop3://{address}/1\n",
         location.path().display(),
         options.user,
-        shell_word(&format!("{}:{password}", options.user)),
     );
+    if let (Some(address), Some(certificate)) = (addresses.get(1), &config.tls.certificate) {
+        let trusted = shell_word(&certificate.display().to_string());
+        banner += &format!("  with TLS  curl --cacert {trusted} -u {credentials} pop3s://{address}/1\n");
+    }
+    banner += "Ctrl-C ends it.\n";
     // Whoever closed standard output does not want it.
     let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
     supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
 }
 
-fn settings(options: &Try, folder: &Path) -> Config {
-    Config {
+fn settings(options: &Try, folder: &Path) -> Result<Config, String> {
+    let plain = Config {
         listen: vec![options.listen.ip()],
         port: options.listen.port(),
         // Whoever makes it listen elsewhere than on loopback has asked for that.
@@ -68,7 +75,14 @@ fn settings(options: &Try, folder: &Path) -> Config {
         user: NOBODY.to_owned(),
         chroot: folder.join("empty"),
         ..Config::default()
+    };
+    if !options.tls {
+        return Ok(plain);
     }
+    // Whoever wants any free port wants that here too.
+    let port = if options.listen.port() == 0 { 0 } else { POP3S_PORT };
+    let tls = self_signed::write(folder, options.listen.ip())?;
+    Ok(Config { pop3s_port: Some(port), tls, ..plain })
 }
 
 /// Lets the one user in, to the one mailbox.

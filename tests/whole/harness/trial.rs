@@ -55,6 +55,16 @@ impl Trial {
         Trial::start(run_by, Scratch::new(), &[])
     }
 
+    /// The same with a certificate made up for it.
+    pub(crate) fn sample_with_tls(run_by: RunBy) -> Trial {
+        Trial::start(run_by, Scratch::new(), &["--tls"])
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn next_line(&mut self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("one more line from mpopd try")
+    }
+
     /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to all.
     pub(crate) fn refused(arguments: &[&OsStr]) -> Output {
         let scratch = Scratch::new();
