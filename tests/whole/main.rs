@@ -24,4 +24,5 @@ mod settings;
 mod storage;
 mod tls;
 mod trial;
+mod user_log;
 mod users;

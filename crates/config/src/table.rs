@@ -166,9 +166,10 @@ settings! {
         /// How a log line is written.
         built log_format: LogFormat = LogFormat::Text, word();
         /// The folder of the users' own logs.
-        later user_log_dir: PathBuf = "/var/log/mpopd".into(), path();
-        /// Keep passwords out of the users' own logs. They are never in the main log.
-        later passsecret: bool = true, flag();
+        built user_log_dir: PathBuf = "/var/log/mpopd".into(), path();
+        /// Keep passwords out of the users' own logs. They are never in the main log. false: level 2 shows those that were
+        /// accepted.
+        built passsecret: bool = true, flag();
     }
 
     per_user "For single users" {
@@ -179,7 +180,7 @@ settings! {
         /// Leave a user's spool files in place when a session with storage = "disk" ends.
         built user_debug: bool, flag();
         /// Keep a log of a user's sessions. 1: connections and octets. 2: every command.
-        later user_log: u8, number(1..=2);
+        built user_log: u8, number(1..=2);
     }
 
     /// Figures for Prometheus.

@@ -31,6 +31,7 @@ pub mod report;
 pub mod secret;
 pub mod steer;
 pub mod ticket;
+pub mod user_log;
 pub mod wire;
 
 pub use deletions::Deletions;

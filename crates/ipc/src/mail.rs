@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::user_log::{self, Detail, Note};
 use crate::wire::Message;
 use crate::{LoginId, Payload, Ticket};
 
@@ -31,11 +32,22 @@ pub enum ToMaildrop {
         ticket: Ticket,
         /// Packed [`crate::Deletions`].
         deleted: Payload,
+        /// The last of the user's log.
+        notes: Vec<Note>,
     },
     /// The session ended in any other way: remove nothing, give up the locks. No answer.
     Abandon {
         /// Whose maildrop.
         ticket: Ticket,
+        /// The last of the user's log.
+        notes: Vec<Note>,
+    },
+    /// Write these into the user's log.
+    Note {
+        /// Whose maildrop.
+        ticket: Ticket,
+        /// In the order in which they happened.
+        notes: Vec<Note>,
     },
 }
 
@@ -48,7 +60,9 @@ impl Message for ToMaildrop {
                 }
                 Ok(())
             }
-            ToMaildrop::Finish { .. } | ToMaildrop::Abandon { .. } => Ok(()),
+            ToMaildrop::Finish { notes, .. }
+            | ToMaildrop::Abandon { notes, .. }
+            | ToMaildrop::Note { notes, .. } => user_log::check(notes),
         }
     }
 }
@@ -66,6 +80,8 @@ pub enum FromMaildrop {
         user: String,
         /// A packed [`crate::Listing`].
         listing: Payload,
+        /// What to note for the user's log, if there is one.
+        user_log: Option<Detail>,
     },
     /// Auth accepted the login, but its maildrop cannot be opened.
     NotOpened {
@@ -99,6 +115,11 @@ pub enum FromMaildrop {
         /// What became of the deletions.
         outcome: Outcome,
     },
+    /// The notes were taken.
+    Noted {
+        /// Whose maildrop.
+        ticket: Ticket,
+    },
 }
 
 impl Message for FromMaildrop {
@@ -122,7 +143,9 @@ impl Message for FromMaildrop {
                 }
                 Ok(())
             }
-            FromMaildrop::NotFetched { .. } | FromMaildrop::Finished { .. } => Ok(()),
+            FromMaildrop::NotFetched { .. } | FromMaildrop::Finished { .. } | FromMaildrop::Noted { .. } => {
+                Ok(())
+            }
         }
     }
 }
@@ -175,6 +198,7 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::user_log::Noted;
     use crate::wire::{decode, encode, tests::round_trip};
     use proptest::prelude::*;
 
@@ -185,9 +209,17 @@ mod tests {
     #[test]
     fn requests_survive() {
         round_trip(&ToMaildrop::Fetch { ticket: ticket(), first: 1, window: MOST_WINDOW });
-        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Inline(vec![1; 80]) });
-        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Sealed });
-        round_trip(&ToMaildrop::Abandon { ticket: ticket() });
+        let notes = vec![
+            note(Noted::Opened),
+            note(Noted::Retrieved(u64::MAX)),
+            note(Noted::Command("STAT".into())),
+            note(Noted::Closed("quit".into())),
+        ];
+        let deleted = Payload::Inline(vec![1; 80]);
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted, notes: notes.clone() });
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Sealed, notes: Vec::new() });
+        round_trip(&ToMaildrop::Abandon { ticket: ticket(), notes: notes.clone() });
+        round_trip(&ToMaildrop::Note { ticket: ticket(), notes });
     }
 
     #[test]
@@ -196,11 +228,35 @@ mod tests {
         let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
-        round_trip(&FromMaildrop::Opened { login, ticket: ticket(), user: user.clone(), listing });
+        let user_log = Some(Detail::Commands);
+        round_trip(&FromMaildrop::Opened { login, ticket: ticket(), user: user.clone(), listing, user_log });
+        round_trip(&FromMaildrop::Noted { ticket: ticket() });
         round_trip(&FromMaildrop::NotOpened { login, user, why: NotOpened::InUse });
         round_trip(&FromMaildrop::Fetched { ticket: ticket(), first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket: ticket(), why: NotFetched::Vanished });
         round_trip(&FromMaildrop::Finished { ticket: ticket(), outcome: Outcome::Remaining(3) });
+    }
+
+    fn note(what: Noted) -> Note {
+        Note { time: 1_800_000_000, what }
+    }
+
+    #[test]
+    fn notes_that_are_too_many_or_no_lines_are_refused() {
+        let most = user_log::MOST_OCTETS / Note::OCTETS;
+        for notes in [
+            vec![note(Noted::Opened); most + 1],
+            vec![note(Noted::Command("a\nb".into()))],
+            vec![note(Noted::Closed("x".repeat(user_log::MOST_TEXT + 1)))],
+        ] {
+            assert!(encode(&ToMaildrop::Note { ticket: ticket(), notes }).is_err());
+        }
+        let deleted = Payload::Inline(vec![0; crate::payload::MOST_INLINE]);
+        let notes = vec![note(Noted::Retrieved(u64::MAX)); most];
+        assert!(
+            encode(&ToMaildrop::Finish { ticket: ticket(), deleted, notes }).is_ok(),
+            "the largest request"
+        );
     }
 
     #[test]

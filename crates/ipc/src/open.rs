@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::user_log::Detail;
 use crate::wire::Message;
 use crate::{LoginId, Ticket, login};
 
@@ -24,6 +25,8 @@ pub struct Open {
     pub format: Format,
     /// Where it lies: an absolute path.
     pub path: PathOctets,
+    /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
+    pub user_log: Option<Detail>,
 }
 
 /// The formats that a maildrop can have.
@@ -85,6 +88,7 @@ mod tests {
             user: "alice".into(),
             format: Format::Maildir,
             path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
+            user_log: Some(Detail::Sessions),
         }
     }
 

@@ -13,5 +13,6 @@ mod self_signed;
 mod state;
 mod tls;
 mod try_mailbox;
+mod user_logs;
 
 pub use cli::{command, run};

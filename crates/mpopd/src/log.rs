@@ -3,6 +3,7 @@
 //! The daemon's processes put their lines into one queue that the log role reads (`roles/log.rs`), and never wait
 //! for it: what does not fit is dropped and counted. `mpopd try` writes to standard error.
 
+mod append;
 pub(crate) mod render;
 mod untrusted;
 
@@ -23,6 +24,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
+pub(crate) use append::append;
 pub(crate) use untrusted::Untrusted;
 
 /// How much of the queue the kernel keeps, in octets: some thousand lines.

@@ -19,6 +19,7 @@ use crate::roles::session::{Limits, Offer};
 use crate::roles::supervisor::{self, Log, Maildrops, Plan, Program};
 use crate::state::StateDir;
 use crate::tls;
+use crate::user_logs::UserLogs;
 
 /// As whom mpopd-directory runs when mpopd is started by root.
 const DIRECTORY_USER: &str = "mpopd-directory";
@@ -73,6 +74,7 @@ pub(crate) fn of(
         auth_processes: auth_processes(config),
         authenticator,
         directory: directory(config)?,
+        user_logs: UserLogs::open(config)?,
         maildrops: Maildrops {
             settings: maildrop_settings(config)?,
             state,
@@ -128,6 +130,7 @@ fn limits(config: &Config, scram: bool) -> Limits {
         max_servers_per_ip: config.max_servers_per_ip,
         max_servers_per_user: config.max_servers_per_user,
         auth_failure_delay: config.auth_failure_delay,
+        passsecret: config.passsecret,
         tls: None,
         stls: config.tls.stls,
         sasl: Offer { configured: config.sasl_mechanisms.clone(), scram, tokens: checks_tokens(config) },

@@ -24,6 +24,7 @@ use sys::seqpacket;
 use exchanges::{Due, Exchanges, Waiting};
 
 use crate::log::Untrusted;
+use crate::user_logs::UserLogs;
 
 /// How long one login may take. The session role waits a little longer, then answers by itself.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -40,7 +41,7 @@ pub(crate) struct Channels<'a> {
 }
 
 /// Runs the role until the session side or the supervisor is gone. Returns the exit status.
-pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator) -> i32 {
+pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator, user_logs: &UserLogs) -> i32 {
     let deadline = match Deadline::new() {
         Ok(deadline) => deadline,
         Err(error) => {
@@ -52,6 +53,7 @@ pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator) -> 
     Auth {
         channels,
         authenticator,
+        user_logs,
         deadline,
         workers: HashMap::new(),
         exchanges: Exchanges::default(),
@@ -69,6 +71,7 @@ struct Worker {
 struct Auth<'a> {
     channels: Channels<'a>,
     authenticator: &'a mut Authenticator,
+    user_logs: &'a UserLogs,
     deadline: Deadline,
     /// By uid and gid. Kept for the life of this process: a dead one is noticed when it is next needed.
     workers: HashMap<(u32, u32), Worker>,
@@ -229,18 +232,25 @@ impl Auth<'_> {
     }
 
     fn open(&mut self, login: LoginId, account: &Account) -> Result<(), String> {
+        let owner = (account.uid.get(), account.gid);
+        // A user whose log cannot be written reads mail all the same.
+        let log = self.user_logs.of(&account.user, owner.0, owner.1).unwrap_or_else(|error| {
+            let user = Untrusted(account.user.as_str().as_bytes());
+            tracing::warn!("the own log of user={user} cannot be opened: {error}");
+            None
+        });
         let order = Open {
             login,
             ticket: Ticket::issue().map_err(|error| format!("no random numbers: {error}"))?,
             user: account.user.as_str().to_owned(),
             format: format_of(account),
             path: account.maildrop.path.as_path().into(),
+            user_log: log.as_ref().map(|(detail, _)| *detail),
         };
-        let owner = (account.uid.get(), account.gid);
         // The first process may have ended since it was last used, a second one has not.
         let mut gone = None;
         for _ in 0..2 {
-            match self.order(owner, gone, &order) {
+            match self.order(owner, gone, &order, log.as_ref().map(|(_, file)| file)) {
                 Ok(()) => return Ok(()),
                 Err(Unreachable::Gone) => gone = self.workers.remove(&owner).map(|worker| worker.id),
                 Err(Unreachable::Failed(cause)) => return Err(cause),
@@ -254,6 +264,7 @@ impl Auth<'_> {
         owner: (u32, u32),
         instead_of: Option<WorkerId>,
         order: &Open,
+        log: Option<&OwnedFd>,
     ) -> Result<(), Unreachable> {
         if !self.workers.contains_key(&owner) {
             if self.workers.len() >= MOST_REMEMBERED {
@@ -263,7 +274,8 @@ impl Auth<'_> {
             self.workers.insert(owner, worker);
         }
         let Some(worker) = self.workers.get(&owner) else { return Err(Unreachable::Gone) };
-        match send(&worker.orders, order, &[], Wait::Forever) {
+        let log: Vec<_> = log.iter().map(AsFd::as_fd).collect();
+        match send(&worker.orders, order, &log, Wait::Forever) {
             Ok(()) => Ok(()),
             Err(wire::Error::Io(_)) => Err(Unreachable::Gone),
             Err(error) => Err(Unreachable::Failed(error.to_string())),

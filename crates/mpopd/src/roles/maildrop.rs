@@ -7,6 +7,8 @@
 //! A session's locks and deletions live and die here: what ends without
 //! [`ToMaildrop::Finish`] removes nothing.
 
+mod user_log;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,12 +21,14 @@ use std::time::{Duration, Instant};
 use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Wishes};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
 use ipc::open::{Format, Open};
+use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Deletions, Payload, Ticket, receive, send};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::log::Untrusted;
 use crate::roles::listings::Listings;
+use user_log::UserLog;
 
 /// How long a process without a session stays, so that the next login of its uid finds it.
 const LINGER: Duration = Duration::from_secs(60);
@@ -88,6 +92,15 @@ type Held = Arc<Mutex<Option<Kept>>>;
 struct Kept {
     user: String,
     mail: Box<dyn Maildrop>,
+    log: Option<UserLog>,
+}
+
+impl Kept {
+    fn note(&mut self, notes: &[Note]) {
+        if let Some(log) = &mut self.log {
+            log.write(&self.user, notes);
+        }
+    }
 }
 
 struct Worker<'a> {
@@ -112,10 +125,10 @@ impl Worker<'_> {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         loop {
             match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
-                Ok(Some((order, _))) => {
+                Ok(Some((order, descriptors))) => {
                     self.last_order.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
                     let _work = self.work.read();
-                    self.open(order);
+                    self.open(order, descriptors.into_iter().next());
                 }
                 // The queue was shut, by this thread or another, and what was in it is done.
                 Ok(None) => break,
@@ -181,18 +194,25 @@ impl Worker<'_> {
     fn serve(&self, request: ToMaildrop, descriptors: Vec<OwnedFd>) {
         match request {
             ToMaildrop::Fetch { ticket, first, window } => self.fetch(ticket, first, window),
-            ToMaildrop::Finish { ticket, deleted } => {
-                let outcome = self.finish(ticket, deleted, descriptors);
+            ToMaildrop::Finish { ticket, deleted, notes } => {
+                let outcome = self.finish(ticket, deleted, descriptors, &notes);
                 self.answer(&FromMaildrop::Finished { ticket, outcome }, &[]);
             }
-            ToMaildrop::Abandon { ticket } => {
-                self.close(ticket);
+            ToMaildrop::Abandon { ticket, notes } => {
+                self.close(ticket, &notes);
+            }
+            ToMaildrop::Note { ticket, notes } => {
+                if let Some(held) = self.table().get(&ticket).cloned() {
+                    lock(&held).iter_mut().for_each(|kept| kept.note(&notes));
+                }
+                self.answer(&FromMaildrop::Noted { ticket }, &[]);
             }
         }
     }
 
-    fn open(&self, order: Open) {
-        let Open { login, ticket, user, format, path } = order;
+    fn open(&self, order: Open, log: Option<OwnedFd>) {
+        let Open { login, ticket, user, format, path, user_log } = order;
+        let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
         let location = match format {
             Format::Mbox => Location::Mbox(path),
@@ -206,10 +226,11 @@ impl Worker<'_> {
         let why = match opened {
             Ok(Ok(mail)) => match self.listings.pack(&*mail) {
                 Ok((listing, memory)) => {
-                    let kept = Kept { user: user.clone(), mail };
+                    let user_log = log.as_ref().map(UserLog::detail);
+                    let kept = Kept { user: user.clone(), mail, log };
                     self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
                     let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
-                    self.answer(&FromMaildrop::Opened { login, ticket, user, listing }, &memory);
+                    self.answer(&FromMaildrop::Opened { login, ticket, user, listing, user_log }, &memory);
                     return;
                 }
                 Err(error) => {
@@ -275,8 +296,8 @@ impl Worker<'_> {
         }
     }
 
-    fn finish(&self, ticket: Ticket, deleted: Payload, descriptors: Vec<OwnedFd>) -> Outcome {
-        let Some(Kept { user, mail }) = self.close(ticket) else { return Outcome::Changed };
+    fn finish(&self, ticket: Ticket, deleted: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
+        let Some(Kept { user, mail, .. }) = self.close(ticket, notes) else { return Outcome::Changed };
         let count = mail.count();
         let user = Untrusted(user.as_bytes());
         let deletions = deleted
@@ -304,10 +325,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Takes a maildrop out of the table. With the returned value its locks go.
-    fn close(&self, ticket: Ticket) -> Option<Kept> {
+    /// Takes a maildrop out of the table, after the last notes for the user's log. With the returned value its locks go.
+    fn close(&self, ticket: Ticket, notes: &[Note]) -> Option<Kept> {
         let held = self.table().remove(&ticket)?;
-        lock(&held).take()
+        let mut kept = lock(&held).take()?;
+        kept.note(notes);
+        Some(kept)
     }
 
     fn answer(&self, answer: &FromMaildrop, descriptors: &[BorrowedFd<'_>]) {
@@ -318,7 +341,7 @@ impl Worker<'_> {
                 tracing::error!("maildrop cannot answer: {error}");
             }
             if let FromMaildrop::Opened { ticket, .. } = answer {
-                self.close(*ticket);
+                self.close(*ticket, &[]);
             }
         }
     }

@@ -26,6 +26,7 @@ use sys::signals::{Signal, Signals};
 use crate::control_socket::ControlSocket;
 use crate::listen::Listener;
 use crate::tls;
+use crate::user_logs::UserLogs;
 
 use super::child::{self, Identity};
 use super::session::Limits;
@@ -62,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) authenticator: ::auth::Authenticator,
     /// Who asks databases, LDAP and OAuth servers, if any is configured.
     pub(crate) directory: Option<Program>,
+    /// Whose sessions are logged in logs of their own.
+    pub(crate) user_logs: UserLogs,
     /// Where and how maildrop processes work.
     pub(crate) maildrops: workers::Maildrops,
     /// Where the log goes; `None` when every role writes its lines to standard error.
@@ -346,15 +349,17 @@ impl Supervisor {
         let queue = &self.queue.decisions;
         let authenticator = &mut self.plan.authenticator;
         let directory = self.directory.as_ref().and_then(|directory| directory.channel(slot));
+        let user_logs = &self.plan.user_logs;
         let mut keep = vec![queue.as_fd(), theirs.as_fd()];
         keep.extend(directory.map(AsFd::as_fd));
+        keep.extend(user_logs.folder());
         let own = || directory.map(OwnedFd::try_clone).transpose().map_err(|error| error.to_string());
         // Only the child runs this, on its own copy of the memory.
         let pid = child::start(c"mpopd-auth", &keep, &Identity::Unchanged, own, |directory| {
             if let Some(channel) = directory {
                 authenticator.use_directory(channel);
             }
-            auth::run(auth::Channels { queue, hire: &theirs }, authenticator)
+            auth::run(auth::Channels { queue, hire: &theirs }, authenticator, user_logs)
         })?;
         Ok((pid, ours))
     }

@@ -1,9 +1,11 @@
 //! The log file: whole lines, appended.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::log::append;
 
 /// The mode of a log file that is made: names of users are for the administrators' group at most.
 const MODE: u32 = 0o640;
@@ -54,25 +56,10 @@ impl LogFile {
         if self.kept.is_empty() {
             return Ok(());
         }
-        let written = file.write(&self.kept)?;
-        if written == self.kept.len() {
-            self.kept.clear();
-            return Ok(());
-        }
-        let whole = self.kept.iter().take(written).rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
-        take_back(file, (written - whole) as u64)?;
-        self.kept.drain(..whole);
-        Err(io::ErrorKind::StorageFull.into())
+        let written = append(file, &self.kept)?;
+        self.kept.drain(..written);
+        if self.kept.is_empty() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
-}
-
-/// Removes the last octets that were written, unless somebody has appended more since.
-fn take_back(file: &mut File, octets: u64) -> io::Result<()> {
-    let end = file.stream_position()?;
-    if octets > 0 && file.metadata()?.len() == end {
-        file.set_len(end.saturating_sub(octets))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -109,19 +96,5 @@ mod tests {
         log.room().extend_from_slice(b"one\n");
         assert_eq!(log.write().unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(log.kept(), 4);
-    }
-
-    #[test]
-    fn half_a_line_is_taken_back_unless_another_wrote_behind_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
-        file.write_all(b"one\ntw").unwrap();
-        take_back(&mut file, 2).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
-        file.write_all(b"tw").unwrap();
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"other\n").unwrap();
-        take_back(&mut file, 2).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwother\n");
     }
 }

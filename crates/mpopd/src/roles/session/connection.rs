@@ -111,6 +111,10 @@ impl Connection {
                 "logout"
             );
         }
+        // After QUIT it was said already.
+        if let Some(mail) = &mut self.mail {
+            mail.notes().closed(reason.as_str());
+        }
     }
 
     /// Takes command after command. Returns when the dialogue is over.
@@ -132,15 +136,17 @@ impl Connection {
             let step = self.dialogue.step(&mut rest, &mut self.out);
             let left = rest.len();
             self.stream.take_all_but(left);
+            self.note_command();
             match step {
                 Step::NeedInput => {
                     self.stream.send(&mut self.out).await?;
+                    self.hand_over_notes().await;
                     buffers::give_back_output(&mut self.out);
                     self.stream.fill(self.patience_ends(idle_since)).await?;
                     self.out = buffers::output();
                     continue;
                 }
-                Step::Replied => self.note_plaintext(),
+                Step::Replied => {}
                 Step::Waiting => return Err(Shutdown::Fault),
                 Step::Name(user) => self.name(&user).await?,
                 Step::Login(credentials) => self.login(credentials).await?,
@@ -159,6 +165,9 @@ impl Connection {
             // A client that always has another command ready must be told too.
             if let (Some(why), true) = (self.visit.ending.why(), self.dialogue.phase() != Phase::Closed) {
                 return Err(why);
+            }
+            if self.mail.as_mut().is_some_and(|mail| mail.notes().are_enough()) {
+                self.hand_over_notes().await;
             }
             idle_since = Instant::now();
             if self.out.len() >= buffers::CHUNK {
@@ -219,7 +228,16 @@ impl Connection {
             password: Secret::new(credentials.password.expose().to_vec()),
         };
         let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
-        self.carry_out(verdict, "PASS").await
+        self.carry_out(verdict, "PASS").await?;
+        if let Some(mail) = &mut self.mail {
+            match self.house.limits.passsecret {
+                true => mail.notes().command("PASS ******"),
+                false => {
+                    mail.notes().command(format_args!("PASS {}", Untrusted(credentials.password.expose())));
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn begin_exchange(&mut self, request: AuthRequest) -> Result<(), Shutdown> {
@@ -277,6 +295,10 @@ impl Connection {
             return self.turn_away(user.as_bytes(), Failure::Temporary, LoginRefusal::Temporary);
         };
         mail.attach(&self.visit.ending);
+        mail.notes().opened();
+        if method != "PASS" {
+            mail.notes().command(format_args!("AUTH {method}"));
+        }
         tracing::info!(
             user = %Untrusted(user.as_bytes()),
             ip = %self.peer,
@@ -322,12 +344,23 @@ impl Connection {
         }
     }
 
-    /// A login that was refused before there was a password to check counts for the log all the same.
-    fn note_plaintext(&mut self) {
-        let refused = self.dialogue.take_record().and_then(|record| record.refused);
-        if refused == Some(pop3::Refusal::Plaintext) {
+    /// Takes note of the command that was just taken.
+    fn note_command(&mut self) {
+        let Some(record) = self.dialogue.take_record() else { return };
+        if let Some(mail) = &mut self.mail {
+            mail.notes().command(record);
+        }
+        // A login that was refused before there was a password to check counts for the log all the same.
+        if record.refused == Some(pop3::Refusal::Plaintext) {
             let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
             self.note_failure(user.as_bytes(), Failure::Plaintext);
+        }
+    }
+
+    /// Has what was noted for the user's own log written.
+    async fn hand_over_notes(&mut self) {
+        if let Some(mail) = &mut self.mail {
+            mail.hand_over_notes().await;
         }
     }
 
@@ -388,6 +421,9 @@ impl Connection {
             }
         }
         let sent = self.dialogue.end_message(encoder, &mut self.out);
+        if let (Some(mail), None) = (&mut self.mail, request.lines) {
+            mail.notes().retrieved(sent);
+        }
         if request.lines.is_none()
             && self.dialogue.listing().map(|listing| listing.octets(request.message)) != Some(sent)
         {
@@ -406,11 +442,14 @@ impl Connection {
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
         let commit = match (self.mail.take(), Deletions::new(numbers)) {
-            (Some(mail), Ok(deletions)) => match mail.finish(&deletions).await {
-                Ok(Outcome::Removed) => Commit::Done,
-                Ok(Outcome::Remaining(left)) => Commit::Partial { removed: wanted.saturating_sub(left) },
-                Ok(Outcome::Changed) | Err(_) => Commit::Failed,
-            },
+            (Some(mut mail), Ok(deletions)) => {
+                mail.notes().closed(CloseReason::Quit.as_str());
+                match mail.finish(&deletions).await {
+                    Ok(Outcome::Removed) => Commit::Done,
+                    Ok(Outcome::Remaining(left)) => Commit::Partial { removed: wanted.saturating_sub(left) },
+                    Ok(Outcome::Changed) | Err(_) => Commit::Failed,
+                }
+            }
             _ => Commit::Failed,
         };
         self.dialogue.finished(commit, &mut self.out);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipc::login::{Refused, Why};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
+use ipc::user_log::Note;
 use ipc::{Listing, Ticket};
 use pop3::Shutdown;
 use tokio::sync::oneshot;
@@ -39,6 +40,7 @@ pub(super) enum Answer {
     Fetched { first: u32, extents: Vec<Extent>, descriptors: Vec<OwnedFd> },
     NotFetched(NotFetched),
     Finished(Outcome),
+    Noted,
 }
 
 /// The maildrop process is gone, or does not answer.
@@ -77,13 +79,14 @@ impl Link {
         }
     }
 
-    /// The session is over. Unless the maildrop process knows it already, it is told to remove nothing.
-    pub(super) fn leave(self: &Arc<Link>, ticket: Ticket, finished: bool) {
+    /// The session is over. Unless the maildrop process knows it already, it is told to remove nothing, and the last
+    /// `notes` for the user's own log.
+    pub(super) fn leave(self: &Arc<Link>, ticket: Ticket, finished: bool, notes: Vec<Note>) {
         let known = self.sessions().remove(&ticket).is_some();
         if finished || !known {
             return;
         }
-        let abandon = ToMaildrop::Abandon { ticket };
+        let abandon = ToMaildrop::Abandon { ticket, notes };
         if self.socket.try_send(&abandon, &[]).is_err_and(|error| error.would_block()) {
             // It must arrive, or the maildrop stays locked.
             let link = self.clone();
@@ -114,10 +117,10 @@ impl Link {
 
     fn heard(self: &Arc<Link>, house: &House, answer: FromMaildrop, descriptors: Vec<OwnedFd>) {
         match answer {
-            FromMaildrop::Opened { login, ticket, user, listing } => {
+            FromMaildrop::Opened { login, ticket, user, listing, user_log } => {
                 self.sessions().insert(ticket, Session::default());
                 // From here on, whatever drops it gives the maildrop up.
-                let mut mail = OpenMail::new(self.clone(), ticket, user);
+                let mut mail = OpenMail::new(self.clone(), ticket, user, user_log);
                 let listing = listing
                     .unpack(descriptors.into_iter().next(), ipc::listing::MOST_OCTETS)
                     .and_then(Listing::parse);
@@ -141,6 +144,7 @@ impl Link {
             }
             FromMaildrop::NotFetched { ticket, why } => self.pass(ticket, Answer::NotFetched(why)),
             FromMaildrop::Finished { ticket, outcome } => self.pass(ticket, Answer::Finished(outcome)),
+            FromMaildrop::Noted { ticket } => self.pass(ticket, Answer::Noted),
         }
     }
 

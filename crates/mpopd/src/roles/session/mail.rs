@@ -6,10 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use ipc::mail::{Extent, MOST_WINDOW, NotFetched, Outcome, ToMaildrop};
+use ipc::user_log::Detail;
 use ipc::{Deletions, Listing, Payload, Ticket};
 
 use super::ending::Ending;
 use super::link::{Answer, Link, Lost};
+use super::notes::Notes;
 
 /// Dropping it without [`OpenMail::finish`] gives the maildrop up and removes nothing.
 pub(super) struct OpenMail {
@@ -20,6 +22,7 @@ pub(super) struct OpenMail {
     listing: Option<Listing>,
     finished: bool,
     window: Window,
+    notes: Notes,
 }
 
 /// The bodies at hand.
@@ -56,8 +59,24 @@ pub(super) enum NoBody {
 }
 
 impl OpenMail {
-    pub(super) fn new(link: Arc<Link>, ticket: Ticket, user: String) -> OpenMail {
-        OpenMail { link, ticket, user, listing: None, finished: false, window: Window::default() }
+    pub(super) fn new(link: Arc<Link>, ticket: Ticket, user: String, user_log: Option<Detail>) -> OpenMail {
+        let (window, notes) = (Window::default(), Notes::new(user_log));
+        OpenMail { link, ticket, user, listing: None, finished: false, window, notes }
+    }
+
+    /// What is noted for the user's own log. The last notes go with the end of the session.
+    pub(super) fn notes(&mut self) -> &mut Notes {
+        &mut self.notes
+    }
+
+    /// Hands over what was noted, if anything was.
+    pub(super) async fn hand_over_notes(&mut self) {
+        let notes = self.notes.take();
+        if !notes.is_empty() {
+            let request = ToMaildrop::Note { ticket: self.ticket, notes };
+            // Without its maildrop process the session ends anyway.
+            let _ = self.link.ask(self.ticket, &request, &[]).await;
+        }
     }
 
     pub(super) fn set_listing(&mut self, listing: Listing) {
@@ -93,7 +112,7 @@ impl OpenMail {
                 self.window.take(message).ok_or(NoBody::NotFetched(NotFetched::Temporary))
             }
             Ok(Answer::NotFetched(why)) => Err(NoBody::NotFetched(why)),
-            Ok(Answer::Finished(_)) | Err(Lost) => Err(NoBody::Lost),
+            Ok(Answer::Finished(_) | Answer::Noted) | Err(Lost) => Err(NoBody::Lost),
         }
     }
 
@@ -105,7 +124,7 @@ impl OpenMail {
             Err(error) => return Err(no_memory(&error)),
         };
         let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
-        let request = ToMaildrop::Finish { ticket: self.ticket, deleted };
+        let request = ToMaildrop::Finish { ticket: self.ticket, deleted, notes: self.notes.take() };
         match self.link.ask(self.ticket, &request, &memory).await {
             Ok(Answer::Finished(outcome)) => {
                 self.finished = true;
@@ -123,7 +142,7 @@ fn no_memory(error: &io::Error) -> Lost {
 
 impl Drop for OpenMail {
     fn drop(&mut self) {
-        self.link.leave(self.ticket, self.finished);
+        self.link.leave(self.ticket, self.finished, self.notes.take());
     }
 }
 

@@ -13,6 +13,7 @@ mod desk;
 mod ending;
 mod link;
 mod mail;
+mod notes;
 mod offer;
 mod socket;
 mod stream;
@@ -68,6 +69,8 @@ pub(crate) struct Limits {
     pub(crate) max_servers_per_user: u32,
     /// How long the answer to a first failed login is held back.
     pub(crate) auth_failure_delay: Duration,
+    /// Whether passwords are kept out of the users' own logs.
+    pub(crate) passsecret: bool,
     /// From where passwords may come without TLS.
     pub(crate) allow_plaintext: AllowPlaintext,
     /// What to encrypt with, if TLS is configured. Read by this role, while it still may: no other process has the key.
