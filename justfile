@@ -28,6 +28,11 @@ lint:
 test:
     cargo test --workspace
 
+# The dialogues of tests/dialogues against any server. Its user has the messages of tests/dialogues/mailbox; `--before COMMAND`
+# puts them back before each dialogue: `just conformance --before ./fill localhost:110 alice secret`.
+conformance *ARGS:
+    cargo run --quiet -p dialogues -- {{ ARGS }} tests/dialogues/*.txt
+
 # All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
 bench:
     benches/bench.py

@@ -13,6 +13,7 @@ mod clients;
 mod config_faults;
 mod control;
 mod dependency_rule;
+mod dialogues;
 mod documents;
 mod harness;
 mod logs;

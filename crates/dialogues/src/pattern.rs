@@ -1,0 +1,105 @@
+//! Patterns for lines of the server.
+
+use std::collections::HashMap;
+
+/// What a line must look like.
+#[derive(Debug)]
+pub(crate) struct Pattern(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    /// Any octets, also none.
+    Any,
+    /// A word of this name.
+    Word(String),
+}
+
+/// What the words of a dialogue were where they came first.
+pub(crate) type Words = HashMap<String, String>;
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Pattern {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['*', '$']) {
+            if at > 0 {
+                parts.push(Part::Text(rest[..at].to_owned()));
+            }
+            let special = rest.as_bytes()[at];
+            rest = &rest[at + 1..];
+            if special == b'*' {
+                parts.push(Part::Any);
+            } else {
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                parts.push(Part::Word(rest[..end].to_owned()));
+                rest = &rest[end..];
+            }
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Pattern(parts)
+    }
+
+    /// Whether `line` looks like this. Its words are known from then on.
+    pub(crate) fn matches(&self, line: &str, words: &mut Words) -> bool {
+        let mut found = words.clone();
+        let fits = fits(&self.0, line, &mut found);
+        if fits {
+            *words = found;
+        }
+        fits
+    }
+}
+
+fn fits(parts: &[Part], line: &str, words: &mut Words) -> bool {
+    let Some((part, others)) = parts.split_first() else { return line.is_empty() };
+    match part {
+        Part::Text(text) => line.strip_prefix(text.as_str()).is_some_and(|rest| fits(others, rest, words)),
+        Part::Any => {
+            let mut ends = line.char_indices().map(|(at, _)| at).chain([line.len()]);
+            ends.any(|at| fits(others, &line[at..], &mut words.clone()) && fits(others, &line[at..], words))
+        }
+        Part::Word(name) => {
+            let end = line.find(' ').unwrap_or(line.len());
+            let (word, rest) = line.split_at(end);
+            let known = words.entry(name.clone()).or_insert_with(|| word.to_owned());
+            !word.is_empty() && known == word && fits(others, rest, words)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_itself_and_a_star_is_anything() {
+        let matches = |pattern: &str, line: &str| Pattern::parse(pattern).matches(line, &mut Words::new());
+        for (pattern, line) in [
+            ("+OK", "+OK"),
+            ("+OK*", "+OK"),
+            ("+OK*", "+OK hi"),
+            ("*b*", "abc"),
+            ("1 * 3", "1 2 3"),
+            ("", ""),
+        ] {
+            assert!(matches(pattern, line), "{pattern} {line}");
+        }
+        for (pattern, line) in [("+OK", "+OK "), ("-ERR*", "+OK"), ("*b", "abc"), ("", "x"), ("a", "")] {
+            assert!(!matches(pattern, line), "{pattern} {line}");
+        }
+    }
+
+    #[test]
+    fn a_word_stays_what_it_was() {
+        let mut words = Words::new();
+        assert!(Pattern::parse("1 $first").matches("1 abc", &mut words));
+        assert!(Pattern::parse("+OK 1 $first").matches("+OK 1 abc", &mut words));
+        assert!(!Pattern::parse("1 $first").matches("1 abd", &mut words));
+        assert!(!Pattern::parse("2 $second").matches("2 ", &mut words), "a word has letters");
+        assert!(Pattern::parse("2 $second").matches("2 x", &mut words));
+        assert!(Pattern::parse("* $second").matches("a b x", &mut words), "a star gives way");
+    }
+}
