@@ -165,11 +165,19 @@ fn modules_learn_the_password_and_where_the_client_is() {
 #[test]
 fn a_module_that_hangs_costs_its_own_process_only() {
     const SERVICE: &str = "MPOPD_TEST_HANGING_SERVICE";
-    if let Ok(service) = std::env::var(SERVICE) {
+    const PID: &str = "MPOPD_TEST_HANGING_PID";
+    if let (Ok(service), Ok(pid)) = (std::env::var(SERVICE), std::env::var(PID)) {
         let config = config::Config { mpopd_pam_service: service, ..common::system() };
         let mut auth = auth::Authenticator::new(&config).unwrap();
         let deadline = sys::deadline::Deadline::new().unwrap();
-        deadline.arm(Duration::from_secs(2)).unwrap();
+        std::thread::spawn(move || {
+            // The module has begun to hang when the file has its line.
+            while !fs::read_to_string(&pid).is_ok_and(|line| line.ends_with('\n')) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            deadline.arm(Duration::from_millis(100)).unwrap();
+            std::thread::park();
+        });
         let verdict = login(&mut auth, "daemon", "x");
         unreachable!("the module hangs, and yet said {verdict}");
     }
@@ -186,6 +194,7 @@ fn a_module_that_hangs_costs_its_own_process_only() {
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(SERVICE, &hanging.name)
+        .env(PID, &pid)
         .spawn()
         .unwrap();
     assert_eq!(login(&mut other, &user.name, "secret"), "in");
