@@ -1,7 +1,6 @@
 //! What a run tells at its end: as text, as JSON, as a page.
 
 mod html;
-mod plot;
 mod summary;
 mod text;
 

@@ -1,6 +1,9 @@
 //! Line plots as SVG, drawn to be read without a script: axes with round numbers, a label at each line, values on hover.
 
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::escape;
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 280.0;
@@ -13,27 +16,35 @@ const LABEL: f64 = 14.0;
 
 /// A plot.
 #[derive(Debug)]
-pub(super) struct Plot<'a> {
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+pub struct Plot<'a> {
+    /// What goes to the right.
+    pub x: Axis,
+    /// What goes up.
+    pub y: Axis,
     /// What the y axis counts; shown on hover.
-    pub(super) unit: &'a str,
-    pub(super) lines: Vec<Line<'a>>,
+    pub unit: &'a str,
+    /// In the order of their labels in a tie.
+    pub lines: Vec<Line<'a>>,
 }
 
-/// One line of a plot; its colour is the class `cN`.
+/// One line of a plot.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
-    pub(super) name: &'a str,
-    pub(super) colour: usize,
-    pub(super) points: Vec<(f64, f64)>,
+pub struct Line<'a> {
+    /// Its label.
+    pub name: &'a str,
+    /// 0 to 5.
+    pub colour: usize,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Axis {
+pub enum Axis {
     /// Seconds from 0, evenly.
     Time,
+    /// Days since 1970-01-01, evenly, from the first to the last.
+    Days,
     /// From 0, evenly.
     Linear,
     /// By powers of ten.
@@ -52,7 +63,7 @@ struct Scale {
 
 impl Plot<'_> {
     /// The plot as an `svg` element.
-    pub(super) fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let values = |pick: fn(&(f64, f64)) -> f64| {
             self.lines.iter().flat_map(move |line| line.points.iter().map(pick))
         };
@@ -95,7 +106,7 @@ impl Plot<'_> {
                     line.colour,
                     at_x(point.0),
                     at_y(point.1),
-                    line.name,
+                    escape(line.name),
                     short(point.1),
                     self.unit,
                     x.label(point.0),
@@ -109,7 +120,7 @@ impl Plot<'_> {
                 "<text class=\"c{}\" x=\"{x}\" y=\"{:.1}\">{}</text>",
                 line.colour,
                 place + 4.0,
-                line.name
+                escape(line.name)
             );
         }
         out.push_str("</svg>\n");
@@ -142,6 +153,7 @@ impl Scale {
             values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
         let (low, high) = match axis {
             Axis::Time => (0.0, most.max(1e-3)),
+            Axis::Days => (least.min(most), most),
             Axis::Linear => (0.0, (most * 1.05).max(1e-3)),
             Axis::Log => {
                 let most = most.max(1e-3);
@@ -155,7 +167,7 @@ impl Scale {
     /// From 0, the low end, to 1.
     fn place(&self, value: f64) -> f64 {
         let map = |value: f64| match self.axis {
-            Axis::Time | Axis::Linear => value,
+            Axis::Time | Axis::Linear | Axis::Days => value,
             Axis::Log => value.max(self.low).log10(),
             Axis::Percentile => -(1.0 - value / 100.0).log10(),
         };
@@ -173,6 +185,14 @@ impl Scale {
                     [1.0, 2.0, 5.0, 10.0].map(|digit| digit * unit).into_iter().find(|step| *step >= raw);
                 let step = step.unwrap_or(10.0 * unit);
                 (0..).map(|n| f64::from(n) * step).take_while(reached).collect()
+            }
+            Axis::Days => {
+                const LABELS: f64 = 6.0;
+                let steps = [1.0, 2.0, 7.0, 14.0, 28.0, 91.0, 182.0, 365.0];
+                let raw = (self.high - self.low) / LABELS;
+                let step =
+                    steps.into_iter().find(|step| *step >= raw).unwrap_or((raw / 365.0).ceil() * 365.0);
+                (0..).map(|n| self.low + f64::from(n) * step).take_while(reached).collect()
             }
             Axis::Log => {
                 let decades = (self.low.log10().floor() as i32)..=(self.high.log10().ceil() as i32);
@@ -192,11 +212,21 @@ impl Scale {
     fn label(&self, value: f64) -> String {
         match self.axis {
             Axis::Time => format!("{} s", short(value)),
+            Axis::Days => date(value),
             Axis::Percentile if value < 99.0 => format!("{}%", (value * 10.0).round() / 10.0),
             Axis::Percentile => format!("{}%", (value * 1e5).round() / 1e5),
             Axis::Linear | Axis::Log => short(value),
         }
     }
+}
+
+/// The date of a day, counted from 1970-01-01, as ISO 8601 has it.
+pub fn date(day: f64) -> String {
+    // No report goes past the year 9999, which is as far as a date can be written.
+    let seconds = (day * 86_400.0).clamp(0.0, 253_402_300_799.0);
+    let written =
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs_f64(seconds)).to_string();
+    written.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// The next number of 1, 2, 5 times a power of ten below or above.
@@ -210,13 +240,14 @@ fn round(value: f64, direction: fn(f64) -> f64) -> f64 {
     found.unwrap_or(value)
 }
 
-/// Three digits, thousands as k.
+/// Three digits, thousands as k, millions as M.
 fn short(value: f64) -> String {
     let trimmed = |text: String| match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
     };
     match value {
+        _ if value >= 10_000_000.0 => format!("{}M", trimmed(format!("{:.1}", value / 1e6))),
         _ if value >= 10_000.0 => format!("{}k", trimmed(format!("{:.1}", value / 1000.0))),
         _ if value >= 100.0 => format!("{value:.0}"),
         _ if value >= 1.0 => trimmed(format!("{value:.2}")),
@@ -234,16 +265,31 @@ mod tests {
         assert_eq!(ticks(Axis::Linear, &[43.0]), [0.0, 10.0, 20.0, 30.0, 40.0]);
         assert_eq!(ticks(Axis::Time, &[9.9]), [0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(ticks(Axis::Log, &[0.3, 7.0]).first(), Some(&0.2));
+        assert_eq!(ticks(Axis::Days, &[20_000.0, 20_012.0]).len(), 7);
+        assert!(ticks(Axis::Days, &[0.0, 30_000.0]).len() <= 8);
         assert_eq!(ticks(Axis::Percentile, &[99.95]), [0.0, 50.0, 90.0, 99.0, 99.9]);
     }
 
     #[test]
     fn numbers_are_short() {
-        for (value, text) in
-            [(0.0, "0"), (0.05, "0.05"), (1.5, "1.5"), (200.0, "200"), (12_345.0, "12.3k"), (20_000.0, "20k")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.05, "0.05"),
+            (1.5, "1.5"),
+            (200.0, "200"),
+            (12_345.0, "12.3k"),
+            (20_000.0, "20k"),
+            (12_345_678.0, "12.3M"),
+        ] {
             assert_eq!(short(value), text);
         }
+    }
+
+    #[test]
+    fn days_are_dates() {
+        assert_eq!(date(0.0), "1970-01-01");
+        assert_eq!(date(20_780.0), "2026-11-23");
+        assert_eq!(date(1e12), "9999-12-31");
     }
 
     #[test]
@@ -261,7 +307,7 @@ mod tests {
     #[test]
     fn nothing_and_a_single_point_can_be_drawn() {
         for points in [vec![], vec![(0.0, 0.0)]] {
-            for axis in [Axis::Linear, Axis::Log] {
+            for axis in [Axis::Linear, Axis::Log, Axis::Days] {
                 let lines = vec![Line { name: "x", colour: 0, points: points.clone() }];
                 let svg = Plot { x: Axis::Percentile, y: axis, unit: "ms", lines }.svg();
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

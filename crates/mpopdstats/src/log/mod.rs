@@ -1,0 +1,6 @@
+//! The logs: which files they are in, how they are read, and what their lines say.
+
+pub(crate) mod central;
+pub(crate) mod files;
+pub(crate) mod lines;
+pub(crate) mod user;

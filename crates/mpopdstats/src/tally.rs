@@ -1,0 +1,152 @@
+//! What the logs say, added up.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+use crate::moment::Moment;
+
+/// Of more users than these, the rest is counted together.
+const MOST_USERS: usize = 1_000_000;
+/// More days than a log can have; a damaged one could name any.
+const MOST_DAYS: usize = 36_525;
+
+/// One thing that happened, as a line of a log tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A user logged in.
+    Connected,
+    /// Messages were sent.
+    Sent { messages: u64, octets: u64 },
+    /// A login failed.
+    Failed,
+    /// A session ended.
+    Ended,
+}
+
+/// Figures of one user, of one day, or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Figures {
+    /// Sessions.
+    pub(crate) connects: u64,
+    /// Messages sent, whole or their beginnings.
+    pub(crate) messages: u64,
+    /// Octets of them.
+    pub(crate) bytes: u64,
+}
+
+/// One user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct User {
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
+    pub(crate) first: Option<Moment>,
+    pub(crate) last: Option<Moment>,
+}
+
+/// Everything that the logs said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) users: BTreeMap<String, User>,
+    /// By the day, counted from 1970-01-01. Lines without a date are in no day.
+    pub(crate) days: BTreeMap<u32, Figures>,
+    pub(crate) total: Figures,
+    pub(crate) first: Option<Moment>,
+    pub(crate) last: Option<Moment>,
+    /// Logins that failed; only the central log has them.
+    pub(crate) failed: u64,
+    /// Lines that should say something and cannot be read.
+    pub(crate) torn: u64,
+    /// Whether there were more users than are told apart.
+    pub(crate) crowded: bool,
+}
+
+impl Tally {
+    /// Counts an event of a user; of a failed login the name counts for nothing, whoever sent it.
+    pub(crate) fn count(&mut self, user: &str, event: Event, when: Option<Moment>) {
+        let figures = match event {
+            Event::Connected => Figures { connects: 1, ..Figures::default() },
+            Event::Sent { messages, octets } => Figures { messages, bytes: octets, connects: 0 },
+            Event::Ended => Figures::default(),
+            Event::Failed => {
+                self.failed += 1;
+                return;
+            }
+        };
+        self.total += figures;
+        widen(&mut self.first, &mut self.last, when);
+        if let Some(day) = when.map(Moment::day)
+            && (self.days.len() < MOST_DAYS || self.days.contains_key(&day))
+        {
+            *self.days.entry(day).or_default() += figures;
+        }
+        if let Some(user) = self.user(user) {
+            user.figures += figures;
+            widen(&mut user.first, &mut user.last, when);
+        }
+    }
+
+    /// The users, whoever fetched most first.
+    pub(crate) fn ranked(&self) -> Vec<(&str, &User)> {
+        let mut users: Vec<_> = self.users.iter().map(|(name, user)| (name.as_str(), user)).collect();
+        users.sort_by_key(|(_, user)| std::cmp::Reverse((user.figures.bytes, user.figures.connects)));
+        users
+    }
+
+    fn user(&mut self, name: &str) -> Option<&mut User> {
+        if !self.users.contains_key(name) {
+            if self.users.len() >= MOST_USERS {
+                self.crowded = true;
+                return None;
+            }
+            self.users.insert(name.to_owned(), User::default());
+        }
+        self.users.get_mut(name)
+    }
+}
+
+impl AddAssign for Figures {
+    /// Saturates: a damaged log can claim any number.
+    fn add_assign(&mut self, other: Self) {
+        self.connects = self.connects.saturating_add(other.connects);
+        self.messages = self.messages.saturating_add(other.messages);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+fn widen(first: &mut Option<Moment>, last: &mut Option<Moment>, when: Option<Moment>) {
+    let Some(when) = when else { return };
+    *first = Some(first.map_or(when, |first| first.min(when)));
+    *last = Some(last.map_or(when, |last| last.max(when)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_days_and_all_are_added_up() {
+        let mut tally = Tally::default();
+        let at = |text: &str| Moment::parse(text);
+        tally.count("bob", Event::Connected, at("2026-11-02T23:59:59Z"));
+        tally.count("bob", Event::Sent { messages: 2, octets: 500 }, at("2026-11-03T00:00:01Z"));
+        tally.count("amy", Event::Connected, at("2026-11-01T00:00:00Z"));
+        tally.count("amy", Event::Connected, None);
+        tally.count("eve", Event::Failed, at("2026-11-05T00:00:00Z"));
+        assert_eq!(tally.total, Figures { connects: 3, messages: 2, bytes: 500 });
+        assert_eq!(tally.ranked().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["bob", "amy"]);
+        assert_eq!(tally.days.values().map(|day| day.connects).collect::<Vec<_>>(), [1, 1, 0]);
+        assert_eq!((tally.first, tally.last), (at("2026-11-01T00:00:00Z"), at("2026-11-03T00:00:01Z")));
+        assert_eq!(tally.failed, 1);
+    }
+
+    #[test]
+    fn no_number_is_too_large() {
+        let mut tally = Tally::default();
+        for _ in 0..2 {
+            tally.count("a", Event::Sent { messages: u64::MAX, octets: u64::MAX }, None);
+        }
+        assert_eq!(tally.total.bytes, u64::MAX);
+    }
+}
