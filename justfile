@@ -37,6 +37,10 @@ conformance *ARGS:
 bench:
     benches/bench.py
 
+# The manual pages, shell completions and sample configuration, from what the programs say of themselves.
+man:
+    cargo run -q -p manual
+
 # Licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check

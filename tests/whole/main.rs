@@ -22,6 +22,7 @@ mod migration;
 mod roles;
 mod sasl;
 mod settings;
+mod shipped;
 mod storage;
 mod tls;
 mod trial;

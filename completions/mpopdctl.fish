@@ -1,0 +1,64 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mpopdctl_global_optspecs
+    string join \n c= h/help V/version
+end
+
+function __fish_mpopdctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mpopdctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mpopdctl_using_subcommand
+    set -l cmd (__fish_mpopdctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -s V -l version -d 'Print version'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "status" -d 'Show what the daemon is and what it has done'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "who" -d 'List the connections'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "kick" -d 'End the sessions of a user, or one session; their deletions do not happen'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "top" -d 'Watch sessions, rates and failures; q ends it'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "check" -d 'Check the configuration and the files it names'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "check-migration" -d 'Show the UIDLs of a maildrop as another server made them and as mpopd makes them, and count the differences'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "import" -d 'Read a configuration of mpopd 2.x or Mail::POP3 3.x and write it in the new form; what needs a person is marked CHECK'
+complete -c mpopdctl -n "__fish_mpopdctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand status" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand status" -l json -d 'Print it as JSON'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand who" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand who" -l json -d 'Print it as JSON'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand who" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand kick" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand kick" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand top" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand top" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check-migration" -l from -d 'The server that served the mail before, in the words of the setting uidl: dovecot, courier, qmail, a template ...' -r
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check-migration" -l maildrop -d 'The user\'s maildrop, an mbox file or a Maildir; needed for users that are not in passwd(5)' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check-migration" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand check-migration" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand import" -s o -d 'Write to this new file in place of standard output' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand import" -s c -d 'Read this configuration file' -r -F
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand import" -s h -l help -d 'Print help'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "status" -d 'Show what the daemon is and what it has done'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "who" -d 'List the connections'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "kick" -d 'End the sessions of a user, or one session; their deletions do not happen'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "top" -d 'Watch sessions, rates and failures; q ends it'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "check" -d 'Check the configuration and the files it names'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "check-migration" -d 'Show the UIDLs of a maildrop as another server made them and as mpopd makes them, and count the differences'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "import" -d 'Read a configuration of mpopd 2.x or Mail::POP3 3.x and write it in the new form; what needs a person is marked CHECK'
+complete -c mpopdctl -n "__fish_mpopdctl_using_subcommand help; and not __fish_seen_subcommand_from status who kick top check check-migration import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
