@@ -41,6 +41,15 @@ bench:
 man:
     cargo run -q -p manual
 
+# The Debian package with all programs, in target/debian. Needs cargo-deb.
+deb:
+    cargo build --release -p mpopd -p mpopdctl -p mpopd_test -p mpopdstats -p mpopd-directory
+    cargo deb --no-build -p mpopd
+
+# Installs, starts, upgrades and purges the package in a chroot. Needs root and debootstrap.
+deb-test: deb
+    packaging/deb-test target/debian/mpopd_*.deb
+
 # Licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check
