@@ -49,6 +49,16 @@ fn a_password_of_each_scheme_lets_its_user_in() {
 }
 
 #[test]
+fn the_service_file_that_is_shipped_lets_users_in() {
+    let Some(etc) = Etc::open() else { return };
+    let service = etc.service("shipped", include_str!("../../../conf/pam.d/mpopd"));
+    let user = etc.user("shipped", &hash("se cret", b"$6$rounds=1000$saltsalt"));
+    let mut auth = auth::Authenticator::new(&service.config()).unwrap();
+    assert!(auth.login(user.name.as_bytes(), b"se cret", "::1".parse().unwrap()).is_ok());
+    assert_eq!(login(&mut auth, &user.name, "Se cret"), "password");
+}
+
+#[test]
 fn accounts_that_are_locked_expired_or_without_a_password_stay_shut() {
     let Some(etc) = Etc::open() else { return };
     let right = hash("secret", b"$1$saltsalt");

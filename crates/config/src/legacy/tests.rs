@@ -113,6 +113,23 @@ fn nothing_in_the_old_file_leaves_its_comment() {
 }
 
 #[test]
+fn a_damaged_file_gives_a_fault_or_a_configuration() {
+    for sample in [include_str!("samples/assignments.conf"), include_str!("samples/hash.conf")] {
+        let mut told = 0;
+        for at in (0..sample.len()).step_by(11) {
+            let (before, after) = sample.split_at(at);
+            for damaged in [before.to_owned(), before.to_owned() + &after[1..], format!("{before}'{after}")] {
+                match import(Path::new("old.conf"), damaged.as_bytes()) {
+                    Ok(new) => drop(config(&new)),
+                    Err(fault) => told += usize::from(fault.line.is_some()),
+                }
+            }
+        }
+        assert!(told > 0, "some of it must have no end");
+    }
+}
+
+#[test]
 fn latin_1_is_read() {
     let new = import(Path::new("old.conf"), b"# caf\xe9\n$receivedfrom = 'x';\n").unwrap();
     assert_eq!(config(&new).receivedfrom.as_deref(), Some("x"));
