@@ -49,7 +49,7 @@ settings! {
         /// The text of the first line that a client gets.
         built greeting: String = "mpopd ready".to_owned(), greeting();
         /// The file that holds the process id, and in its second line the port, while the daemon lives.
-        later mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
+        built mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
         /// The socket over which mpopdctl speaks to the daemon.
         built control_socket: PathBuf = "/run/mpopd/control".into(), path();
         /// The system user of the session processes. They read what clients send and own no mail.

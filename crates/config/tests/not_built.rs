@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-const NOT_BUILT: &[&str] =
-    &["mpopd_pid_file", "proxy_networks", "login_delay", "expire", "status_header", "metrics.listen"];
+const NOT_BUILT: &[&str] = &["proxy_networks", "login_delay", "expire", "status_header", "metrics.listen"];
 
 /// The sample with every setting in force: it has them all.
 fn all_settings() -> String {

@@ -23,7 +23,7 @@ const MOST_VERSION: usize = 64;
 pub enum Request {
     /// Which daemon is this, and what has it done? Answered with [`Answer::Status`].
     Status,
-    /// Who is connected? Answered with [`Answer::Visitors`].
+    /// Who is connected? Answered with [`Answer::Visitors`], any number of times, and [`Answer::NoMoreVisitors`].
     Who,
     /// End the sessions of this user, or this one session: see [`Question::Kick`]. Answered with [`Answer::Kicked`].
     Kick(String),
@@ -55,8 +55,10 @@ pub enum Rereading {
 pub enum Answer {
     /// To [`Request::Status`].
     Status(Status),
-    /// To [`Request::Who`]: packed by [`crate::report::pack`].
+    /// To [`Request::Who`]: some of them, packed by [`crate::report::pack`].
     Visitors(Payload),
+    /// To [`Request::Who`]: there are no more.
+    NoMoreVisitors,
     /// To [`Request::Kick`]: so many sessions are being ended.
     Kicked(u32),
     /// To [`Request::Await`]: from here on.

@@ -45,6 +45,28 @@ impl Figures {
         self.logins_failed.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
+    /// Adds what another session role has counted at the same time.
+    pub fn add(&mut self, other: &Figures) {
+        self.seconds = self.seconds.max(other.seconds);
+        for (sum, count) in [
+            (&mut self.connections, other.connections),
+            (&mut self.sessions, other.sessions),
+            (&mut self.connections_total, other.connections_total),
+            (&mut self.connections_refused, other.connections_refused),
+            (&mut self.logins, other.logins),
+            (&mut self.octets_sent, other.octets_sent),
+            (&mut self.octets_received, other.octets_received),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+        for (reason, count) in &other.logins_failed {
+            match self.logins_failed.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
+                None => self.logins_failed.push((reason.clone(), *count)),
+            }
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         if self.logins_failed.len() > MOST_REASONS
             || self.logins_failed.iter().any(|(reason, _)| !is_word(reason))

@@ -17,6 +17,8 @@ pub enum ToSession {
     /// Tell every client `-ERR [SYS/TEMP]`, close all connections and end. A QUIT that is being
     /// carried out is waited for.
     ShutDown,
+    /// Accept no more: another session role does. End when the last connection has ended by itself.
+    Retire,
     /// Answer this with [`FromSession`].
     Ask {
         /// The answer bears it too.
@@ -42,7 +44,7 @@ impl Message for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             ToSession::Ask { question, .. } => question.check(),
-            ToSession::Maildrop | ToSession::ShutDown => Ok(()),
+            ToSession::Maildrop | ToSession::ShutDown | ToSession::Retire => Ok(()),
         }
     }
 }
@@ -56,13 +58,18 @@ impl Question {
     }
 }
 
-/// The session role's answer to [`ToSession::Ask`].
+/// What the session role says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FromSession {
-    /// The question's.
-    pub number: u64,
-    /// What it asked for.
-    pub told: Told,
+pub enum FromSession {
+    /// It accepts connections.
+    Ready,
+    /// The answer to [`ToSession::Ask`].
+    Answer {
+        /// The question's.
+        number: u64,
+        /// What it asked for.
+        told: Told,
+    },
 }
 
 /// What the session role tells.
@@ -80,9 +87,9 @@ pub enum Told {
 
 impl Message for FromSession {
     fn check(&self) -> Result<(), &'static str> {
-        match &self.told {
-            Told::Figures(figures) => figures.check(),
-            Told::Visitors(_) | Told::Kicked(_) | Told::Failed => Ok(()),
+        match self {
+            FromSession::Answer { told: Told::Figures(figures), .. } => figures.check(),
+            FromSession::Answer { .. } | FromSession::Ready => Ok(()),
         }
     }
 }
@@ -96,12 +103,14 @@ mod tests {
     fn all_survive() {
         round_trip(&ToSession::Maildrop);
         round_trip(&ToSession::ShutDown);
+        round_trip(&ToSession::Retire);
+        round_trip(&FromSession::Ready);
         for question in [Question::Figures, Question::Visitors, Question::Kick("alice".to_owned())] {
             round_trip(&ToSession::Ask { number: u64::MAX, question });
         }
         let figures = Figures { logins_failed: vec![("password".to_owned(), 3)], ..Figures::default() };
         for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2)] {
-            round_trip(&FromSession { number: 7, told });
+            round_trip(&FromSession::Answer { number: 7, told });
         }
     }
 
@@ -113,7 +122,7 @@ mod tests {
         assert!(encode(&kick(String::new())).is_err());
         let told = |word: &str| {
             let figures = Figures { logins_failed: vec![(word.to_owned(), 3)], ..Figures::default() };
-            FromSession { number: 1, told: Told::Figures(figures) }
+            FromSession::Answer { number: 1, told: Told::Figures(figures) }
         };
         assert!(encode(&told("two words")).is_err());
     }

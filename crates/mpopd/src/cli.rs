@@ -8,9 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use config::Faults;
 
-use crate::control_socket::ControlSocket;
-use crate::mail_group::Group;
-use crate::{plan, roles, try_mailbox};
+use crate::{daemon, try_mailbox};
 
 #[derive(Parser)]
 #[command(name = "mpopd", version, about = "A POP3 server", args_conflicts_with_subcommands = true)]
@@ -22,22 +20,25 @@ struct Cli {
 }
 
 #[derive(Args)]
-struct Daemon {
+pub(crate) struct Daemon {
     /// Read this configuration file
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     /// Stay in the foreground and log to standard error
     #[arg(short = 'F')]
-    foreground: bool,
+    pub(crate) foreground: bool,
     /// Check the configuration and the files it names, then end
     #[arg(short = 't')]
-    test: bool,
+    pub(crate) test: bool,
     /// Print the settings in force, then end
     #[arg(long)]
-    print_config: bool,
+    pub(crate) print_config: bool,
+    /// Serve one client on descriptor 0, as inetd(8) starts servers
+    #[arg(long)]
+    pub(crate) inetd: bool,
     /// Listen on this port in place of the file's
     #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Subcommand)]
@@ -110,7 +111,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Try(options)) => try_mailbox::run(options),
-        None => daemon(cli.daemon),
+        None => daemon::run(&cli.daemon),
     };
     match done {
         Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
@@ -119,43 +120,4 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn daemon(options: Daemon) -> Result<i32, Failure> {
-    let euid = rustix::process::geteuid().as_raw();
-    let loaded = config::load(&options.config, euid)?;
-    for warning in &loaded.warnings {
-        eprintln!("{warning}");
-    }
-    let mut config = loaded.config.clone();
-    if let Some(port) = options.port {
-        config.port = port;
-    }
-    if options.print_config {
-        print!("{}", config.to_toml());
-        return Ok(0);
-    }
-    loaded.check_serving()?;
-    plan::check_boundaries(&loaded).map_err(Faults::from)?;
-    let unlockable = Group::needed(&config).err().map(|what| loaded.fault("mailgroup", what));
-    if options.test {
-        for warning in plan::check(&config)?.iter().chain(&unlockable) {
-            eprintln!("{warning}");
-        }
-        println!("{}: no faults", options.config.display());
-        return Ok(0);
-    }
-    if !options.foreground {
-        return Err("this version serves only in the foreground: start it with -F".into());
-    }
-    let log = plan::start_log(&config, options.foreground)?;
-    if let Some(warning) = &unlockable {
-        tracing::warn!("{warning}");
-    }
-    let (mut plan, addresses) = plan::of(&config, plan::authenticator(&config)?, Some(log))?;
-    plan.control = Some(ControlSocket::bind(&config.control_socket)?);
-    for address in addresses {
-        tracing::info!("listening on {address}");
-    }
-    roles::supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
 }

@@ -3,13 +3,19 @@
 
 mod cli;
 mod control_socket;
+mod daemon;
+mod detach;
+mod herald;
 mod listen;
 mod log;
 mod mail_group;
+mod passed;
 mod plan;
 mod roles;
 mod sample;
 mod self_signed;
+mod service_manager;
+mod settings_file;
 mod state;
 mod tls;
 mod try_mailbox;

@@ -1,6 +1,8 @@
 //! From the configuration to what the roles need: the last step before the first fork.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::Authenticator;
@@ -9,14 +11,14 @@ use maildrop::{Boundaries, BoundaryError, Received, Unescape};
 use sys::identity::User;
 
 use crate::cli::Failure;
-use crate::listen::{self, Security};
+use crate::listen::{self, Listener, Security, Wanted};
 use crate::log;
 use crate::mail_group::Group;
 use crate::roles;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop as maildrop_role;
-use crate::roles::session::{Limits, Offer};
-use crate::roles::supervisor::{self, Log, Maildrops, Plan, Program};
+use crate::roles::session::{Arrivals, Limits, Offer};
+use crate::roles::supervisor::{self, Log, Maildrops, Plan, Program, Reload};
 use crate::state::StateDir;
 use crate::tls;
 use crate::user_logs::UserLogs;
@@ -39,7 +41,17 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     Ok(warnings)
 }
 
-/// Binds the ports and opens what the roles work with; the control socket is the caller's. Also returns the addresses that are bound.
+/// Where the connections come from.
+pub(crate) enum Entrance<'a> {
+    /// Ports that are bound. What these sockets listen on already is taken over.
+    Bind(&'a [Listener]),
+    /// Sockets that listen already, and stay what they are.
+    Passed(&'a [OwnedFd]),
+    /// One connection.
+    One(OwnedFd),
+}
+
+/// Binds the ports and opens what the roles work with.
 ///
 /// # Errors
 ///
@@ -47,47 +59,125 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
 pub(crate) fn of(
     config: &Config,
     mut authenticator: Authenticator,
-    log: Option<Log>,
-) -> Result<(Plan, Vec<SocketAddr>), Failure> {
+    entrance: Entrance<'_>,
+) -> Result<Plan, Failure> {
     let session = session_identity(config)?;
     let state = StateDir::open("state_dir", &config.state_dir)?;
     let spool = match uses_spool(config) {
         true => Some(StateDir::open("mpopd_spool", &config.mpopd_spool)?),
         false => None,
     };
-    let mut listeners = listen::bind(&config.listen, config.port, Security::Plain)?;
-    if let Some(port) = config.pop3s_port {
-        if config.tls.certificate.is_none() {
-            return Err("pop3s_port: needs tls.certificate and tls.key".into());
-        }
-        listeners.extend(listen::bind(&config.listen, port, Security::Tls)?);
-    }
     // Not read here: the supervisor, and what it forks, shall never have had the key.
     child::try_out(|| tls::load(&config.tls).map(drop))?;
-    let addresses = listeners.iter().map(|listener| listener.address).collect();
-    let plan = Plan {
-        listeners,
-        control: None,
+    let directory = directory(config)?;
+    let limits = limits(config, authenticator.scram_fits());
+    let maildrops = Maildrops {
+        settings: maildrop_settings(config)?,
+        state,
+        spool,
+        users: users(config),
+        // Without it mail is served that needs no lock file of that group; the log has said so.
+        mail_group: Group::needed(config).unwrap_or_default(),
+        change_user: sys::identity::is_root(),
+        threads: cores().max(2) * 2,
+    };
+    let auth_processes = match entrance {
+        Entrance::One(_) => 1,
+        _ => auth_processes(config),
+    };
+    Ok(Plan {
+        // Last: what fails before leaves the ports as they are.
+        arrivals: arrivals(config, entrance)?,
         tls: config.tls.clone(),
         session,
-        limits: limits(config, authenticator.scram_fits()),
-        auth_processes: auth_processes(config),
+        limits,
+        auth_processes,
         authenticator,
-        directory: directory(config)?,
+        directory,
         user_logs: UserLogs::open(config)?,
-        maildrops: Maildrops {
-            settings: maildrop_settings(config)?,
-            state,
-            spool,
-            users: users(config),
-            // Without it mail is served that needs no lock file of that group; the log has said so.
-            mail_group: Group::needed(config).unwrap_or_default(),
-            change_user: sys::identity::is_root(),
-            threads: cores().max(2) * 2,
-        },
-        log,
+        maildrops,
+        log: None,
+        lasting: Lasting::of(config),
+    })
+}
+
+fn arrivals(config: &Config, entrance: Entrance<'_>) -> Result<Arrivals, String> {
+    let passed = |socket: &OwnedFd| {
+        let copied =
+            socket.try_clone().and_then(|socket| Listener::of(socket, |port| security(config, port)));
+        copied.map_err(|error| format!("a socket that was passed is of no use: {error}"))
     };
-    Ok((plan, addresses))
+    if config.pop3s_port.is_some() && config.tls.certificate.is_none() {
+        return Err("pop3s_port: needs tls.certificate and tls.key".to_owned());
+    }
+    match entrance {
+        Entrance::Bind(present) => {
+            let secured = config.pop3s_port.map(|port| (port, Security::Tls));
+            let ports = [(config.port, Security::Plain)].into_iter().chain(secured).collect();
+            listen::bind(&Wanted { addresses: &config.listen, ports }, present).map(Arrivals::Listeners)
+        }
+        Entrance::Passed(sockets) => {
+            sockets.iter().map(passed).collect::<Result<_, _>>().map(Arrivals::Listeners)
+        }
+        Entrance::One(connection) => {
+            let address = rustix::net::getsockname(&connection)
+                .and_then(SocketAddr::try_from)
+                .map_err(|error| format!("the connection has no address: {error}"))?;
+            Ok(Arrivals::One(connection, security(config, address.port())))
+        }
+    }
+}
+
+/// How connections begin at a port that somebody else has bound.
+fn security(config: &Config, port: u16) -> Security {
+    if config.pop3s_port == Some(port) { Security::Tls } else { Security::Plain }
+}
+
+/// What stays as it is when the configuration is re-read while sessions go on (SIGUSR1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lasting {
+    port: u16,
+    listen: Vec<IpAddr>,
+    pop3s_port: Option<u16>,
+    user: String,
+    chroot: PathBuf,
+    state_dir: PathBuf,
+}
+
+impl Lasting {
+    fn of(config: &Config) -> Lasting {
+        Lasting {
+            port: config.port,
+            listen: config.listen.clone(),
+            pop3s_port: config.pop3s_port,
+            user: config.user.clone(),
+            chroot: config.chroot.clone(),
+            state_dir: config.state_dir.clone(),
+        }
+    }
+
+    /// Puts these settings into a configuration that was re-read, as far as `reload` cannot change them. Returns which of
+    /// its settings that overrules.
+    pub(crate) fn hold(&self, config: &mut Config, reload: Reload) -> Vec<&'static str> {
+        let mut held = Vec::new();
+        // The session locks are there: two folders would let two sessions have one maildrop.
+        keep(&mut held, "state_dir", &mut config.state_dir, &self.state_dir);
+        if reload == Reload::Settings {
+            keep(&mut held, "port", &mut config.port, &self.port);
+            keep(&mut held, "listen", &mut config.listen, &self.listen);
+            keep(&mut held, "pop3s_port", &mut config.pop3s_port, &self.pop3s_port);
+            keep(&mut held, "user", &mut config.user, &self.user);
+            keep(&mut held, "chroot", &mut config.chroot, &self.chroot);
+        }
+        held
+    }
+}
+
+fn keep<T: Clone + PartialEq>(held: &mut Vec<&'static str>, key: &'static str, new: &mut T, old: &T) {
+    if new != old {
+        old.clone_into(new);
+        held.push(key);
+    }
 }
 
 /// Begins to log as the configuration says. Lines wait for the log role, which the supervisor starts. With `stderr`,
@@ -98,14 +188,15 @@ pub(crate) fn of(
 /// What is in the way of the queue.
 pub(crate) fn start_log(config: &Config, stderr: bool) -> Result<Log, String> {
     let settings = log_settings(config, stderr);
-    let level = settings.writes_anything().then_some(config.log_level);
-    let lines = log::start_to_queue(level).map_err(|error| format!("no queue for the log: {error}"))?;
+    let lines =
+        log::start_to_queue(settings.level()).map_err(|error| format!("no queue for the log: {error}"))?;
     Ok(Log { lines, settings })
 }
 
 /// What the log role is told.
 pub(crate) fn log_settings(config: &Config, stderr: bool) -> roles::log::Settings {
-    roles::log::Settings { target: config.debug_log.clone(), format: config.log_format, stderr }
+    let (target, level, format) = (config.debug_log.clone(), config.log_level, config.log_format);
+    roles::log::Settings { target, level, format, stderr }
 }
 
 fn cores() -> usize {

@@ -10,7 +10,8 @@ use maildrop::Location;
 use zeroize::Zeroizing;
 
 use crate::cli::{Failure, Try};
-use crate::roles::supervisor;
+use crate::plan::Entrance;
+use crate::roles::supervisor::{self, Surroundings};
 use crate::sample::{self, TempFolder};
 use crate::{log, plan, self_signed, state};
 
@@ -40,8 +41,9 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
 
     let config = settings(&options, folder.path())?;
     let authenticator = authenticator(&options.user, &password, reader, &location)?;
-    let (plan, addresses) = plan::of(&config, authenticator, None)?;
-    let address = addresses.first().copied().unwrap_or(options.listen);
+    let plan = plan::of(&config, authenticator, Entrance::Bind(&[]))?;
+    let mut addresses = plan.arrivals.listeners().iter().map(|listener| listener.address);
+    let address = addresses.next().unwrap_or(options.listen);
     let kind = match &location {
         Location::Mbox(_) | Location::Ram(_) | Location::Disk(_) => "mbox",
         Location::Maildir(_) => "Maildir",
@@ -53,14 +55,15 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         location.path().display(),
         options.user,
     );
-    if let (Some(address), Some(certificate)) = (addresses.get(1), &config.tls.certificate) {
+    if let (Some(address), Some(certificate)) = (addresses.next(), &config.tls.certificate) {
         let trusted = shell_word(&certificate.display().to_string());
         banner += &format!("  with TLS  curl --cacert {trusted} -u {credentials} pop3s://{address}/1\n");
     }
     banner += "Ctrl-C ends it.\n";
     // Whoever closed standard output does not want it.
     let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
-    supervisor::run(plan).map_err(|error| format!("cannot start: {error}").into())
+    drop(addresses);
+    Ok(supervisor::run(plan, Surroundings::default())?)
 }
 
 fn settings(options: &Try, folder: &Path) -> Result<Config, String> {

@@ -62,13 +62,22 @@ impl Client {
     ///
     /// As for [`Client::ask`].
     pub(crate) fn visitors(&self) -> Result<Vec<Visitor>, Failure> {
-        match self.ask_for(&Request::Who)? {
-            (Answer::Visitors(packed), memory) => packed
-                .unpack(memory, report::MOST_OCTETS)
-                .and_then(|octets| report::unpack(&octets))
-                .map_err(|error| self.failed(&error)),
-            _ => Err(self.confused()),
+        let mut visitors = Vec::new();
+        let mut said = self.ask_for(&Request::Who)?;
+        loop {
+            match said {
+                (Answer::Visitors(packed), memory) => {
+                    let octets = packed.unpack(memory, report::MOST_OCTETS);
+                    let some = octets.and_then(|octets| report::unpack(&octets));
+                    visitors.extend(some.map_err(|error| self.failed(&error))?);
+                }
+                (Answer::NoMoreVisitors, _) => break,
+                _ => return Err(self.confused()),
+            }
+            said = self.hear()?;
         }
+        visitors.sort_unstable_by_key(|visitor| visitor.session);
+        Ok(visitors)
     }
 
     /// The daemon answered something else than it was asked for.
@@ -78,6 +87,10 @@ impl Client {
 
     fn ask_for(&self, request: &Request) -> Result<(Answer, Option<OwnedFd>), Failure> {
         ipc::send(&self.channel, request, &[], Wait::Forever).map_err(|error| self.failed(&error))?;
+        self.hear()
+    }
+
+    fn hear(&self) -> Result<(Answer, Option<OwnedFd>), Failure> {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         match ipc::receive(&self.channel, &mut buffer, Wait::Forever) {
             Ok(Some((Answer::Refused(why), _))) => Err(why.into()),

@@ -37,23 +37,7 @@ pub enum Range {
 /// `InvalidInput` for an offset beyond [`MOST_OFFSET`]; otherwise what fcntl(2) says, `ENOLCK` and `EBADF`
 /// above all.
 pub fn set(file: impl AsFd, claim: Claim, range: Range) -> io::Result<bool> {
-    let (start, length) = match range {
-        Range::All => (0, 0),
-        Range::Octet(at) if at <= MOST_OFFSET => (at as libc::off_t, 1),
-        Range::Octet(_) => return Err(io::ErrorKind::InvalidInput.into()),
-    };
-    let kind = match claim {
-        Claim::Read => libc::F_RDLCK,
-        Claim::Write => libc::F_WRLCK,
-        Claim::Release => libc::F_UNLCK,
-    };
-    let lock = libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: start,
-        l_len: length,
-        l_pid: 0, // anything else is EINVAL for this kind of lock
-    };
+    let lock = flock(claim, range)?;
     loop {
         // SAFETY: the descriptor is borrowed for the whole call, and the kernel only reads `lock`, a
         // complete `struct flock` on our stack.
@@ -68,6 +52,41 @@ pub fn set(file: impl AsFd, claim: Claim, range: Range) -> io::Result<bool> {
             _ => return Err(error),
         }
     }
+}
+
+/// Whether another description holds a lock that speaks of this range. Takes no lock itself, so it disturbs nobody.
+///
+/// # Errors
+///
+/// As [`set`].
+pub fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
+    let mut lock = flock(Claim::Write, range)?;
+    // SAFETY: the descriptor is borrowed for the whole call, and the kernel reads and writes `lock`, a complete `struct
+    // flock` on our stack.
+    match unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) } {
+        0 => Ok(i32::from(lock.l_type) != libc::F_UNLCK),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn flock(claim: Claim, range: Range) -> io::Result<libc::flock> {
+    let (start, length) = match range {
+        Range::All => (0, 0),
+        Range::Octet(at) if at <= MOST_OFFSET => (at as libc::off_t, 1),
+        Range::Octet(_) => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let kind = match claim {
+        Claim::Read => libc::F_RDLCK,
+        Claim::Write => libc::F_WRLCK,
+        Claim::Release => libc::F_UNLCK,
+    };
+    Ok(libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: start,
+        l_len: length,
+        l_pid: 0, // anything else is EINVAL for this kind of lock
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use std::thread;
 
 use rustix::process::Signal;
 
+use super::trial::program;
 use super::{
     Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, give, is_root,
 };
@@ -24,6 +26,9 @@ pub(crate) struct Daemon {
     format: Format,
     userlist: String,
     settings: String,
+    environment: Vec<(String, String)>,
+    /// Whether it runs as the owner of the mail, not as root.
+    by_owner: bool,
     running: Option<Running>,
 }
 
@@ -48,7 +53,17 @@ impl Daemon {
         scratch.folder("mail", 0o1777);
         scratch.folder("empty", 0o755);
         let (userlist, settings) = (String::new(), String::new());
-        Daemon { scratch, port: Port::reserve(), format, userlist, settings, running: None }
+        let environment = Vec::new();
+        Daemon {
+            scratch,
+            port: Port::reserve(),
+            format,
+            userlist,
+            settings,
+            environment,
+            by_owner: false,
+            running: None,
+        }
     }
 
     /// Adds a user whose mailbox has these messages.
@@ -88,6 +103,59 @@ impl Daemon {
         self.settings.push_str(line);
         self.settings.push('\n');
         self
+    }
+
+    /// Sets a variable of its environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Daemon {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has it run without root, as the owner of all mailboxes.
+    pub(crate) fn owned_by_its_user(mut self) -> Daemon {
+        self.by_owner = true;
+        self
+    }
+
+    /// Changes the configuration file: adds a line, which replaces one with the same setting.
+    pub(crate) fn reconfigure(&mut self, line: &str) {
+        let key = key_of(line);
+        let kept = self.settings.lines().filter(|old| key_of(old) != key);
+        // Before the first table.
+        self.settings = [line].into_iter().chain(kept).flat_map(|line| [line, "\n"]).collect();
+        self.configure();
+    }
+
+    /// Takes the lines with this setting out of the configuration file.
+    pub(crate) fn forget(&mut self, key: &str) {
+        let kept = self.settings.lines().filter(|line| key_of(line) != key);
+        self.settings = kept.flat_map(|line| [line, "\n"]).collect();
+        self.configure();
+    }
+
+    /// Writes the configuration without starting anything; its path.
+    pub(crate) fn configure(&self) -> PathBuf {
+        let userlist = self.scratch.file("userlist", &self.userlist);
+        fs::set_permissions(&userlist, fs::Permissions::from_mode(0o600)).expect("the mode of the user list");
+        // As editors do it: a daemon that reads it at this moment sees the old file or the new one.
+        let new = self.scratch.file("mpopd.conf.new", self.configured(&userlist));
+        fs::rename(new, self.configuration()).expect("the configuration");
+        if self.by_owner {
+            give(self.scratch.path(), OWNER);
+        }
+        self.configuration()
+    }
+
+    /// `mpopd -c FILE` with more arguments, as whom it is to run.
+    pub(crate) fn command(&self, more: &[&str]) -> Command {
+        let program = if self.by_owner { program(&self.scratch) } else { MPOPD.into() };
+        let mut command = Command::new(program);
+        command.arg("-c").arg(self.configuration()).args(more).stdin(Stdio::null());
+        command.envs(self.environment.iter().cloned());
+        if self.by_owner && is_root() {
+            command.uid(OWNER).gid(OWNER);
+        }
+        command
     }
 
     /// Starts it and waits until it serves.
@@ -145,6 +213,11 @@ impl Daemon {
     /// A path in the daemon's own folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
+    }
+
+    /// The file with its pid and port.
+    pub(crate) fn pid_file(&self) -> PathBuf {
+        self.scratch.path().join("run/mpopd.pid")
     }
 
     /// The empty folder that the session role sees as its root.
@@ -209,14 +282,9 @@ impl Daemon {
     }
 
     fn spawn(&self) -> Running {
-        let userlist = self.scratch.file("userlist", &self.userlist);
-        fs::set_permissions(&userlist, fs::Permissions::from_mode(0o600)).expect("the mode of the user list");
-        fs::write(self.configuration(), self.configured(&userlist)).expect("the configuration");
-        let mut child = Command::new(MPOPD)
-            .arg("-F")
-            .arg("-c")
-            .arg(self.configuration())
-            .stdin(Stdio::null())
+        self.configure();
+        let mut child = self
+            .command(&["-F"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -240,19 +308,23 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
+             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
             self.port.number,
             userlist.display()
         );
-        let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
-        let replaced: Vec<String> = self.settings.lines().map(key).collect();
+        let replaced: Vec<&str> = self.settings.lines().map(key_of).collect();
         let kept: String = ours
             .lines()
-            .filter(|line| !replaced.contains(&key(line)))
+            .filter(|line| !replaced.contains(&key_of(line)))
             .flat_map(|line| [line, "\n"])
             .collect();
         kept + &self.settings
     }
+}
+
+/// The setting that a line of the configuration sets.
+fn key_of(line: &str) -> &str {
+    line.split('=').next().unwrap_or_default().trim()
 }
 
 impl Refused {

@@ -164,7 +164,7 @@ impl Drop for Trial {
 }
 
 /// The program, somewhere that the uid it will run as may reach.
-fn program(scratch: &Scratch) -> PathBuf {
+pub(super) fn program(scratch: &Scratch) -> PathBuf {
     if !is_root() {
         return PathBuf::from(MPOPD);
     }

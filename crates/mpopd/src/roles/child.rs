@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -32,6 +32,7 @@ pub(crate) enum Identity {
 
 /// Forks a process that keeps only the descriptors in `keep` and that of the log, does what it needs the supervisor's
 /// rights for (`before`), becomes `identity` and runs `role`, whose result is its exit status.
+/// The descriptors in `given` are its own: this process has them no more.
 ///
 /// # Errors
 ///
@@ -39,22 +40,24 @@ pub(crate) enum Identity {
 pub(crate) fn start<T>(
     name: &'static CStr,
     keep: &[BorrowedFd<'_>],
+    given: Vec<OwnedFd>,
     identity: &Identity,
     before: impl FnOnce() -> Result<T, String>,
-    role: impl FnOnce(T) -> i32,
+    role: impl FnOnce(Vec<OwnedFd>, T) -> i32,
 ) -> io::Result<Pid> {
     let supervisor = rustix::process::getpid();
     match process::fork()? {
         Forked::Parent(pid) => Ok(pid),
         Forked::Child => {
             let status = catch_unwind(AssertUnwindSafe(|| {
-                let prepared = close(name, keep).and_then(|()| {
+                let kept: Vec<_> = keep.iter().copied().chain(given.iter().map(AsFd::as_fd)).collect();
+                let prepared = close(name, &kept).and_then(|()| {
                     let with = before()?;
                     confine(identity, supervisor)?;
                     Ok(with)
                 });
                 match prepared {
-                    Ok(with) => role(with),
+                    Ok(with) => role(given, with),
                     Err(why) => {
                         tracing::error!("{} cannot start: {why}", name.to_string_lossy());
                         1

@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use config::{LogFormat, LogTarget};
+use config::{LogFormat, LogLevel, LogTarget};
 use ipc::log::{Line, ToLog};
 use ipc::receive;
 use ipc::wire::{self, Wait};
@@ -26,10 +26,12 @@ const GATHER: Duration = Duration::from_millis(10);
 const MOST_GATHERED: usize = 1000;
 
 /// What the configuration says of the log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// Where it goes.
     pub(crate) target: LogTarget,
+    /// The least important lines that are logged, if any are.
+    pub(crate) level: LogLevel,
     /// How a line is written in a file, to standard error and to syslog. The journal gets fields.
     pub(crate) format: LogFormat,
     /// Whether standard error gets every line, too.
@@ -37,9 +39,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether anybody will read what is logged.
-    pub(crate) fn writes_anything(&self) -> bool {
-        self.stderr || self.target != LogTarget::None
+    /// The least important lines that somebody will read; `None` when nobody reads any.
+    pub(crate) fn level(&self) -> Option<LogLevel> {
+        (self.stderr || self.target != LogTarget::None).then_some(self.level)
     }
 }
 

@@ -1,56 +1,55 @@
-//! The supervisor: binds, forks the other roles, restarts them, owns the signals.
+//! The supervisor: starts the other roles, restarts them, owns the signals.
 //!
 //! Runs as root, in one thread, and parses nothing but small messages: from auth, from the session role, and from
 //! mpopdctl. It never waits for any of them: whoever does not take a message at once is treated as gone.
 
 mod control;
 mod directory;
+mod generation;
 mod logger;
 mod restart;
 mod workers;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use ipc::control::{Rereading, Verdict};
-use ipc::hire::{Hire, Hired};
-use ipc::steer::ToSession;
-use ipc::wire::{self, Wait};
-use ipc::{receive, send};
+use ipc::wire;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, Signal as Kill};
-use sys::process::Ending;
-use sys::seqpacket;
 use sys::signals::{Signal, Signals};
 
+use crate::cli::Failure;
 use crate::control_socket::ControlSocket;
-use crate::listen::Listener;
-use crate::tls;
+use crate::herald::Herald;
+use crate::plan::Lasting;
+use crate::settings_file::SettingsFile;
 use crate::user_logs::UserLogs;
 
-use super::child::{self, Identity};
-use super::session::Limits;
-use super::{auth, session};
+use super::child::Identity;
+use super::log;
+use super::session::{Arrivals, Limits};
 use control::Control;
-use directory::Directory;
+pub(crate) use directory::{Program, beside_this_program};
+use generation::{Generation, Heard, Voice};
+pub(crate) use logger::Log;
 use logger::Logger;
-use restart::Restart;
-use workers::Workers;
-
-/// How long the session role has to take leave of its clients, and a QUIT to be carried out.
-const FAREWELL: Duration = Duration::from_secs(10);
-/// How long maildrop processes have to end a commit under way.
-const COMMIT: Duration = Duration::from_secs(30);
+pub(crate) use workers::Maildrops;
 
 /// How long the log role has to write what is left.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
+/// How long the session role of a configuration that was re-read may take until it accepts.
+const START: Duration = Duration::from_secs(30);
+
+/// The most generations that retired and still have sessions. The oldest one's are closed when there are more: whoever
+/// re-reads the configuration in a loop must not fill the machine with processes.
+const MOST_RETIRED: usize = 16;
+
 /// All that the roles need to know, fixed before the first fork.
 pub(crate) struct Plan {
-    /// Bound and listening.
-    pub(crate) listeners: Vec<Listener>,
-    /// Where mpopdctl connects; `None` for a daemon that nobody controls.
-    pub(crate) control: Option<ControlSocket>,
+    /// Where connections come from.
+    pub(crate) arrivals: Arrivals,
     /// What the session role encrypts with.
     pub(crate) tls: config::Tls,
     /// As whom the session role runs.
@@ -66,364 +65,376 @@ pub(crate) struct Plan {
     /// Whose sessions are logged in logs of their own.
     pub(crate) user_logs: UserLogs,
     /// Where and how maildrop processes work.
-    pub(crate) maildrops: workers::Maildrops,
-    /// Where the log goes; `None` when every role writes its lines to standard error.
-    pub(crate) log: Option<logger::Log>,
+    pub(crate) maildrops: Maildrops,
+    /// How is logged from here on, if that may have changed.
+    pub(crate) log: Option<log::Settings>,
+    /// What not every re-reading changes.
+    pub(crate) lasting: Lasting,
 }
 
-pub(crate) use directory::{Program, beside_this_program};
-pub(crate) use logger::Log;
-pub(crate) use workers::Maildrops;
+/// What stays when the configuration is re-read; each where there is one.
+#[derive(Default)]
+pub(crate) struct Surroundings {
+    /// Where the configuration can be re-read.
+    pub(crate) file: Option<SettingsFile>,
+    /// Who is told how it goes.
+    pub(crate) herald: Herald,
+    /// Where mpopdctl connects.
+    pub(crate) control: Option<ControlSocket>,
+    /// Where the log goes; without it, every role writes its lines to standard error.
+    pub(crate) log: Option<Log>,
+}
 
-/// Runs until SIGTERM or SIGINT. Returns the exit status.
+impl Plan {
+    /// The port that the pid file names: the first that is listened on.
+    fn port(&self) -> u16 {
+        self.arrivals.listeners().first().map_or(0, |listener| listener.address.port())
+    }
+}
+
+/// What is done with the configuration when it is re-read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reload {
+    /// Sessions that begin later have it; those that run keep theirs, and the ports stay (SIGUSR1).
+    Settings,
+    /// Sessions are closed, and the ports are those of the new one (SIGHUP).
+    All,
+}
+
+/// Runs until SIGTERM or SIGINT, or until the one connection of [`Arrivals::One`] is closed. Returns the exit status.
 ///
 /// # Errors
 ///
-/// What keeps it from starting at all: signals, sockets or the first fork.
-pub(crate) fn run(mut plan: Plan) -> std::io::Result<i32> {
-    let signals = Signals::listen()?;
-    let queue = seqpacket::pair()?;
+/// What keeps it from starting at all: signals, sockets, the first fork, or a session role that cannot start. The herald has
+/// been told.
+pub(crate) fn run(plan: Plan, surroundings: Surroundings) -> Result<i32, String> {
+    let Surroundings { file, mut herald, control, log } = surroundings;
+    let cannot = |error: io::Error| format!("cannot start: {error}");
     let now = Instant::now();
-    let program = plan.directory.take();
-    let directory = program.map(|program| Directory::new(program, plan.auth_processes, now)).transpose()?;
+    let only_one = matches!(plan.arrivals, Arrivals::One(..));
+    let ready = Signals::listen().and_then(|signals| Ok((signals, Generation::new(0, plan, now)?)));
+    let (signals, first) = ready.map_err(cannot).inspect_err(|why| herald.failed(why))?;
     let mut supervisor = Supervisor {
-        auth: (0..plan.auth_processes).map(|_| Auth { running: None, restart: Restart::new(now) }).collect(),
-        session: Session { running: None, generation: 0, restart: Restart::new(now) },
-        directory,
-        workers: Workers::default(),
-        log: plan.log.take().map(|log| Logger::new(log, now)),
-        queue: Queue { logins: queue.0, decisions: queue.1 },
-        control: Control::new(plan.control.take()),
-        began: now,
         signals,
-        plan,
+        file,
+        herald,
+        control: Control::new(control),
+        log: log.map(|log| Logger::new(log, now)),
+        current: Some(first),
+        incoming: None,
+        leaving: Vec::new(),
+        wanted: None,
+        is_ready: false,
+        generations: 1,
+        sessions: 0,
+        began: now,
+        failure: None,
     };
-    supervisor.start_due(now);
-    Ok(supervisor.serve())
+    supervisor.tick(now);
+    if only_one && let Some(mut only) = supervisor.current.take() {
+        only.retire(now);
+        supervisor.leaving.push(only);
+    }
+    supervisor.serve();
+    let Supervisor { mut herald, failure, .. } = supervisor;
+    failure.iter().for_each(|why| herald.failed(why));
+    herald.ended();
+    failure.map_or(Ok(0), Err)
 }
 
 struct Supervisor {
-    plan: Plan,
     signals: Signals,
-    queue: Queue,
-    session: Session,
-    auth: Vec<Auth>,
-    directory: Option<Directory>,
-    workers: Workers,
-    log: Option<Logger>,
+    file: Option<SettingsFile>,
+    herald: Herald,
     control: Control,
+    log: Option<Logger>,
+    /// Whose session role accepts. `None` from when the server ends.
+    current: Option<Generation>,
+    incoming: Option<Incoming>,
+    /// Those that accept no more, the oldest first.
+    leaving: Vec<Generation>,
+    /// What is to be re-read as soon as nothing is incoming. Signals that come meanwhile are one.
+    wanted: Option<Reload>,
+    /// Whether it was announced that connections are accepted.
+    is_ready: bool,
+    /// How many generations there were.
+    generations: u32,
+    /// How many session roles there were.
+    sessions: u32,
     began: Instant,
+    /// Why it ends, if that is not what somebody wanted.
+    failure: Option<String>,
 }
 
-/// What the supervisor listens to.
+/// Who can be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum Speaker {
+    /// The kernel, with a signal.
     Signals,
-    /// The auth process in this slot, which needs a maildrop process.
-    Auth(usize),
-    /// The session role, which answers a question.
-    Session,
-    /// mpopd-directory, which was just started.
-    Directory,
+    /// A process of the generation with this number.
+    Role(u32, Voice),
     /// The control socket, to which somebody connects.
     Clients,
     /// The client of the control socket with this number.
     Client(u64),
 }
 
-/// Both ends of the login queue. The supervisor keeps them for the roles it will start, and so
-/// that logins wait while one is restarted.
-struct Queue {
-    /// The session role's end.
-    logins: OwnedFd,
-    /// The end that all auth processes read.
-    decisions: OwnedFd,
-}
-
-struct Session {
-    /// The process, and the channel that steers it.
-    running: Option<(Pid, OwnedFd)>,
-    /// How many there were before this one.
-    generation: u32,
-    restart: Restart,
-}
-
-struct Auth {
-    /// The process, and the channel on which it asks for maildrop processes.
-    running: Option<(Pid, OwnedFd)>,
-    restart: Restart,
+/// A generation that is to become the current one when its session role accepts.
+struct Incoming {
+    generation: Generation,
+    reload: Reload,
+    until: Instant,
+    /// How was logged before.
+    log: Option<log::Settings>,
 }
 
 impl Supervisor {
-    fn serve(&mut self) -> i32 {
+    fn serve(&mut self) {
         let mut buffer = vec![0; wire::MOST_OCTETS];
-        loop {
-            let ready = wait(self.sources(), self.next_start());
-            loop {
-                match self.signals.next() {
-                    Ok(Some(Signal::Terminate)) => return self.stop(),
-                    Ok(Some(Signal::Child)) => self.reap(),
-                    Ok(Some(Signal::Hangup)) => self.reread(Rereading::Refresh),
-                    Ok(Some(Signal::User1)) => self.reread(Rereading::Config),
-                    Ok(Some(Signal::User2)) => self.log.iter().for_each(Logger::reopen),
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::error!("signals cannot be read: {error}");
-                        return self.stop();
-                    }
+        while !self.is_over() {
+            let speakers = wait(self.speakers(), self.next_tick());
+            self.take_signals();
+            for speaker in speakers {
+                match speaker {
+                    Speaker::Signals => {}
+                    Speaker::Role(generation, voice) => self.hear(generation, voice, &mut buffer),
+                    Speaker::Clients => self.control.admit(),
+                    Speaker::Client(number) => self.obey(number, &mut buffer),
                 }
             }
-            for source in ready {
-                match source {
-                    Source::Signals => {}
-                    Source::Auth(slot) => self.answer(slot, &mut buffer),
-                    Source::Session => self.hear_session(&mut buffer),
-                    Source::Directory => {
-                        if let Some(directory) = &mut self.directory {
-                            directory.attend(&mut buffer);
-                        }
-                    }
-                    Source::Clients => self.control.admit(),
-                    Source::Client(number) => self.obey(number, &mut buffer),
-                }
-            }
-            self.start_due(Instant::now());
+            self.tick(Instant::now());
         }
+        tracing::info!("mpopd halted");
+        self.finish_log();
     }
 
-    /// Reads the configuration again, and tells those who wait for that what became of it.
-    fn reread(&mut self, kind: Rereading) {
-        tracing::warn!("this version cannot read its configuration again: the settings stay");
-        self.control.tell(kind, &Verdict::kept("this version cannot read its configuration again"));
-    }
-
-    /// All that can be heard.
-    fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
-        let auth = self.auth.iter().enumerate().filter_map(|(slot, auth)| {
-            auth.running.as_ref().map(|(_, channel)| (Source::Auth(slot), channel.as_fd(), PollFlags::IN))
+    /// All that can be heard, and what to wait for at each.
+    fn speakers(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>, PollFlags)> {
+        let roles = self.generations().flat_map(|generation| {
+            let channels = generation.channels();
+            channels.map(|(voice, channel)| {
+                (Speaker::Role(generation.number, voice), channel.as_fd(), PollFlags::IN)
+            })
         });
-        let session = self.session.running.iter();
-        let session = session.map(|(_, steer)| (Source::Session, steer.as_fd(), PollFlags::IN));
-        let directory = self.directory.as_ref().and_then(Directory::awaited);
-        let directory = directory.into_iter().map(|word| (Source::Directory, word.as_fd(), PollFlags::IN));
-        self.signals().chain(auth).chain(session).chain(directory).chain(self.control.sources())
+        self.signals().chain(roles).chain(self.control.sources())
     }
 
-    fn signals(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
-        std::iter::once((Source::Signals, self.signals.as_fd(), PollFlags::IN))
+    fn signals(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>, PollFlags)> {
+        std::iter::once((Speaker::Signals, self.signals.as_fd(), PollFlags::IN))
     }
 
-    /// Answers an auth process that needs a maildrop process.
-    fn answer(&mut self, slot: usize, buffer: &mut [u8]) {
-        let Some((pid, channel)) = self.auth.get(slot).and_then(|auth| auth.running.as_ref()) else { return };
-        let wish = match receive::<Hire>(channel, buffer, Wait::No) {
-            Ok(Some((wish, _))) => wish,
-            Ok(None) => return, // it ended, and SIGCHLD says so
-            Err(error) if error.would_block() => return,
-            Err(error) => {
-                tracing::error!("an auth process is ended: {error}");
-                let _ = sys::process::signal(*pid, Kill::KILL);
-                return;
+    fn hear(&mut self, number: u32, voice: Voice, buffer: &mut [u8]) {
+        let generation = self.generations_mut().find(|generation| generation.number == number);
+        match generation.map(|generation| generation.hear(voice, buffer)) {
+            Some(Heard::Ready) => self.became_ready(number),
+            Some(Heard::Answer(question, told, descriptors)) => {
+                self.session_answers(number, question, told, &descriptors);
             }
-        };
-        let steer = self.session.running.as_ref().map(|(_, channel)| channel);
-        let sent = match self.workers.get(wish, &self.plan.maildrops, steer) {
-            Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
-            Err(error) => {
-                tracing::error!("no maildrop process for uid {}: {error}", wish.uid);
-                send(channel, &Hired::Failed, &[], Wait::No)
-            }
-        };
-        if let Err(error) = sent {
-            tracing::error!("an auth process does not take its answer: {error}");
+            Some(Heard::Nothing) | None => {}
         }
     }
 
-    /// Takes note of the children that ended, and when to start their successors.
+    fn take_signals(&mut self) {
+        loop {
+            match self.signals.next() {
+                Ok(Some(Signal::Terminate)) => self.stop(),
+                Ok(Some(Signal::Child)) => self.reap(),
+                Ok(Some(Signal::Hangup)) => self.wanted = Some(Reload::All),
+                Ok(Some(Signal::User1)) => self.wanted = self.wanted.max(Some(Reload::Settings)),
+                Ok(Some(Signal::User2)) => self.log.iter().for_each(Logger::reopen),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!("signals cannot be read: {error}");
+                    return self.stop();
+                }
+            }
+        }
+    }
+
+    /// Takes note of the children that ended.
     fn reap(&mut self) {
         let now = Instant::now();
-        for (child, ending) in self.ended() {
-            match child {
-                Child::Session => {
-                    tracing::error!(
-                        "session ended with {ending}, and with it all connections; it is restarted"
-                    );
-                    self.session.restart.ended(now);
-                    self.control.session_lost();
-                }
-                Child::Auth(slot) => {
-                    tracing::error!("auth ended with {ending}; it is restarted");
-                    if let Some(auth) = self.auth.get_mut(slot) {
-                        auth.restart.ended(now);
-                    }
-                }
-                Child::Directory => {
-                    tracing::error!("mpopd-directory ended with {ending}; it is restarted");
-                }
-                Child::Maildrop(uid) if ending == Ending::Exited(0) => {
-                    tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
-                }
-                Child::Maildrop(uid) => {
-                    tracing::error!(
-                        "maildrop process of uid {uid} ended with {ending}, and with it its sessions"
-                    );
-                }
-            }
-        }
-    }
-
-    /// The children that ended; they are running no more.
-    fn ended(&mut self) -> Vec<(Child, Ending)> {
-        let mut ended = Vec::new();
         while let Some((pid, ending)) = sys::process::reap() {
-            let was = |running: &Option<(Pid, OwnedFd)>| {
-                running.as_ref().is_some_and(|(running, _)| *running == pid)
-            };
-            if was(&self.session.running) {
-                self.session.running = None;
-                ended.push((Child::Session, ending));
-            } else if let Some(slot) = self.auth.iter().position(|auth| was(&auth.running)) {
-                if let Some(auth) = self.auth.get_mut(slot) {
-                    auth.running = None;
+            if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, now)) {
+                continue; // it is started again when it is due
+            }
+            let mut silent = None;
+            for generation in self.generations_mut() {
+                let had_session = generation.has_session();
+                if generation.ended(pid, ending, now) {
+                    silent = (had_session && !generation.has_session()).then_some(generation.number);
+                    break;
                 }
-                ended.push((Child::Auth(slot), ending));
-            } else if self.directory.as_mut().is_some_and(|directory| directory.ended(pid)) {
-                ended.push((Child::Directory, ending));
-            } else if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, Instant::now())) {
-                // It is started again when it is due.
-            } else if let Some(uid) = self.workers.ended(pid) {
-                ended.push((Child::Maildrop(uid), ending));
+            }
+            if let Some(generation) = silent {
+                self.session_lost(generation);
             }
         }
-        ended
     }
 
-    fn next_start(&self) -> Option<Instant> {
-        let session = self.session.running.is_none().then(|| self.session.restart.due());
-        let auth = self.auth.iter().filter(|auth| auth.running.is_none()).map(|auth| auth.restart.due());
-        let directory = self.directory.as_ref().and_then(Directory::due);
-        let log = self.log.as_ref().and_then(Logger::next_start);
-        session.into_iter().chain(directory).chain(log).chain(auth).min()
-    }
-
-    /// Starts what is not running and whose time has come.
-    fn start_due(&mut self, now: Instant) {
+    /// Does what is due.
+    fn tick(&mut self, now: Instant) {
+        self.herald.alive(now);
         // The first: it has room for what the others say.
         self.log.iter_mut().for_each(|log| log.start_due(now));
-        if let Some(directory) = &mut self.directory {
-            directory.start_due(now);
+        let mut sessions = self.sessions;
+        self.generations_mut().for_each(|generation| generation.start_due(&mut sessions, now));
+        self.sessions = sessions;
+        self.leaving.retain(|generation| !generation.is_gone());
+        if !self.is_ready && self.current.as_ref().is_some_and(Generation::has_failed) {
+            self.failure = Some("the session role cannot start: the log says why".to_owned());
+            self.stop();
         }
-        for slot in 0..self.auth.len() {
-            let due =
-                self.auth.get(slot).is_some_and(|auth| auth.running.is_none() && auth.restart.due() <= now);
-            if due {
-                let started = self.start_auth(slot);
-                if let Some(auth) = self.auth.get_mut(slot) {
-                    auth.restart.started(now);
-                    auth.running = started
-                        .inspect_err(|error| {
-                            tracing::error!("auth cannot be started: {error}");
-                            auth.restart.ended(now);
-                        })
-                        .ok();
-                }
+        match &self.incoming {
+            Some(incoming) if incoming.generation.has_failed() => {
+                self.abandon("its session role cannot start: see above");
             }
-        }
-        if self.session.running.is_none() && self.session.restart.due() <= now {
-            self.session.restart.started(now);
-            match self.start_session() {
-                Ok(running) => {
-                    self.session.running = Some(running);
-                    self.session.generation = self.session.generation.wrapping_add(1);
-                }
-                Err(error) => {
-                    tracing::error!("session cannot be started: {error}");
-                    self.session.restart.ended(now);
+            Some(incoming) if incoming.until <= now => {
+                self.abandon("its session role takes too long to start")
+            }
+            Some(_) => {}
+            None => {
+                if let Some(reload) = self.wanted.take_if(|_| self.is_ready) {
+                    self.reread(reload, now);
                 }
             }
         }
     }
 
-    fn start_auth(&mut self, slot: usize) -> std::io::Result<(Pid, OwnedFd)> {
-        let (ours, theirs) = seqpacket::pair()?;
-        let queue = &self.queue.decisions;
-        let authenticator = &mut self.plan.authenticator;
-        let directory = self.directory.as_ref().and_then(|directory| directory.channel(slot));
-        let user_logs = &self.plan.user_logs;
-        let mut keep = vec![queue.as_fd(), theirs.as_fd()];
-        keep.extend(directory.map(AsFd::as_fd));
-        keep.extend(user_logs.folder());
-        let own = || directory.map(OwnedFd::try_clone).transpose().map_err(|error| error.to_string());
-        // Only the child runs this, on its own copy of the memory.
-        let pid = child::start(c"mpopd-auth", &keep, &Identity::Unchanged, own, |directory| {
-            if let Some(channel) = directory {
-                authenticator.use_directory(channel);
-            }
-            auth::run(auth::Channels { queue, hire: &theirs }, authenticator, user_logs)
-        })?;
-        Ok((pid, ours))
+    fn next_tick(&self) -> Option<Instant> {
+        let incoming = self.incoming.as_ref().map(|incoming| incoming.until);
+        let generations = self.generations().filter_map(Generation::next_tick);
+        let log = self.log.as_ref().and_then(Logger::next_start);
+        generations.chain(incoming).chain(log).chain(self.herald.next_alive()).min()
     }
 
-    fn start_session(&self) -> std::io::Result<(Pid, OwnedFd)> {
-        let (ours, theirs) = seqpacket::pair()?;
-        let mut keep = vec![theirs.as_fd(), self.queue.logins.as_fd()];
-        keep.extend(self.plan.listeners.iter().map(|listener| listener.socket.as_fd()));
-        let generation = self.session.generation;
-        let read_tls = || tls::load(&self.plan.tls);
-        let pid = child::start(c"mpopd-session", &keep, &self.plan.session, read_tls, |tls| {
-            let channels = session::Channels {
-                listeners: &self.plan.listeners,
-                logins: &self.queue.logins,
-                steer: &theirs,
-            };
-            session::run(channels, Limits { tls, ..self.plan.limits.clone() }, generation)
-        })?;
-        Ok((pid, ours))
-    }
-
-    /// Ends all roles in an order that loses nothing: clients are told, commits are finished.
-    fn stop(&mut self) -> i32 {
-        tracing::info!("mpopd is closing");
-        self.control.close();
-        if let Some((pid, steer)) = &self.session.running
-            && send(steer, &ToSession::ShutDown, &[], Wait::No).is_err()
-        {
-            let _ = sys::process::signal(*pid, Kill::KILL);
-        }
-        self.await_end("session", FAREWELL, Supervisor::session_pids);
-        for pid in self.auth_pids() {
-            let _ = sys::process::signal(pid, Kill::KILL);
-        }
-        self.await_end("auth", FAREWELL, Supervisor::auth_pids);
-        for pid in self.directory_pids() {
-            // It keeps nothing that could be half done.
-            let _ = sys::process::signal(pid, Kill::KILL);
-        }
-        self.await_end("directory", FAREWELL, Supervisor::directory_pids);
-        // With the session role their channel is gone: each ends by itself after what it is doing.
-        self.await_end("maildrop", COMMIT, |supervisor| supervisor.workers.pids());
-        tracing::info!("mpopd halted");
-        self.log.iter_mut().for_each(Logger::finish);
-        self.await_end("log", LAST_LINES, |supervisor| {
-            supervisor.log.iter().flat_map(Logger::pids).collect()
+    /// Reads the configuration again and starts the roles that work by it. Until they serve, nothing changes.
+    fn reread(&mut self, reload: Reload, now: Instant) {
+        let (Some(file), Some(current)) = (&self.file, &self.current) else {
+            return tracing::warn!("there is no configuration to be re-read");
+        };
+        self.herald.reloading();
+        let generation = file.again(&current.plan, reload).and_then(|plan| {
+            Generation::new(self.generations, plan, now).map_err(|error| Failure::Other(error.to_string()))
         });
-        0
+        match generation {
+            Ok(mut generation) => {
+                self.generations = self.generations.wrapping_add(1);
+                // Before its roles are forked, which log as this process does.
+                let log = generation.plan.log.take().and_then(|new| Some(self.log.as_mut()?.change(new)));
+                generation.start_due(&mut self.sessions, now);
+                self.incoming = Some(Incoming { generation, reload, until: now + START, log });
+            }
+            Err(failure) => self.settle(reload, Err(failure)),
+        }
     }
 
-    /// Waits until no such process is left; kills what is left after `patience`.
-    fn await_end(&mut self, role: &str, patience: Duration, left: impl Fn(&Supervisor) -> Vec<Pid>) {
-        let until = Instant::now() + patience;
+    /// A session role accepts connections.
+    fn became_ready(&mut self, number: u32) {
+        if self.incoming.as_ref().is_some_and(|incoming| incoming.generation.number == number) {
+            self.replace(Instant::now());
+        } else if !self.is_ready
+            && let Some(current) = self.current.as_ref().filter(|current| current.number == number)
+        {
+            self.is_ready = true;
+            self.herald.ready(current.plan.port());
+        }
+    }
+
+    /// The incoming generation becomes the current one.
+    fn replace(&mut self, now: Instant) {
+        let Some(Incoming { generation, reload, .. }) = self.incoming.take() else { return };
+        if reload == Reload::All {
+            for listener in generation.plan.arrivals.listeners() {
+                tracing::info!("listening on {}", listener.address);
+            }
+        }
+        if let Some(mut old) = self.current.replace(generation) {
+            match reload {
+                Reload::Settings => old.retire(now),
+                Reload::All => self.leaving.iter_mut().chain([&mut old]).for_each(|old| old.shut_down(now)),
+            }
+            self.leaving.push(old);
+        }
+        let mut retired: Vec<_> = self.leaving.iter_mut().filter(|old| !old.is_shutting_down()).collect();
+        let surplus = retired.len().saturating_sub(MOST_RETIRED);
+        for old in retired.drain(..surplus) {
+            tracing::warn!(
+                "the sessions from before the last {MOST_RETIRED} readings of the configuration are closed"
+            );
+            old.shut_down(now);
+        }
+        self.settle(reload, Ok(()));
+    }
+
+    /// The incoming generation cannot serve: the current one goes on.
+    fn abandon(&mut self, why: &str) {
+        let Some(Incoming { mut generation, reload, log, .. }) = self.incoming.take() else { return };
+        if let (Some(logger), Some(settings)) = (&mut self.log, log) {
+            logger.change(settings);
+        }
+        generation.shut_down(Instant::now());
+        self.leaving.push(generation);
+        self.settle(reload, Err(Failure::Other(why.to_owned())));
+    }
+
+    /// Tells everyone what became of a re-reading.
+    fn settle(&mut self, reload: Reload, done: Result<(), Failure>) {
+        let port = self.current.as_ref().map_or(0, |current| current.plan.port());
+        self.herald.reloaded(port);
+        let verdict = match done {
+            Ok(()) => {
+                tracing::info!("the configuration was re-read");
+                Verdict::InForce { port }
+            }
+            Err(failure) => {
+                let faults = failure.to_string();
+                for line in faults.lines() {
+                    tracing::error!("{line}");
+                }
+                tracing::error!("the configuration was not taken over: the settings stay as they were");
+                Verdict::kept(&faults)
+            }
+        };
+        // Whoever waits for new settings has them by SIGHUP too.
+        self.control.tell(Rereading::Config, &verdict);
+        if reload == Reload::All {
+            self.control.tell(Rereading::Refresh, &verdict);
+        }
+    }
+
+    /// Ends everything.
+    fn stop(&mut self) {
+        let now = Instant::now();
+        if self.current.is_some() {
+            tracing::info!("mpopd is closing");
+            self.herald.stopping();
+            self.control.close();
+        }
+        self.leaving.extend(self.incoming.take().map(|incoming| incoming.generation));
+        self.leaving.extend(self.current.take());
+        self.leaving.iter_mut().for_each(|generation| generation.shut_down(now));
+    }
+
+    /// Whether there is nothing left to do.
+    fn is_over(&self) -> bool {
+        self.current.is_none() && self.incoming.is_none() && self.leaving.is_empty()
+    }
+
+    /// Has the log role write what is left, and waits for its end.
+    fn finish_log(&mut self) {
+        let until = Instant::now() + LAST_LINES;
+        self.log.iter_mut().for_each(Logger::finish);
         loop {
             while let Ok(Some(_)) = self.signals.next() {}
-            self.ended();
-            let pids = left(self);
+            self.reap();
+            let pids: Vec<_> = self.log.iter().flat_map(Logger::pids).collect();
             if pids.is_empty() {
                 return;
             }
             if Instant::now() >= until {
                 for pid in pids {
-                    tracing::error!("{role} process {} does not end and is killed", pid.as_raw_nonzero());
-                    let _ = sys::process::signal(pid, Kill::KILL);
+                    let _ = sys::process::signal(pid, rustix::process::Signal::KILL);
                 }
                 return;
             }
@@ -431,41 +442,29 @@ impl Supervisor {
         }
     }
 
-    fn session_pids(&self) -> Vec<Pid> {
-        self.session.running.iter().map(|(pid, _)| *pid).collect()
+    fn generations(&self) -> impl Iterator<Item = &Generation> {
+        let incoming = self.incoming.iter().map(|incoming| &incoming.generation);
+        self.current.iter().chain(incoming).chain(&self.leaving)
     }
 
-    fn directory_pids(&self) -> Vec<Pid> {
-        self.directory.iter().filter_map(Directory::pid).collect()
-    }
-
-    fn auth_pids(&self) -> Vec<Pid> {
-        self.auth.iter().flat_map(|auth| &auth.running).map(|(pid, _)| *pid).collect()
+    fn generations_mut(&mut self) -> impl Iterator<Item = &mut Generation> {
+        let incoming = self.incoming.iter_mut().map(|incoming| &mut incoming.generation);
+        self.current.iter_mut().chain(incoming).chain(&mut self.leaving)
     }
 }
 
-/// Waits until something can be heard, or until the time. Returns what.
+/// Waits until something can be heard, or until the time. Returns who speaks.
 fn wait<'a>(
-    sources: impl Iterator<Item = (Source, BorrowedFd<'a>, PollFlags)>,
+    speakers: impl Iterator<Item = (Speaker, BorrowedFd<'a>, PollFlags)>,
     until: Option<Instant>,
-) -> Vec<Source> {
-    let (sources, mut polled): (Vec<Source>, Vec<PollFd<'_>>) =
-        sources.map(|(source, fd, events)| (source, PollFd::from_borrowed_fd(fd, events))).unzip();
+) -> Vec<Speaker> {
+    let (speakers, mut polled): (Vec<Speaker>, Vec<PollFd<'_>>) =
+        speakers.map(|(speaker, fd, events)| (speaker, PollFd::from_borrowed_fd(fd, events))).unzip();
     let timeout =
         until.and_then(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())).ok());
     if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
         return Vec::new(); // interrupted: the loop comes again
     }
-    let ready = sources.iter().zip(&polled).filter(|(_, polled)| !polled.revents().is_empty());
-    ready.map(|(source, _)| *source).collect()
-}
-
-/// A child, as the supervisor knew it.
-enum Child {
-    Session,
-    /// In this slot.
-    Auth(usize),
-    Directory,
-    /// Of this uid.
-    Maildrop(u32),
+    let ready = speakers.iter().zip(&polled).filter(|(_, polled)| !polled.revents().is_empty());
+    ready.map(|(speaker, _)| *speaker).collect()
 }

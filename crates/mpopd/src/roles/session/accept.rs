@@ -6,15 +6,59 @@ use std::time::Duration;
 
 use ::auth::Network;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 use super::connection::Connection;
-use super::{House, Security};
+use super::{Arrivals, House, Security};
+use crate::listen::Listener;
 
 /// How long to wait when the machine has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The sockets on which connections are accepted.
+pub(super) struct Doors(Vec<JoinHandle<()>>);
+
+impl Doors {
+    /// Begins to accept, or takes in the one connection there is.
+    pub(super) fn open(house: &Arc<House>, arrivals: Arrivals) -> io::Result<Doors> {
+        let mut doors = Vec::new();
+        match arrivals {
+            Arrivals::Listeners(listeners) => {
+                for Listener { socket, security, .. } in listeners {
+                    let socket = std::net::TcpListener::from(socket);
+                    socket.set_nonblocking(true)?;
+                    let socket = TcpListener::from_std(socket)?;
+                    doors.push(tokio::spawn(accept(house.clone(), socket, security)));
+                }
+            }
+            Arrivals::One(connection, security) => {
+                let stream = std::net::TcpStream::from(connection);
+                stream.set_nonblocking(true)?;
+                let stream = TcpStream::from_std(stream)?;
+                let peer = stream.peer_addr()?;
+                admit(house, stream, security, peer);
+            }
+        }
+        Ok(Doors(doors))
+    }
+
+    /// Whether no connection can come any more.
+    pub(super) fn are_closed(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Accepts no more. Every connection that was accepted has been admitted by then.
+    pub(super) async fn close(&mut self) {
+        for door in self.0.drain(..) {
+            door.abort();
+            // It may be in the middle of admitting one.
+            let _ = door.await;
+        }
+    }
+}
+
 /// Accepts on one socket, for ever.
-pub(super) async fn accept(house: Arc<House>, listener: TcpListener, security: Security) {
+async fn accept(house: Arc<House>, listener: TcpListener, security: Security) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => admit(&house, stream, security, peer),

@@ -21,7 +21,7 @@ mod transport;
 mod visits;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::listen::{Listener, Security};
+use accept::Doors;
 use counters::Counters;
 use desk::Desk;
 use link::Link;
@@ -44,12 +45,57 @@ use visits::Visits;
 
 /// The ends of the channels that this role has.
 pub(crate) struct Channels<'a> {
-    /// Where clients connect.
-    pub(crate) listeners: &'a [Listener],
+    /// Where clients connect. Owned: when the role stops accepting, nothing of it listens any more.
+    pub(crate) arrivals: Arrivals,
     /// To auth.
     pub(crate) logins: &'a OwnedFd,
     /// From and to the supervisor.
     pub(crate) steer: &'a OwnedFd,
+}
+
+/// Where connections come from.
+pub(crate) enum Arrivals {
+    /// Sockets that listen.
+    Listeners(Vec<Listener>),
+    /// This one connection, and no other after it.
+    One(OwnedFd, Security),
+}
+
+impl Arrivals {
+    /// The sockets that listen.
+    pub(crate) fn listeners(&self) -> &[Listener] {
+        match self {
+            Arrivals::Listeners(listeners) => listeners,
+            Arrivals::One(..) => &[],
+        }
+    }
+
+    /// All sockets.
+    pub(crate) fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Arrivals::Listeners(listeners) => {
+                listeners.iter().map(|listener| listener.socket.as_fd()).collect()
+            }
+            Arrivals::One(connection, _) => vec![connection.as_fd()],
+        }
+    }
+
+    /// The same sockets under these descriptors, which are as many and in the same order.
+    pub(crate) fn under(&self, descriptors: Vec<OwnedFd>) -> Arrivals {
+        let mut descriptors = descriptors.into_iter();
+        match self {
+            Arrivals::Listeners(listeners) => {
+                let pairs = listeners.iter().zip(descriptors);
+                Arrivals::Listeners(
+                    pairs.map(|(listener, socket)| Listener { socket, ..*listener }).collect(),
+                )
+            }
+            Arrivals::One(_, security) => match descriptors.next() {
+                Some(connection) => Arrivals::One(connection, *security),
+                None => Arrivals::Listeners(Vec::new()),
+            },
+        }
+    }
 }
 
 /// What the role keeps to.
@@ -133,32 +179,35 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         limits,
     });
     let steer = Socket::new(channels.steer.try_clone()?)?;
-    for listener in channels.listeners {
-        let socket = std::net::TcpListener::from(listener.socket.try_clone()?);
-        socket.set_nonblocking(true)?;
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        tokio::spawn(accept::accept(house.clone(), socket, listener.security));
-    }
     let desk = house.clone();
     tokio::spawn(async move { desk.desk.hear().await });
+    let mut doors = Doors::open(&house, channels.arrivals)?;
+    steer.send(&FromSession::Ready, &[]).await.map_err(io::Error::other)?;
 
-    while let Ok(Some((order, descriptors))) = steer.receive::<ToSession>().await {
+    loop {
+        let order = tokio::select! {
+            order = steer.receive::<ToSession>() => order,
+            () = house.visits.none_left(), if doors.are_closed() => return Ok(()),
+        };
         match order {
-            ToSession::Maildrop => {
+            Ok(Some((ToSession::Maildrop, descriptors))) => {
                 for descriptor in descriptors {
                     let link = Arc::new(Link::new(Socket::new(descriptor)?));
                     tokio::spawn(link.hear(house.clone()));
                 }
             }
-            ToSession::ShutDown => {
-                house.visits.end_all(Shutdown::Stopping);
-                house.visits.none_left().await;
-                break;
+            Ok(Some((ToSession::Ask { number, question }, _))) => {
+                house.answer(&steer, number, question).await
             }
-            ToSession::Ask { number, question } => house.answer(&steer, number, question).await,
+            Ok(Some((ToSession::Retire, _))) => doors.close().await,
+            Ok(Some((ToSession::ShutDown, _))) => {
+                doors.close().await;
+                house.visits.end_all(Shutdown::Stopping);
+            }
+            // Without its supervisor nobody can log in.
+            Ok(None) | Err(_) => return Ok(()),
         }
     }
-    Ok(())
 }
 
 impl House {
@@ -181,7 +230,7 @@ impl House {
             },
         };
         let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
-        if let Err(error) = steer.send(&FromSession { number, told }, &memory).await {
+        if let Err(error) = steer.send(&FromSession::Answer { number, told }, &memory).await {
             tracing::error!("the supervisor cannot be answered: {error}");
         }
     }

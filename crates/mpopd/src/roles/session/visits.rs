@@ -163,7 +163,7 @@ impl Visits {
     pub(super) fn left(&self, session: u64) {
         let mut inner = self.lock();
         inner.living.remove(&session);
-        if inner.closing && inner.living.is_empty() {
+        if inner.living.is_empty() {
             self.changed.notify_one();
         }
     }
@@ -202,7 +202,7 @@ impl Visits {
         }
     }
 
-    /// Waits, after [`Visits::end_all`], until every connection has left.
+    /// Waits until every connection has left. Others may come, unless nobody accepts any.
     pub(super) async fn none_left(&self) {
         while !self.lock().living.is_empty() {
             self.changed.notified().await;

@@ -6,14 +6,14 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use ipc::control::{Answer, Port, Request, Rereading, Status, Verdict};
-use ipc::steer::{FromSession, Question, ToSession, Told};
+use ipc::report::Figures;
+use ipc::steer::{Question, Told};
 use ipc::wire::Wait;
 use ipc::{receive, send};
 use rustix::event::PollFlags;
 use rustix::net::{SocketFlags, accept_with, sockopt};
-use rustix::process::Signal as Kill;
 
-use super::{Source, Supervisor};
+use super::{Speaker, Supervisor};
 use crate::control_socket::ControlSocket;
 use crate::listen::Security;
 
@@ -41,9 +41,28 @@ struct Client {
 #[derive(Debug, PartialEq, Eq)]
 enum Waits {
     Nothing,
-    /// For the session role's answer to this question.
-    Session(u64),
+    Sessions(Asked),
     Rereading(Rereading),
+}
+
+/// A question to the session roles: of the current generation, and of those that still have sessions.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    number: u64,
+    /// The generations whose answers are missing.
+    owing: Vec<u32>,
+    answer: Gathered,
+}
+
+/// What the session roles have answered so far.
+#[derive(Debug, PartialEq, Eq)]
+enum Gathered {
+    Figures(Option<Figures>),
+    /// Those who answered have been passed on.
+    Visitors {
+        heard: bool,
+    },
+    Kicked(Option<u32>),
 }
 
 impl Control {
@@ -52,12 +71,13 @@ impl Control {
     }
 
     /// What to listen to.
-    pub(super) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
-        let socket = self.socket.iter().map(|socket| (Source::Clients, socket.socket.as_fd(), PollFlags::IN));
+    pub(super) fn sources(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>, PollFlags)> {
+        let socket =
+            self.socket.iter().map(|socket| (Speaker::Clients, socket.socket.as_fd(), PollFlags::IN));
         let clients = self.clients.iter().map(|client| {
             // Of one that waits only its end is of interest.
             let events = if client.waits == Waits::Nothing { PollFlags::IN } else { PollFlags::empty() };
-            (Source::Client(client.number), client.channel.as_fd(), events)
+            (Speaker::Client(client.number), client.channel.as_fd(), events)
         });
         socket.chain(clients)
     }
@@ -107,15 +127,6 @@ impl Control {
         }
     }
 
-    /// The session role is gone, and with it the answers that it owed.
-    pub(super) fn session_lost(&mut self) {
-        let waiting = self.clients.iter().filter(|client| matches!(client.waits, Waits::Session(_)));
-        let waiting: Vec<u64> = waiting.map(|client| client.number).collect();
-        for number in waiting {
-            self.answer(number, &unavailable(), &[]);
-        }
-    }
-
     /// Removes the socket's file.
     pub(super) fn close(&mut self) {
         if let Some(socket) = self.socket.take() {
@@ -144,15 +155,28 @@ impl Control {
     }
 
     fn say(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>], waits: Waits) {
-        let Some(at) = self.clients.iter().position(|client| client.number == number) else { return };
-        let Some(client) = self.clients.get_mut(at) else { return };
-        match send(&client.channel, answer, descriptors, Wait::No) {
-            Ok(()) => client.waits = waits,
-            Err(error) => {
-                tracing::debug!("a client of the control socket does not take its answer: {error}");
-                self.clients.remove(at);
-            }
+        self.pass(number, answer, descriptors);
+        if let Some(client) = self.clients.iter_mut().find(|client| client.number == number) {
+            client.waits = waits;
         }
+    }
+
+    /// Tells a client something while it goes on waiting.
+    fn pass(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+        let Some(at) = self.clients.iter().position(|client| client.number == number) else { return };
+        let Some(client) = self.clients.get(at) else { return };
+        if let Err(error) = send(&client.channel, answer, descriptors, Wait::No) {
+            tracing::debug!("a client of the control socket does not take its answer: {error}");
+            self.clients.remove(at);
+        }
+    }
+
+    /// The clients that wait for session roles.
+    fn asked(&mut self) -> impl Iterator<Item = (u64, &mut Asked)> {
+        self.clients.iter_mut().filter_map(|client| match &mut client.waits {
+            Waits::Sessions(asked) => Some((client.number, asked)),
+            Waits::Nothing | Waits::Rereading(_) => None,
+        })
     }
 
     fn next_number(&mut self) -> u64 {
@@ -166,11 +190,11 @@ impl Supervisor {
     pub(super) fn obey(&mut self, client: u64, buffer: &mut [u8]) {
         let Some(request) = self.control.hear(client, buffer) else { return };
         match request {
-            Request::Status => self.ask_session(client, Question::Figures),
-            Request::Who => self.ask_session(client, Question::Visitors),
+            Request::Status => self.ask(client, &Question::Figures, Gathered::Figures(None)),
+            Request::Who => self.ask(client, &Question::Visitors, Gathered::Visitors { heard: false }),
             Request::Kick(who) => {
                 tracing::info!("mpopdctl kicks {}", crate::log::Untrusted(who.as_bytes()));
-                self.ask_session(client, Question::Kick(who));
+                self.ask(client, &Question::Kick(who), Gathered::Kicked(None));
             }
             Request::Await(kind) => {
                 self.control.say(client, &Answer::Awaiting, &[], Waits::Rereading(kind));
@@ -178,54 +202,78 @@ impl Supervisor {
         }
     }
 
-    /// Asks the session role in a client's name. The answer comes by [`Supervisor::hear_session`].
-    fn ask_session(&mut self, client: u64, question: Question) {
+    /// Asks the session roles in a client's name. The answers come by [`Supervisor::session_answers`].
+    fn ask(&mut self, client: u64, question: &Question, answer: Gathered) {
         let number = self.control.next_number();
-        let is_status = question == Question::Figures;
-        let asked = self.session.running.as_ref().is_some_and(|(_, steer)| {
-            send(steer, &ToSession::Ask { number, question }, &[], Wait::No).is_ok()
-        });
-        match self.control.clients.iter_mut().find(|waiting| waiting.number == client) {
-            Some(waiting) if asked => waiting.waits = Waits::Session(number),
-            _ if is_status => self.control.answer(client, &Answer::Status(self.status(None)), &[]),
-            _ => self.control.answer(client, &unavailable(), &[]),
+        let generations = self.current.iter().chain(&self.leaving);
+        let asked = generations.filter(|generation| generation.ask(number, question.clone()));
+        let owing = asked.map(|generation| generation.number).collect();
+        if let Some(waiting) = self.control.clients.iter_mut().find(|waiting| waiting.number == client) {
+            waiting.waits = Waits::Sessions(Asked { number, owing, answer });
+            self.answer_if_complete(client);
         }
     }
 
-    /// Passes an answer of the session role on to the client that waits for it.
-    pub(super) fn hear_session(&mut self, buffer: &mut [u8]) {
-        let Some((pid, steer)) = &self.session.running else { return };
-        let (answer, descriptors) = match receive::<FromSession>(steer, buffer, Wait::No) {
-            Ok(Some(heard)) => heard,
-            Err(error) if error.would_block() => return,
-            // Mostly it has just ended, and SIGCHLD says so. If not, it shall: nobody can steer it any more.
-            Ok(None) => {
-                let _ = sys::process::signal(*pid, Kill::KILL);
-                return;
-            }
-            Err(error) => {
-                tracing::error!("the session process is ended: {error}");
-                let _ = sys::process::signal(*pid, Kill::KILL);
-                return;
-            }
+    /// A session role answers: this is for the client that waits for it.
+    pub(super) fn session_answers(
+        &mut self,
+        generation: u32,
+        number: u64,
+        told: Told,
+        descriptors: &[OwnedFd],
+    ) {
+        let Some((client, asked)) = self.control.asked().find(|(_, asked)| asked.number == number) else {
+            return;
         };
-        let waits = Waits::Session(answer.number);
-        let Some(client) = self.control.clients.iter().find(|client| client.waits == waits) else { return };
-        let client = client.number;
-        let memory: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-        match answer.told {
-            Told::Figures(figures) => {
-                let status = self.status(Some(figures));
-                self.control.answer(client, &Answer::Status(status), &[]);
+        asked.owing.retain(|owing| *owing != generation);
+        let mut visitors = None;
+        match (&mut asked.answer, told) {
+            (Gathered::Figures(Some(sum)), Told::Figures(figures)) => sum.add(&figures),
+            (Gathered::Figures(sum), Told::Figures(figures)) => *sum = Some(figures),
+            (Gathered::Kicked(sum), Told::Kicked(more)) => *sum = Some(sum.unwrap_or(0).saturating_add(more)),
+            (Gathered::Visitors { heard }, Told::Visitors(packed)) => {
+                *heard = true;
+                visitors = Some(packed);
             }
-            Told::Visitors(packed) => self.control.answer(client, &Answer::Visitors(packed), &memory),
-            Told::Kicked(sessions) => self.control.answer(client, &Answer::Kicked(sessions), &[]),
-            Told::Failed => self.control.answer(client, &unavailable(), &[]),
+            // Not told: the session role has logged why.
+            _ => {}
         }
+        if let Some(packed) = visitors {
+            let memory: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+            self.control.pass(client, &Answer::Visitors(packed), &memory);
+        }
+        self.answer_if_complete(client);
     }
 
-    fn status(&self, figures: Option<ipc::report::Figures>) -> Status {
-        let ports = self.plan.listeners.iter();
+    /// A session role is gone, and with it the answers that it owed.
+    pub(super) fn session_lost(&mut self, generation: u32) {
+        let mut waiting = Vec::new();
+        for (client, asked) in self.control.asked() {
+            asked.owing.retain(|owing| *owing != generation);
+            waiting.push(client);
+        }
+        waiting.into_iter().for_each(|client| self.answer_if_complete(client));
+    }
+
+    fn answer_if_complete(&mut self, client: u64) {
+        let Some((_, asked)) = self.control.asked().find(|(waiting, _)| *waiting == client) else { return };
+        if !asked.owing.is_empty() {
+            return;
+        }
+        let answer = match &mut asked.answer {
+            Gathered::Figures(figures) => {
+                let figures = figures.take();
+                Answer::Status(self.status(figures))
+            }
+            Gathered::Visitors { heard: true } => Answer::NoMoreVisitors,
+            Gathered::Kicked(Some(sessions)) => Answer::Kicked(*sessions),
+            Gathered::Visitors { heard: false } | Gathered::Kicked(None) => unavailable(),
+        };
+        self.control.answer(client, &answer, &[]);
+    }
+
+    fn status(&self, figures: Option<Figures>) -> Status {
+        let ports = self.current.iter().flat_map(|current| current.plan.arrivals.listeners());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

@@ -19,7 +19,7 @@ use sys::sealed::{self, Mapping};
 use sys::seqpacket::{self, MOST_DESCRIPTORS};
 use zeroize::Zeroizing;
 
-use super::Restart;
+use super::restart::Restart;
 use crate::roles::child::{self, Identity};
 
 /// How long the program may take until it has read its settings. It waits for no server meanwhile.
@@ -75,13 +75,14 @@ impl Program {
         let setup = Mapping::of(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
         seqpacket::send(&ours, &setup, &[], Wait::No)?;
         drop(setup);
-        let become_it = |input: OwnedFd| {
+        let become_it = |_, input: OwnedFd| {
             let error = Command::new(&self.path).env_clear().stdin(Stdio::from(input)).exec();
             tracing::error!("{} cannot be run: {error}", self.path.display());
             1
         };
         let input = || theirs.try_clone().map_err(|error| error.to_string());
-        let pid = child::start(c"mpopd-directory", &[theirs.as_fd()], &self.identity, input, become_it)?;
+        let keep = [theirs.as_fd()];
+        let pid = child::start(c"mpopd-directory", &keep, Vec::new(), &self.identity, input, become_it)?;
         Ok((pid, ours))
     }
 }

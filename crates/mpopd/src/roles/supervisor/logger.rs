@@ -60,6 +60,16 @@ impl Logger {
         }
     }
 
+    /// Logs by these settings from here on, and returns the last ones. This process and those that it forks do so at once; the
+    /// role that writes is replaced when it has written what is in the queue.
+    pub(super) fn change(&mut self, settings: log::Settings) -> log::Settings {
+        crate::log::set_level(settings.level());
+        if settings != self.plan.settings {
+            self.finish();
+        }
+        std::mem::replace(&mut self.plan.settings, settings)
+    }
+
     /// The log file was renamed.
     pub(super) fn reopen(&self) {
         if let Some(Running { orders: Some(orders), .. }) = &self.running
@@ -101,9 +111,10 @@ fn start(plan: &Log) -> io::Result<Running> {
     let pid = child::start(
         c"mpopd-log",
         &keep,
+        Vec::new(),
         &Identity::Unchanged,
         || Ok(()),
-        |()| log::run(log::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings),
+        |_, ()| log::run(log::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings),
     )?;
     Ok(Running { pid, orders: Some(ours) })
 }

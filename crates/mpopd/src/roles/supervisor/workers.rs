@@ -102,9 +102,10 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
     let pid = child::start(
         c"mpopd-maildrop",
         &keep,
+        Vec::new(),
         &identity,
         || Ok(()),
-        |()| {
+        |_, ()| {
             sys::process::raise_descriptor_limit();
             let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
             match opener(plan, &state, spool.as_ref()) {

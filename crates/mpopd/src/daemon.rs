@@ -1,0 +1,116 @@
+//! `mpopd` without a subcommand: from the command line to the supervisor.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use config::Config;
+use sys::pid_file::PidFile;
+
+use crate::cli::{self, Failure};
+use crate::control_socket::ControlSocket;
+use crate::detach::{self, Detached};
+use crate::herald::Herald;
+use crate::passed::{self, Passed};
+use crate::plan::{self, Entrance};
+use crate::roles::supervisor::{self, Log, Plan, Surroundings};
+use crate::service_manager::ServiceManager;
+use crate::settings_file::{Settings, SettingsFile};
+
+/// Serves, or only looks at the configuration. Returns the exit status.
+pub(crate) fn run(options: &cli::Daemon) -> Result<i32, Failure> {
+    let file = SettingsFile::new(&options.config, options.port, options.foreground)?;
+    if options.print_config {
+        let loaded = file.load()?;
+        loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+        print!("{}", loaded.config.to_toml());
+        return Ok(0);
+    }
+    if options.test {
+        return check(&file);
+    }
+    match passed::sockets(options.inetd, !options.foreground)? {
+        Passed::Nothing => start(file, options.foreground),
+        Passed::Listening(sockets) => start(file.with_sockets(sockets), options.foreground),
+        Passed::Connection(connection) => serve_one(&file, connection),
+    }
+}
+
+/// Serves whoever connects.
+fn start(file: SettingsFile, foreground: bool) -> Result<i32, Failure> {
+    let (config, log) = settings(&file, foreground)?;
+    // Before the ports are bound: who is second shall learn that it is, and not that a port is in use.
+    let pid_file = take_pid_file(&config.mpopd_pid_file)?;
+    let (plan, control) = match prepare(&file, &config) {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            pid_file.remove();
+            return Err(failure);
+        }
+    };
+    let starter = match foreground {
+        true => None,
+        false => match detach::detach().map_err(|error| format!("cannot detach: {error}"))? {
+            Detached::Daemon(starter) => Some(starter),
+            Detached::Caller(told) => return Ok(told.map(|()| 0)?),
+        },
+    };
+    for listener in plan.arrivals.listeners() {
+        tracing::info!("listening on {}", listener.address);
+    }
+    let herald = Herald { starter, manager: ServiceManager::from_environment(), pid_file: Some(pid_file) };
+    let surroundings = Surroundings { file: Some(file), herald, control: Some(control), log: Some(log) };
+    Ok(supervisor::run(plan, surroundings)?)
+}
+
+fn prepare(file: &SettingsFile, config: &Config) -> Result<(Plan, ControlSocket), Failure> {
+    let plan = file.plan(config, &[])?;
+    Ok((plan, ControlSocket::bind(&config.control_socket)?))
+}
+
+/// Serves one client, for somebody else who listens.
+fn serve_one(file: &SettingsFile, connection: OwnedFd) -> Result<i32, Failure> {
+    let client = TcpStream::from(connection.try_clone().map_err(|error| error.to_string())?);
+    let prepared = settings(file, false).and_then(|(config, log)| {
+        let authenticator = plan::authenticator(&config)?;
+        Ok((plan::of(&config, authenticator, Entrance::One(connection))?, log))
+    });
+    let (plan, log) = prepared.inspect_err(|_| {
+        let _ = (&client)
+            .write_all(b"-ERR [SYS/TEMP] this server is not set up, please tell its administrator\r\n");
+    })?;
+    drop(client);
+    Ok(supervisor::run(plan, Surroundings { log: Some(log), ..Surroundings::default() })?)
+}
+
+/// Reads the settings, and begins to log by them.
+fn settings(file: &SettingsFile, stderr: bool) -> Result<(Config, Log), Failure> {
+    let Settings { config, remarks } = file.settings()?;
+    let log = plan::start_log(&config, stderr)?;
+    for remark in remarks {
+        tracing::warn!("{remark}");
+    }
+    Ok((config, log))
+}
+
+fn check(file: &SettingsFile) -> Result<i32, Failure> {
+    let settings = file.settings()?;
+    let warnings = plan::check(&settings.config)?;
+    settings.remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    println!("{}: no faults", file.path().display());
+    Ok(0)
+}
+
+fn take_pid_file(path: &Path) -> Result<PidFile, Failure> {
+    PidFile::take(path).map_err(|error| {
+        let path = path.display();
+        Failure::Other(match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                format!("mpopd_pid_file: {path}: the mpopd that has it is still running")
+            }
+            _ => format!("mpopd_pid_file: {path}: {error}; make its folder, or name another file"),
+        })
+    })
+}

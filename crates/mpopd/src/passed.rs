@@ -1,0 +1,92 @@
+//! Sockets that whoever started this program has passed to it: systemd's (sd_listen_fds(3)), or inetd's on descriptor 0.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{SocketAddrAny, sockopt};
+
+/// What was passed.
+pub(crate) enum Passed {
+    /// Nothing: the ports are to be bound.
+    Nothing,
+    /// Sockets that listen.
+    Listening(Vec<OwnedFd>),
+    /// One connection with a client.
+    Connection(OwnedFd),
+}
+
+/// Looks for sockets: one on descriptor 0 if `inetd`, or if `look` and it is a connection; and those that the environment
+/// speaks of. A connection is taken off the standard descriptors: nothing else is ever written to it.
+///
+/// To be called once.
+///
+/// # Errors
+///
+/// What was passed is of no use.
+pub(crate) fn sockets(inetd: bool, look: bool) -> Result<Passed, String> {
+    if inetd || (look && is_connection(rustix::stdio::stdin())) {
+        return connection_on_0().map(Passed::Connection);
+    }
+    let sockets = from_environment().map_err(|error| format!("LISTEN_FDS: {error}"))?;
+    let listening = |socket: &OwnedFd| sockopt::socket_acceptconn(socket).is_ok_and(|listens| listens);
+    if sockets.is_empty() {
+        return Ok(Passed::Nothing);
+    }
+    if sockets.iter().all(listening) {
+        return Ok(Passed::Listening(sockets));
+    }
+    let mut sockets = sockets.into_iter();
+    match (sockets.next(), sockets.next()) {
+        (Some(one), None) if is_connection(&one) => Ok(Passed::Connection(one)),
+        _ => Err("LISTEN_FDS: these must be listening TCP sockets, or one connection".to_owned()),
+    }
+}
+
+fn connection_on_0() -> Result<OwnedFd, String> {
+    let given = rustix::stdio::stdin();
+    if !is_connection(given) {
+        return Err(
+            "--inetd: descriptor 0 is no TCP connection; this is how inetd(8) starts mpopd".to_owned()
+        );
+    }
+    take_off_standard().map_err(|error| format!("--inetd: {error}"))
+}
+
+/// The connection under a descriptor of its own. Where it was, `/dev/null` is from then on. Another standard error stays.
+fn take_off_standard() -> io::Result<OwnedFd> {
+    let connection = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let file =
+        |fd: rustix::fd::BorrowedFd<'_>| rustix::fs::fstat(fd).map(|about| (about.st_dev, about.st_ino)).ok();
+    let client = file(connection.as_fd());
+    let is_client = |fd| file(fd).is_none_or(|file| Some(file) == client);
+    let null = rustix::fs::open(
+        "/dev/null",
+        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?;
+    if is_client(rustix::stdio::stdout()) {
+        rustix::stdio::dup2_stdout(&null)?;
+    }
+    if is_client(rustix::stdio::stderr()) {
+        rustix::stdio::dup2_stderr(&null)?;
+    }
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(connection)
+}
+
+fn from_environment() -> io::Result<Vec<OwnedFd>> {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    // They are for one process; another one only inherited the variables.
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Ok(Vec::new());
+    }
+    let count = i32::try_from(number("LISTEN_FDS").unwrap_or(0)).map_err(io::Error::other)?;
+    (3..3_i32.saturating_add(count)).map(sys::inherited::take).collect()
+}
+
+/// A TCP connection with somebody. Other sockets may be there for other reasons: some programs give their children one.
+fn is_connection(socket: impl AsFd) -> bool {
+    let of_internet = |peer: SocketAddrAny| std::net::SocketAddr::try_from(peer).is_ok();
+    rustix::net::getpeername(socket).ok().flatten().is_some_and(of_internet)
+}

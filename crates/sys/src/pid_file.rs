@@ -1,0 +1,224 @@
+//! The file that names a daemon: its pid in the first line, a number of its own (a port) in the second.
+//!
+//! The living daemon holds a record lock on it ([`crate::ofd`]), which the kernel drops with the process: whether the daemon
+//! lives is a question to the lock, never to the pid, which may long be another program's.
+//!
+//! What stands in the file is replaced by rename(2), so that a reader sees the old lines or the new ones. The new file is
+//! locked before it has the name. So whoever gets the lock of the file that has the name holds it alone.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+
+use crate::ofd::{self, Claim, Range};
+
+/// The most octets that are read of such a file.
+const MOST_OCTETS: u64 = 64;
+
+/// What a pid file says, and whether it is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The first line; `None` where there is no number, as in the moment in which a daemon starts.
+    pub pid: Option<Pid>,
+    /// The second line.
+    pub port: Option<u16>,
+    /// Whether a living process holds the lock. Without it the file was left behind by one that was killed.
+    pub held: bool,
+}
+
+/// Reads a pid file. `None`: there is none.
+///
+/// # Errors
+///
+/// What open(2), read(2) or fcntl(2) says.
+pub fn read(path: &Path) -> io::Result<Option<Found>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    (&file).take(MOST_OCTETS).read_to_string(&mut text)?;
+    let mut lines = text.lines();
+    let number = lines.next().and_then(|line| line.trim().parse::<u32>().ok());
+    let pid = number.and_then(|number| Pid::from_raw(number.try_into().ok()?));
+    let port = lines.next().and_then(|line| line.trim().parse().ok());
+    Ok(Some(Found { pid, port, held: ofd::is_held(&file, Range::All)? }))
+}
+
+/// A pid file that this process, or one that it was forked from, holds.
+#[derive(Debug)]
+pub struct PidFile {
+    path: PathBuf,
+    locked: File,
+}
+
+impl PidFile {
+    /// Takes hold of the file, making it and its folder first if need be. One that nobody holds is taken over.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: another process holds it. Otherwise what open(2), mkdir(2) or fcntl(2) says.
+    pub fn take(path: &Path) -> io::Result<PidFile> {
+        if let Some(folder) = path.parent()
+            && !folder.exists()
+        {
+            DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+        }
+        loop {
+            let file = options().create(true).truncate(false).open(path)?;
+            if !ofd::set(&file, Claim::Write, Range::All)? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            // The lock may be that of a file whose name is gone by now: its holder replaced or removed it.
+            if has_name(&file, path)? {
+                file.set_len(0)?;
+                return Ok(PidFile { path: path.to_owned(), locked: file });
+            }
+        }
+    }
+
+    /// A file that another process took hold of and handed over: `locked` is its descriptor.
+    pub fn inherited(path: PathBuf, locked: OwnedFd) -> PidFile {
+        PidFile { path, locked: locked.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes both lines, for this process.
+    ///
+    /// # Errors
+    ///
+    /// What open(2), write(2) or rename(2) says. The old lines stand then.
+    pub fn write(&mut self, port: u16) -> io::Result<()> {
+        let pid = rustix::process::getpid().as_raw_nonzero();
+        let mut name = self.path.clone().into_os_string();
+        name.push(".new");
+        let new = PathBuf::from(name);
+        // Only who holds the old file gets here: what lies there was left by one that was killed in the middle of this.
+        let _ = std::fs::remove_file(&new);
+        let mut file = options().create_new(true).open(&new)?;
+        let written = file.write_all(format!("{pid}\n{port}\n").as_bytes()).and_then(|()| {
+            if !ofd::set(&file, Claim::Write, Range::All)? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            std::fs::rename(&new, &self.path)
+        });
+        if written.is_err() {
+            let _ = std::fs::remove_file(&new);
+        }
+        written?;
+        self.locked = file;
+        Ok(())
+    }
+
+    /// Removes the file, unless another process has replaced it, and lets go of it.
+    pub fn remove(self) {
+        if has_name(&self.locked, &self.path).is_ok_and(|same| same) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl AsFd for PidFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.locked.as_fd()
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = File::options();
+    // A link where only root should write is somebody's trap.
+    options.read(true).write(true).mode(0o644).custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY);
+    options
+}
+
+fn has_name(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> Option<Pid> {
+        Some(rustix::process::getpid())
+    }
+
+    #[test]
+    fn one_holds_it_and_its_end_frees_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/x.pid");
+        assert_eq!(read(&path).unwrap(), None);
+        let mut first = PidFile::take(&path).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: true }));
+        first.write(110).unwrap();
+        assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        first.write(8110).unwrap();
+        assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        drop(first);
+        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: false }));
+        let second = PidFile::take(&path).unwrap();
+        second.remove();
+        assert_eq!(read(&path).unwrap(), None);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left");
+    }
+
+    #[test]
+    fn the_name_of_another_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.pid");
+        let first = PidFile::take(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _second = PidFile::take(&path).unwrap();
+        first.remove();
+        assert!(read(&path).unwrap().unwrap().held);
+    }
+
+    #[test]
+    fn what_stands_there_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.pid");
+        for text in ["", "-1\nx\n", "0\n\n", "99999999999999999999\n", "alpha"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: false }), "{text:?}");
+        }
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(PidFile::take(&link).is_err());
+    }
+
+    #[test]
+    fn of_many_that_want_it_at_once_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("x.pid");
+        for round in 0..50 {
+            let barrier = std::sync::Barrier::new(4);
+            let held: Vec<_> = std::thread::scope(|scope| {
+                let tries: Vec<_> = (0..4)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            barrier.wait();
+                            PidFile::take(path).and_then(|mut file| file.write(1).map(|()| file)).ok()
+                        })
+                    })
+                    .collect();
+                tries.into_iter().filter_map(|one| one.join().unwrap()).collect()
+            });
+            assert_eq!(held.len(), 1, "round {round}");
+        }
+    }
+}

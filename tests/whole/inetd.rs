@@ -1,0 +1,161 @@
+//! One connection for somebody else who listens: by hand, and under a real inetd with tcpd.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::harness::{
+    Account, Daemon, Format, MPOPD, PATIENCE, Pop, Port, Process, eventually, messages, need,
+};
+
+#[test]
+fn descriptor_0_is_served_and_then_it_ends() {
+    for option in [&["--inetd"][..], &[]] {
+        let daemon = Daemon::new(Format::Maildir).user("alice", &messages::ordinary());
+        let (mut child, account) = by_hand(&daemon, option);
+        let mut pop = account.join().expect("a session");
+        assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
+        pop.ok("DELE 1");
+        pop.quit();
+        let status = eventually("its end", || child.try_wait().expect("waiting"));
+        assert_eq!(status.code(), Some(0), "{option:?}");
+        assert!(!daemon.pid_file().exists() && !daemon.control_socket().exists(), "it is nobody's daemon");
+        let (mut child, account) = by_hand(&daemon, option);
+        let mut pop = account.join().expect("a session");
+        assert_eq!(pop.stat().0, messages::ordinary().len() - 1);
+        // A client that just leaves ends it too, and deletes nothing.
+        pop.ok("DELE 1");
+        drop(pop);
+        eventually("its end", || child.try_wait().expect("waiting"));
+    }
+}
+
+#[test]
+fn sigterm_tells_the_client() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    let (mut child, account) = by_hand(&daemon, &["--inetd"]);
+    let mut pop = account.join().expect("a session");
+    pop.ok("DELE 1");
+    Process(child.id()).signal(Signal::TERM);
+    let rest = pop.rest();
+    assert!(rest.starts_with(b"-ERR [SYS/TEMP] "), "{}", rest.escape_ascii());
+    let status = eventually("its end", || child.try_wait().expect("waiting"));
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_fault_is_not_told_to_the_client() {
+    let mut daemon = Daemon::new(Format::Mbox).user("alice", &[]);
+    daemon.reconfigure("timeout = \"soon\"");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listening");
+    let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+    let mut child = start(&daemon, listener.accept().expect("a connection").0, &["--inetd"]);
+    client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut said = String::new();
+    client.read_to_string(&mut said).expect("a last word");
+    assert!(said.starts_with("-ERR [SYS/TEMP] ") && said.lines().count() == 1, "{said}");
+    assert!(!said.contains("timeout") && !said.contains("mpopd.conf"), "{said}");
+    assert_eq!(child.wait().expect("its end").code(), Some(1));
+}
+
+#[test]
+fn without_a_connection_inetd_mode_says_so() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &[]);
+    daemon.configure();
+    let done = daemon.command(&["--inetd"]).output().expect("running mpopd");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("descriptor 0") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
+    let (Some(inetd), Some(tcpd), Some(unshare), Some(())) =
+        (need::program("inetd"), need::program("tcpd"), need::program("unshare"), need::root())
+    else {
+        return;
+    };
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    daemon.configure();
+    let port = Port::reserve();
+    let table = daemon.path("inetd.conf");
+    let line = format!(
+        "127.0.0.1:{} stream tcp nowait root {} {MPOPD} --inetd -c {}\n",
+        port.number,
+        tcpd.display(),
+        daemon.configuration().display()
+    );
+    fs::write(&table, line).expect("inetd.conf");
+    let deny = daemon.path("hosts.deny");
+    fs::write(&deny, "mpopd: 127.0.0.2\n").expect("hosts.deny");
+    fs::set_permissions(&deny, fs::Permissions::from_mode(0o644)).expect("hosts.deny");
+    // tcpd reads /etc/hosts.deny and no other: this inetd sees ours there, and nobody else does.
+    let script = format!(
+        "mount --bind {} /etc/hosts.deny && exec {} -i {}",
+        deny.display(),
+        inetd.display(),
+        table.display()
+    );
+    let child = Command::new(unshare)
+        .args(["--mount", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("running unshare");
+    let inetd = Inetd(child);
+    let account = Account { port: port.number, ..daemon.account("alice") };
+    let mut pop = eventually("a session", || account.try_login().ok());
+    assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
+    pop.quit();
+
+    let mut denied = connect_from(Ipv4Addr::new(127, 0, 0, 2), port.number);
+    let mut said = Vec::new();
+    let _ = denied.read_to_end(&mut said);
+    assert!(said.is_empty(), "{}", said.escape_ascii());
+    let mut allowed = connect_from(Ipv4Addr::new(127, 0, 0, 3), port.number);
+    allowed.write_all(b"QUIT\r\n").expect("sending");
+    let mut said = String::new();
+    allowed.read_to_string(&mut said).expect("both replies");
+    assert!(said.starts_with("+OK ") && said.lines().count() == 2, "{said}");
+    drop(inetd);
+}
+
+/// Ended with the test.
+struct Inetd(Child);
+
+impl Drop for Inetd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the other end.
+fn by_hand(daemon: &Daemon, options: &[&str]) -> (Child, std::thread::JoinHandle<Pop>) {
+    daemon.configure();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listening");
+    let port = listener.local_addr().expect("an address").port();
+    let account = Account { port, ..daemon.account("alice") };
+    let client = std::thread::spawn(move || account.login());
+    (start(daemon, listener.accept().expect("a connection").0, options), client)
+}
+
+fn start(daemon: &Daemon, connection: TcpStream, options: &[&str]) -> Child {
+    let again = || Stdio::from(OwnedFd::from(connection.try_clone().expect("a descriptor")));
+    let mut command = daemon.command(options);
+    command.stdin(again()).stdout(again()).stderr(again()).spawn().expect("running mpopd")
+}
+
+fn connect_from(address: Ipv4Addr, port: u16) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &SocketAddrV4::new(address, 0)).expect("an address of ours");
+    connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
