@@ -1,5 +1,6 @@
 //! The command line, and the exit status: 0 done, 1 failed, 2 wrong usage.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -109,7 +110,7 @@ fn everybody(tally: &mut Tally, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn listed(folder: &Path) -> Result<std::collections::BTreeMap<String, Vec<PathBuf>>, String> {
+fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
     files::all(folder).map_err(|error| format!("user_log_dir {}: {error}", folder.display()))
 }
 

@@ -28,11 +28,8 @@ pub(crate) fn read(line: &str) -> Said {
             _ => Said::Torn,
         };
     }
-    if line.starts_with("RETR")
-        && line.len() < "RETRieved\t0\t".len()
-        && "RETRieved\t".starts_with(line)
-        && line != "RETR"
-    {
+    // Whether RETR alone is torn cannot be told: the first mpopd wrote commands without a date.
+    if line.len() > "RETR".len() && "RETRieved".starts_with(line) {
         return Said::Torn;
     }
     let Some((date, what)) = line.split_once("CONNECTION ") else { return Said::Nothing };
