@@ -90,7 +90,9 @@ pub(super) fn converted(old: &Old) -> Vec<Item> {
             items.push(Item { line: None, name: (*key).to_owned(), set: Some(set), checks: Vec::new() });
         }
     }
-    items.extend(of_the_form(old));
+    let maildir = Some(main("storage", "\"maildir\""));
+    let maildir = items.iter().any(|item| item.set == maildir);
+    items.extend(of_the_form(old.form, maildir));
     items
 }
 
@@ -272,7 +274,7 @@ fn storage(old: &Old) -> Option<Item> {
 }
 
 /// What differs between then and now whatever the file says.
-fn of_the_form(old: &Old) -> Vec<Item> {
+fn of_the_form(form: Form, maildir: bool) -> Vec<Item> {
     let about = |name: &str, set, what: &str| Item {
         line: None,
         name: name.to_owned(),
@@ -282,16 +284,17 @@ fn of_the_form(old: &Old) -> Vec<Item> {
     let plaintext = "there was no TLS, and passwords came in the clear from everywhere. Today they may only from this \
         machine; best set certificate and key in [tls], else allow_plaintext = \"always\"";
     let mut items = vec![about("allow_plaintext", None, plaintext)];
-    match old.form {
-        // So that clients do not download everything again.
-        Form::Hash => items.push(about("uidl", Some(main("uidl", "\"original-3x\"")), "")),
-        Form::Assignments => {
-            let uidl = "2.x took UIDLs from header fields of its own, which are not read: clients download what is still in the \
-                mailboxes once more";
-            items.push(about("uidl", None, uidl));
-            let received = "2.x gave every message a Received: header, but for the users in forwardto; today those in addreceived get it";
-            items.push(about("addreceived", None, received));
-        }
+    // So that clients do not download everything again.
+    if form == Form::Hash || maildir {
+        items.push(about("uidl", Some(main("uidl", "\"original-3x\"")), ""));
+    } else {
+        let uidl = "2.x took the UIDLs of an mbox from header fields of its own, which are not read: clients download what is still \
+            there once more";
+        items.push(about("uidl", None, uidl));
+    }
+    if form == Form::Assignments {
+        let received = "2.x gave every message a Received: header, but for the users in forwardto; today those in addreceived get it";
+        items.push(about("addreceived", None, received));
     }
     items
 }

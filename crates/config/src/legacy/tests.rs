@@ -92,6 +92,14 @@ fn what_a_server_still_needs_is_told() {
 }
 
 #[test]
+fn uidls_stay_where_they_can() {
+    assert_eq!(config(&imported("$use_maildir = 1;")).uidl, "original-3x");
+    let mbox = imported("$parse_to_disk = 1;");
+    assert_eq!(config(&mbox).uidl, "default");
+    assert!(checks(&mbox).iter().any(|check| check.starts_with("uidl: ")));
+}
+
+#[test]
 fn the_last_assignment_counts() {
     let new = imported(
         "$auth_type = 1;\n$port = 1;\n$port = 2;\n$debug_log = '/var/log/x';\n$user_log{a} = 1;\n$user_log{a} = 2;\n",
