@@ -35,7 +35,7 @@ _mpopd() {
 
     case "${cmd}" in
         mpopd)
-            opts="-c -F -t -h -V --print-config --help --version try help"
+            opts="-c -F -t -h -V --print-config --inetd --help --version try help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

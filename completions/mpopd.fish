@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mpopd_global_optspecs
-    string join \n c= F t print-config h/help V/version
+    string join \n c= F t print-config inetd h/help V/version
 end
 
 function __fish_mpopd_needs_command
@@ -28,6 +28,7 @@ complete -c mpopd -n "__fish_mpopd_needs_command" -s c -d 'Read this configurati
 complete -c mpopd -n "__fish_mpopd_needs_command" -s F -d 'Stay in the foreground and log to standard error'
 complete -c mpopd -n "__fish_mpopd_needs_command" -s t -d 'Check the configuration and the files it names, then end'
 complete -c mpopd -n "__fish_mpopd_needs_command" -l print-config -d 'Print the settings in force, then end'
+complete -c mpopd -n "__fish_mpopd_needs_command" -l inetd -d 'Serve one client on descriptor 0, as inetd(8) starts servers'
 complete -c mpopd -n "__fish_mpopd_needs_command" -s h -l help -d 'Print help'
 complete -c mpopd -n "__fish_mpopd_needs_command" -s V -l version -d 'Print version'
 complete -c mpopd -n "__fish_mpopd_needs_command" -a "try" -d 'Serve one mailbox for one user, without a configuration and without root'
