@@ -59,7 +59,11 @@ fn what_courier_called_the_messages_of_a_maildir() {
         let peers = std::env::var_os("MPOPD_TEST_PEERS").map(PathBuf::from).unwrap_or_default();
         let mut command = Command::new(&courier);
         command.arg(mailbox).env_clear().env("AUTHENTICATED", "alice").env("TCPREMOTEIP", "127.0.0.1");
-        command.env("LD_LIBRARY_PATH", peers.join("usr/lib/courier-authlib"));
+        let library = peers.join("usr/lib");
+        command.env(
+            "LD_LIBRARY_PATH",
+            format!("{}:{}", library.display(), library.join("courier-authlib").display()),
+        );
         session(&mut command, 1)
     });
 }
