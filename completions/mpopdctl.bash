@@ -22,6 +22,9 @@ _mpopdctl() {
             mpopdctl,check-migration)
                 cmd="mpopdctl__subcmd__check__subcmd__migration"
                 ;;
+            mpopdctl,config)
+                cmd="mpopdctl__subcmd__config"
+                ;;
             mpopdctl,help)
                 cmd="mpopdctl__subcmd__help"
                 ;;
@@ -31,8 +34,23 @@ _mpopdctl() {
             mpopdctl,kick)
                 cmd="mpopdctl__subcmd__kick"
                 ;;
+            mpopdctl,refresh)
+                cmd="mpopdctl__subcmd__refresh"
+                ;;
+            mpopdctl,reopen-logs)
+                cmd="mpopdctl__subcmd__reopen__subcmd__logs"
+                ;;
+            mpopdctl,restart)
+                cmd="mpopdctl__subcmd__restart"
+                ;;
+            mpopdctl,start)
+                cmd="mpopdctl__subcmd__start"
+                ;;
             mpopdctl,status)
                 cmd="mpopdctl__subcmd__status"
+                ;;
+            mpopdctl,stop)
+                cmd="mpopdctl__subcmd__stop"
                 ;;
             mpopdctl,top)
                 cmd="mpopdctl__subcmd__top"
@@ -46,6 +64,9 @@ _mpopdctl() {
             mpopdctl__subcmd__help,check-migration)
                 cmd="mpopdctl__subcmd__help__subcmd__check__subcmd__migration"
                 ;;
+            mpopdctl__subcmd__help,config)
+                cmd="mpopdctl__subcmd__help__subcmd__config"
+                ;;
             mpopdctl__subcmd__help,help)
                 cmd="mpopdctl__subcmd__help__subcmd__help"
                 ;;
@@ -55,8 +76,23 @@ _mpopdctl() {
             mpopdctl__subcmd__help,kick)
                 cmd="mpopdctl__subcmd__help__subcmd__kick"
                 ;;
+            mpopdctl__subcmd__help,refresh)
+                cmd="mpopdctl__subcmd__help__subcmd__refresh"
+                ;;
+            mpopdctl__subcmd__help,reopen-logs)
+                cmd="mpopdctl__subcmd__help__subcmd__reopen__subcmd__logs"
+                ;;
+            mpopdctl__subcmd__help,restart)
+                cmd="mpopdctl__subcmd__help__subcmd__restart"
+                ;;
+            mpopdctl__subcmd__help,start)
+                cmd="mpopdctl__subcmd__help__subcmd__start"
+                ;;
             mpopdctl__subcmd__help,status)
                 cmd="mpopdctl__subcmd__help__subcmd__status"
+                ;;
+            mpopdctl__subcmd__help,stop)
+                cmd="mpopdctl__subcmd__help__subcmd__stop"
                 ;;
             mpopdctl__subcmd__help,top)
                 cmd="mpopdctl__subcmd__help__subcmd__top"
@@ -71,13 +107,17 @@ _mpopdctl() {
 
     case "${cmd}" in
         mpopdctl)
-            opts="-c -h -V --help --version status who kick top check check-migration import help"
+            opts="-c -f -p -e -h -V --help --version start stop restart refresh config reopen-logs status who kick top check check-migration import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -89,13 +129,17 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__check)
-            opts="-c -h --help"
+            opts="-c -f -p -e -h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -107,7 +151,7 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__check__subcmd__migration)
-            opts="-c -h --from --maildrop --help"
+            opts="-c -f -p -e -h --from --maildrop --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -125,6 +169,32 @@ _mpopdctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__config)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -133,7 +203,7 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__help)
-            opts="status who kick top check check-migration import help"
+            opts="start stop restart refresh config reopen-logs status who kick top check check-migration import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,6 +231,20 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__help__subcmd__check__subcmd__migration)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -216,7 +300,77 @@ _mpopdctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mpopdctl__subcmd__help__subcmd__refresh)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__reopen__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__restart)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__start)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mpopdctl__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__stop)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -259,7 +413,7 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__import)
-            opts="-o -c -h --help"
+            opts="-o -c -f -p -e -h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,6 +427,10 @@ _mpopdctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -281,13 +439,105 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__kick)
-            opts="-c -h --help"
+            opts="-c -f -p -e -h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__refresh)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__reopen__subcmd__logs)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__restart)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__start)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -299,13 +549,39 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__status)
-            opts="-c -h --json --help"
+            opts="-c -f -p -e -h --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__stop)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -317,13 +593,17 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__top)
-            opts="-c -h --help"
+            opts="-c -f -p -e -h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -335,13 +615,17 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__who)
-            opts="-c -h --json --help"
+            opts="-c -f -p -e -h --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

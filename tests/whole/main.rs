@@ -21,6 +21,7 @@ mod inetd;
 mod logs;
 mod mail;
 mod migration;
+mod mpopdctl;
 mod reload;
 mod roles;
 mod sasl;

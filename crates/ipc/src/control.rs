@@ -121,8 +121,8 @@ pub struct Status {
     pub ports: Vec<Port>,
     /// For how many seconds it has run.
     pub uptime: u64,
-    /// What the session role has counted; `None` while that is being restarted.
-    pub figures: Option<Figures>,
+    /// What is counted, over all session roles.
+    pub figures: Figures,
 }
 
 /// Where clients connect.
@@ -139,7 +139,7 @@ impl Status {
         if self.ports.len() > MOST_PORTS || self.version.len() > MOST_VERSION {
             return Err("a status out of bounds");
         }
-        self.figures.as_ref().map_or(Ok(()), Figures::check)
+        self.figures.check()
     }
 }
 
@@ -164,11 +164,12 @@ mod tests {
             pid: 7,
             ports: vec![Port { address: "[::]:995".parse().unwrap(), tls: true }],
             uptime: 60,
-            figures: Some(Figures::default()),
+            figures: Figures::default(),
         };
         for answer in [
             Answer::Status(status),
             Answer::Visitors(Payload::Inline(vec![0])),
+            Answer::NoMoreVisitors,
             Answer::Kicked(1),
             Answer::Awaiting,
             Answer::Reread(Verdict::InForce { port: 110 }),

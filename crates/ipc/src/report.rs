@@ -16,11 +16,9 @@ const MOST_REASONS: usize = 32;
 /// The longest word in a report, in octets.
 const MOST_WORD: usize = 32;
 
-/// What was counted since the session role began.
+/// What is counted. The totals are those since the server began; a session role that crashes takes what it counted with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// For how many seconds it has counted.
-    pub seconds: u64,
     /// Connections now, logged in or not.
     pub connections: u64,
     /// Sessions now: connections that are logged in.
@@ -45,9 +43,8 @@ impl Figures {
         self.logins_failed.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// Adds what another session role has counted at the same time.
+    /// Adds what another session role has counted.
     pub fn add(&mut self, other: &Figures) {
-        self.seconds = self.seconds.max(other.seconds);
         for (sum, count) in [
             (&mut self.connections, other.connections),
             (&mut self.sessions, other.sessions),
@@ -65,6 +62,11 @@ impl Figures {
                 None => self.logins_failed.push((reason.clone(), *count)),
             }
         }
+    }
+
+    /// What remains when the session role has ended: the totals.
+    pub fn totals(self) -> Figures {
+        Figures { connections: 0, sessions: 0, ..self }
     }
 
     pub(crate) fn check(&self) -> Result<(), &'static str> {
@@ -171,6 +173,18 @@ mod tests {
             messages: 17,
             octets_sent: 1 << 40,
         }
+    }
+
+    #[test]
+    fn figures_are_added_by_name() {
+        let failed = |reason: &str, count| (reason.to_owned(), count);
+        let mut sum = Figures { sessions: 2, logins: 3, ..Figures::default() };
+        sum.logins_failed = vec![failed("password", 1), failed("limit", 5)];
+        let other = Figures { sessions: 1, logins: u64::MAX, octets_sent: 7, ..Figures::default() };
+        sum.add(&Figures { logins_failed: vec![failed("limit", 2), failed("in-use", 1)], ..other });
+        assert_eq!((sum.sessions, sum.logins, sum.octets_sent), (3, u64::MAX, 7));
+        assert_eq!(sum.logins_failed, [failed("password", 1), failed("limit", 7), failed("in-use", 1)]);
+        assert_eq!((sum.all_failed(), sum.totals().sessions), (9, 0));
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub enum FromSession {
         /// What it asked for.
         told: Told,
     },
+    /// All connections have ended, and the role ends now. This is what it counted.
+    Ending(Figures),
 }
 
 /// What the session role tells.
@@ -88,7 +90,9 @@ pub enum Told {
 impl Message for FromSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromSession::Answer { told: Told::Figures(figures), .. } => figures.check(),
+            FromSession::Answer { told: Told::Figures(figures), .. } | FromSession::Ending(figures) => {
+                figures.check()
+            }
             FromSession::Answer { .. } | FromSession::Ready => Ok(()),
         }
     }
@@ -109,7 +113,8 @@ mod tests {
             round_trip(&ToSession::Ask { number: u64::MAX, question });
         }
         let figures = Figures { logins_failed: vec![("password".to_owned(), 3)], ..Figures::default() };
-        for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2)] {
+        round_trip(&FromSession::Ending(figures.clone()));
+        for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2), Told::Failed] {
             round_trip(&FromSession::Answer { number: 7, told });
         }
     }

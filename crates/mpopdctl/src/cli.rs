@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Places;
+use ipc::control::Rereading;
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::{check_migration, import, kick, program, status, top, who};
+use crate::start::How;
+use crate::{check_migration, edit, import, kick, program, reread, start, status, top, who};
 
 #[derive(Parser)]
 #[command(name = "mpopdctl", version, about = "Controls mpopd, the POP3 server")]
@@ -16,19 +19,40 @@ struct Cli {
     /// Read this configuration file
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf", global = true)]
     config: PathBuf,
+    /// Remove the pid file that a killed daemon left (start, restart)
+    #[arg(short = 'f', global = true)]
+    force: bool,
+    /// Listen on this port in place of the file's (start, restart)
+    #[arg(short = 'p', value_name = "PORT", global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Edit the configuration first (config)
+    #[arg(short = 'e', global = true)]
+    edit: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start the daemon, and return when it accepts connections
+    Start,
+    /// End the daemon, and return when it is gone
+    Stop,
+    /// Stop, then start on the port that it was running on
+    Restart,
+    /// Close all sessions, read the configuration again and bind the ports anew
+    Refresh,
+    /// Read the configuration again, for sessions that begin later
+    Config,
+    /// Close the log files and open them anew
+    ReopenLogs,
     /// Show what the daemon is and what it has done
     Status(Form),
     /// List the connections
     Who(Form),
     /// End the sessions of a user, or one session; their deletions do not happen
     Kick {
-        /// A user's name, or a session's id as `who` and the log write it. Names come first
+        /// A user's name, or a session's id as it stands in the log. Names come first
         #[arg(value_name = "USER|ID")]
         who: String,
     },
@@ -57,8 +81,18 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let Cli { config, command } = Cli::parse();
+    let cli = Cli::parse();
+    cli.refuse_stray_options();
+    let Cli { config, force, port, edit, command } = cli;
+    let how = How { config: &config, force, port };
     let done = match command {
+        Command::Start => start::start(&how),
+        Command::Stop => start::stop(&config),
+        Command::Restart => start::restart(&how),
+        Command::Refresh => reread::run(&config, Rereading::Refresh),
+        Command::Config if edit => edit::run(&config),
+        Command::Config => reread::run(&config, Rereading::Config),
+        Command::ReopenLogs => reread::reopen_logs(&config),
         Command::Status(Form { json }) => client(&config).and_then(|daemon| status::run(&daemon, json)),
         Command::Who(Form { json }) => client(&config).and_then(|daemon| who::run(&daemon, json)),
         Command::Kick { who } => client(&config).and_then(|daemon| kick::run(&daemon, who)),
@@ -71,6 +105,22 @@ pub fn run() -> ExitCode {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })
+}
+
+impl Cli {
+    /// Ends the program where an option was given that the command knows nothing of: it would be ignored.
+    fn refuse_stray_options(&self) {
+        let starts = matches!(self.command, Command::Start | Command::Restart);
+        let stray = [
+            ("-f", self.force && !starts, "start and restart"),
+            ("-p", self.port.is_some() && !starts, "start and restart"),
+            ("-e", self.edit && !matches!(self.command, Command::Config), "config"),
+        ];
+        if let Some((option, _, commands)) = stray.iter().find(|(_, is_stray, _)| *is_stray) {
+            let what = format!("{option} belongs to {commands}");
+            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+        }
+    }
 }
 
 /// A connection to the daemon of this configuration.

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipc::control::{Answer, Request};
+use ipc::control::{Answer, Request, Rereading, Verdict};
 use ipc::report::{self, Visitor};
 use ipc::wire::{self, Wait};
 use rustix::io::Errno;
@@ -15,6 +15,8 @@ use crate::failure::Failure;
 
 /// How long the daemon may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to read its configuration again, lists of users with it, and to start what works by it.
+const PATIENCE_FOR_VERDICT: Duration = Duration::from_secs(180);
 
 pub(crate) struct Client {
     channel: OwnedFd,
@@ -74,10 +76,34 @@ impl Client {
                 (Answer::NoMoreVisitors, _) => break,
                 _ => return Err(self.confused()),
             }
-            said = self.hear()?;
+            said = self.hear(PATIENCE)?;
         }
         visitors.sort_unstable_by_key(|visitor| visitor.session);
         Ok(visitors)
+    }
+
+    /// Asks to be told of the next re-reading, has it begun by `begin`, and waits for what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::ask`], and what `begin` says.
+    pub(crate) fn verdict(
+        &self,
+        kind: Rereading,
+        begin: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Verdict, Failure> {
+        match self.ask(&Request::Await(kind))? {
+            Answer::Awaiting => {}
+            _ => return Err(self.confused()),
+        }
+        // From here on the daemon tells us, however fast it is.
+        begin()?;
+        sockopt::set_socket_timeout(&self.channel, Timeout::Recv, Some(PATIENCE_FOR_VERDICT))
+            .map_err(|errno| self.failed(&errno))?;
+        match self.hear(PATIENCE_FOR_VERDICT)? {
+            (Answer::Reread(verdict), _) => Ok(verdict),
+            _ => Err(self.confused()),
+        }
     }
 
     /// The daemon answered something else than it was asked for.
@@ -87,17 +113,17 @@ impl Client {
 
     fn ask_for(&self, request: &Request) -> Result<(Answer, Option<OwnedFd>), Failure> {
         ipc::send(&self.channel, request, &[], Wait::Forever).map_err(|error| self.failed(&error))?;
-        self.hear()
+        self.hear(PATIENCE)
     }
 
-    fn hear(&self) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    fn hear(&self, patience: Duration) -> Result<(Answer, Option<OwnedFd>), Failure> {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         match ipc::receive(&self.channel, &mut buffer, Wait::Forever) {
             Ok(Some((Answer::Refused(why), _))) => Err(why.into()),
             Ok(Some((answer, descriptors))) => Ok((answer, descriptors.into_iter().next())),
             Ok(None) => Err(self.failed(&"mpopd hung up; perhaps it is being stopped")),
             Err(error) if error.would_block() => {
-                Err(self.failed(&format!("no answer within {} s", PATIENCE.as_secs())))
+                Err(self.failed(&format!("no answer within {} s", patience.as_secs())))
             }
             Err(error) => Err(self.failed(&error)),
         }

@@ -6,10 +6,14 @@
 mod check_migration;
 mod cli;
 mod client;
+mod edit;
 mod failure;
 mod import;
 mod kick;
 mod program;
+mod reread;
+mod running;
+mod start;
 mod status;
 mod top;
 mod who;

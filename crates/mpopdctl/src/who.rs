@@ -12,7 +12,7 @@ use crate::status::duration;
 
 /// What the columns are called; numbers stand to the right.
 pub(crate) const TITLES: [&str; 8] = ["ID", "USER", "ADDRESS", "TLS", "STATE", "IDLE", "MESSAGES", "BYTES"];
-const FIRST_NUMBER: usize = 5;
+pub(crate) const FIRST_NUMBER: usize = 5;
 
 /// Prints the connections.
 pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {

@@ -1,10 +1,13 @@
 //! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs it.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use super::{Daemon, MPOPD};
+use rustix::process::Signal;
+
+use super::{Daemon, MPOPD, Process, eventually};
 
 /// What a call of mpopdctl gave.
 #[derive(Debug)]
@@ -39,6 +42,59 @@ impl Said {
 pub(crate) fn said(output: Output) -> Said {
     let text = |octets| String::from_utf8(octets).expect("UTF-8");
     Said { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A daemon that mpopdctl starts and ends; ended with the test at the latest.
+pub(crate) struct Controlled(Daemon);
+
+impl Controlled {
+    /// Writes its files, and starts nothing.
+    pub(crate) fn of(daemon: Daemon) -> Controlled {
+        daemon.configure();
+        Controlled(daemon)
+    }
+
+    /// The supervisor that the pid file names.
+    pub(crate) fn supervisor(&self) -> Process {
+        self.find().expect("a running daemon")
+    }
+
+    /// Sends the supervisor a signal and waits until it is gone with all that it started.
+    pub(crate) fn end_by(&self, signal: Signal) {
+        let supervisor = self.supervisor();
+        let family = [vec![supervisor], supervisor.descendants()].concat();
+        supervisor.signal(signal);
+        eventually("the end of every process", || {
+            family.iter().all(|process| !process.is_alive()).then_some(())
+        });
+    }
+
+    fn find(&self) -> Option<Process> {
+        let found = sys::pid_file::read(&self.pid_file()).ok()??;
+        found.pid.filter(|_| found.held).map(|pid| Process(pid.as_raw_nonzero().get().unsigned_abs()))
+    }
+}
+
+impl Deref for Controlled {
+    type Target = Daemon;
+
+    fn deref(&self) -> &Daemon {
+        &self.0
+    }
+}
+
+impl DerefMut for Controlled {
+    fn deref_mut(&mut self) -> &mut Daemon {
+        &mut self.0
+    }
+}
+
+impl Drop for Controlled {
+    fn drop(&mut self) {
+        if self.find().is_some() {
+            self.end_by(Signal::KILL);
+        }
+    }
 }
 
 /// The program, in the folder and of the profile of the mpopd under test.

@@ -225,12 +225,19 @@ impl Supervisor {
 
     fn hear(&mut self, number: u32, voice: Voice, buffer: &mut [u8]) {
         let generation = self.generations_mut().find(|generation| generation.number == number);
-        match generation.map(|generation| generation.hear(voice, buffer)) {
-            Some(Heard::Ready) => self.became_ready(number),
-            Some(Heard::Answer(question, told, descriptors)) => {
+        if let Some(heard) = generation.map(|generation| generation.hear(voice, buffer)) {
+            self.heed(number, heard);
+        }
+    }
+
+    fn heed(&mut self, number: u32, heard: Heard) {
+        match heard {
+            Heard::Ready => self.became_ready(number),
+            Heard::Answer(question, told, descriptors) => {
                 self.session_answers(number, question, told, &descriptors);
             }
-            Some(Heard::Nothing) | None => {}
+            Heard::Counted(figures) => self.control.remember(figures),
+            Heard::Nothing => {}
         }
     }
 
@@ -258,17 +265,13 @@ impl Supervisor {
             if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, now)) {
                 continue; // it is started again when it is due
             }
-            let mut silent = None;
-            for generation in self.generations_mut() {
-                let had_session = generation.has_session();
-                if generation.ended(pid, ending, now) {
-                    silent = (had_session && !generation.has_session()).then_some(generation.number);
-                    break;
-                }
+            let session = self.generations_mut().find(|generation| generation.session_pid() == Some(pid));
+            let last_words = session.map(|session| (session.number, session.last_words()));
+            if let Some((number, words)) = last_words {
+                words.into_iter().for_each(|words| self.heed(number, words));
+                self.session_lost(number);
             }
-            if let Some(generation) = silent {
-                self.session_lost(generation);
-            }
+            let _known = self.generations_mut().any(|generation| generation.ended(pid, ending, now));
         }
     }
 
@@ -314,6 +317,10 @@ impl Supervisor {
             return tracing::warn!("there is no configuration to be re-read");
         };
         self.herald.reloading();
+        self.control.begin(Rereading::Config);
+        if reload == Reload::All {
+            self.control.begin(Rereading::Refresh);
+        }
         let generation = file.again(&current.plan, reload).and_then(|plan| {
             Generation::new(self.generations, plan, now).map_err(|error| Failure::Other(error.to_string()))
         });

@@ -1,9 +1,10 @@
 //! How the screen looks.
 
+use ipc::control::Status;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 
 use super::state::State;
@@ -45,9 +46,8 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 fn draw_figures(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let block = Block::bordered().title("now");
-    let Some(figures) = state.status.as_ref().and_then(|status| status.figures.as_ref()) else {
-        let line = "nothing is known: the session role is being restarted";
-        return frame.render_widget(Paragraph::new(line).block(block), area);
+    let Some(Status { figures, .. }) = &state.status else {
+        return frame.render_widget(block, area);
     };
     let rates = &state.rates;
     let numbers = |name: &'static str, now: String, rate: String, all: String| {
@@ -97,10 +97,10 @@ fn draw_visitors(frame: &mut Frame<'_>, area: Rect, state: &State) {
         0 => block,
         hidden => block.title_bottom(Line::from(format!("{hidden} more")).alignment(Alignment::Right)),
     };
-    let title = Row::new(who::TITLES).style(Style::new().add_modifier(Modifier::BOLD));
-    let rows = state.visitors.iter().take(room).map(|visitor| Row::new(who::cells(visitor)));
+    let title = row(who::TITLES.map(str::to_owned)).style(Style::new().add_modifier(Modifier::BOLD));
+    let rows = state.visitors.iter().take(room).map(|visitor| row(who::cells(visitor)));
     let widths = [
-        Constraint::Length(9),
+        Constraint::Length(12),
         Constraint::Fill(1),
         Constraint::Length(20),
         Constraint::Length(7),
@@ -110,6 +110,15 @@ fn draw_visitors(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Constraint::Length(12),
     ];
     frame.render_widget(Table::new(rows, widths).header(title).block(block), area);
+}
+
+/// A row of the table, its numbers to the right.
+fn row(cells: [String; 8]) -> Row<'static> {
+    let cell = |(column, text)| match column {
+        who::FIRST_NUMBER.. => Text::from(text).right_aligned(),
+        _ => Text::from(text),
+    };
+    Row::new(cells.into_iter().enumerate().map(cell))
 }
 
 /// A number of octets in the unit that suits it.
@@ -128,7 +137,7 @@ fn octets(octets: f64) -> String {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use ipc::control::{Port, Status};
+    use ipc::control::Port;
     use ipc::report::{Activity, Figures, Visitor};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
@@ -137,7 +146,6 @@ mod tests {
 
     fn status(seconds: u64) -> Status {
         let figures = Figures {
-            seconds,
             connections: 31,
             sessions: 30,
             connections_total: 100 + 12 * seconds,
@@ -147,7 +155,7 @@ mod tests {
             ..Figures::default()
         };
         let ports = vec![Port { address: "0.0.0.0:110".parse().unwrap(), tls: false }];
-        Status { version: "1.2.3".to_owned(), pid: 99, ports, uptime: 3600 + seconds, figures: Some(figures) }
+        Status { version: "1.2.3".to_owned(), pid: 99, ports, uptime: 3600 + seconds, figures }
     }
 
     fn visitor(number: u64) -> Visitor {

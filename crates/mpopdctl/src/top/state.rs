@@ -36,10 +36,10 @@ impl State {
     /// The daemon has answered.
     pub(crate) fn update(&mut self, now: Instant, status: Status, mut visitors: Vec<Visitor>) {
         visitors.sort_by_key(|visitor| (visitor.idle, visitor.session));
-        let before = self.status.as_ref().and_then(|status| status.figures.as_ref());
-        self.rates = match (before, &status.figures, self.answered) {
-            (Some(before), Some(figures), Some(answered)) => {
-                Rates::between(before, figures, now.saturating_duration_since(answered).as_secs_f64())
+        self.rates = match (&self.status, self.answered) {
+            (Some(before), Some(answered)) => {
+                let seconds = now.saturating_duration_since(answered).as_secs_f64();
+                Rates::between(&before.figures, &status.figures, seconds)
             }
             _ => Rates::default(),
         };
@@ -83,7 +83,7 @@ mod tests {
 
     fn status(logins: u64, octets_sent: u64) -> Status {
         let figures = Figures { logins, octets_sent, ..Figures::default() };
-        Status { version: String::new(), pid: 1, ports: Vec::new(), uptime: 1, figures: Some(figures) }
+        Status { version: String::new(), pid: 1, ports: Vec::new(), uptime: 1, figures }
     }
 
     #[test]

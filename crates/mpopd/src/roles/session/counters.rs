@@ -1,7 +1,7 @@
-//! What the role counts from its start on, for `mpopdctl status` and the metrics. A successor begins anew.
+//! What the role counts from its start on, for `mpopdctl status` and the metrics. At its end the
+//! supervisor gets the totals.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use ipc::login::Why;
 use ipc::report::Figures;
@@ -26,9 +26,8 @@ impl Count {
 }
 
 /// All that is counted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Counters {
-    began: Instant,
     /// Connections that are open, logged in or not.
     pub(super) connections_open: Count,
     /// Connections that are logged in.
@@ -48,20 +47,6 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new() -> Counters {
-        Counters {
-            began: Instant::now(),
-            connections_open: Count::default(),
-            sessions_open: Count::default(),
-            connections: Count::default(),
-            connections_refused: Count::default(),
-            logins: Count::default(),
-            failed: Default::default(),
-            octets_sent: Count::default(),
-            octets_received: Count::default(),
-        }
-    }
-
     /// Logins that failed for this reason.
     pub(super) fn failed(&self, reason: Failure) -> &Count {
         let [password, unknown, disabled, host, reverse, plaintext, limit, temporary, in_use, maildrop] =
@@ -84,7 +69,6 @@ impl Counters {
     pub(super) fn figures(&self) -> Figures {
         let failed = |reason: Failure| (reason.word().to_owned(), self.failed(reason).get());
         Figures {
-            seconds: self.began.elapsed().as_secs(),
             connections: self.connections_open.get(),
             sessions: self.sessions_open.get(),
             connections_total: self.connections.get(),
@@ -172,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_reason_has_a_count_and_a_word_of_its_own() {
-        let counters = Counters::new();
+        let counters = Counters::default();
         for (times, reason) in (1..).zip(Failure::ALL) {
             counters.failed(reason).add(times);
         }

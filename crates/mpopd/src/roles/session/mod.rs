@@ -170,7 +170,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
     let house = Arc::new(House {
         desk: Desk::new(Socket::new(channels.logins.try_clone()?)?, generation),
         visits: Visits::default(),
-        counters: Arc::new(Counters::new()),
+        counters: Arc::default(),
         network_seats: Seats::new(limits.max_servers_per_ip),
         user_seats: Seats::new(limits.max_servers_per_user),
         penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
@@ -187,7 +187,12 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
     loop {
         let order = tokio::select! {
             order = steer.receive::<ToSession>() => order,
-            () = house.visits.none_left(), if doors.are_closed() => return Ok(()),
+            () = house.visits.none_left(), if doors.are_closed() => {
+                let counted = FromSession::Ending(house.counters.figures().totals());
+                // Where it cannot be told, some figures are lost and nothing else.
+                let _ = steer.try_send(&counted, &[]);
+                return Ok(());
+            }
         };
         match order {
             Ok(Some((ToSession::Maildrop, descriptors))) => {

@@ -226,7 +226,7 @@ mod tests {
 
     impl House {
         fn new() -> House {
-            House { visits: Visits::default(), counters: Arc::new(Counters::new()) }
+            House { visits: Visits::default(), counters: Arc::default() }
         }
 
         fn admit(&self, session: u64, most: usize) -> Option<Arc<Visit>> {

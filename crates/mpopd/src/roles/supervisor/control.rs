@@ -29,6 +29,8 @@ pub(super) struct Control {
     clients: Vec<Client>,
     /// How many clients and questions there were: each has a number of its own.
     numbers: u64,
+    /// What session roles counted that have ended.
+    past: Figures,
 }
 
 struct Client {
@@ -42,7 +44,11 @@ struct Client {
 enum Waits {
     Nothing,
     Sessions(Asked),
-    Rereading(Rereading),
+    Rereading {
+        kind: Rereading,
+        /// It has begun after the client asked. The verdict on one that had begun before would be on an older file.
+        begun: bool,
+    },
 }
 
 /// A question to the session roles: of the current generation, and of those that still have sessions.
@@ -57,7 +63,7 @@ struct Asked {
 /// What the session roles have answered so far.
 #[derive(Debug, PartialEq, Eq)]
 enum Gathered {
-    Figures(Option<Figures>),
+    Figures(Figures),
     /// Those who answered have been passed on.
     Visitors {
         heard: bool,
@@ -67,7 +73,7 @@ enum Gathered {
 
 impl Control {
     pub(super) fn new(socket: Option<ControlSocket>) -> Control {
-        Control { socket, clients: Vec::new(), numbers: 0 }
+        Control { socket, clients: Vec::new(), numbers: 0, past: Figures::default() }
     }
 
     /// What to listen to.
@@ -118,13 +124,29 @@ impl Control {
         self.clients.push(Client { number, channel, waits: Waits::Nothing });
     }
 
+    /// A re-reading of this kind begins: this is what those wait for who have asked.
+    pub(super) fn begin(&mut self, wanted: Rereading) {
+        for client in &mut self.clients {
+            match &mut client.waits {
+                Waits::Rereading { kind, begun } if *kind == wanted => *begun = true,
+                _ => {}
+            }
+        }
+    }
+
     /// Tells those who wait for a re-reading of this kind what became of it.
     pub(super) fn tell(&mut self, kind: Rereading, verdict: &Verdict) {
-        let waiting = self.clients.iter().filter(|client| client.waits == Waits::Rereading(kind));
+        let awaited = Waits::Rereading { kind, begun: true };
+        let waiting = self.clients.iter().filter(|client| client.waits == awaited);
         let waiting: Vec<u64> = waiting.map(|client| client.number).collect();
         for number in waiting {
             self.answer(number, &Answer::Reread(verdict.clone()), &[]);
         }
+    }
+
+    /// A session role has ended, and had counted this.
+    pub(super) fn remember(&mut self, figures: Figures) {
+        self.past.add(&figures.totals());
     }
 
     /// Removes the socket's file.
@@ -175,7 +197,7 @@ impl Control {
     fn asked(&mut self) -> impl Iterator<Item = (u64, &mut Asked)> {
         self.clients.iter_mut().filter_map(|client| match &mut client.waits {
             Waits::Sessions(asked) => Some((client.number, asked)),
-            Waits::Nothing | Waits::Rereading(_) => None,
+            Waits::Nothing | Waits::Rereading { .. } => None,
         })
     }
 
@@ -190,14 +212,17 @@ impl Supervisor {
     pub(super) fn obey(&mut self, client: u64, buffer: &mut [u8]) {
         let Some(request) = self.control.hear(client, buffer) else { return };
         match request {
-            Request::Status => self.ask(client, &Question::Figures, Gathered::Figures(None)),
+            Request::Status => {
+                self.ask(client, &Question::Figures, Gathered::Figures(self.control.past.clone()))
+            }
             Request::Who => self.ask(client, &Question::Visitors, Gathered::Visitors { heard: false }),
             Request::Kick(who) => {
                 tracing::info!("mpopdctl kicks {}", crate::log::Untrusted(who.as_bytes()));
                 self.ask(client, &Question::Kick(who), Gathered::Kicked(None));
             }
             Request::Await(kind) => {
-                self.control.say(client, &Answer::Awaiting, &[], Waits::Rereading(kind));
+                let waits = Waits::Rereading { kind, begun: false };
+                self.control.say(client, &Answer::Awaiting, &[], waits);
             }
         }
     }
@@ -228,8 +253,7 @@ impl Supervisor {
         asked.owing.retain(|owing| *owing != generation);
         let mut visitors = None;
         match (&mut asked.answer, told) {
-            (Gathered::Figures(Some(sum)), Told::Figures(figures)) => sum.add(&figures),
-            (Gathered::Figures(sum), Told::Figures(figures)) => *sum = Some(figures),
+            (Gathered::Figures(sum), Told::Figures(figures)) => sum.add(&figures),
             (Gathered::Kicked(sum), Told::Kicked(more)) => *sum = Some(sum.unwrap_or(0).saturating_add(more)),
             (Gathered::Visitors { heard }, Told::Visitors(packed)) => {
                 *heard = true;
@@ -262,7 +286,7 @@ impl Supervisor {
         }
         let answer = match &mut asked.answer {
             Gathered::Figures(figures) => {
-                let figures = figures.take();
+                let figures = std::mem::take(figures);
                 Answer::Status(self.status(figures))
             }
             Gathered::Visitors { heard: true } => Answer::NoMoreVisitors,
@@ -272,7 +296,7 @@ impl Supervisor {
         self.control.answer(client, &answer, &[]);
     }
 
-    fn status(&self, figures: Option<Figures>) -> Status {
+    fn status(&self, figures: Figures) -> Status {
         let ports = self.current.iter().flat_map(|current| current.plan.arrivals.listeners());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -288,4 +312,52 @@ impl Supervisor {
 
 fn unavailable() -> Answer {
     Answer::Refused("the session role cannot answer now, it is being restarted: ask again".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+    /// A client that waits for a re-reading, and its end of the connection.
+    fn waiting(kind: Rereading) -> (Control, OwnedFd, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let mut control = Control::new(Some(ControlSocket::bind(&path).unwrap()));
+        let flags = SocketFlags::CLOEXEC;
+        let ours = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        rustix::net::connect(&ours, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        control.admit();
+        let client = control.clients[0].number;
+        control.say(client, &Answer::Awaiting, &[], Waits::Rereading { kind, begun: false });
+        assert_eq!(heard(&ours), Some(Answer::Awaiting));
+        (control, ours, folder)
+    }
+
+    fn heard(client: &OwnedFd) -> Option<Answer> {
+        let mut buffer = vec![0; ipc::wire::MOST_OCTETS];
+        match receive::<Answer>(client, &mut buffer, Wait::No) {
+            Ok(heard) => heard.map(|(answer, _)| answer),
+            Err(error) => {
+                assert!(error.would_block(), "{error}");
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_on_a_reading_that_began_after_the_question() {
+        let (mut control, client, _folder) = waiting(Rereading::Config);
+        let verdict = Verdict::InForce { port: 110 };
+        control.tell(Rereading::Config, &verdict);
+        assert_eq!(heard(&client), None, "that one had read an older file");
+        control.begin(Rereading::Refresh);
+        control.tell(Rereading::Config, &verdict);
+        assert_eq!(heard(&client), None, "nor is it one of the other kind");
+        control.begin(Rereading::Config);
+        control.tell(Rereading::Config, &verdict);
+        assert_eq!(heard(&client), Some(Answer::Reread(verdict.clone())));
+        control.tell(Rereading::Config, &verdict);
+        assert_eq!(heard(&client), None, "once");
+    }
 }

@@ -9,8 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc::hire::{Hire, Hired};
+use ipc::report::Figures;
 use ipc::steer::{FromSession, Question, ToSession, Told};
-use ipc::wire::Wait;
+use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 use rustix::process::{Pid, Signal as Kill};
 use sys::process::Ending;
@@ -59,6 +60,8 @@ pub(super) enum Heard {
     Ready,
     /// Its session role answers this question. Descriptors may come with it.
     Answer(u64, Told, Vec<OwnedFd>),
+    /// Its session role ends, and has counted this.
+    Counted(Figures),
     /// Nothing that concerns others.
     Nothing,
 }
@@ -138,9 +141,20 @@ impl Generation {
         })
     }
 
-    /// Whether its session role runs.
-    pub(super) fn has_session(&self) -> bool {
-        self.session.running.is_some()
+    /// Its session role, if it runs.
+    pub(super) fn session_pid(&self) -> Option<Pid> {
+        self.session.running.as_ref().map(|(pid, _)| *pid)
+    }
+
+    /// What its session role, which has ended, said before that and nobody has heard yet.
+    pub(super) fn last_words(&self) -> Vec<Heard> {
+        let mut words = Vec::new();
+        let Some((_, steer)) = &self.session.running else { return words };
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        while let Ok(Some((said, descriptors))) = receive::<FromSession>(steer, &mut buffer, Wait::No) {
+            words.push(heard(said, descriptors));
+        }
+        words
     }
 
     /// Hears what one of its processes says, and answers.
@@ -349,12 +363,9 @@ impl Generation {
     fn hear_session(&mut self, buffer: &mut [u8]) -> Heard {
         let Some((pid, steer)) = &self.session.running else { return Heard::Nothing };
         match receive::<FromSession>(steer, buffer, Wait::No) {
-            Ok(Some((FromSession::Ready, _))) => {
-                self.session.ready = true;
-                return Heard::Ready;
-            }
-            Ok(Some((FromSession::Answer { number, told }, descriptors))) => {
-                return Heard::Answer(number, told, descriptors);
+            Ok(Some((said, descriptors))) => {
+                self.session.ready |= matches!(said, FromSession::Ready);
+                return heard(said, descriptors);
             }
             Err(error) if error.would_block() => {}
             // Mostly it has just ended, and SIGCHLD says so. If not, it shall: nobody can steer it any more.
@@ -431,5 +442,13 @@ impl Generation {
             session::run(channels, Limits { tls, ..plan.limits.clone() }, number)
         })?;
         Ok((pid, ours))
+    }
+}
+
+fn heard(said: FromSession, descriptors: Vec<OwnedFd>) -> Heard {
+    match said {
+        FromSession::Ready => Heard::Ready,
+        FromSession::Answer { number, told } => Heard::Answer(number, told, descriptors),
+        FromSession::Ending(figures) => Heard::Counted(figures),
     }
 }
