@@ -124,6 +124,25 @@ fn config_has_new_sessions_follow_the_file_and_tells_its_faults() {
 }
 
 #[test]
+fn many_at_once_are_all_told() {
+    let mut daemon = Controlled::of(Daemon::new(Format::Mbox).user("alice", &[]));
+    assert_eq!(daemon.ctl(&["start"]).status, Some(0));
+    daemon.reconfigure("greeting = \"well met\"");
+    let piped = |command: &str| {
+        let mut command = daemon.ctl_command(&[command]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mpopdctl")
+    };
+    let refreshed = format!("mpopd refreshed on port {}\n", daemon.port());
+    let all = ["config", "refresh", "config", "config", "refresh", "config", "config", "config"];
+    let running: Vec<_> = all.iter().map(|command| piped(command)).collect();
+    for (command, running) in all.iter().zip(running) {
+        let out = if *command == "refresh" { &refreshed } else { "mpopd re-read its config file\n" };
+        assert_done(&said(running.wait_with_output().expect("mpopdctl")), out);
+    }
+    assert_eq!(Pop::connect(daemon.port()).greeting(), "+OK well met");
+}
+
+#[test]
 fn refresh_ends_sessions_and_can_move_the_port() {
     let mut daemon = Controlled::of(Daemon::new(Format::Mbox).user("alice", &messages::ordinary()));
     assert_eq!(daemon.ctl(&["start"]).status, Some(0));

@@ -1,5 +1,6 @@
 //! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs it.
 
+use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -102,6 +103,10 @@ pub(crate) fn mpopdctl() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(MPOPD).parent().expect("a folder");
+        let program = folder.join("mpopdctl");
+        if is_fresh(&program).unwrap_or(false) {
+            return program;
+        }
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--package", "mpopdctl", "--target-dir"]);
         build.arg(folder.parent().expect("the target folder"));
@@ -110,6 +115,16 @@ pub(crate) fn mpopdctl() -> &'static Path {
         }
         let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("running cargo");
         assert!(built.success(), "mpopdctl cannot be built");
-        folder.join("mpopdctl")
+        program
     })
+}
+
+/// Whether it is newer than all that it was made of, as far as Cargo's note of that tells. Asking Cargo would make
+/// it anew for itself alone where the whole workspace was built at once.
+fn is_fresh(program: &Path) -> Option<bool> {
+    let built = fs::metadata(program).ok()?.modified().ok()?;
+    let note = fs::read_to_string(program.with_extension("d")).ok()?;
+    let (_, sources) = note.split_once(": ")?;
+    let mut sources = sources.split_whitespace().map(|source| fs::metadata(source)?.modified());
+    Some(sources.all(|changed| changed.is_ok_and(|changed| changed <= built)))
 }

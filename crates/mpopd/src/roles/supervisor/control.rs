@@ -11,6 +11,7 @@ use ipc::steer::{Question, Told};
 use ipc::wire::Wait;
 use ipc::{receive, send};
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, sockopt};
 
 use super::{Speaker, Supervisor};
@@ -25,6 +26,8 @@ const MOST_CLIENTS: usize = 16;
 pub(super) struct Control {
     /// `None` where there is nobody to control it: `mpopd try`.
     socket: Option<ControlSocket>,
+    /// Given up for a moment when there are no descriptors left: a client that is not taken in would wake us for ever.
+    spare: Option<OwnedFd>,
     /// In the order in which they came.
     clients: Vec<Client>,
     /// How many clients and questions there were: each has a number of its own.
@@ -73,7 +76,7 @@ enum Gathered {
 
 impl Control {
     pub(super) fn new(socket: Option<ControlSocket>) -> Control {
-        Control { socket, clients: Vec::new(), numbers: 0, past: Figures::default() }
+        Control { socket, spare: spare(), clients: Vec::new(), numbers: 0, past: Figures::default() }
     }
 
     /// What to listen to.
@@ -93,6 +96,13 @@ impl Control {
         let Some(socket) = &self.socket else { return };
         let channel = match accept_with(&socket.socket, SocketFlags::CLOEXEC) {
             Ok(channel) => channel,
+            Err(error @ (Errno::MFILE | Errno::NFILE)) => {
+                tracing::error!("no client of the control socket can be heard: {error}");
+                self.spare = None;
+                drop(accept_with(&socket.socket, SocketFlags::CLOEXEC));
+                self.spare = spare();
+                return;
+            }
             Err(error) => {
                 tracing::debug!("a client of the control socket was gone: {error}");
                 return;
@@ -308,6 +318,10 @@ impl Supervisor {
             figures,
         }
     }
+}
+
+fn spare() -> Option<OwnedFd> {
+    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
 fn unavailable() -> Answer {
