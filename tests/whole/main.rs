@@ -28,6 +28,7 @@ mod sasl;
 mod service_manager;
 mod settings;
 mod shipped;
+mod status_header;
 mod storage;
 mod tls;
 mod trial;

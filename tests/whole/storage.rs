@@ -278,6 +278,24 @@ fn without_the_right_group_nothing_is_locked_and_the_log_says_why() {
 }
 
 #[test]
+fn what_is_no_maildrop_is_refused_for_good_and_left_as_it_is() {
+    for (mode, format) in MODES {
+        let daemon = daemon(mode, format).user("alice", &[]).user("bob", &messages::archive(1)).start();
+        let mailbox = daemon.mailbox("alice");
+        if mailbox.is_dir() {
+            fs::remove_dir_all(&mailbox).expect("removing the Maildir");
+        }
+        fs::write(&mailbox, "Dear diary,\n\nFrom here on\n").expect("a file");
+        let before = daemon.snapshot();
+        let refused = daemon.account("alice").try_login().err().expect("a refusal").to_string();
+        assert!(refused.starts_with("-ERR [SYS/PERM] "), "{mode}: {refused}");
+        daemon.logged(&["WARN", "maildrop of user=<alice> not opened", "looked for"]);
+        assert_eq!(daemon.account("bob").login().stat().0, 1, "{mode}: nobody else minds");
+        assert_eq!(before, daemon.snapshot(), "{mode}");
+    }
+}
+
+#[test]
 fn a_received_line_is_a_part_of_the_message_everywhere() {
     let all = messages::nasty();
     let line = |date: &str| {

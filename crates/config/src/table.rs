@@ -154,8 +154,9 @@ settings! {
         built receivedfrom: Option<String> = None, name().or_none();
         /// The time zone in that header, such as +0100. Without it: this machine's.
         built timezone: Option<i16> = None, utc_offset().or_none();
-        /// Write a Status: header back into an mbox whose messages were read.
-        later status_header: bool = false, flag();
+        /// Write "Status: RO" into the headers of an mbox's messages that were read with RETR and stay. All of the mailbox behind the
+        /// first of them is written anew then. Maildirs are not changed: the flags in their names are other programs'.
+        built status_header: bool = false, flag();
     }
 
     group "Logs" {

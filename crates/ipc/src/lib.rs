@@ -18,25 +18,27 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
-pub mod deletions;
 pub mod directory;
 pub mod hire;
 pub mod listing;
 pub mod log;
 pub mod login;
 pub mod mail;
+pub mod numbers;
 pub mod open;
 pub mod payload;
 pub mod report;
 pub mod secret;
 pub mod steer;
 pub mod ticket;
+pub mod update;
 pub mod user_log;
 pub mod wire;
 
-pub use deletions::Deletions;
 pub use listing::{Listing, ListingBuilder};
+pub use numbers::Numbers;
 pub use payload::Payload;
 pub use secret::Secret;
 pub use ticket::{LoginId, Ticket};
+pub use update::Update;
 pub use wire::{Error, Message, receive, send};

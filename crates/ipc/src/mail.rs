@@ -26,12 +26,12 @@ pub enum ToMaildrop {
         /// How many in all are likely to be wanted, 1 to [`MOST_WINDOW`].
         window: u32,
     },
-    /// The session ends with QUIT: remove these messages, give up the locks.
+    /// The session ends with QUIT: do what it leaves to be done, give up the locks.
     Finish {
         /// Whose maildrop.
         ticket: Ticket,
-        /// Packed [`crate::Deletions`].
-        deleted: Payload,
+        /// A packed [`crate::Update`].
+        update: Payload,
         /// The last of the user's log.
         notes: Vec<Note>,
     },
@@ -82,6 +82,8 @@ pub enum FromMaildrop {
         listing: Payload,
         /// What to note for the user's log, if there is one.
         user_log: Option<Detail>,
+        /// Whether [`crate::Update::read`] is wanted at the end.
+        marks_read: bool,
     },
     /// Auth accepted the login, but its maildrop cannot be opened.
     NotOpened {
@@ -215,9 +217,9 @@ mod tests {
             note(Noted::Command("STAT".into())),
             note(Noted::Closed("quit".into())),
         ];
-        let deleted = Payload::Inline(vec![1; 80]);
-        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted, notes: notes.clone() });
-        round_trip(&ToMaildrop::Finish { ticket: ticket(), deleted: Payload::Sealed, notes: Vec::new() });
+        let update = Payload::Inline(vec![1; 80]);
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), update, notes: notes.clone() });
+        round_trip(&ToMaildrop::Finish { ticket: ticket(), update: Payload::Sealed, notes: Vec::new() });
         round_trip(&ToMaildrop::Abandon { ticket: ticket(), notes: notes.clone() });
         round_trip(&ToMaildrop::Note { ticket: ticket(), notes });
     }
@@ -229,7 +231,10 @@ mod tests {
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         let user_log = Some(Detail::Commands);
-        round_trip(&FromMaildrop::Opened { login, ticket: ticket(), user: user.clone(), listing, user_log });
+        for marks_read in [false, true] {
+            let (ticket, user, listing) = (ticket(), user.clone(), listing.clone());
+            round_trip(&FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read });
+        }
         round_trip(&FromMaildrop::Noted { ticket: ticket() });
         round_trip(&FromMaildrop::NotOpened { login, user, why: NotOpened::InUse });
         round_trip(&FromMaildrop::Fetched { ticket: ticket(), first: 3, extents: vec![extent; 40] });
@@ -251,10 +256,10 @@ mod tests {
         ] {
             assert!(encode(&ToMaildrop::Note { ticket: ticket(), notes }).is_err());
         }
-        let deleted = Payload::Inline(vec![0; crate::payload::MOST_INLINE]);
+        let update = Payload::Inline(vec![0; crate::payload::MOST_INLINE]);
         let notes = vec![note(Noted::Retrieved(u64::MAX)); most];
         assert!(
-            encode(&ToMaildrop::Finish { ticket: ticket(), deleted, notes }).is_ok(),
+            encode(&ToMaildrop::Finish { ticket: ticket(), update, notes }).is_ok(),
             "the largest request"
         );
     }

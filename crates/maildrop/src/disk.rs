@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 /// The operations. Names are relative to the directory `dir`.
 pub trait Disk: Send + Sync {
@@ -17,6 +17,8 @@ pub trait Disk: Send + Sync {
     fn create(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<File>;
     /// Writes some of `bytes` at `offset`, and says how many.
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// Makes the file at least `length` octets long, with zeros behind what is there now; they have room on the disk (fallocate(2)).
+    fn extend(&self, file: &File, length: u64) -> io::Result<()>;
     /// Cuts the file to `length` octets.
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
     /// Makes what was done to a file, or to the names in a directory, durable (fsync(2)).
@@ -43,6 +45,16 @@ impl Disk for Kernel {
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
         file.write_at(bytes, offset)
+    }
+
+    fn extend(&self, file: &File, length: u64) -> io::Result<()> {
+        let from = file.metadata()?.len();
+        let more = length.saturating_sub(from);
+        // Never over what others append meanwhile: that stays, whatever the range.
+        if more > 0 {
+            rustix::fs::fallocate(file, FallocateFlags::empty(), from, more)?;
+        }
+        Ok(())
     }
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {

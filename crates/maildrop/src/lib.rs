@@ -42,7 +42,7 @@ pub use disk::{Disk, Kernel};
 pub use error::{CommitError, FetchError, OpenError};
 pub use location::Location;
 pub use lock::MailGroup;
-pub use maildrop::{Body, Listing, Maildrop};
+pub use maildrop::{Body, Listing, Maildrop, Update};
 pub use mbox::{Boundaries, BoundaryError};
 pub use migration::{BadUidlScheme, Moved, UidlScheme};
 pub use notice::Notice;

@@ -34,13 +34,53 @@ pub trait Maildrop: Send {
     /// Only for what befalls message `first` itself.
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError>;
 
-    /// Removes the messages `deleted` (numbers in ascending order) and ends the session: the UPDATE state of
-    /// RFC 1939, section 6.
+    /// Whether [`Update::read`] matters here.
+    fn marks_read(&self) -> bool {
+        false
+    }
+
+    /// Does what the session leaves to be done, and ends it: the UPDATE state of RFC 1939, section 6.
     ///
     /// # Errors
     ///
-    /// [`CommitError::remaining`] says which of the messages are still there.
-    fn commit(self: Box<Self>, deleted: &[u32]) -> Result<(), CommitError>;
+    /// [`CommitError::remaining`] says which of the deleted messages are still there. That messages could not be marked as read is
+    /// no error but a [`Notice`](crate::Notice).
+    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError>;
+}
+
+/// What a session that ended with QUIT leaves to be done. Both are message numbers in ascending order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Update<'a> {
+    /// The messages to be removed.
+    pub deleted: &'a [u32],
+    /// The messages that the client has read; those of them that stay are marked so, where the maildrop does that at all.
+    pub read: &'a [u32],
+}
+
+impl<'a> Update<'a> {
+    /// Only to remove messages.
+    pub fn deleting(deleted: &'a [u32]) -> Update<'a> {
+        Update { deleted, read: &[] }
+    }
+
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.deleted.is_empty() && self.read.is_empty()
+    }
+
+    /// Whether all numbers are those of messages, and in ascending order.
+    pub(crate) fn check(&self, count: u32) -> Result<(), CommitError> {
+        for numbers in [self.deleted, self.read] {
+            let mut before = 0;
+            for &number in numbers {
+                if number <= before || number > count {
+                    return Err(CommitError::NoSuchMessage { number });
+                }
+                before = number;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a session tells of a message before anyone reads it.
@@ -82,19 +122,7 @@ impl Maildrop for Empty {
         Err(FetchError::NoSuchMessage { number: first })
     }
 
-    fn commit(self: Box<Self>, deleted: &[u32]) -> Result<(), CommitError> {
-        check_deleted(deleted, 0)
+    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+        update.check(0)
     }
-}
-
-/// Whether `deleted` are numbers of messages, in ascending order.
-pub(crate) fn check_deleted(deleted: &[u32], count: u32) -> Result<(), CommitError> {
-    let mut before = 0;
-    for &number in deleted {
-        if number <= before || number > count {
-            return Err(CommitError::NoSuchMessage { number });
-        }
-        before = number;
-    }
-    Ok(())
 }

@@ -58,6 +58,14 @@ pub enum Notice {
         /// Why not.
         source: io::Error,
     },
+    /// Messages that were read could not be marked so (setting `status_header`). No mail is harmed; where deletions were wanted too, they
+    /// are another matter.
+    NotMarkedRead {
+        /// The mailbox.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// What must be remembered so that no UIDL changes could not be written down; it is tried again at the next
     /// login.
     UidlsNotKept {
@@ -96,6 +104,9 @@ impl fmt::Display for Notice {
             }
             Notice::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())
+            }
+            Notice::NotMarkedRead { path, why } => {
+                write!(f, "{}: the messages that were read got no Status: line: {why}", path.display())
             }
             Notice::UidlsNotKept { path, source } => write!(
                 f,

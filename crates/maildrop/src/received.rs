@@ -3,7 +3,7 @@
 //! It says nothing of the session, so a message has the same octets in every session: its time is that of the delivery, as the mailbox
 //! tells it. The message's UIDL does not depend on it.
 
-use crate::maildrop::{Body, Listing, Maildrop};
+use crate::maildrop::{Body, Listing, Maildrop, Update};
 use crate::{CommitError, FetchError};
 
 /// What the lines say besides user and time.
@@ -95,8 +95,12 @@ impl Maildrop for WithReceived {
         Ok(bodies)
     }
 
-    fn commit(self: Box<Self>, deleted: &[u32]) -> Result<(), CommitError> {
-        self.inner.commit(deleted)
+    fn marks_read(&self) -> bool {
+        self.inner.marks_read()
+    }
+
+    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+        self.inner.commit(update)
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Settings {
     pub retry_pause: Duration,
     /// The age from which a dotlock that nobody refreshed is broken.
     pub stale_lock: Duration,
+    /// Whether messages of an mbox that were read get a `Status:` line that says so.
+    pub status_header: bool,
     /// Where UIDLs come from.
     pub uidl: UidlScheme,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             retry_on_lock: 10,
             retry_pause: Duration::from_secs(1),
             stale_lock: Duration::from_secs(300),
+            status_header: false,
             uidl: UidlScheme::default(),
         }
     }

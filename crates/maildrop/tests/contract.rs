@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use maildrop::{CommitError, FetchError, OpenError, Settings};
+use maildrop::{CommitError, FetchError, OpenError, Settings, Update};
 
 /// Messages of every kind that can hurt.
 fn messages() -> Vec<Vec<u8>> {
@@ -79,12 +79,15 @@ fn numbers_that_are_no_messages<F: Format>() {
         let mut maildrop = format.open();
         assert!(maildrop.listing(number).is_none());
         assert!(matches!(maildrop.fetch(number, 3), Err(FetchError::NoSuchMessage { .. })));
-        let error = maildrop.commit(&[number]).unwrap_err();
+        let error = maildrop.commit(Update::deleting(&[number])).unwrap_err();
         assert!(matches!(error, CommitError::NoSuchMessage { .. }));
         assert_eq!(error.remaining(&[number]), [number]);
     }
     for deleted in [&[2, 1][..], &[1, 1], &[1, 6]] {
-        assert!(matches!(format.open().commit(deleted), Err(CommitError::NoSuchMessage { .. })));
+        for update in [Update::deleting(deleted), Update { deleted: &[], read: deleted }] {
+            let outcome = format.open().commit(update);
+            assert!(matches!(outcome, Err(CommitError::NoSuchMessage { .. })));
+        }
     }
     assert_eq!(snapshot(format.location().path().parent().unwrap()), before);
 }
@@ -95,7 +98,7 @@ fn deletions<F: Format>() {
         let format = F::with(&refs(&messages));
         let maildrop = format.open();
         let ids = uidls(&*maildrop);
-        maildrop.commit(deleted).unwrap();
+        maildrop.commit(Update::deleting(deleted)).unwrap();
         let mut maildrop = format.open();
         assert_eq!(contents(&mut *maildrop), without(&messages, deleted), "{deleted:?}");
         assert_eq!(uidls(&*maildrop), without(&ids, deleted), "{deleted:?}");
@@ -106,9 +109,76 @@ fn deletions_of_every_kind_of_message<F: Format>() {
     let messages = messages();
     for number in 1..=messages.len() as u32 {
         let format = F::with(&refs(&messages));
-        format.open().commit(&[number]).unwrap();
+        format.open().commit(Update::deleting(&[number])).unwrap();
         assert!(contents(&mut *format.open()) == without(&messages, &[number]), "message {number}");
     }
+}
+
+fn messages_that_were_read<F: Format>() {
+    let messages = messages();
+    let all: Vec<u32> = (1..=messages.len() as u32).collect();
+    let setups: [(&[u32], &[u32]); 7] = [
+        (&[], &[1]),
+        (&[], &[5]),
+        (&[], &all),
+        (&[2], &[1, 2, 4]),
+        (&[5, 6], &all),
+        (&[15], &[15]),
+        (&all, &all),
+    ];
+    for (nth, (deleted, read)) in setups.into_iter().enumerate() {
+        let format = F::with(&refs(&messages));
+        let settings = Settings { status_header: true, ..quick() };
+        let opener = format.place().opener_with(settings);
+        let open = || opener.open(&format.location()).unwrap();
+        let maildrop = open();
+        assert_eq!(maildrop.marks_read(), F::MARKS_READ);
+        let ids = uidls(&*maildrop);
+        format.deliver(b"Subject: late\n\nhello\n");
+        maildrop.commit(Update { deleted, read }).unwrap();
+        let marked = |&number: &u32| match read.contains(&number) && F::MARKS_READ {
+            true => marked(&messages[number as usize - 1]),
+            false => messages[number as usize - 1].clone(),
+        };
+        let mut expected: Vec<_> = without(&all, deleted).iter().map(marked).collect();
+        expected.push(b"Subject: late\n\nhello\n".to_vec());
+        let mut maildrop = open();
+        assert!(contents(&mut *maildrop) == expected, "{nth}");
+        let listed = (1..).zip(&expected).all(|(number, message)| {
+            maildrop.listing(number).unwrap().octets == on_the_wire(message).len() as u64
+        });
+        assert!(listed, "{nth}");
+        assert_eq!(uidls(&*maildrop)[..expected.len() - 1], without(&ids, deleted), "{nth}");
+        let before = snapshot(format.location().path());
+        maildrop
+            .commit(Update { deleted: &[], read: &(1..expected.len() as u32).collect::<Vec<_>>() })
+            .unwrap();
+        if deleted.is_empty() && read.len() == all.len() {
+            assert!(snapshot(format.location().path()) == before, "all had their marks");
+        }
+        assert_eq!(uidls(&*open())[..expected.len() - 1], without(&ids, deleted), "{nth}");
+        assert_eq!(format.place().notices(), [""; 0]);
+    }
+}
+
+/// One of `messages` with its mark.
+fn marked(message: &[u8]) -> Vec<u8> {
+    // So much of its header is not looked at.
+    if message.len() > 100_000 && message.starts_with(b"Subject: y") {
+        return message.to_vec();
+    }
+    [b"Status: RO\n", message].concat()
+}
+
+fn what_was_read_is_written_down_only_if_it_is_asked_for<F: Format>() {
+    let format = F::with(&refs(&small()));
+    let before = snapshot(format.location().path());
+    let maildrop = format.open();
+    assert!(!maildrop.marks_read());
+    maildrop.commit(Update { deleted: &[], read: &[1, 2, 3] }).unwrap();
+    assert_eq!(snapshot(format.location().path()), before);
+    format.open().commit(Update { deleted: &[1], read: &[1, 2, 3] }).unwrap();
+    assert_eq!(contents(&mut *format.open()), small()[1..]);
 }
 
 fn mail_that_arrives_meanwhile<F: Format>() {
@@ -120,7 +190,7 @@ fn mail_that_arrives_meanwhile<F: Format>() {
         format.deliver(&late);
         assert_eq!(maildrop.count(), 5);
         assert_eq!(contents(&mut *maildrop), messages);
-        maildrop.commit(deleted).unwrap();
+        maildrop.commit(Update::deleting(deleted)).unwrap();
         let mut left = without(&messages, deleted);
         left.push(late.clone());
         assert_eq!(contents(&mut *format.open()), left, "{deleted:?}");
@@ -133,7 +203,7 @@ fn nothing_changes_without_commit<F: Format>() {
     let mut maildrop = format.open();
     contents(&mut *maildrop);
     drop(maildrop);
-    format.open().commit(&[]).unwrap();
+    format.open().commit(Update::deleting(&[])).unwrap();
     assert!(snapshot(format.location().path().parent().unwrap()) == before);
 }
 
@@ -153,10 +223,10 @@ fn one_session_at_a_time<F: Format>() {
     drop(maildrop);
     let maildrop = opener.open(&location).expect("released when dropped");
     in_use("after a refusal");
-    maildrop.commit(&[1]).unwrap();
+    maildrop.commit(Update::deleting(&[1])).unwrap();
     let maildrop = format.place().opener().open(&location).expect("released by commit");
     in_use("opened by another process");
-    maildrop.commit(&[9]).unwrap_err();
+    maildrop.commit(Update::deleting(&[9])).unwrap_err();
     opener.open(&location).expect("released by a commit that failed");
 
     let other = F::with(&refs(&small()));
@@ -179,7 +249,7 @@ fn uidls_are_unique_and_stay<F: Format>() {
     format.deliver(b"Subject: one more\n\n");
     assert_eq!(uidls(&*format.open())[..messages.len()], first[..], "mail has arrived");
     let deleted = [2, 3, 7, 15];
-    format.open().commit(&deleted).unwrap();
+    format.open().commit(Update::deleting(&deleted)).unwrap();
     let left = without(&first, &deleted);
     assert_eq!(uidls(&*format.open())[..left.len()], left[..], "others are deleted");
 }
@@ -196,7 +266,7 @@ fn removed_by_another_program<F: Format>() {
     }
     assert_eq!(read(&maildrop.fetch(4, 8).unwrap()[0]), messages[3]);
     // Either all that was there is removed, or nothing and the error says so.
-    let left = match maildrop.commit(&[1, 5]) {
+    let left = match maildrop.commit(Update::deleting(&[1, 5])) {
         Ok(()) => &messages[1..4],
         Err(error) => {
             assert!(matches!(error, CommitError::Changed { .. }));
@@ -217,16 +287,16 @@ fn a_missing_maildrop_is_empty<F: Format>() {
     assert_eq!(maildrop.count(), 0);
     assert!(maildrop.listing(1).is_none());
     assert!(matches!(maildrop.fetch(1, 1), Err(FetchError::NoSuchMessage { number: 1 })));
-    maildrop.commit(&[]).unwrap();
+    maildrop.commit(Update::deleting(&[])).unwrap();
     assert!(!path.exists());
 }
 
 fn an_empty_maildrop<F: Format>() {
     let format = F::with(&refs(&small()));
-    format.open().commit(&[1, 2, 3, 4, 5]).unwrap();
+    format.open().commit(Update::deleting(&[1, 2, 3, 4, 5])).unwrap();
     let maildrop = format.open();
     assert_eq!(maildrop.count(), 0);
-    maildrop.commit(&[]).unwrap();
+    maildrop.commit(Update::deleting(&[])).unwrap();
     format.deliver(b"Subject: x\n\n");
     assert_eq!(format.open().count(), 1);
 }
@@ -281,7 +351,7 @@ fn many_sessions_at_once<F: Format>() {
                 for left in (1..=5).rev() {
                     let mut maildrop = opener.open(location).unwrap();
                     assert_eq!(contents(&mut *maildrop), small()[5 - left..]);
-                    maildrop.commit(&[1]).unwrap();
+                    maildrop.commit(Update::deleting(&[1])).unwrap();
                 }
             });
         }
@@ -303,6 +373,8 @@ macro_rules! all_cases {
             deletions
             deletions_of_every_kind_of_message
             mail_that_arrives_meanwhile
+            messages_that_were_read
+            what_was_read_is_written_down_only_if_it_is_asked_for
             nothing_changes_without_commit
             one_session_at_a_time
             uidls_are_unique_and_stay

@@ -20,11 +20,20 @@ use std::sync::Arc;
 
 use common::*;
 use crash::{Chance, Crash, Image, Inode, Op, Recorder, append};
-use maildrop::{Location, LockMethod, Opener, Settings};
+use maildrop::{Location, LockMethod, Opener, Settings, Update};
 
 /// The smallest unit that a disk writes, and the one that the kernel writes, in octets.
 const BLOCKS: [usize; 2] = [512, 4096];
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
+/// With messages that were read. The mailbox grows, or becomes shorter by less than a mark needs, or by more.
+const READINGS: [Update<'static>; 6] = [
+    Update { deleted: &[], read: &[1] },
+    Update { deleted: &[], read: &[5] },
+    Update { deleted: &[], read: &[1, 2, 3, 4, 5] },
+    Update { deleted: &[3], read: &[1, 2, 5] },
+    Update { deleted: &[3], read: &[5] },
+    Update { deleted: &[1, 5], read: &[1, 2, 4] },
+];
 
 fn chance() -> Chance {
     let seed = std::env::var("CRASH_SEED").map_or(1, |seed| seed.parse().expect("CRASH_SEED is a number"));
@@ -34,12 +43,28 @@ fn chance() -> Chance {
 
 fn message(number: u32, weight: usize) -> Vec<u8> {
     let line = format!("line of {number}\n");
-    format!("Subject: {number}\n\n{}", line.repeat((number as usize % 4 + 1) * weight)).into_bytes()
+    let lines = match number {
+        // So short that the marks of others outweigh it.
+        3 => 0,
+        _ => (number as usize % 4 + 1) * weight,
+    };
+    format!("Subject: {number}\n{}\n{}", if number == 4 { "Status: O\n" } else { "" }, line.repeat(lines))
+        .into_bytes()
+}
+
+/// The same, marked as read.
+fn marked(number: u32, weight: usize) -> Vec<u8> {
+    let text = String::from_utf8(message(number, weight)).unwrap();
+    match number {
+        4 => text.replace("Status: O", "Status: RO"),
+        _ => format!("Status: RO\n{text}"),
+    }
+    .into_bytes()
 }
 
 /// Locks that leave no files, which are tested elsewhere.
 fn opener(place: &Place) -> Opener {
-    place.opener_with(Settings { lock_methods: vec![LockMethod::Fcntl], ..quick() })
+    place.opener_with(Settings { lock_methods: vec![LockMethod::Fcntl], status_header: true, ..quick() })
 }
 
 /// What a client sees, but for the numbers of equal messages.
@@ -51,7 +76,8 @@ fn view(opener: &Opener, location: &Location) -> Vec<(u64, String)> {
 
 /// A message, and what an update may have done with it.
 struct Expected {
-    content: Vec<u8>,
+    /// What it may hold.
+    contents: Vec<Vec<u8>>,
     fate: Fate,
 }
 
@@ -69,8 +95,8 @@ fn check(place: &Place, location: &Location, expected: &[Expected], what: &dyn F
     let there = contents(&mut *maildrop);
     drop(maildrop);
     let mut rest = there.as_slice();
-    for (number, Expected { content, fate }) in (1..).zip(expected) {
-        let is_there = rest.first() == Some(content);
+    for (number, Expected { contents, fate }) in (1..).zip(expected) {
+        let is_there = rest.first().is_some_and(|first| contents.contains(first));
         if is_there {
             rest = &rest[1..];
         }
@@ -107,7 +133,7 @@ enum Arrival {
 struct MboxCase {
     mbox: Mbox,
     weight: usize,
-    deleted: &'static [u32],
+    update: Update<'static>,
     arrival: Arrival,
     block: usize,
 }
@@ -119,14 +145,14 @@ struct Recorded {
 }
 
 impl MboxCase {
-    fn new(deleted: &'static [u32], arrival: Arrival, block: usize) -> MboxCase {
+    fn new(update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
         // Some blocks of the one size, and of the other.
         let weight = block / 25;
         let messages: Vec<_> = (1..=5).map(|number| message(number, weight)).collect();
         let mbox = Mbox::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
         // An index is there from an earlier session.
         opener(mbox.place()).open(&mbox.location()).unwrap();
-        MboxCase { mbox, weight, deleted, arrival, block }
+        MboxCase { mbox, weight, update, arrival, block }
     }
 
     fn folders(&self) -> [PathBuf; 2] {
@@ -159,7 +185,7 @@ impl MboxCase {
         if self.arrival == Arrival::During {
             recorder.add(append(&self.mbox.path(), &late, true));
         }
-        maildrop.commit(self.deleted).unwrap();
+        maildrop.commit(self.update).unwrap();
         Recorded { durable, log: recorder.log() }
     }
 
@@ -179,7 +205,8 @@ impl MboxCase {
     }
 
     fn expected(&self, arrived: bool, completed: bool) -> Vec<Expected> {
-        let fate = |number: u32| match (self.deleted.contains(&number), completed) {
+        let Update { deleted, read } = self.update;
+        let fate = |number: u32| match (deleted.contains(&number), completed) {
             (false, _) => Fate::There,
             (true, false) => Fate::ThereOrGone,
             (true, true) => Fate::Gone,
@@ -187,13 +214,21 @@ impl MboxCase {
         let mut numbers: Vec<u32> = (1..=5).collect();
         numbers.extend(arrived.then_some(6));
         numbers.extend((self.arrival == Arrival::After).then_some(7));
-        let expected = |&number: &u32| Expected { content: message(number, self.weight), fate: fate(number) };
+        let contents = |number: u32| {
+            let (plain, marked) = (message(number, self.weight), marked(number, self.weight));
+            match (read.contains(&number), completed, self.arrival) {
+                (false, ..) => vec![plain],
+                (true, true, Arrival::InBetween(_)) | (true, false, _) => vec![plain, marked],
+                (true, true, _) => vec![marked],
+            }
+        };
+        let expected = |&number: &u32| Expected { contents: contents(number), fate: fate(number) };
         numbers.iter().map(expected).collect()
     }
 
     /// Checks the mailbox in the state `image`, and sometimes what becomes of it when the machine stops again.
     fn check(&self, image: &Image, expected: &[Expected], what: &str, again: bool, chance: &mut Chance) {
-        let what = format!("{:?}, {:?}, blocks of {}, {what}", self.deleted, self.arrival, self.block);
+        let what = format!("{:?}, {:?}, blocks of {}, {what}", self.update, self.arrival, self.block);
         let [journals, _] = self.folders();
         let about = || format!("{what}, journals: {}", crash::describe(image, &journals));
         let late = delivered(&message(7, self.weight));
@@ -239,11 +274,15 @@ impl MboxCase {
 }
 
 fn mbox_crashes(arrival: Arrival) {
+    mbox_crashes_of(&DELETIONS.map(Update::deleting), arrival);
+}
+
+fn mbox_crashes_of(updates: &[Update<'static>], arrival: Arrival) {
     let mut chance = chance();
     let mut images = 0;
     for block in BLOCKS {
-        for deleted in DELETIONS {
-            images += MboxCase::new(deleted, arrival, block).enumerate(40, &mut chance);
+        for &update in updates {
+            images += MboxCase::new(update, arrival, block).enumerate(40, &mut chance);
         }
     }
     println!("{images} images");
@@ -271,15 +310,35 @@ fn an_mbox_survives_a_crash_before_more_mail() {
 }
 
 #[test]
+fn an_mbox_survives_a_crash_while_messages_are_marked() {
+    mbox_crashes_of(&READINGS, Arrival::Never);
+}
+
+#[test]
+fn an_mbox_survives_a_crash_while_messages_are_marked_with_mail_of_a_careless_agent() {
+    mbox_crashes_of(&READINGS, Arrival::Before);
+}
+
+#[test]
+fn an_mbox_survives_a_crash_while_messages_are_marked_with_mail_during_the_session() {
+    mbox_crashes_of(&READINGS, Arrival::During);
+}
+
+#[test]
+fn an_mbox_survives_a_crash_while_messages_are_marked_before_more_mail() {
+    mbox_crashes_of(&READINGS, Arrival::After);
+}
+
+#[test]
 fn an_mbox_survives_an_agent_without_locks_and_a_crash() {
     let mut chance = chance();
-    for deleted in [&[2, 4][..], &[5]] {
-        let quiet = MboxCase::new(deleted, Arrival::Never, BLOCKS[0]).run();
+    for update in [Update::deleting(&[2, 4]), Update::deleting(&[5]), READINGS[1], READINGS[4]] {
+        let quiet = MboxCase::new(update, Arrival::Never, BLOCKS[0]).run();
         let cut = quiet.log.iter().position(|op| matches!(op, Op::Truncate { .. })).unwrap();
         // Between the last look at the size and the cut there is nothing that could be done: that agent's
         // mail is lost. It is why there are locks.
         for at in (0..quiet.log.len()).filter(|&at| at != cut) {
-            MboxCase::new(deleted, Arrival::InBetween(at), BLOCKS[0]).enumerate(1, &mut chance);
+            MboxCase::new(update, Arrival::InBetween(at), BLOCKS[0]).enumerate(1, &mut chance);
         }
     }
 }
@@ -344,7 +403,7 @@ fn a_maildir_survives_a_crash() {
         let durable = case.image();
         let recorder = Arc::new(Recorder::default());
         let opener = opener(place).with_disk(Arc::clone(&recorder) as _);
-        opener.open(&location).unwrap().commit(deleted).unwrap();
+        opener.open(&location).unwrap().commit(Update::deleting(deleted)).unwrap();
         // The next session's index is written, and not synced.
         let index_of_all = opener.open(&location).unwrap().count();
         assert_eq!(index_of_all as usize, 5 - deleted.len());
@@ -352,7 +411,7 @@ fn a_maildir_survives_a_crash() {
         let committed = log.iter().rposition(|op| matches!(op, Op::Sync { .. })).unwrap() + 1;
         for stop in 0..=log.len() {
             let expected = (1..=5).map(|number| Expected {
-                content: message(number, 2),
+                contents: vec![message(number, 2)],
                 fate: match deleted.contains(&number) {
                     false => Fate::There,
                     true if stop < committed => Fate::ThereOrGone,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::*;
-use maildrop::{Disk, Kernel, Location, Maildrop, Opener};
+use maildrop::{Disk, Kernel, Location, Maildrop, Opener, Update};
 use proptest::prelude::*;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
@@ -215,7 +215,7 @@ fn of_a_grown_mbox_only_what_was_added_is_read() {
     assert_eq!(listed, fresh_view(&mbox.location()));
 
     // Our own deletions leave an index that fits.
-    mbox.open().commit(&[3, 50, 102]).unwrap();
+    mbox.open().commit(Update::deleting(&[3, 50, 102])).unwrap();
     let (octets, listed) = cost();
     assert!(octets < 1_000_000, "read {octets} octets");
     let sizes = |view: Vec<(u64, String)>| view.into_iter().map(|(octets, _)| octets).collect::<Vec<_>>();
@@ -260,7 +260,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
     (0..4).for_each(|_| mbox.deliver(b"Subject: same\n\nsame\n"));
     let all = uidls(&*mbox.open());
     assert!(all[0].len() == 32 && all[1].ends_with("-2") && all[3].ends_with("-4"));
-    mbox.open().commit(&[1, 3]).unwrap();
+    mbox.open().commit(Update::deleting(&[1, 3])).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
     // Even when all of the file has to be read again.
     let text = String::from_utf8(mbox.bytes()).unwrap();
@@ -276,7 +276,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
 fn a_lost_or_damaged_index_changes_nothing() {
     fn case<F: Format>() {
         let format: F = with(20);
-        format.open().commit(&[3]).unwrap();
+        format.open().commit(Update::deleting(&[3])).unwrap();
         let expected = view(&*format.open());
         let [path] = &indexes(format.place())[..] else { panic!("one index") };
         let whole = fs::read(path).unwrap();
@@ -330,6 +330,9 @@ impl Disk for FullState {
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> std::io::Result<usize> {
         Kernel.write_at(file, bytes, offset)
     }
+    fn extend(&self, file: &File, length: u64) -> std::io::Result<()> {
+        Kernel.extend(file, length)
+    }
     fn truncate(&self, file: &File, length: u64) -> std::io::Result<()> {
         Kernel.truncate(file, length)
     }
@@ -357,7 +360,7 @@ fn a_full_state_folder_is_noticed_once_and_stops_no_mail() {
     for left in [5, 4, 3] {
         let mut maildrop = opener.open(&maildir.location()).unwrap();
         assert_eq!(contents(&mut *maildrop).len(), left);
-        maildrop.commit(&[1]).unwrap();
+        maildrop.commit(Update::deleting(&[1])).unwrap();
     }
     let notices = maildir.place().notices();
     assert!(notices.len() == 1 && notices[0].contains("indexes"), "{notices:?}");
@@ -388,11 +391,15 @@ fn a_state_folder_that_cannot_be_written_stops_no_mail() {
                 assert!(opener.open(&location).is_err(), "one session at a time");
                 assert_eq!(contents(&mut *maildrop).len(), 5);
                 // An mbox cannot be closed up without a journal: then nothing is removed.
-                let removed = maildrop.commit(&[2]);
+                let removed = maildrop.commit(Update::deleting(&[2]));
                 assert_eq!(removed.is_ok(), matches!(location, Location::Maildir(_)));
                 let left = opener.open(&location).unwrap().count();
                 assert_eq!(left, if removed.is_ok() { 4 } else { 5 });
-                opener.open(&location).unwrap().commit(&(1..=left).collect::<Vec<_>>()).unwrap();
+                opener
+                    .open(&location)
+                    .unwrap()
+                    .commit(Update::deleting(&(1..=left).collect::<Vec<_>>()))
+                    .unwrap();
                 assert_eq!(opener.open(&location).unwrap().count(), 0);
             });
         });
@@ -446,7 +453,7 @@ fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
                 let maildrop = opener.open(&format.location()).unwrap();
                 let deleted: Vec<u32> =
                     (1..=maildrop.count()).filter(|number| mask >> (number % 32) & 1 == 1).collect();
-                maildrop.commit(&deleted).unwrap();
+                maildrop.commit(Update::deleting(&deleted)).unwrap();
             }
             Event::Removed(index) => {
                 let count = fresh_view(&format.location()).len();

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::*;
-use maildrop::{Maildrop, Settings, UidlScheme};
+use maildrop::{Maildrop, Settings, UidlScheme, Update};
 
 fn open<F: Format>(format: &F, scheme: &str) -> Box<dyn Maildrop> {
     let settings = Settings { uidl: UidlScheme::parse(scheme).unwrap(), ..quick() };
@@ -51,7 +51,7 @@ fn dovecots_and_couriers_lists_name_what_they_know_and_nothing_changes_later() {
         };
         fs::write(maildir.path().join(file), list.to_owned() + more).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), now, "{scheme}");
-        open(&maildir, scheme).commit(&[1, 3]).unwrap();
+        open(&maildir, scheme).commit(Update::deleting(&[1, 3])).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), [&*now[1], &*now[3]], "{scheme}");
     }
 }
@@ -98,7 +98,7 @@ fn an_mbox_keeps_dovecots_numbers_when_the_message_that_holds_the_base_is_gone()
     let dovecots =
         ["000000016b040007", "000000046b040007", &plain[2], "000000056b040007", &plain[4], &plain[5]];
     assert_eq!(before, dovecots);
-    open(&mbox, "dovecot").commit(&[1, 2, 4, 5]).unwrap();
+    open(&mbox, "dovecot").commit(Update::deleting(&[1, 2, 4, 5])).unwrap();
     assert_eq!(uidls_by(&mbox, "dovecot"), [&*plain[2], &*plain[5]]);
     mbox.deliver(b"Subject: 7\nX-UID: 5\n\nhides only itself\n");
     assert_eq!(uidls_by(&mbox, "dovecot")[..2], [&*plain[2], &*plain[5]]);
@@ -121,7 +121,7 @@ fn headers_doubled_missing_and_invalid() {
         assert_eq!((&*ids[0], &*ids[5]), ("<a@example.org>", "<z@example.org>"));
         assert_eq!(ids[1..5], plain[1..5]);
         // The first is gone; the second was known by another name, and keeps that.
-        open(format, "message-id").commit(&[1]).unwrap();
+        open(format, "message-id").commit(Update::deleting(&[1])).unwrap();
         assert_eq!(uidls_by(format, "message-id"), ids[1..]);
         assert_eq!(uidls_by(format, "qpopper"), plain[1..]);
     }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use maildrop::LockMethod::{Dotlock, Fcntl, Flock};
-use maildrop::{CommitError, LockMethod, OpenError, Settings};
+use maildrop::{CommitError, LockMethod, OpenError, Settings, Update};
 
 /// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is a long run.
 fn deliveries() -> usize {
@@ -119,7 +119,7 @@ fn an_agent_killed_while_it_holds_its_locks() {
             agent.0.kill().unwrap();
             agent.0.wait().unwrap();
             assert!(lock.exists(), "left behind");
-            open().unwrap().commit(&[1]).unwrap();
+            open().unwrap().commit(Update::deleting(&[1])).unwrap();
             assert_eq!(contents(&mut *open().unwrap()), [b"Subject: 2\n\n2\n"]);
             assert!(mbox.place().notices().iter().any(|notice| notice.contains("is gone")));
             assert!(!lock.exists());
@@ -137,11 +137,11 @@ fn an_agent_that_locks_during_the_session_keeps_the_mail_from_being_deleted() {
     let maildrop = mbox.open();
     let lock = mbox.place().path("mbox.lock");
     assert!(Command::new("/usr/bin/lockfile").arg(&lock).status().unwrap().success());
-    assert!(matches!(maildrop.commit(&[1]), Err(CommitError::Locked { .. })));
+    assert!(matches!(maildrop.commit(Update::deleting(&[1])), Err(CommitError::Locked { .. })));
     assert_eq!(mbox.bytes(), before);
     assert!(lock.exists(), "it is not ours");
     fs::remove_file(&lock).unwrap();
-    mbox.open().commit(&[1]).unwrap();
+    mbox.open().commit(Update::deleting(&[1])).unwrap();
     assert_eq!(mbox.open().count(), 1);
 }
 
@@ -192,7 +192,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                 (1..=maildrop.count()).map(|at| (at, number_in(&content(&mut *maildrop, at)))).collect();
             let chosen: Vec<_> = all.into_iter().filter(|(at, _)| (at + sessions) % 3 != 0).collect();
             let deleted: Vec<_> = chosen.iter().map(|(at, _)| *at).collect();
-            match maildrop.commit(&deleted) {
+            match maildrop.commit(Update::deleting(&deleted)) {
                 Ok(()) => {
                     let mut taken = taken.lock().unwrap();
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);

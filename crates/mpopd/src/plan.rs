@@ -302,6 +302,7 @@ fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
             })
             .collect(),
         retry_on_lock: config.retry_on_lock,
+        status_header: config.status_header,
         stale_lock: config.stale_lock,
         uidl: maildrop::UidlScheme::parse(&config.uidl).map_err(|error| format!("uidl: {error}"))?,
         ..maildrop::Settings::default()

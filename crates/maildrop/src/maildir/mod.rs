@@ -29,7 +29,7 @@ use crate::disk::retry;
 use crate::error::{Doing, Refusal};
 use crate::index::Key;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Body, Listing, Maildrop};
+use crate::maildrop::{Body, Listing, Maildrop, Update};
 use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
@@ -205,14 +205,15 @@ impl Maildrop for Maildir {
         Ok(bodies)
     }
 
-    fn commit(mut self: Box<Self>, deleted: &[u32]) -> Result<(), CommitError> {
-        crate::maildrop::check_deleted(deleted, self.count())?;
+    /// What was read is not written down: the flags in the names are other programs'.
+    fn commit(mut self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+        update.check(self.count())?;
         let disk = Arc::clone(&self.shared.disk);
         let mut touched = [false; 2];
         let mut freed = Freed::default();
         let mut remaining = Vec::new();
         let mut cause = None;
-        for &number in deleted {
+        for &number in update.deleted {
             let index = number as usize - 1;
             let removed = self.at_place(index, |root, path| retry(|| disk.unlink(root.as_fd(), path)));
             match removed.unwrap_or(Ok(())) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::digest::{content, is_space};
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::{primitives::StateID, syntax};
@@ -44,6 +45,18 @@ impl Boundaries {
         match &self.0 {
             Some(patterns) => patterns.texts.each_ref().map(String::as_str),
             None => [Boundaries::START, Boundaries::END],
+        }
+    }
+
+    /// Whether `line` is neither a start line nor an end line, wherever it stands.
+    pub(super) fn is_content(&self, line: &[u8]) -> bool {
+        let text = content(line);
+        match self.patterns() {
+            None => !text.starts_with(b"From ") && !text.iter().all(|&octet| is_space(octet)),
+            Some(Patterns { start, end, .. }) => {
+                let matches = |pattern: &Pattern| pattern.end(pattern.feed(pattern.begin(), text));
+                !matches(start) && !matches(end)
+            }
         }
     }
 

@@ -104,7 +104,7 @@ fn wire_octets(header: &[u8]) -> u64 {
 }
 
 /// Takes the next line off, with its line end if it has one.
-fn next_line<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+pub(super) fn next_line<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = memchr(b'\n', text).map_or(text.len(), |at| at + 1);
     let (line, rest) = text.split_at(end);
     *text = rest;
@@ -112,7 +112,7 @@ fn next_line<'a>(text: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// A line without its line end.
-fn content(line: &[u8]) -> &[u8] {
+pub(super) fn content(line: &[u8]) -> &[u8] {
     match line {
         [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] => content,
         _ => line,

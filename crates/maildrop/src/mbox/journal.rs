@@ -1,7 +1,7 @@
 //! The journal: what makes closing up a mailbox in place safe against a crash at any instruction.
 //!
-//! To remove messages, the kept mail behind the first of them (the tail) moves forward, and the file is cut.
-//! The steps, each durable before the next:
+//! From the first change on, all of the file is replaced by a new tail: the kept mail, moved up, and what is put in. Then the file is
+//! cut; where it would not become shorter it first gets [`Room`]. The steps, each durable before the next:
 //!
 //! 1. The journal, with the tail and a [`Record`] of what is to be done, is written and gets its name.
 //! 2. A random mark is written where the file will end. From now on it is certain that the file has not been cut.
@@ -16,13 +16,13 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
 use super::record::{MARK, Record};
+use super::room::Room;
 use crate::disk::{Disk, retry, write_all_at};
 
 /// How much is copied at a time, in octets.
@@ -37,11 +37,31 @@ pub(super) struct Journal {
     record: Record,
 }
 
-/// Where journals lie, and how anything is written.
+/// Where the journal of a mailbox lies, and how anything is written.
 #[derive(Clone, Copy)]
 pub(super) struct Desk<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) folder: &'a File,
+    /// The journal's name in the folder.
+    pub(super) name: &'a str,
+    /// Where the mailbox lies, for whoever looks into a journal.
+    pub(super) path: &'a Path,
+}
+
+/// What lies under the name of a journal.
+pub(super) enum Entry {
+    Rewrite(Journal),
+    Room(Room),
+    /// Nothing that is whole.
+    Broken,
+}
+
+/// What a journal takes the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    Nothing,
+    Room,
+    Journal,
 }
 
 /// A part of a file, in octets.
@@ -49,6 +69,20 @@ pub(super) struct Desk<'a> {
 pub(super) struct Extent {
     pub(super) offset: u64,
     pub(super) length: u64,
+}
+
+impl Extent {
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.length
+    }
+}
+
+/// A part of a tail.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// What lies in a file.
+    Of(&'a File, Extent),
+    Octets(&'a [u8]),
 }
 
 /// What a mailbox looks like beside its journal.
@@ -71,26 +105,53 @@ pub(super) enum Failure {
     Interrupted(io::Error),
 }
 
+impl Failure {
+    pub(super) fn into_error(self) -> io::Error {
+        match self {
+            Failure::Untouched(error) | Failure::Interrupted(error) => error,
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// Removes what lies under the name, durably.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        retry(|| self.disk.unlink(self.folder.as_fd(), Path::new(self.name)))?;
+        retry(|| self.disk.sync(self.folder))
+    }
+
+    /// Looks what lies under the name.
+    pub(super) fn look(&self) -> io::Result<Entry> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(self.folder, self.name, flags, Mode::empty())?);
+        let mut octets = [0; Room::ENCODED];
+        if file.metadata()?.len() == octets.len() as u64 {
+            file.read_exact_at(&mut octets, 0)?;
+            if let Some(room) = Room::decode(&octets) {
+                return Ok(Entry::Room(room));
+            }
+        }
+        Ok(Journal::open(file)?.map_or(Entry::Broken, Entry::Rewrite))
+    }
+}
+
 impl Journal {
-    /// Prepares to replace the part `replaced` of `mailbox`, which reached to its end when it was parsed, by the parts `kept`.
+    /// Prepares to replace the part `replaced` of `mailbox`, which reached to its end when it was parsed, by the tail `parts`.
     /// Nothing in the mailbox has changed after that.
     pub(super) fn write(
         desk: Desk<'_>,
-        name: &str,
-        path: &Path,
         mailbox: &File,
         replaced: Extent,
-        kept: &[Extent],
+        parts: &[Part<'_>],
+        over: Over,
         keep: &mut dyn FnMut(),
     ) -> Result<Journal, Failure> {
-        let parts: Vec<_> = kept.iter().map(|&extent| (mailbox, extent)).collect();
-        Journal::write_parts(desk, name, path, mailbox, replaced, &parts, keep)
+        let record = |file: &File| Journal::fill(desk, file, mailbox, replaced, parts, over, keep);
+        install(desk, over, record)
     }
 
-    /// Opens the journal called `name` and checks that it is whole; `None` if it is not.
-    pub(super) fn open(desk: Desk<'_>, name: &str) -> io::Result<Option<Journal>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::openat(desk.folder, name, flags, Mode::empty())?);
+    /// The journal in a file, if it is whole.
+    fn open(file: File) -> io::Result<Option<Journal>> {
         let size = file.metadata()?.len();
         let Some(end) = size.checked_sub((CHECKSUM + 4) as u64) else { return Ok(None) };
         let mut trailer = [0; CHECKSUM + 4];
@@ -139,17 +200,18 @@ impl Journal {
         match there == record.original {
             // A part of the mark must not stay. There may be no tail that could tell.
             false if is_halfway => Ok(State::Pending),
+            // Nor must the room, and nobody can have delivered it once more.
+            true if is_halfway && record.room => Ok(State::Pending),
             _ if self.tail_is_in_place(mailbox)? => Ok(State::Done),
             true if is_halfway => Ok(State::Pending),
             _ => Ok(State::Foreign),
         }
     }
 
-    /// Completes the rewrite of a mailbox that is in [`State::Pending`], and removes the journal `name`.
+    /// Completes the rewrite of a mailbox that is in [`State::Pending`], and removes the journal.
     pub(super) fn complete(
         mut self,
         desk: Desk<'_>,
-        name: &str,
         mailbox: &File,
         keep: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
@@ -161,7 +223,7 @@ impl Journal {
                 return Err(Failure::Interrupted(shorter));
             }
             if size > self.record.size {
-                self = self.extended(desk, name, mailbox, size, keep)?;
+                self = self.extended(desk, mailbox, size, keep)?;
             }
             let disk = desk.disk;
             let put = |bytes: &[u8], at| write_all_at(disk, mailbox, bytes, at);
@@ -179,7 +241,7 @@ impl Journal {
                 }
                 retry(|| disk.truncate(mailbox, self.record.end()))?;
                 retry(|| disk.sync(mailbox))?;
-                remove(desk, name)?;
+                desk.remove()?;
                 Ok(true)
             })();
             if done.map_err(Failure::Interrupted)? {
@@ -192,85 +254,47 @@ impl Journal {
     fn extended(
         self,
         desk: Desk<'_>,
-        name: &str,
         mailbox: &File,
         size: u64,
         keep: &mut dyn FnMut(),
     ) -> Result<Journal, Failure> {
+        let tail = Extent { offset: 0, length: self.record.kept };
         let added = Extent { offset: self.record.size, length: size - self.record.size };
-        let parts = [(&self.file, Extent { offset: 0, length: self.record.kept }), (mailbox, added)];
-        let path = Path::new(std::ffi::OsStr::from_bytes(&self.record.path));
+        let parts = [Part::Of(&self.file, tail), Part::Of(mailbox, added)];
         let replaced = Extent { offset: self.record.cut, length: size - self.record.cut };
-        Journal::write_parts(desk, name, path, mailbox, replaced, &parts, keep).map_err(|failure| {
-            match failure {
-                // The journal that we have is still there.
-                Failure::Untouched(error) | Failure::Interrupted(error) => Failure::Interrupted(error),
-            }
-        })
+        // Where it fails, the journal that we have is still there.
+        Journal::write(desk, mailbox, replaced, &parts, Over::Journal, keep)
+            .map_err(|failure| Failure::Interrupted(failure.into_error()))
     }
 
-    fn write_parts(
+    /// Writes a journal into `file`.
+    fn fill(
         desk: Desk<'_>,
-        name: &str,
-        path: &Path,
+        file: &File,
         mailbox: &File,
         replaced: Extent,
-        parts: &[(&File, Extent)],
-        keep: &mut dyn FnMut(),
-    ) -> Result<Journal, Failure> {
-        let draft = draft_name(name);
-        let journal = Journal::draft(desk, &draft, path, mailbox, replaced, parts, keep);
-        let journal = journal.inspect_err(|_| drop(desk.disk.unlink(desk.folder.as_fd(), Path::new(&draft))));
-        let journal = journal.map_err(Failure::Untouched)?;
-        let (from, to) = (Path::new(&draft), Path::new(name));
-        if let Err(error) = retry(|| desk.disk.rename(desk.folder.as_fd(), from, to)) {
-            let _ = desk.disk.unlink(desk.folder.as_fd(), from);
-            return Err(Failure::Untouched(error));
-        }
-        match retry(|| desk.disk.sync(desk.folder)) {
-            Ok(()) => Ok(journal),
-            // Without the mark it may go as well as stay; but it must not stay unknown to us.
-            Err(error) => Err(match remove(desk, name) {
-                Ok(()) => Failure::Untouched(error),
-                Err(_) => Failure::Interrupted(error),
-            }),
-        }
-    }
-
-    /// Writes a journal under a name that no one looks for.
-    fn draft(
-        desk: Desk<'_>,
-        draft: &str,
-        path: &Path,
-        mailbox: &File,
-        replaced: Extent,
-        parts: &[(&File, Extent)],
+        parts: &[Part<'_>],
+        over: Over,
         keep: &mut dyn FnMut(),
     ) -> io::Result<Journal> {
         let disk = desk.disk;
-        let draft = Path::new(draft);
-        let file = match retry(|| disk.create(desk.folder.as_fd(), draft)) {
-            // Left behind by a crash, since only the holder of the session lock writes it.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                retry(|| disk.unlink(desk.folder.as_fd(), draft))?;
-                retry(|| disk.create(desk.folder.as_fd(), draft))?
-            }
-            answer => answer?,
-        };
         let mut hasher = blake3::Hasher::new();
         let mut at = 0;
-        for &(source, extent) in parts {
-            each_chunk(source, extent, &mut |_, chunk| {
-                keep();
-                hasher.update(chunk);
-                write_all_at(disk, &file, chunk, at)?;
-                at += chunk.len() as u64;
-                Ok(())
-            })?;
+        let mut add = |chunk: &[u8]| {
+            keep();
+            hasher.update(chunk);
+            write_all_at(disk, file, chunk, at)?;
+            at += chunk.len() as u64;
+            Ok(())
+        };
+        for part in parts {
+            match *part {
+                Part::Of(source, extent) => each_chunk(source, extent, &mut |_, chunk| add(chunk))?,
+                Part::Octets(octets) => add(octets)?,
+            }
         }
         // Not the size that the mailbox has by now: what an agent without locks has added is in none of the parts.
-        let size = replaced.offset + replaced.length;
-        let mut record = Record::new(path, replaced.offset, at, size)?;
+        let mut record = Record::new(desk.path, replaced.offset, at, replaced.end(), over == Over::Room)?;
         let end = record.end();
         mailbox.read_exact_at(&mut record.original, end)?;
         record.rest_hash = rest_hash(mailbox, record.rest())?;
@@ -278,11 +302,10 @@ impl Journal {
         hasher.update(&end);
         end.extend((end.len() as u32).to_le_bytes());
         end.extend(hasher.finalize().as_bytes());
-        write_all_at(disk, &file, &end, at)?;
-        retry(|| disk.sync(&file))?;
+        write_all_at(disk, file, &end, at)?;
         // The agent that appended the last mail need not have made it durable.
         retry(|| disk.sync(mailbox))?;
-        Ok(Journal { file, record })
+        Ok(Journal { file: file.try_clone()?, record })
     }
 
     fn tail_is_in_place(&self, mailbox: &File) -> io::Result<bool> {
@@ -300,10 +323,42 @@ impl Journal {
     }
 }
 
-/// Removes the journal `name`, durably.
-pub(super) fn remove(desk: Desk<'_>, name: &str) -> io::Result<()> {
-    retry(|| desk.disk.unlink(desk.folder.as_fd(), Path::new(name)))?;
-    retry(|| desk.disk.sync(desk.folder))
+/// Lays under the desk's name what `fill` writes into a file: whole and durable, or not at all.
+pub(super) fn install<T>(
+    desk: Desk<'_>,
+    over: Over,
+    fill: impl FnOnce(&File) -> io::Result<T>,
+) -> Result<T, Failure> {
+    let name = draft_name(desk.name);
+    let draft = Desk { name: &name, ..desk };
+    let folder = desk.folder.as_fd();
+    let (from, to) = (Path::new(&name), Path::new(desk.name));
+    let written = fill_draft(draft, fill)
+        .and_then(|filled| retry(|| desk.disk.rename(folder, from, to)).map(|()| filled))
+        .inspect_err(|_| drop(desk.disk.unlink(folder, from)))
+        .map_err(Failure::Untouched)?;
+    match retry(|| desk.disk.sync(desk.folder)) {
+        Ok(()) => Ok(written),
+        // It may stay as well as go, since nothing was done yet; but it must not stay unknown to us.
+        Err(error) if over == Over::Nothing && desk.remove().is_ok() => Err(Failure::Untouched(error)),
+        Err(error) => Err(Failure::Interrupted(error)),
+    }
+}
+
+/// Makes a file under a name that no one looks for, and what `fill` writes into it durable.
+fn fill_draft<T>(desk: Desk<'_>, fill: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    let (disk, folder, name) = (desk.disk, desk.folder.as_fd(), Path::new(desk.name));
+    let file = match retry(|| disk.create(folder, name)) {
+        // Left behind by a crash, since only the holder of the session lock writes it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            retry(|| disk.unlink(folder, name))?;
+            retry(|| disk.create(folder, name))?
+        }
+        answer => answer?,
+    };
+    let filled = fill(&file)?;
+    retry(|| disk.sync(&file))?;
+    Ok(filled)
 }
 
 /// What a journal is called while it is being written.

@@ -1,7 +1,8 @@
 //! mbox: all messages in one file, read and rewritten in place.
 //!
 //! [`scan`] finds the messages, [`read`] feeds it the file, [`digest`] says what a message is known by;
-//! [`rewrite`] removes messages, with [`journal`] against crashes; [`index`] remembers all of it for the next time.
+//! [`update`] carries out what a session leaves to be done: [`rewrite`] removes messages and puts in the marks of [`status`], with
+//! [`journal`] and [`room`] against crashes; [`index`] remembers all of it for the next time.
 //!
 //! The locks of delivery agents are held only while the file is parsed and while it is rewritten. A file that
 //! proves by its times that it is as it was is not parsed, so it is opened without them. In between the
@@ -17,10 +18,13 @@ mod lines;
 mod read;
 mod record;
 mod rewrite;
+mod room;
 mod scan;
 mod source;
+mod status;
 mod survey;
 mod unquote;
+mod update;
 
 pub(crate) use self::bodies::ServeFrom;
 pub use self::boundaries::{Boundaries, BoundaryError};
@@ -34,23 +38,19 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
 use self::bodies::Bodies;
-use self::index::{Findings, Index};
-use self::journal::Failure;
-use self::read::{Job, ScanError};
-use self::rewrite::Plan;
+use self::index::Index;
 use self::scan::Message;
 use self::source::Source;
 use self::survey::Surveyor;
-use crate::disk::retry;
 use crate::error::{Doing, Refusal};
 use crate::index::Key;
 use crate::lock::Mailbox;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Body, Listing, Maildrop};
+use crate::maildrop::{Body, Listing, Maildrop, Update};
 use crate::migration::{self, Source as _};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
-use crate::uidl::{self, Uidl};
+use crate::uidl::Uidl;
 use crate::{CommitError, Delivered, FetchError, Moved, OpenError, Settings, UidlScheme, Unescape};
 
 /// The version of the rules by which an index is made.
@@ -159,75 +159,12 @@ impl Mbox {
         Ok((matches!(from, ServeFrom::Mailbox) || stamp.looks_like(&after)).then_some((index, bodies)))
     }
 
-    /// Writes down where the messages lie now that those `deleted` of all `messages` are gone.
-    ///
-    /// # Errors
-    ///
-    /// The index then stays as it was, and does not fit the file any more, which the next open finds out.
-    fn remember(
-        &self,
-        mailbox: &File,
-        messages: &[Message],
-        deleted: &[u32],
-        size: u64,
-        end: u64,
-    ) -> std::io::Result<()> {
-        let left = rewrite::closed_up(messages, deleted, size);
-        let mut gone = deleted.iter().copied().peekable();
-        let before = (1..).zip(self.index.ordinals());
-        let before: Vec<_> =
-            before.filter(|(number, _)| gone.next_if_eq(number).is_none()).map(|(_, one)| one).collect();
-        let ordinals = uidl::ordinals(left.iter().map(|message| message.digest), &before);
-        let stamp = Stamp::of(mailbox)?;
-        let findings = Findings { messages: &left, ordinals: &ordinals, parsed: end, stamp };
-        Index::keep(&self.shared, &self.key, mailbox, &findings, None)?;
-        Ok(())
-    }
-
     /// Whether the message can still be read where it was found in the mailbox `source`.
     fn is_there(&self, source: &File, message: &Message) -> Result<bool, Refusal> {
         match index::is_there(source, message) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
             answer => answer.doing("read the mailbox", &self.path),
         }
-    }
-
-    /// All messages of the file as it is now, those that the session knows first.
-    fn messages_now(
-        &self,
-        mailbox: &File,
-        now: &Stamp,
-        keep: &mut dyn FnMut(),
-    ) -> Result<Vec<Message>, CommitError> {
-        let changed = || CommitError::Changed { path: self.path.clone() };
-        let known = self.index.messages();
-        if self.index.is_of(now) {
-            return Ok(known);
-        }
-        if now.size() < self.index.stamp().size() {
-            return Err(changed());
-        }
-        let job = Job {
-            file: mailbox,
-            path: &self.path,
-            settings: &self.shared.settings,
-            from: 0,
-            size: now.size(),
-            limit: u32::MAX,
-        };
-        let messages = match job.run(keep) {
-            Ok(messages) => messages,
-            Err(ScanError::Refused(refusal)) => return Err(refusal.into()),
-            Err(_) => return Err(changed()),
-        };
-        let same = |(before, now): (&Message, &Message)| {
-            (before.start, before.octets, before.digest) == (now.start, now.octets, now.digest)
-        };
-        let all_there = messages.len() >= known.len();
-        if !all_there || !known.iter().zip(&messages).all(same) {
-            return Err(changed());
-        }
-        Ok(messages)
     }
 }
 
@@ -297,44 +234,22 @@ impl Maildrop for Mbox {
         }
     }
 
-    fn commit(self: Box<Self>, deleted: &[u32]) -> Result<(), CommitError> {
-        crate::maildrop::check_deleted(deleted, self.count())?;
-        if deleted.is_empty() {
-            return Ok(());
-        }
-        let (shared, path) = (&*self.shared, &*self.path);
-        let changed = || CommitError::Changed { path: path.to_owned() };
-        let mailbox = open_to_write(path).doing("open the mailbox to rewrite it", path)?;
-        let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable: true })?;
-        let now = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
-        if !now.same_file(self.index.stamp()) || !is_at(path, &now) {
-            return Err(changed());
-        }
-        let messages = self.messages_now(&mailbox, &now, &mut || lock.keep())?;
-        if !lock.is_held() {
-            return Err(CommitError::Locked {
-                path: path.to_owned(),
-                how: "another program broke our lock".to_owned(),
-            });
-        }
-        let Some(plan) = Plan::new(&messages, deleted, now.size()) else { return Err(changed()) };
-        let outcome = plan.run(shared, path, &mailbox, &mut || lock.keep());
-        if outcome.is_ok() {
-            if messages.len() == self.index.count() as usize {
-                // All that is left has been listed to its owner: for the shell, there is no new mail. Only a courtesy.
-                let _ = retry(|| shared.disk.touch(&mailbox, false));
+    fn marks_read(&self) -> bool {
+        self.shared.settings.status_header
+    }
+
+    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+        update.check(self.count())?;
+        let read = if self.marks_read() { update.read } else { &[] };
+        let update = Update { read, ..update };
+        let outcome = if update.is_empty() { Ok(()) } else { self.rewrite(update) };
+        match outcome {
+            Err(error) if update.deleted.is_empty() => {
+                self.not_marked(error);
+                Ok(())
             }
-            let _ = self.remember(&mailbox, &messages, deleted, now.size(), plan.end());
+            outcome => outcome,
         }
-        outcome.map_err(|failure| {
-            let path = path.to_owned();
-            match failure {
-                Failure::Untouched(source) => CommitError::Io { doing: "rewrite the mailbox", path, source },
-                Failure::Interrupted(source) => {
-                    CommitError::Interrupted { doing: "rewrite the mailbox", path, source }
-                }
-            }
-        })
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) type Inode = u64;
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Write { file: Inode, bytes: Vec<u8>, offset: u64 },
+    Extend { file: Inode, length: u64 },
     Truncate { file: Inode, length: u64 },
     Sync { what: Inode },
     Name { dir: Inode, name: PathBuf, file: Inode },
@@ -103,6 +104,16 @@ impl Disk for Recorder {
         let written = Kernel.write_at(file, bytes, offset)?;
         self.done(Op::Write { file: inode(file), bytes: bytes[..written].to_vec(), offset });
         Ok(written)
+    }
+
+    fn extend(&self, file: &File, length: u64) -> io::Result<()> {
+        self.before();
+        let before = file.metadata()?.len();
+        Kernel.extend(file, length)?;
+        if before < length {
+            self.done(Op::Extend { file: inode(file), length });
+        }
+        Ok(())
     }
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
@@ -263,7 +274,7 @@ impl Crash {
                     now[from..until].copy_from_slice(bytes);
                     history.push(now);
                 }
-                Op::Truncate { file, length } => {
+                Op::Extend { file, length } | Op::Truncate { file, length } => {
                     let history = versions.get_mut(file).unwrap();
                     let mut now = history.last().unwrap().clone();
                     now.resize(*length as usize, 0);
@@ -415,7 +426,7 @@ fn apply(names: &mut BTreeMap<PathBuf, Inode>, change: &Op) {
             names.insert(to.clone(), *file);
         }
         Op::Unlink { name, .. } => drop(names.remove(name)),
-        Op::Write { .. } | Op::Truncate { .. } | Op::Sync { .. } => {}
+        Op::Write { .. } | Op::Extend { .. } | Op::Truncate { .. } | Op::Sync { .. } => {}
     }
 }
 

@@ -25,6 +25,8 @@ pub trait Format {
     fn deliver(&self, message: &[u8]);
     /// Whether sessions read a copy, which no other program can change.
     const IS_COPY: bool = false;
+    /// Whether it can be written down in it that a message was read.
+    const MARKS_READ: bool = true;
     /// Removes the message at `index` as another program would.
     fn remove_behind_the_back(&self, index: usize);
 
@@ -212,6 +214,8 @@ impl Maildir {
 }
 
 impl Format for Maildir {
+    const MARKS_READ: bool = false;
+
     fn new() -> Maildir {
         let maildir = Maildir { place: Place::new(), delivered: Cell::new(0) };
         for folder in ["tmp", "new", "cur"] {
@@ -282,6 +286,9 @@ pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
 /// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty, and without the
 /// indexes, which are no one's mail.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    if folder.is_file() {
+        return vec![(folder.to_owned(), fs::read(folder).unwrap())];
+    }
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -93,7 +93,7 @@ mod tests {
             Err(FetchError::NoSuchMessage { number: first })
         }
 
-        fn commit(self: Box<Self>, _: &[u32]) -> Result<(), CommitError> {
+        fn commit(self: Box<Self>, _: ::maildrop::Update<'_>) -> Result<(), CommitError> {
             Ok(())
         }
     }

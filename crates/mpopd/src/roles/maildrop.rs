@@ -18,12 +18,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Wishes};
+use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
 use ipc::open::{Format, Open};
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
-use ipc::{Deletions, Payload, Ticket, receive, send};
+use ipc::{Payload, Ticket, receive, send};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::log::Untrusted;
@@ -194,8 +194,8 @@ impl Worker<'_> {
     fn serve(&self, request: ToMaildrop, descriptors: Vec<OwnedFd>) {
         match request {
             ToMaildrop::Fetch { ticket, first, window } => self.fetch(ticket, first, window),
-            ToMaildrop::Finish { ticket, deleted, notes } => {
-                let outcome = self.finish(ticket, deleted, descriptors, &notes);
+            ToMaildrop::Finish { ticket, update, notes } => {
+                let outcome = self.finish(ticket, update, descriptors, &notes);
                 self.answer(&FromMaildrop::Finished { ticket, outcome }, &[]);
             }
             ToMaildrop::Abandon { ticket, notes } => {
@@ -227,10 +227,12 @@ impl Worker<'_> {
             Ok(Ok(mail)) => match self.listings.pack(&*mail) {
                 Ok((listing, memory)) => {
                     let user_log = log.as_ref().map(UserLog::detail);
+                    let marks_read = mail.marks_read();
                     let kept = Kept { user: user.clone(), mail, log };
                     self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
                     let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
-                    self.answer(&FromMaildrop::Opened { login, ticket, user, listing, user_log }, &memory);
+                    let opened = FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read };
+                    self.answer(&opened, &memory);
                     return;
                 }
                 Err(error) => {
@@ -296,30 +298,31 @@ impl Worker<'_> {
         }
     }
 
-    fn finish(&self, ticket: Ticket, deleted: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
+    fn finish(&self, ticket: Ticket, update: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
         let Some(Kept { user, mail, .. }) = self.close(ticket, notes) else { return Outcome::Changed };
         let count = mail.count();
         let user = Untrusted(user.as_bytes());
-        let deletions = deleted
-            .unpack(descriptors.into_iter().next(), ipc::deletions::MOST_OCTETS)
-            .and_then(|octets| Deletions::unpack(&octets, count));
-        let deletions = match deletions {
-            Ok(deletions) => deletions,
+        let update = update
+            .unpack(descriptors.into_iter().next(), ipc::update::MOST_OCTETS)
+            .and_then(|octets| ipc::Update::unpack(&octets, count));
+        let update = match update {
+            Ok(update) => update,
             Err(error) => {
                 tracing::error!("nothing removed for user={user}: {error}");
                 return Outcome::Changed;
             }
         };
-        if deletions.numbers().is_empty() {
+        let update = Update { deleted: update.deleted.numbers(), read: update.read.numbers() };
+        if update.is_empty() {
             return Outcome::Removed;
         }
-        match mail.commit(deletions.numbers()) {
+        match mail.commit(update) {
             Ok(()) => Outcome::Removed,
             Err(error) => {
                 tracing::error!("deletions of user={user} incomplete: {error}");
                 match error {
                     CommitError::Changed { .. } => Outcome::Changed,
-                    other => Outcome::Remaining(other.remaining(deletions.numbers()).len() as u32),
+                    other => Outcome::Remaining(other.remaining(update.deleted).len() as u32),
                 }
             }
         }

@@ -9,7 +9,7 @@ use ::auth::Seat;
 use config::AllowPlaintext;
 use ipc::login::{Attempt, Refused, Why};
 use ipc::mail::{NotFetched, NotOpened, Outcome};
-use ipc::{Deletions, Listing, Secret};
+use ipc::{Listing, Numbers, Secret};
 use pop3::Listing as _;
 use pop3::{
     AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
@@ -423,6 +423,7 @@ impl Connection {
         let sent = self.dialogue.end_message(encoder, &mut self.out);
         if let (Some(mail), None) = (&mut self.mail, request.lines) {
             mail.notes().retrieved(sent);
+            mail.was_read(request.message.get());
         }
         if request.lines.is_none()
             && self.dialogue.listing().map(|listing| listing.octets(request.message)) != Some(sent)
@@ -441,10 +442,10 @@ impl Connection {
         self.visit.finishing();
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
-        let commit = match (self.mail.take(), Deletions::new(numbers)) {
-            (Some(mut mail), Ok(deletions)) => {
+        let commit = match (self.mail.take(), Numbers::new(numbers)) {
+            (Some(mut mail), Ok(deleted)) => {
                 mail.notes().closed(CloseReason::Quit.as_str());
-                match mail.finish(&deletions).await {
+                match mail.finish(deleted).await {
                     Ok(Outcome::Removed) => Commit::Done,
                     Ok(Outcome::Remaining(left)) => Commit::Partial { removed: wanted.saturating_sub(left) },
                     Ok(Outcome::Changed) | Err(_) => Commit::Failed,

@@ -117,10 +117,10 @@ impl Link {
 
     fn heard(self: &Arc<Link>, house: &House, answer: FromMaildrop, descriptors: Vec<OwnedFd>) {
         match answer {
-            FromMaildrop::Opened { login, ticket, user, listing, user_log } => {
+            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read } => {
                 self.sessions().insert(ticket, Session::default());
                 // From here on, whatever drops it gives the maildrop up.
-                let mut mail = OpenMail::new(self.clone(), ticket, user, user_log);
+                let mut mail = OpenMail::new(self.clone(), ticket, user, user_log, marks_read);
                 let listing = listing
                     .unpack(descriptors.into_iter().next(), ipc::listing::MOST_OCTETS)
                     .and_then(Listing::parse);

@@ -1,13 +1,14 @@
 //! One opened maildrop, as the session role has it: a ticket, and descriptors of the bodies that
 //! are likely to be wanted next.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use ipc::mail::{Extent, MOST_WINDOW, NotFetched, Outcome, ToMaildrop};
 use ipc::user_log::Detail;
-use ipc::{Deletions, Listing, Payload, Ticket};
+use ipc::{Listing, Numbers, Payload, Ticket, Update};
 
 use super::ending::Ending;
 use super::link::{Answer, Link, Lost};
@@ -20,6 +21,8 @@ pub(super) struct OpenMail {
     user: String,
     /// Until the dialogue takes it.
     listing: Option<Listing>,
+    /// The messages that were sent whole, where the maildrop wants to know that.
+    read: Option<BTreeSet<u32>>,
     finished: bool,
     window: Window,
     notes: Notes,
@@ -59,9 +62,17 @@ pub(super) enum NoBody {
 }
 
 impl OpenMail {
-    pub(super) fn new(link: Arc<Link>, ticket: Ticket, user: String, user_log: Option<Detail>) -> OpenMail {
+    /// `marks_read`: whether the maildrop wants to know what was read.
+    pub(super) fn new(
+        link: Arc<Link>,
+        ticket: Ticket,
+        user: String,
+        user_log: Option<Detail>,
+        marks_read: bool,
+    ) -> OpenMail {
         let (window, notes) = (Window::default(), Notes::new(user_log));
-        OpenMail { link, ticket, user, listing: None, finished: false, window, notes }
+        let read = marks_read.then(BTreeSet::new);
+        OpenMail { link, ticket, user, listing: None, read, finished: false, window, notes }
     }
 
     /// What is noted for the user's own log. The last notes go with the end of the session.
@@ -116,15 +127,21 @@ impl OpenMail {
         }
     }
 
+    /// The client has got all of a message.
+    pub(super) fn was_read(&mut self, message: u32) {
+        if let Some(read) = &mut self.read {
+            read.insert(message);
+        }
+    }
+
     /// Ends the session with QUIT: removes messages and gives the maildrop up. With the answer its
     /// locks are gone, so a client that is told +OK can come back at once.
-    pub(super) async fn finish(mut self, deletions: &Deletions) -> Result<Outcome, Lost> {
-        let (deleted, memory) = match Payload::pack(deletions.pack()) {
-            Ok(packed) => packed,
-            Err(error) => return Err(no_memory(&error)),
-        };
+    pub(super) async fn finish(mut self, deleted: Numbers) -> Result<Outcome, Lost> {
+        let read = self.read.take().unwrap_or_default().into_iter().collect();
+        let packed = Numbers::new(read).and_then(|read| Payload::pack(Update { deleted, read }.pack()));
+        let (update, memory) = packed.map_err(|error| no_memory(&error))?;
         let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
-        let request = ToMaildrop::Finish { ticket: self.ticket, deleted, notes: self.notes.take() };
+        let request = ToMaildrop::Finish { ticket: self.ticket, update, notes: self.notes.take() };
         match self.link.ask(self.ticket, &request, &memory).await {
             Ok(Answer::Finished(outcome)) => {
                 self.finished = true;
@@ -136,7 +153,7 @@ impl OpenMail {
 }
 
 fn no_memory(error: &io::Error) -> Lost {
-    tracing::error!("a list of deletions cannot be passed on: {error}");
+    tracing::error!("what is to be removed cannot be passed on: {error}");
     Lost
 }
 

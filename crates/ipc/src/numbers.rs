@@ -1,28 +1,26 @@
-//! Which messages a session wants removed, as runs of numbers.
+//! Numbers of messages, packed as runs: those that a session wants removed, those that its client has read.
 
 use std::io;
 
-use crate::payload::Octets;
-
 /// The longest packed form, in octets: every second message of the largest maildrop.
-pub const MOST_OCTETS: u64 = (crate::listing::MOST_MESSAGES as u64 / 2) * 8;
+pub(crate) const MOST_OCTETS: u64 = (crate::listing::MOST_MESSAGES as u64 / 2) * 8;
 
 /// Message numbers from 1, ascending, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deletions(Vec<u32>);
+pub struct Numbers(Vec<u32>);
 
-impl Deletions {
+impl Numbers {
     /// Takes ascending numbers.
     ///
     /// # Errors
     ///
     /// `InvalidInput` when they start at 0, are not ascending or name one twice.
-    pub fn new(numbers: Vec<u32>) -> io::Result<Deletions> {
+    pub fn new(numbers: Vec<u32>) -> io::Result<Numbers> {
         let ascending = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         if !ascending || numbers.first() == Some(&0) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "message numbers out of order"));
         }
-        Ok(Deletions(numbers))
+        Ok(Numbers(numbers))
     }
 
     /// The numbers.
@@ -47,10 +45,10 @@ impl Deletions {
     /// # Errors
     ///
     /// `InvalidData` when it is not that, or names a message beyond `count`.
-    pub fn unpack(octets: &Octets, count: u32) -> io::Result<Deletions> {
+    pub fn unpack(octets: &[u8], count: u32) -> io::Result<Numbers> {
         parse(octets, count)
-            .map(Deletions)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed list of deletions"))
+            .map(Numbers)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed list of messages"))
     }
 }
 
@@ -79,22 +77,18 @@ mod tests {
 
     use super::*;
 
-    fn own(octets: Vec<u8>) -> Octets {
-        Octets::Own(octets.into_boxed_slice())
-    }
-
     proptest! {
         #[test]
         fn what_was_packed_is_unpacked(set in prop::collection::btree_set(1u32..200, 0..100)) {
-            let deletions = Deletions::new(set.into_iter().collect()).unwrap();
-            prop_assert_eq!(&Deletions::unpack(&own(deletions.pack()), 199).unwrap(), &deletions);
+            let numbers = Numbers::new(set.into_iter().collect()).unwrap();
+            prop_assert_eq!(&Numbers::unpack(&numbers.pack(), 199).unwrap(), &numbers);
         }
 
         #[test]
         fn no_octets_name_a_message_that_is_not_there(octets in prop::collection::vec(any::<u8>(), 0..64)) {
-            if let Ok(deletions) = Deletions::unpack(&own(octets), 50) {
-                prop_assert!(deletions.numbers().iter().all(|n| (1..=50).contains(n)));
-                prop_assert!(Deletions::new(deletions.numbers().to_vec()).is_ok());
+            if let Ok(numbers) = Numbers::unpack(&octets, 50) {
+                prop_assert!(numbers.numbers().iter().all(|n| (1..=50).contains(n)));
+                prop_assert!(Numbers::new(numbers.numbers().to_vec()).is_ok());
             }
         }
     }
@@ -102,11 +96,11 @@ mod tests {
     #[test]
     fn numbers_out_of_order_are_refused() {
         for numbers in [vec![0], vec![2, 1], vec![1, 1]] {
-            assert!(Deletions::new(numbers).is_err());
+            assert!(Numbers::new(numbers).is_err());
         }
         for pairs in [[2u32, 1, 2, 1], [0, 1, 5, 1], [1, 0, 2, 1], [3, 1, 1, 1], [1, 60, 61, 1]] {
-            let packed = pairs.iter().flat_map(|n| n.to_le_bytes()).collect();
-            assert!(Deletions::unpack(&own(packed), 50).is_err(), "{pairs:?}");
+            let packed: Vec<u8> = pairs.iter().flat_map(|n| n.to_le_bytes()).collect();
+            assert!(Numbers::unpack(&packed, 50).is_err(), "{pairs:?}");
         }
     }
 }
