@@ -55,6 +55,9 @@ _mpopdctl() {
             mpopdctl,top)
                 cmd="mpopdctl__subcmd__top"
                 ;;
+            mpopdctl,upgrade)
+                cmd="mpopdctl__subcmd__upgrade"
+                ;;
             mpopdctl,who)
                 cmd="mpopdctl__subcmd__who"
                 ;;
@@ -97,6 +100,9 @@ _mpopdctl() {
             mpopdctl__subcmd__help,top)
                 cmd="mpopdctl__subcmd__help__subcmd__top"
                 ;;
+            mpopdctl__subcmd__help,upgrade)
+                cmd="mpopdctl__subcmd__help__subcmd__upgrade"
+                ;;
             mpopdctl__subcmd__help,who)
                 cmd="mpopdctl__subcmd__help__subcmd__who"
                 ;;
@@ -107,7 +113,7 @@ _mpopdctl() {
 
     case "${cmd}" in
         mpopdctl)
-            opts="-c -f -p -e -h -V --help --version start stop restart refresh config reopen-logs status who kick top check check-migration import help"
+            opts="-c -f -p -e -h -V --help --version start stop restart refresh config reopen-logs status who kick upgrade top check check-migration import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -203,7 +209,7 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__help)
-            opts="start stop restart refresh config reopen-logs status who kick top check check-migration import help"
+            opts="start stop restart refresh config reopen-logs status who kick upgrade top check check-migration import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -385,6 +391,20 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__help__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__help__subcmd__upgrade)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -593,6 +613,28 @@ _mpopdctl() {
             return 0
             ;;
         mpopdctl__subcmd__top)
+            opts="-c -f -p -e -h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mpopdctl__subcmd__upgrade)
             opts="-c -f -p -e -h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -32,5 +32,6 @@ mod status_header;
 mod storage;
 mod tls;
 mod trial;
+mod upgrade;
 mod user_log;
 mod users;

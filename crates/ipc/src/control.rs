@@ -30,13 +30,15 @@ pub enum Request {
     /// Tell what becomes of the next re-reading of this kind. Answered with [`Answer::Awaiting`] at once, so that
     /// the client may send the signal; and then with [`Answer::Reread`].
     Await(Rereading),
+    /// Start the program anew, as it is installed now, and let it take over. Answered with [`Answer::Upgraded`].
+    Upgrade,
 }
 
 impl Message for Request {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Request::Kick(who) => Question::Kick(who.clone()).check(),
-            Request::Status | Request::Who | Request::Await(_) => Ok(()),
+            Request::Status | Request::Who | Request::Await(_) | Request::Upgrade => Ok(()),
         }
     }
 }
@@ -65,6 +67,11 @@ pub enum Answer {
     Awaiting,
     /// The configuration was read again.
     Reread(Verdict),
+    /// To [`Request::Upgrade`]: this process serves from here on.
+    Upgraded {
+        /// The new supervisor.
+        pid: u32,
+    },
     /// Not now, and why.
     Refused(String),
 }

@@ -18,6 +18,8 @@ pub(crate) struct ControlSocket {
     path: PathBuf,
     /// Device and inode of the file.
     file: (u64, u64),
+    /// Whether another process serves it, too, and it is that one's to remove.
+    shared: bool,
 }
 
 impl ControlSocket {
@@ -37,9 +39,24 @@ impl ControlSocket {
         })
     }
 
-    /// Removes the file, unless it is another daemon's by now.
+    /// A socket that another process has bound to this path and shares.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub(crate) fn inherited(path: &Path, socket: OwnedFd) -> Result<ControlSocket, String> {
+        let file = identity(path).map_err(|error| format!("control_socket {}: {error}", path.display()))?;
+        Ok(ControlSocket { socket, path: path.to_owned(), file, shared: true })
+    }
+
+    /// From here on this process alone serves it.
+    pub(crate) fn take_over(&mut self) {
+        self.shared = false;
+    }
+
+    /// Removes the file, unless it is another daemon's.
     pub(crate) fn remove(&self) {
-        if identity(&self.path).is_ok_and(|file| file == self.file) {
+        if !self.shared && identity(&self.path).is_ok_and(|file| file == self.file) {
             // What cannot be removed is replaced by the next daemon.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -64,7 +81,7 @@ fn bind(path: &Path) -> io::Result<ControlSocket> {
     rustix::net::listen(&socket, BACKLOG)?;
     let file = identity(&new)?;
     std::fs::rename(&new, path)?;
-    Ok(ControlSocket { socket, path: path.to_owned(), file })
+    Ok(ControlSocket { socket, path: path.to_owned(), file, shared: false })
 }
 
 /// Whether a living daemon listens there. Anything else than a socket there is an error, never removed.

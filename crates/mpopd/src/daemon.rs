@@ -10,8 +10,10 @@ use sys::pid_file::PidFile;
 
 use crate::cli::{self, Failure};
 use crate::control_socket::ControlSocket;
-use crate::detach::{self, Detached};
+use crate::detach::{self, Detached, Starter};
+use crate::handover::Inherited;
 use crate::herald::Herald;
+use crate::listen::{Listener, Security};
 use crate::passed::{self, Passed};
 use crate::plan::{self, Entrance};
 use crate::roles::supervisor::{self, Log, Plan, Surroundings};
@@ -29,6 +31,9 @@ pub(crate) fn run(options: &cli::Daemon) -> Result<i32, Failure> {
     }
     if options.test {
         return check(&file);
+    }
+    if let Some(inherited) = Inherited::from_environment()? {
+        return succeed(file, inherited);
     }
     match passed::sockets(options.inetd, !options.foreground)? {
         Passed::Nothing => start(file, options.foreground),
@@ -56,9 +61,37 @@ fn start(file: SettingsFile, foreground: bool) -> Result<i32, Failure> {
             Detached::Caller(told) => return Ok(told.map(|()| 0)?),
         },
     };
+    serve(plan, file, Held { log, control, pid_file, starter })
+}
+
+/// Takes over from the mpopd that started this one.
+fn succeed(file: SettingsFile, inherited: Inherited) -> Result<i32, Failure> {
+    let Inherited { listeners, control, pid_file, starter, state_dir } = inherited;
+    let prepared = prepare_successor(file, listeners, control, pid_file, &state_dir);
+    match prepared {
+        Ok((plan, file, log, control, pid_file)) => {
+            serve(plan, file, Held { log, control, pid_file, starter: Some(starter) })
+        }
+        Err(failure) => {
+            starter.failed(&failure.to_string());
+            Err(failure)
+        }
+    }
+}
+
+/// What a daemon has beside its plan.
+struct Held {
+    log: Log,
+    control: ControlSocket,
+    pid_file: PidFile,
+    starter: Option<Starter>,
+}
+
+fn serve(plan: Plan, file: SettingsFile, held: Held) -> Result<i32, Failure> {
     for listener in plan.arrivals.listeners() {
         tracing::info!("listening on {}", listener.address);
     }
+    let Held { log, control, pid_file, starter } = held;
     let herald = Herald { starter, manager: ServiceManager::from_environment(), pid_file: Some(pid_file) };
     let surroundings = Surroundings { file: Some(file), herald, control: Some(control), log: Some(log) };
     Ok(supervisor::run(plan, surroundings)?)
@@ -67,6 +100,26 @@ fn start(file: SettingsFile, foreground: bool) -> Result<i32, Failure> {
 fn prepare(file: &SettingsFile, config: &Config) -> Result<(Plan, ControlSocket), Failure> {
     let plan = file.plan(config, &[])?;
     Ok((plan, ControlSocket::bind(&config.control_socket)?))
+}
+
+fn prepare_successor(
+    file: SettingsFile,
+    listeners: Vec<OwnedFd>,
+    control: OwnedFd,
+    pid_file: OwnedFd,
+    state_dir: &Path,
+) -> Result<(Plan, SettingsFile, Log, ControlSocket, PidFile), Failure> {
+    let (mut config, log) = settings(&file, file.has_stderr())?;
+    if config.state_dir != state_dir {
+        tracing::warn!("state_dir: stays as it is until mpopd is stopped and started again");
+        config.state_dir = state_dir.to_owned();
+    }
+    let control = ControlSocket::inherited(&config.control_socket, control)?;
+    let pid_file = PidFile::inherited(config.mpopd_pid_file.clone(), pid_file);
+    let present = listeners.into_iter().map(|socket| Listener::of(socket, |_| Security::Plain));
+    let present: Vec<_> = present.collect::<io::Result<_>>().map_err(|error| error.to_string())?;
+    let plan = file.plan(&config, &present)?;
+    Ok((plan, file, log, control, pid_file))
 }
 
 /// Serves one client, for somebody else who listens.

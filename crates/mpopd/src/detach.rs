@@ -23,6 +23,11 @@ pub(crate) enum Detached {
 pub(crate) struct Starter(OwnedFd);
 
 impl Starter {
+    /// A process that reads the other end of this pipe.
+    pub(crate) fn on(pipe: OwnedFd) -> Starter {
+        Starter(pipe)
+    }
+
     /// The daemon serves.
     pub(crate) fn ready(self) {
         self.say(READY);
@@ -49,7 +54,7 @@ pub(crate) fn detach() -> io::Result<Detached> {
     match process::fork()? {
         Forked::Parent(child) => {
             drop(writer);
-            let told = wait(reader);
+            let told = told(reader);
             // The child is only the parent of the daemon, and has ended by now.
             process::await_end(child)?;
             Ok(Detached::Caller(told))
@@ -92,7 +97,12 @@ pub(crate) fn silence() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-fn wait(reader: OwnedFd) -> Result<(), String> {
+/// Waits for what is said on the other end of a [`Starter`]'s pipe.
+///
+/// # Errors
+///
+/// Why the daemon does not serve.
+pub(crate) fn told(reader: OwnedFd) -> Result<(), String> {
     let mut said = Vec::new();
     match std::fs::File::from(reader).read_to_end(&mut said) {
         Ok(_) if said == READY => Ok(()),

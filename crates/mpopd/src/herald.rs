@@ -65,6 +65,15 @@ impl Herald {
         }
     }
 
+    /// This process has taken over: it serves in place of this one, which has nothing to announce any more.
+    pub(crate) fn succeeded_by(&mut self, pid: u32) {
+        if let Some(manager) = self.manager.take() {
+            manager.succeeded_by(pid);
+        }
+        // Not removed: it is the successor's.
+        self.pid_file = None;
+    }
+
     /// The last word: nothing of the server is left.
     pub(crate) fn ended(self) {
         if let Some(pid_file) = self.pid_file {

@@ -5,6 +5,7 @@ mod cli;
 mod control_socket;
 mod daemon;
 mod detach;
+mod handover;
 mod herald;
 mod listen;
 mod log;

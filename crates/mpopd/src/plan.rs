@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auth::Authenticator;
@@ -154,6 +154,11 @@ impl Lasting {
             chroot: config.chroot.clone(),
             state_dir: config.state_dir.clone(),
         }
+    }
+
+    /// The folder of the session locks.
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// Puts these settings into a configuration that was re-read, as far as `reload` cannot change them. Returns which of

@@ -53,6 +53,11 @@ impl ServiceManager {
         ));
     }
 
+    /// Another process does the service's work from here on.
+    pub(crate) fn succeeded_by(&self, pid: u32) {
+        self.tell(&format!("MAINPID={pid}"));
+    }
+
     /// It ends.
     pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=closing the sessions");

@@ -1,5 +1,6 @@
 //! Where the settings come from, at the start and each time that they are re-read.
 
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,23 @@ impl SettingsFile {
     /// Takes sockets that are bound already in place of binding.
     pub(crate) fn with_sockets(self, sockets: Vec<OwnedFd>) -> SettingsFile {
         SettingsFile { ports: Ports::Passed(sockets), ..self }
+    }
+
+    /// Whether the log goes to standard error, too.
+    pub(crate) fn has_stderr(&self) -> bool {
+        self.stderr
+    }
+
+    /// Whether somebody else has bound the ports.
+    pub(crate) fn has_passed_sockets(&self) -> bool {
+        matches!(self.ports, Ports::Passed(_))
+    }
+
+    /// The command line of a program that is to serve by the same file.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let foreground = self.stderr.then(|| OsString::from("-F"));
+        let port = self.port.map(|port| OsString::from(port.to_string()));
+        ["-c".into(), self.file.clone().into()].into_iter().chain(foreground).chain(port).collect()
     }
 
     /// Reads the file.

@@ -11,7 +11,7 @@ use ipc::control::Rereading;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::start::How;
-use crate::{check_migration, edit, import, kick, program, reread, start, status, top, who};
+use crate::{check_migration, edit, import, kick, program, reread, start, status, top, upgrade, who};
 
 #[derive(Parser)]
 #[command(name = "mpopdctl", version, about = "Controls mpopd, the POP3 server")]
@@ -56,6 +56,8 @@ enum Command {
         #[arg(value_name = "USER|ID")]
         who: String,
     },
+    /// Have the installed mpopd take over from the running one. Nobody is refused, and running sessions go on
+    Upgrade,
     /// Watch sessions, rates and failures; q ends it
     Top,
     /// Check the configuration and the files it names
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Status(Form { json }) => client(&config).and_then(|daemon| status::run(&daemon, json)),
         Command::Who(Form { json }) => client(&config).and_then(|daemon| who::run(&daemon, json)),
         Command::Kick { who } => client(&config).and_then(|daemon| kick::run(&daemon, who)),
+        Command::Upgrade => client(&config).and_then(|daemon| upgrade::run(&daemon)),
         Command::Top => places(&config).and_then(|places| top::run(&places.control_socket)),
         Command::Check => program::check(&config),
         Command::CheckMigration(options) => check_migration::run(&config, &options).map_err(Failure::from),

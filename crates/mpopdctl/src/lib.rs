@@ -16,6 +16,7 @@ mod running;
 mod start;
 mod status;
 mod top;
+mod upgrade;
 mod who;
 
 pub use cli::{command, run};

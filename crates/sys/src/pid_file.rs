@@ -55,6 +55,8 @@ pub fn read(path: &Path) -> io::Result<Option<Found>> {
 pub struct PidFile {
     path: PathBuf,
     locked: File,
+    /// Whether another process holds it, too, and it is that one's to remove.
+    shared: bool,
 }
 
 impl PidFile {
@@ -77,14 +79,15 @@ impl PidFile {
             // The lock may be that of a file whose name is gone by now: its holder replaced or removed it.
             if has_name(&file, path)? {
                 file.set_len(0)?;
-                return Ok(PidFile { path: path.to_owned(), locked: file });
+                return Ok(PidFile { path: path.to_owned(), locked: file, shared: false });
             }
         }
     }
 
-    /// A file that another process took hold of and handed over: `locked` is its descriptor.
+    /// A file that another process took hold of and shares: `locked` is its descriptor. With [`PidFile::write`] it becomes this
+    /// process's alone.
     pub fn inherited(path: PathBuf, locked: OwnedFd) -> PidFile {
-        PidFile { path, locked: locked.into() }
+        PidFile { path, locked: locked.into(), shared: true }
     }
 
     /// Where it is.
@@ -116,12 +119,13 @@ impl PidFile {
         }
         written?;
         self.locked = file;
+        self.shared = false;
         Ok(())
     }
 
-    /// Removes the file, unless another process has replaced it, and lets go of it.
+    /// Removes the file, unless another process has replaced it or shares it, and lets go of it.
     pub fn remove(self) {
-        if has_name(&self.locked, &self.path).is_ok_and(|same| same) {
+        if !self.shared && has_name(&self.locked, &self.path).is_ok_and(|same| same) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -186,6 +190,23 @@ mod tests {
         let _second = PidFile::take(&path).unwrap();
         first.remove();
         assert!(read(&path).unwrap().unwrap().held);
+    }
+
+    #[test]
+    fn a_file_that_is_handed_over_is_held_without_a_pause() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.pid");
+        let mut first = PidFile::take(&path).unwrap();
+        first.write(110).unwrap();
+        let share = || PidFile::inherited(path.clone(), first.as_fd().try_clone_to_owned().unwrap());
+        share().remove();
+        assert!(read(&path).unwrap().unwrap().held, "a successor that failed has no say");
+        let mut second = share();
+        second.write(8110).unwrap();
+        first.remove();
+        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        second.remove();
+        assert_eq!(read(&path).unwrap(), None);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Daemon {
     environment: Vec<(String, String)>,
     /// Whether it runs as the owner of the mail, not as root.
     by_owner: bool,
+    /// The program, if it is another file than the one that Cargo built.
+    program: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -62,6 +64,7 @@ impl Daemon {
             settings,
             environment,
             by_owner: false,
+            program: None,
             running: None,
         }
     }
@@ -111,6 +114,12 @@ impl Daemon {
         self
     }
 
+    /// Has this file be the program.
+    pub(crate) fn run_by(mut self, program: &Path) -> Daemon {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// Has it run without root, as the owner of all mailboxes.
     pub(crate) fn owned_by_its_user(mut self) -> Daemon {
         self.by_owner = true;
@@ -148,7 +157,11 @@ impl Daemon {
 
     /// `mpopd -c FILE` with more arguments, as whom it is to run.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
-        let program = if self.by_owner { program(&self.scratch) } else { MPOPD.into() };
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None if self.by_owner => program(&self.scratch),
+            None => MPOPD.into(),
+        };
         let mut command = Command::new(program);
         command.arg("-c").arg(self.configuration()).args(more).stdin(Stdio::null());
         command.envs(self.environment.iter().cloned());

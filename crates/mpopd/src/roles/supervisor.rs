@@ -8,6 +8,7 @@ mod directory;
 mod generation;
 mod logger;
 mod restart;
+mod upgrade;
 mod workers;
 
 use std::io;
@@ -34,6 +35,7 @@ pub(crate) use directory::{Program, beside_this_program};
 use generation::{Generation, Heard, Voice};
 pub(crate) use logger::Log;
 use logger::Logger;
+use upgrade::Successor;
 pub(crate) use workers::Maildrops;
 
 /// How long the log role has to write what is left.
@@ -124,6 +126,8 @@ pub(crate) fn run(plan: Plan, surroundings: Surroundings) -> Result<i32, String>
         incoming: None,
         leaving: Vec::new(),
         wanted: None,
+        successor: None,
+        patience_ends: None,
         is_ready: false,
         generations: 1,
         sessions: 0,
@@ -155,6 +159,10 @@ struct Supervisor {
     leaving: Vec<Generation>,
     /// What is to be re-read as soon as nothing is incoming. Signals that come meanwhile are one.
     wanted: Option<Reload>,
+    /// The program that is to take over, while it starts.
+    successor: Option<Successor>,
+    /// When the sessions are closed that go on after another program has taken over.
+    patience_ends: Option<Instant>,
     /// Whether it was announced that connections are accepted.
     is_ready: bool,
     /// How many generations there were.
@@ -173,6 +181,8 @@ enum Speaker {
     Signals,
     /// A process of the generation with this number.
     Role(u32, Voice),
+    /// The program that is to take over.
+    Successor,
     /// The control socket, to which somebody connects.
     Clients,
     /// The client of the control socket with this number.
@@ -198,6 +208,7 @@ impl Supervisor {
                 match speaker {
                     Speaker::Signals => {}
                     Speaker::Role(generation, voice) => self.hear(generation, voice, &mut buffer),
+                    Speaker::Successor => self.hear_successor(),
                     Speaker::Clients => self.control.admit(),
                     Speaker::Client(number) => self.obey(number, &mut buffer),
                 }
@@ -216,7 +227,8 @@ impl Supervisor {
                 (Speaker::Role(generation.number, voice), channel.as_fd(), PollFlags::IN)
             })
         });
-        self.signals().chain(roles).chain(self.control.sources())
+        let successor = self.successor.iter().map(Successor::speaker);
+        self.signals().chain(roles).chain(successor).chain(self.control.sources())
     }
 
     fn signals(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>, PollFlags)> {
@@ -284,6 +296,7 @@ impl Supervisor {
         self.generations_mut().for_each(|generation| generation.start_due(&mut sessions, now));
         self.sessions = sessions;
         self.leaving.retain(|generation| !generation.is_gone());
+        self.tick_upgrade(now);
         if !self.is_ready && self.current.as_ref().is_some_and(Generation::has_failed) {
             self.failure = Some("the session role cannot start: the log says why".to_owned());
             self.stop();
@@ -297,7 +310,7 @@ impl Supervisor {
             }
             Some(_) => {}
             None => {
-                if let Some(reload) = self.wanted.take_if(|_| self.is_ready) {
+                if let Some(reload) = self.wanted.take_if(|_| self.is_ready && self.successor.is_none()) {
                     self.reread(reload, now);
                 }
             }
@@ -307,7 +320,8 @@ impl Supervisor {
     fn next_tick(&self) -> Option<Instant> {
         let incoming = self.incoming.as_ref().map(|incoming| incoming.until);
         let generations = self.generations().filter_map(Generation::next_tick);
-        let log = self.log.as_ref().and_then(Logger::next_start);
+        let upgrade = self.successor.as_ref().map(Successor::until).or(self.patience_ends);
+        let log = self.log.as_ref().and_then(Logger::next_start).into_iter().chain(upgrade);
         generations.chain(incoming).chain(log).chain(self.herald.next_alive()).min()
     }
 
@@ -344,6 +358,7 @@ impl Supervisor {
             && let Some(current) = self.current.as_ref().filter(|current| current.number == number)
         {
             self.is_ready = true;
+            self.control.take_over();
             self.herald.ready(current.plan.port());
         }
     }
@@ -417,6 +432,9 @@ impl Supervisor {
             tracing::info!("mpopd is closing");
             self.herald.stopping();
             self.control.close();
+        }
+        if let Some(successor) = self.successor.take() {
+            successor.kill();
         }
         self.leaving.extend(self.incoming.take().map(|incoming| incoming.generation));
         self.leaving.extend(self.current.take());

@@ -52,6 +52,8 @@ enum Waits {
         /// It has begun after the client asked. The verdict on one that had begun before would be on an older file.
         begun: bool,
     },
+    /// For the program that is to take over.
+    Successor,
 }
 
 /// A question to the session roles: of the current generation, and of those that still have sessions.
@@ -159,6 +161,28 @@ impl Control {
         self.past.add(&figures.totals());
     }
 
+    /// The socket, for another program.
+    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(|socket| socket.socket.as_fd())
+    }
+
+    /// From here on no other process serves the socket.
+    pub(super) fn take_over(&mut self) {
+        self.socket.iter_mut().for_each(ControlSocket::take_over);
+    }
+
+    /// From here on another process serves the socket.
+    pub(super) fn give_up(&mut self) {
+        self.socket = None;
+    }
+
+    /// This client waits for the program that is to take over.
+    pub(super) fn await_successor(&mut self, number: u64) {
+        if let Some(client) = self.clients.iter_mut().find(|client| client.number == number) {
+            client.waits = Waits::Successor;
+        }
+    }
+
     /// Removes the socket's file.
     pub(super) fn close(&mut self) {
         if let Some(socket) = self.socket.take() {
@@ -182,7 +206,7 @@ impl Control {
     }
 
     /// Answers a client, which may ask again after it.
-    fn answer(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+    pub(super) fn answer(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
         self.say(number, answer, descriptors, Waits::Nothing);
     }
 
@@ -207,7 +231,7 @@ impl Control {
     fn asked(&mut self) -> impl Iterator<Item = (u64, &mut Asked)> {
         self.clients.iter_mut().filter_map(|client| match &mut client.waits {
             Waits::Sessions(asked) => Some((client.number, asked)),
-            Waits::Nothing | Waits::Rereading { .. } => None,
+            Waits::Nothing | Waits::Rereading { .. } | Waits::Successor => None,
         })
     }
 
@@ -230,6 +254,7 @@ impl Supervisor {
                 tracing::info!("mpopdctl kicks {}", crate::log::Untrusted(who.as_bytes()));
                 self.ask(client, &Question::Kick(who), Gathered::Kicked(None));
             }
+            Request::Upgrade => self.upgrade(client),
             Request::Await(kind) => {
                 let waits = Waits::Rereading { kind, begun: false };
                 self.control.say(client, &Answer::Awaiting, &[], waits);
