@@ -162,6 +162,24 @@ fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
 }
 
 #[test]
+fn a_configuration_that_is_re_read_moves_the_log_for_sessions_that_go_on_too() {
+    let (mut daemon, old) = with_log_file(&[]);
+    let open = daemon.account("alice").login();
+    old.with(&["login ok"]);
+    let new = Log(daemon.path("new-log"));
+    daemon.reconfigure("log_format = \"json\"");
+    daemon.reconfigure(&new.setting());
+    daemon.supervisor().signal(Signal::USR1);
+    new.with(&["the configuration was re-read"]);
+    open.quit();
+    session(&daemon);
+    let text = new.with(&["\"event\":\"login ok\""]);
+    eventually("both ends", || (new.read().matches("\"event\":\"logout\"").count() == 2).then_some(()));
+    assert!(text.lines().all(|line| line.starts_with('{')), "{text}");
+    assert!(!old.read().contains("logout"), "{}", old.read());
+}
+
+#[test]
 fn the_last_line_is_written_before_the_daemon_ends() {
     let (mut daemon, log) = with_log_file(&[]);
     let _open = daemon.account("alice").login();

@@ -20,6 +20,7 @@ mod harness;
 mod inetd;
 mod logs;
 mod mail;
+mod metrics;
 mod migration;
 mod mpopdctl;
 mod reload;

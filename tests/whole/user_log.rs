@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
+use rustix::process::Signal;
+
 use crate::harness::{Daemon, Format, OWNER, eventually, is_root, messages};
 
 #[test]
@@ -109,6 +111,25 @@ fn a_log_that_cannot_be_had_keeps_nobody_from_mail() {
 }
 
 #[test]
+fn a_configuration_that_is_re_read_gives_and_takes_logs() {
+    let (mut daemon, log) = with_log(Format::Mbox, &["user_log.alice = 1"]);
+    let folder = log.0.parent().expect("the folder").to_owned();
+    let mut before = daemon.account("alice").login();
+    daemon.forget("user_log.alice");
+    daemon.reconfigure("user_log.bob = 2");
+    daemon.supervisor().signal(Signal::USR1);
+    daemon.logged(&["the configuration was re-read"]);
+    // A session keeps what it began with.
+    before.body("RETR 1");
+    before.quit();
+    assert_eq!(log.lines_with("CLOSED quit").len(), 3);
+    daemon.account("alice").login().quit();
+    daemon.account("bob").login().quit();
+    Log(folder.join("bob")).lines_with("CLOSED quit");
+    assert_eq!(log.read().lines().count(), 3);
+}
+
+#[test]
 fn who_is_not_named_has_no_log() {
     let (daemon, log) = with_log(Format::Mbox, &["[user_log]", "bob = 2"]);
     daemon.account("alice").login().quit();
@@ -144,7 +165,7 @@ fn undated(line: &str) -> String {
 
 /// A daemon with alice, and these settings.
 fn with_log(format: Format, settings: &[&str]) -> (Daemon, Log) {
-    let daemon = Daemon::new(format).user("alice", &messages::ordinary());
+    let daemon = Daemon::new(format).user("alice", &messages::ordinary()).user("bob", &[]);
     let folder = daemon.path("logs");
     let daemon = daemon.setting(&format!("user_log_dir = \"{}\"", folder.display()));
     let daemon = settings.iter().fold(daemon, |daemon, line| daemon.setting(line));

@@ -187,7 +187,7 @@ settings! {
     /// Figures for Prometheus.
     table metrics: Metrics "Metrics" {
         /// The address and port that answer /metrics.
-        later listen: Option<SocketAddr> = None, socket_address().or_none();
+        built listen: Option<SocketAddr> = None, socket_address().or_none();
     }
 
     /// Users in a database, in place of the user list.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::open::Format;
 use crate::user_log::{self, Detail, Note};
 use crate::wire::Message;
 use crate::{LoginId, Payload, Ticket};
@@ -84,6 +85,10 @@ pub enum FromMaildrop {
         user_log: Option<Detail>,
         /// Whether [`crate::Update::read`] is wanted at the end.
         marks_read: bool,
+        /// The maildrop's format.
+        format: Format,
+        /// How long opening it took, in microseconds.
+        micros: u64,
     },
     /// Auth accepted the login, but its maildrop cannot be opened.
     NotOpened {
@@ -117,6 +122,11 @@ pub enum FromMaildrop {
         /// What became of the deletions.
         outcome: Outcome,
     },
+    /// Another program held a mailbox's lock; belongs to no session.
+    LockWait {
+        /// For how long it was waited for, in milliseconds.
+        millis: u64,
+    },
     /// The notes were taken.
     Noted {
         /// Whose maildrop.
@@ -145,9 +155,10 @@ impl Message for FromMaildrop {
                 }
                 Ok(())
             }
-            FromMaildrop::NotFetched { .. } | FromMaildrop::Finished { .. } | FromMaildrop::Noted { .. } => {
-                Ok(())
-            }
+            FromMaildrop::NotFetched { .. }
+            | FromMaildrop::Finished { .. }
+            | FromMaildrop::LockWait { .. }
+            | FromMaildrop::Noted { .. } => Ok(()),
         }
     }
 }
@@ -231,15 +242,27 @@ mod tests {
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         let user_log = Some(Detail::Commands);
+        let format = Format::Disk;
         for marks_read in [false, true] {
-            let (ticket, user, listing) = (ticket(), user.clone(), listing.clone());
-            round_trip(&FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read });
+            let (ticket, user, listing, micros) = (ticket(), user.clone(), listing.clone(), u64::MAX);
+            round_trip(&FromMaildrop::Opened {
+                login,
+                ticket,
+                user,
+                listing,
+                user_log,
+                marks_read,
+                format,
+                micros,
+            });
         }
-        round_trip(&FromMaildrop::Noted { ticket: ticket() });
+        let ticket = ticket();
+        round_trip(&FromMaildrop::LockWait { millis: 1500 });
+        round_trip(&FromMaildrop::Noted { ticket });
         round_trip(&FromMaildrop::NotOpened { login, user, why: NotOpened::InUse });
-        round_trip(&FromMaildrop::Fetched { ticket: ticket(), first: 3, extents: vec![extent; 40] });
-        round_trip(&FromMaildrop::NotFetched { ticket: ticket(), why: NotFetched::Vanished });
-        round_trip(&FromMaildrop::Finished { ticket: ticket(), outcome: Outcome::Remaining(3) });
+        round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
+        round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
+        round_trip(&FromMaildrop::Finished { ticket, outcome: Outcome::Remaining(3) });
     }
 
     fn note(what: Noted) -> Note {

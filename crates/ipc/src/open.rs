@@ -42,6 +42,21 @@ pub enum Format {
     Maildir,
 }
 
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 4] = [Format::Mbox, Format::Ram, Format::Disk, Format::Maildir];
+
+    /// Its word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Mbox => "mbox",
+            Format::Ram => "ram",
+            Format::Disk => "disk",
+            Format::Maildir => "maildir",
+        }
+    }
+}
+
 /// A path as its octets: serde's own form of paths refuses what is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);

@@ -19,6 +19,8 @@ pub enum ToSession {
     ShutDown,
     /// Accept no more: another session role does. End when the last connection has ended by itself.
     Retire,
+    /// Roles had to be started again.
+    Restarted(Restarts),
     /// Answer this with [`FromSession`].
     Ask {
         /// The answer bears it too.
@@ -26,6 +28,29 @@ pub enum ToSession {
         /// What is asked.
         question: Question,
     },
+}
+
+/// How often processes of each role ended unasked since the supervisor began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// The session role.
+    pub session: u64,
+    /// Auth processes.
+    pub auth: u64,
+    /// Maildrop processes that ended with a fault: they are started again when they are needed.
+    pub maildrop: u64,
+    /// The log role.
+    pub log: u64,
+    /// The program mpopd-directory.
+    pub directory: u64,
+}
+
+impl Restarts {
+    /// Each role's name and number.
+    pub fn each(&self) -> [(&'static str, u64); 5] {
+        let Restarts { session, auth, maildrop, log, directory } = *self;
+        [("session", session), ("auth", auth), ("maildrop", maildrop), ("log", log), ("directory", directory)]
+    }
 }
 
 /// What the supervisor asks the session role, in the name of an administrator.
@@ -44,7 +69,7 @@ impl Message for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             ToSession::Ask { question, .. } => question.check(),
-            ToSession::Maildrop | ToSession::ShutDown | ToSession::Retire => Ok(()),
+            ToSession::Maildrop | ToSession::ShutDown | ToSession::Retire | ToSession::Restarted(_) => Ok(()),
         }
     }
 }
@@ -109,6 +134,7 @@ mod tests {
         round_trip(&ToSession::ShutDown);
         round_trip(&ToSession::Retire);
         round_trip(&FromSession::Ready);
+        round_trip(&ToSession::Restarted(Restarts { auth: u64::MAX, ..Restarts::default() }));
         for question in [Question::Figures, Question::Visitors, Question::Kick("alice".to_owned())] {
             round_trip(&ToSession::Ask { number: u64::MAX, question });
         }

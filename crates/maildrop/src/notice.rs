@@ -23,6 +23,13 @@ pub enum Notice {
         /// That process.
         pid: u32,
     },
+    /// Another program held the mailbox's lock, and it was waited for.
+    WaitedForLock {
+        /// The mailbox.
+        path: PathBuf,
+        /// For how long, whether the lock was had in the end or not.
+        time: Duration,
+    },
     /// Our dotlock was broken by another program while we held it.
     LostLock {
         /// The dotlock.
@@ -84,6 +91,9 @@ impl fmt::Display for Notice {
             }
             Notice::BrokeOrphanedLock { path, pid } => {
                 write!(f, "{}: lock of process {pid}, which is gone, broken", path.display())
+            }
+            Notice::WaitedForLock { path, time } => {
+                write!(f, "{}: another program held its lock for {:.1} s", path.display(), time.as_secs_f64())
             }
             Notice::LostLock { path } => {
                 write!(f, "{}: another program broke this lock while it was held", path.display())

@@ -96,9 +96,22 @@ pub(crate) fn of(
         directory,
         user_logs: UserLogs::open(config)?,
         maildrops,
+        metrics: None,
         log: None,
         lasting: Lasting::of(config),
     })
+}
+
+/// Listens where Prometheus asks, if the settings say so. What `present` listens on already is taken over.
+///
+/// # Errors
+///
+/// Why that is not possible.
+pub(crate) fn metrics(config: &Config, present: &[Listener]) -> Result<Option<Listener>, String> {
+    let Some(at) = config.metrics.listen else { return Ok(None) };
+    let wanted = Wanted { addresses: &[at.ip()], ports: vec![(at.port(), Security::Plain)] };
+    let bound = listen::bind(&wanted, present);
+    bound.map(|bound| bound.into_iter().next()).map_err(|why| format!("metrics.listen: {why}"))
 }
 
 fn arrivals(config: &Config, entrance: Entrance<'_>) -> Result<Arrivals, String> {

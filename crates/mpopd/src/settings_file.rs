@@ -1,6 +1,7 @@
 //! Where the settings come from, at the start and each time that they are re-read.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -109,11 +110,13 @@ impl SettingsFile {
     ///
     /// What is in the way, and what to do about it.
     pub(crate) fn plan(&self, config: &Config, present: &[Listener]) -> Result<Plan, Failure> {
+        let metrics = plan::metrics(config, present)?;
         let entrance = match &self.ports {
             Ports::Ours => Entrance::Bind(present),
             Ports::Passed(sockets) => Entrance::Passed(sockets),
         };
-        plan::of(config, plan::authenticator(config)?, entrance)
+        let plan = plan::of(config, plan::authenticator(config)?, entrance)?;
+        Ok(Plan { metrics, ..plan })
     }
 
     /// Reads the file again, and makes the plan that comes after `now`.
@@ -135,7 +138,9 @@ impl SettingsFile {
                 }
             );
         }
-        let plan = self.plan(&config, now.arrivals.listeners())?;
+        let present = now.listeners().map(|listener| listener.with(listener.security));
+        let present: Vec<_> = present.collect::<io::Result<_>>().map_err(|error| error.to_string())?;
+        let plan = self.plan(&config, &present)?;
         Ok(Plan { log: Some(plan::log_settings(&config, self.stderr)), ..plan })
     }
 }

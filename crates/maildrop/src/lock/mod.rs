@@ -7,6 +7,7 @@ pub(crate) mod session;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::fs::FlockOperation;
 use sys::ofd::{self, Claim, Range};
@@ -89,16 +90,34 @@ enum Attempt<'a> {
     Hindered { by: Busy, broke: bool },
 }
 
+/// Tells in the end how long a lock was waited for, if it was.
+struct Waited<'a> {
+    since: Option<Instant>,
+    mailbox: &'a Path,
+    notify: &'a dyn Fn(&Notice),
+}
+
+impl Drop for Waited<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            let path = self.mailbox.to_owned();
+            (self.notify)(&Notice::WaitedForLock { path, time: since.elapsed() });
+        }
+    }
+}
+
 impl<'a> Locker<'a> {
     /// Takes all locks, trying as often as the settings say.
     pub(crate) fn lock(self, mailbox: Mailbox<'a>) -> Result<MailboxLock<'a>, LockFailure> {
         let mut tries = self.settings.retry_on_lock.max(1);
         let mut broke_one = false;
+        let mut waited = Waited { since: None, mailbox: mailbox.path, notify: self.notify };
         loop {
             let (busy, broke) = match self.try_once(mailbox)? {
                 Attempt::Locked(lock) => return Ok(lock),
                 Attempt::Hindered { by, broke } => (by, broke),
             };
+            waited.since.get_or_insert_with(Instant::now);
             // Having broken a stale lock must not use up the last try.
             if broke && !broke_one {
                 broke_one = true;

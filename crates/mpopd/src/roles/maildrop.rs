@@ -222,6 +222,7 @@ impl Worker<'_> {
         };
         // A defect in reading one strange mailbox must not end the sessions of all others.
         let wishes = self.users.wishes_of(&user);
+        let began = Instant::now();
         let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, &wishes)));
         let why = match opened {
             Ok(Ok(mail)) => match self.listings.pack(&*mail) {
@@ -231,7 +232,17 @@ impl Worker<'_> {
                     let kept = Kept { user: user.clone(), mail, log };
                     self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
                     let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
-                    let opened = FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read };
+                    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    let opened = FromMaildrop::Opened {
+                        login,
+                        ticket,
+                        user,
+                        listing,
+                        user_log,
+                        marks_read,
+                        format,
+                        micros,
+                    };
                     self.answer(&opened, &memory);
                     return;
                 }

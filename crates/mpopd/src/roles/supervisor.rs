@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use ipc::control::{Rereading, Verdict};
+use ipc::steer::Restarts;
 use ipc::wire;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sys::signals::{Signal, Signals};
@@ -23,6 +24,7 @@ use sys::signals::{Signal, Signals};
 use crate::cli::Failure;
 use crate::control_socket::ControlSocket;
 use crate::herald::Herald;
+use crate::listen::Listener;
 use crate::plan::Lasting;
 use crate::settings_file::SettingsFile;
 use crate::user_logs::UserLogs;
@@ -52,6 +54,8 @@ const MOST_RETIRED: usize = 16;
 pub(crate) struct Plan {
     /// Where connections come from.
     pub(crate) arrivals: Arrivals,
+    /// Where Prometheus asks, if it does: bound and listening.
+    pub(crate) metrics: Option<Listener>,
     /// What the session role encrypts with.
     pub(crate) tls: config::Tls,
     /// As whom the session role runs.
@@ -88,6 +92,11 @@ pub(crate) struct Surroundings {
 }
 
 impl Plan {
+    /// All sockets that listen, for whatever.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.arrivals.listeners().iter().chain(&self.metrics)
+    }
+
     /// The port that the pid file names: the first that is listened on.
     fn port(&self) -> u16 {
         self.arrivals.listeners().first().map_or(0, |listener| listener.address.port())
@@ -131,6 +140,7 @@ pub(crate) fn run(plan: Plan, surroundings: Surroundings) -> Result<i32, String>
         is_ready: false,
         generations: 1,
         sessions: 0,
+        restarts: Restarts::default(),
         began: now,
         failure: None,
     };
@@ -169,6 +179,8 @@ struct Supervisor {
     generations: u32,
     /// How many session roles there were.
     sessions: u32,
+    /// How often processes ended that nobody had told to.
+    restarts: Restarts,
     began: Instant,
     /// Why it ends, if that is not what somebody wanted.
     failure: Option<String>,
@@ -272,9 +284,9 @@ impl Supervisor {
 
     /// Takes note of the children that ended.
     fn reap(&mut self) {
-        let now = Instant::now();
+        let (now, mut restarts) = (Instant::now(), self.restarts);
         while let Some((pid, ending)) = sys::process::reap() {
-            if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, now)) {
+            if self.log.as_mut().is_some_and(|log| log.ended(pid, ending, &mut restarts, now)) {
                 continue; // it is started again when it is due
             }
             let session = self.generations_mut().find(|generation| generation.session_pid() == Some(pid));
@@ -283,8 +295,17 @@ impl Supervisor {
                 words.into_iter().for_each(|words| self.heed(number, words));
                 self.session_lost(number);
             }
-            let _known = self.generations_mut().any(|generation| generation.ended(pid, ending, now));
+            let _known =
+                self.generations_mut().any(|generation| generation.ended(pid, ending, &mut restarts, now));
         }
+        if restarts != std::mem::replace(&mut self.restarts, restarts) {
+            self.tell_restarts();
+        }
+    }
+
+    /// Tells the session roles what to show of the restarts.
+    fn tell_restarts(&self) {
+        self.generations().for_each(|generation| generation.tell(self.restarts));
     }
 
     /// Does what is due.
@@ -294,7 +315,9 @@ impl Supervisor {
         self.log.iter_mut().for_each(|log| log.start_due(now));
         let mut sessions = self.sessions;
         self.generations_mut().for_each(|generation| generation.start_due(&mut sessions, now));
-        self.sessions = sessions;
+        if sessions != std::mem::replace(&mut self.sessions, sessions) {
+            self.tell_restarts();
+        }
         self.leaving.retain(|generation| !generation.is_gone());
         self.tick_upgrade(now);
         if !self.is_ready && self.current.as_ref().is_some_and(Generation::has_failed) {
@@ -344,6 +367,7 @@ impl Supervisor {
                 // Before its roles are forked, which log as this process does.
                 let log = generation.plan.log.take().and_then(|new| Some(self.log.as_mut()?.change(new)));
                 generation.start_due(&mut self.sessions, now);
+                generation.tell(self.restarts);
                 self.incoming = Some(Incoming { generation, reload, until: now + START, log });
             }
             Err(failure) => self.settle(reload, Err(failure)),

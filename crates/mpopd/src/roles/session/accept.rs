@@ -1,6 +1,7 @@
 //! Taking connections in.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::connection::Connection;
-use super::{Arrivals, House, Security};
+use super::{Arrivals, House, Security, metrics};
 use crate::listen::Listener;
 
 /// How long to wait when the machine has no room for another connection.
@@ -19,16 +20,22 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Doors(Vec<JoinHandle<()>>);
 
 impl Doors {
-    /// Begins to accept, or takes in the one connection there is.
-    pub(super) fn open(house: &Arc<House>, arrivals: Arrivals) -> io::Result<Doors> {
+    /// Begins to accept, or takes in the one connection there is. Prometheus may ask at `metrics`.
+    pub(super) fn open(
+        house: &Arc<House>,
+        arrivals: Arrivals,
+        metrics: Option<OwnedFd>,
+    ) -> io::Result<Doors> {
         let mut doors = Vec::new();
+        if let Some(socket) = metrics {
+            let (socket, house) = (listen_on(socket)?, house.clone());
+            let page = move || metrics::page(&house.counters, &house.restarts(), house.began);
+            doors.push(tokio::spawn(metrics::http::serve(socket, page)));
+        }
         match arrivals {
             Arrivals::Listeners(listeners) => {
                 for Listener { socket, security, .. } in listeners {
-                    let socket = std::net::TcpListener::from(socket);
-                    socket.set_nonblocking(true)?;
-                    let socket = TcpListener::from_std(socket)?;
-                    doors.push(tokio::spawn(accept(house.clone(), socket, security)));
+                    doors.push(tokio::spawn(accept(house.clone(), listen_on(socket)?, security)));
                 }
             }
             Arrivals::One(connection, security) => {
@@ -55,6 +62,12 @@ impl Doors {
             let _ = door.await;
         }
     }
+}
+
+fn listen_on(socket: OwnedFd) -> io::Result<TcpListener> {
+    let socket = std::net::TcpListener::from(socket);
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// Accepts on one socket, for ever.

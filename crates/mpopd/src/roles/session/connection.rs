@@ -227,7 +227,7 @@ impl Connection {
             user: claimed.as_bytes().to_vec(),
             password: Secret::new(credentials.password.expose().to_vec()),
         };
-        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        let verdict = self.ask(attempt).await;
         self.carry_out(verdict, "PASS").await?;
         if let Some(mail) = &mut self.mail {
             match self.house.limits.passsecret {
@@ -251,7 +251,7 @@ impl Connection {
             binding: self.stream.channel_binding(),
             certificate: self.stream.certified_user().map(String::into_bytes),
         };
-        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        let verdict = self.ask(attempt).await;
         self.carry_out(verdict, request.mechanism).await
     }
 
@@ -259,8 +259,18 @@ impl Connection {
     async fn go_on(&mut self, response: &Response) -> Result<(), Shutdown> {
         let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::Fault) };
         let response = Secret::new(response.expose().to_vec());
+        let began = Instant::now();
         let verdict = self.house.desk.respond(exchange, response).await;
+        self.house.counters.login_time.observe(began.elapsed());
         self.carry_out(verdict, mechanism).await
+    }
+
+    /// Has a login decided.
+    async fn ask(&self, attempt: Attempt) -> Verdict {
+        let began = Instant::now();
+        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        self.house.counters.login_time.observe(began.elapsed());
+        verdict
     }
 
     async fn carry_out(&mut self, verdict: Verdict, method: &'static str) -> Result<(), Shutdown> {
@@ -347,6 +357,7 @@ impl Connection {
     /// Takes note of the command that was just taken.
     fn note_command(&mut self) {
         let Some(record) = self.dialogue.take_record() else { return };
+        self.house.counters.commands.add(record.verb);
         if let Some(mail) = &mut self.mail {
             mail.notes().command(record);
         }
@@ -378,6 +389,7 @@ impl Connection {
     /// Sends a message, or as much of it as TOP wants.
     async fn send(&mut self, request: Request) -> Result<(), Shutdown> {
         let Some(mail) = self.mail.as_mut() else { return Err(Shutdown::Fault) };
+        let began = Instant::now();
         let body = match mail.body(request.message.get()).await {
             Ok(body) => body,
             Err(NoBody::Lost) => return Err(Shutdown::Fault),
@@ -421,9 +433,14 @@ impl Connection {
             }
         }
         let sent = self.dialogue.end_message(encoder, &mut self.out);
-        if let (Some(mail), None) = (&mut self.mail, request.lines) {
-            mail.notes().retrieved(sent);
-            mail.was_read(request.message.get());
+        match (&mut self.mail, request.lines) {
+            (Some(mail), None) => {
+                mail.notes().retrieved(sent);
+                mail.was_read(request.message.get());
+                self.house.counters.messages_retrieved.add(1);
+                self.house.counters.retr_time.observe(began.elapsed());
+            }
+            _ => self.house.counters.messages_topped.add(1),
         }
         if request.lines.is_none()
             && self.dialogue.listing().map(|listing| listing.octets(request.message)) != Some(sent)
@@ -440,6 +457,7 @@ impl Connection {
     /// Carries out QUIT. Nothing breaks this off: the client said it, and the maildrop decides.
     async fn finish(&mut self, marked: &pop3::Deletions) {
         self.visit.finishing();
+        let began = Instant::now();
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
         let commit = match (self.mail.take(), Numbers::new(numbers)) {
@@ -454,6 +472,8 @@ impl Connection {
             _ => Commit::Failed,
         };
         self.dialogue.finished(commit, &mut self.out);
+        self.house.counters.messages_removed.add(u64::from(self.dialogue.tally().removed));
+        self.house.counters.quit_time.observe(began.elapsed());
     }
 }
 

@@ -2,9 +2,14 @@
 //! supervisor gets the totals.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ipc::login::Why;
+use ipc::open::Format;
 use ipc::report::Figures;
+use pop3::Verb;
+
+use super::histogram::Histogram;
 
 /// One number that several threads count.
 #[derive(Debug, Default)]
@@ -44,9 +49,41 @@ pub(super) struct Counters {
     pub(super) octets_sent: Count,
     /// Octets received from clients, after decryption.
     pub(super) octets_received: Count,
+    /// Commands by verb.
+    pub(super) commands: Commands,
+    /// Messages sent by RETR.
+    pub(super) messages_retrieved: Count,
+    /// Messages sent by TOP.
+    pub(super) messages_topped: Count,
+    /// Messages removed at QUIT.
+    pub(super) messages_removed: Count,
+    /// How long logins took, from what the client said to what became of it.
+    pub(super) login_time: Histogram,
+    /// How long messages took to be retrieved.
+    pub(super) retr_time: Histogram,
+    /// How long QUIT took.
+    pub(super) quit_time: Histogram,
+    /// How long maildrops took to be opened, in the order of [`Format::ALL`].
+    opens: [Histogram; Format::ALL.len()],
+    /// How often another program held a mailbox's lock.
+    pub(super) lock_waits: Count,
+    /// For how long that was waited for, in milliseconds.
+    pub(super) lock_wait_millis: Count,
 }
 
 impl Counters {
+    /// How long maildrops of each format took to be opened.
+    pub(super) fn opens(&self) -> impl Iterator<Item = (Format, &Histogram)> {
+        Format::ALL.into_iter().zip(&self.opens)
+    }
+
+    /// A maildrop of this format was opened.
+    pub(super) fn opened(&self, format: Format, took: Duration) {
+        if let Some((_, histogram)) = self.opens().find(|(other, _)| *other == format) {
+            histogram.observe(took);
+        }
+    }
+
     /// Logins that failed for this reason.
     pub(super) fn failed(&self, reason: Failure) -> &Count {
         let [password, unknown, disabled, host, reverse, plaintext, limit, temporary, in_use, maildrop] =
@@ -78,6 +115,25 @@ impl Counters {
             octets_sent: self.octets_sent.get(),
             octets_received: self.octets_received.get(),
         }
+    }
+}
+
+/// Commands by verb, in the order of [`Verb::ALL`]; the last are those that are none.
+#[derive(Debug, Default)]
+pub(super) struct Commands([Count; Verb::ALL.len() + 1]);
+
+impl Commands {
+    pub(super) fn add(&self, verb: Option<Verb>) {
+        let at = verb.and_then(|verb| Verb::ALL.iter().position(|other| *other == verb));
+        if let Some(count) = self.0.get(at.unwrap_or(Verb::ALL.len())) {
+            count.add(1);
+        }
+    }
+
+    /// How many there were of each.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let verbs = Verb::ALL.iter().map(|verb| verb.keyword()).chain(["other"]);
+        verbs.zip(self.0.iter().map(Count::get))
     }
 }
 

@@ -117,7 +117,8 @@ impl Link {
 
     fn heard(self: &Arc<Link>, house: &House, answer: FromMaildrop, descriptors: Vec<OwnedFd>) {
         match answer {
-            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read } => {
+            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, format, micros } => {
+                house.counters.opened(format, Duration::from_micros(micros));
                 self.sessions().insert(ticket, Session::default());
                 // From here on, whatever drops it gives the maildrop up.
                 let mut mail = OpenMail::new(self.clone(), ticket, user, user_log, marks_read);
@@ -144,6 +145,10 @@ impl Link {
             }
             FromMaildrop::NotFetched { ticket, why } => self.pass(ticket, Answer::NotFetched(why)),
             FromMaildrop::Finished { ticket, outcome } => self.pass(ticket, Answer::Finished(outcome)),
+            FromMaildrop::LockWait { millis } => {
+                house.counters.lock_waits.add(1);
+                house.counters.lock_wait_millis.add(millis);
+            }
             FromMaildrop::Noted { ticket } => self.pass(ticket, Answer::Noted),
         }
     }

@@ -11,8 +11,10 @@ mod connection;
 mod counters;
 mod desk;
 mod ending;
+mod histogram;
 mod link;
 mod mail;
+mod metrics;
 mod notes;
 mod offer;
 mod socket;
@@ -24,16 +26,17 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ::auth::{Network, Penalties, Seats};
 use config::AllowPlaintext;
-use ipc::steer::{FromSession, Question, ToSession, Told};
+use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::listen::{Listener, Security};
+use crate::log::render;
 use accept::Doors;
 use counters::Counters;
 use desk::Desk;
@@ -47,6 +50,8 @@ use visits::Visits;
 pub(crate) struct Channels<'a> {
     /// Where clients connect. Owned: when the role stops accepting, nothing of it listens any more.
     pub(crate) arrivals: Arrivals,
+    /// Where Prometheus asks, if it does: a socket that listens.
+    pub(crate) metrics: Option<OwnedFd>,
     /// To auth.
     pub(crate) logins: &'a OwnedFd,
     /// From and to the supervisor.
@@ -140,7 +145,11 @@ struct House {
     user_seats: Seats<String>,
     penalties: Mutex<Penalties>,
     offers: Offers,
+    /// How often roles had to be started again, as the supervisor counts it.
+    restarts: Mutex<Restarts>,
     next_session: AtomicU64,
+    /// When the role began, in seconds since 1970.
+    began: u64,
 }
 
 /// Runs the role until the supervisor says so or is gone. Returns the exit status.
@@ -175,13 +184,15 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         user_seats: Seats::new(limits.max_servers_per_user),
         penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
         offers: Offers::new(limits.sasl.clone()),
+        restarts: Mutex::default(),
         next_session: AtomicU64::new(u64::from(generation) << 32),
+        began: render::now(SystemTime::now()),
         limits,
     });
     let steer = Socket::new(channels.steer.try_clone()?)?;
     let desk = house.clone();
     tokio::spawn(async move { desk.desk.hear().await });
-    let mut doors = Doors::open(&house, channels.arrivals)?;
+    let mut doors = Doors::open(&house, channels.arrivals, channels.metrics)?;
     steer.send(&FromSession::Ready, &[]).await.map_err(io::Error::other)?;
 
     loop {
@@ -204,6 +215,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
             Ok(Some((ToSession::Ask { number, question }, _))) => {
                 house.answer(&steer, number, question).await
             }
+            Ok(Some((ToSession::Restarted(restarts), _))) => *house.restarts() = restarts,
             Ok(Some((ToSession::Retire, _))) => doors.close().await,
             Ok(Some((ToSession::ShutDown, _))) => {
                 doors.close().await;
@@ -219,6 +231,11 @@ impl House {
     fn penalties(&self) -> MutexGuard<'_, Penalties> {
         // A panic elsewhere leaves a table of counters as good as any.
         self.penalties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn restarts(&self) -> MutexGuard<'_, Restarts> {
+        // It is replaced whole.
+        self.restarts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers the supervisor, which never waits for it.

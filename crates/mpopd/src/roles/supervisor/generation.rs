@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipc::hire::{Hire, Hired};
 use ipc::report::Figures;
-use ipc::steer::{FromSession, Question, ToSession, Told};
+use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
 use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 use rustix::process::{Pid, Signal as Kill};
@@ -141,6 +141,14 @@ impl Generation {
         })
     }
 
+    /// Tells the session role what to show of the restarts.
+    pub(super) fn tell(&self, restarts: Restarts) {
+        if let Some((_, steer)) = &self.session.running {
+            // Only a figure: the next one makes up for it.
+            let _ = send(steer, &ToSession::Restarted(restarts), &[], Wait::No);
+        }
+    }
+
     /// Its session role, if it runs.
     pub(super) fn session_pid(&self) -> Option<Pid> {
         self.session.running.as_ref().map(|(pid, _)| *pid)
@@ -171,8 +179,8 @@ impl Generation {
         Heard::Nothing
     }
 
-    /// Takes note of a child's end. Returns whether it was one of this generation's.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, now: Instant) -> bool {
+    /// Takes note of a child's end, and counts it if nobody wanted it. Returns whether it was one of this generation's.
+    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
         let leaving = self.leave.is_some();
@@ -187,19 +195,24 @@ impl Generation {
                     }
                 }
                 (None, _) if !self.session.ready => tracing::error!("session ended with {ending}"),
-                (None, _) => tracing::error!(
-                    "session ended with {ending}, and with it all connections; it is restarted"
-                ),
+                (None, _) => {
+                    restarts.session += 1;
+                    tracing::error!(
+                        "session ended with {ending}, and with it all connections; it is restarted"
+                    );
+                }
             }
             self.tick(now);
         } else if let Some(auth) = self.auth.iter_mut().find(|auth| was(&auth.running)) {
             auth.running = None;
             auth.restart.ended(now);
             if !leaving {
+                restarts.auth += 1;
                 tracing::error!("auth ended with {ending}; it is restarted");
             }
         } else if self.directory.as_mut().is_some_and(|directory| directory.ended(pid)) {
             if !leaving {
+                restarts.directory += 1;
                 tracing::error!("mpopd-directory ended with {ending}; it is restarted");
             }
         } else if let Some(uid) = self.workers.ended(pid) {
@@ -207,9 +220,12 @@ impl Generation {
                 Ending::Exited(0) => {
                     tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
                 }
-                _ => tracing::error!(
-                    "maildrop process of uid {uid} ended with {ending}, and with it its sessions"
-                ),
+                _ => {
+                    restarts.maildrop += 1;
+                    tracing::error!(
+                        "maildrop process of uid {uid} ended with {ending}, and with it its sessions"
+                    );
+                }
             }
         } else {
             return false;
@@ -308,6 +324,7 @@ impl Generation {
     fn leave(&mut self, order: ToSession, session_until: Option<Instant>, auth_until: Instant, now: Instant) {
         // The session role closes its own descriptors of them.
         self.plan.arrivals = session::Arrivals::Listeners(Vec::new());
+        self.plan.metrics = None;
         let maildrops_until = match &self.session.running {
             Some((pid, steer)) => {
                 if send(steer, &order, &[], Wait::No).is_err() {
@@ -429,13 +446,16 @@ impl Generation {
     fn start_session(&self, number: u32) -> io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
         let plan = &self.plan;
-        let sockets: Vec<BorrowedFd<'_>> = plan.arrivals.sockets();
+        let mut sockets: Vec<BorrowedFd<'_>> = plan.arrivals.sockets();
+        sockets.extend(plan.metrics.iter().map(|listener| listener.socket.as_fd()));
         let given = sockets.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>()?;
         let keep = [theirs.as_fd(), self.queue.logins.as_fd()];
         let read_tls = || tls::load(&plan.tls);
-        let pid = child::start(c"mpopd-session", &keep, given, &plan.session, read_tls, |given, tls| {
+        let pid = child::start(c"mpopd-session", &keep, given, &plan.session, read_tls, |mut given, tls| {
+            let metrics = plan.metrics.as_ref().and_then(|_| given.pop());
             let channels = session::Channels {
                 arrivals: plan.arrivals.under(given),
+                metrics,
                 logins: &self.queue.logins,
                 steer: &theirs,
             };

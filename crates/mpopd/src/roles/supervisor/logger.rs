@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ipc::log::ToLog;
 use ipc::send;
+use ipc::steer::Restarts;
 use ipc::wire::Wait;
 use rustix::process::Pid;
 use sys::process::Ending;
@@ -86,10 +87,11 @@ impl Logger {
         }
     }
 
-    /// Notes that a process ended. Returns whether it was this role.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, now: Instant) -> bool {
+    /// Notes that a process ended, and counts it if nobody wanted it. Returns whether it was this role.
+    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         match self.running.take_if(|running| running.pid == pid) {
             Some(Running { orders: Some(_), .. }) => {
+                restarts.log += 1;
                 self.restart.ended(now);
                 tracing::error!("log ended with {ending}; it is restarted");
                 true

@@ -108,7 +108,7 @@ impl Supervisor {
             return Err("this is no daemon that could be replaced".to_owned());
         };
         let given = Given {
-            listeners: current.plan.arrivals.sockets(),
+            listeners: current.plan.listeners().map(|listener| listener.socket.as_fd()).collect(),
             control,
             pid_file: pid_file.as_fd(),
             state_dir: current.plan.lasting.state_dir(),

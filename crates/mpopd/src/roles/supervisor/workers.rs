@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use ::maildrop::{Opener, Settings};
+use ::maildrop::{Notice, Opener, Settings};
 use ipc::hire::{Hire, WorkerId};
+use ipc::mail::FromMaildrop;
 use ipc::send;
 use ipc::steer::ToSession;
 use ipc::wire::Wait;
@@ -108,7 +109,7 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         |_, ()| {
             sys::process::raise_descriptor_limit();
             let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
-            match opener(plan, &state, spool.as_ref()) {
+            match opener(plan, &state, spool.as_ref(), &sessions_out) {
                 Ok(opener) => maildrop::run(channels, opener, &plan.users, plan.threads),
                 Err(error) => {
                     tracing::error!("maildrop of uid {uid} cannot start: {error}");
@@ -125,8 +126,22 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
     Ok((pid, orders_in))
 }
 
-fn opener(plan: &Maildrops, state: &OwnedFd, spool: Option<&OwnedFd>) -> io::Result<Opener> {
-    let opener = Opener::new(plan.settings.clone(), state.try_clone()?, |notice| tracing::warn!("{notice}"))?;
+fn opener(
+    plan: &Maildrops,
+    state: &OwnedFd,
+    spool: Option<&OwnedFd>,
+    sessions: &OwnedFd,
+) -> io::Result<Opener> {
+    let sessions = sessions.try_clone()?;
+    let opener = Opener::new(plan.settings.clone(), state.try_clone()?, move |notice| match notice {
+        Notice::WaitedForLock { time, .. } => {
+            tracing::debug!("{notice}");
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            // It is counted, if there is room for it.
+            let _ = send(&sessions, &FromMaildrop::LockWait { millis }, &[], Wait::No);
+        }
+        other => tracing::warn!("{other}"),
+    })?;
     let opener = match spool {
         Some(spool) => opener.with_spool(spool.try_clone()?),
         None => opener,
