@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 use crate::check;
 use crate::fault::{Fault, Faults};
@@ -124,7 +125,8 @@ pub fn check_permissions(file: &Path, metadata: &Metadata, euid: u32) -> Result<
     Ok(())
 }
 
-fn read_bounded(file: &Path, euid: u32) -> Result<Vec<u8>, String> {
+/// The text, which may hold passwords: it is wiped from memory afterwards.
+fn read_bounded(file: &Path, euid: u32) -> Result<Zeroizing<Vec<u8>>, String> {
     let cannot_read = |error: std::io::Error| format!("cannot read the configuration: {error}");
     // Before it is opened: to open a FIFO would wait for its writer.
     if !fs::metadata(file).map_err(cannot_read)?.is_file() {
@@ -133,7 +135,9 @@ fn read_bounded(file: &Path, euid: u32) -> Result<Vec<u8>, String> {
     let opened = File::open(file).map_err(cannot_read)?;
     let metadata = opened.metadata().map_err(cannot_read)?;
     check_permissions(file, &metadata, euid).map_err(|fault| fault.what)?;
-    let mut text = Vec::new();
+    // All at once: a vector that grows leaves copies behind.
+    let mut text = Zeroizing::new(vec![]);
+    text.reserve_exact(metadata.len().min(MAX_FILE_OCTETS) as usize + 2);
     opened.take(MAX_FILE_OCTETS + 1).read_to_end(&mut text).map_err(cannot_read)?;
     if text.len() as u64 > MAX_FILE_OCTETS {
         return Err(format!("the file has more than {MAX_FILE_OCTETS} octets; a configuration is smaller"));

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 /// Values of one setting by user name.
 pub type PerUser<T> = BTreeMap<String, T>;
 
@@ -191,9 +193,10 @@ pub enum LogTarget {
     File(PathBuf),
 }
 
-/// A password or the like, in the clear: neither `Debug` nor `--print-config` shows it.
+/// A password or the like, in the clear: neither `Debug` nor `--print-config` shows it, and it is wiped from memory with its owner, so
+/// that no process forked later inherits it.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SecretText(String);
+pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
     /// What stands in its place wherever it would be shown.
@@ -201,7 +204,7 @@ impl SecretText {
 
     /// Takes the text over.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself.

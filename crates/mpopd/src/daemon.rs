@@ -54,6 +54,8 @@ fn start(file: SettingsFile, foreground: bool) -> Result<i32, Failure> {
             return Err(failure);
         }
     };
+    // What is forked from here on shall not inherit the passwords of databases: the plan has them in sealed memory.
+    drop(config);
     let starter = match foreground {
         true => None,
         false => match detach::detach().map_err(|error| format!("cannot detach: {error}"))? {
