@@ -147,7 +147,10 @@ struct Recorded {
 impl MboxCase {
     fn new(update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
         // Some blocks of the one size, and of the other.
-        let weight = block / 25;
+        MboxCase::of_weight(block / 25, update, arrival, block)
+    }
+
+    fn of_weight(weight: usize, update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
         let messages: Vec<_> = (1..=5).map(|number| message(number, weight)).collect();
         let mbox = Mbox::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
         // An index is there from an earlier session.
@@ -327,6 +330,25 @@ fn an_mbox_survives_a_crash_while_messages_are_marked_with_mail_during_the_sessi
 #[test]
 fn an_mbox_survives_a_crash_while_messages_are_marked_before_more_mail() {
     mbox_crashes_of(&READINGS, Arrival::After);
+}
+
+/// Then the mark shares no block with the tail, and either may be on the disk without the other.
+#[test]
+fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
+    let mut chance = chance();
+    let block = BLOCKS[0];
+    let mut cases = 0;
+    for deleted in DELETIONS {
+        let kept = (1..=5).filter(|number| !deleted.contains(number));
+        let end =
+            |weight| kept.clone().map(|number| delivered(&message(number, weight)).len()).sum::<usize>();
+        if let Some(weight) = (1..150).find(|&weight| end(weight) > 0 && end(weight) % block == 0) {
+            let update = Update::deleting(deleted);
+            MboxCase::of_weight(weight, update, Arrival::Never, block).enumerate(40, &mut chance);
+            cases += 1;
+        }
+    }
+    assert!(cases > 1, "{cases}");
 }
 
 #[test]

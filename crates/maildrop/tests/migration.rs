@@ -105,6 +105,36 @@ fn an_mbox_keeps_dovecots_numbers_when_the_message_that_holds_the_base_is_gone()
 }
 
 #[test]
+fn what_is_marked_as_read_keeps_its_uidl_by_every_scheme() {
+    for scheme in [
+        "default",
+        "dovecot",
+        "%m",
+        "%v.%u",
+        "message-id",
+        "original-3x",
+        "qpopper",
+        "popa3d",
+        "courier",
+        "qmail",
+    ] {
+        let mbox = Mbox::with(&[
+            b"X-IMAPbase: 1795424263 0000000005\nX-UID: 1\nMessage-Id: <1@x>\nX-UIDL: one\n\n1\n",
+            b"Received: by x\n\tat y\nDate: 2\nMessage-Id: <2@x>\nStatus: O\nX-UID: 2\nX-UIDL: two\n\n2\n",
+            b"Delivered-To: a\nDate: 3\nMessage-Id: <3@x>\nX-UID: 3\nX-UIDL: three\n\n3\n",
+        ]);
+        let before = uidls_by(&mbox, scheme);
+        let uidl = UidlScheme::parse(scheme).unwrap();
+        let settings = Settings { uidl, status_header: true, ..quick() };
+        let maildrop = mbox.place().opener_with(settings).open(&mbox.location()).unwrap();
+        maildrop.commit(Update { deleted: &[], read: &[1, 2, 3] }).unwrap();
+        let text = String::from_utf8(mbox.bytes()).unwrap();
+        assert_eq!(text.matches("Status: RO\n").count(), 3, "{scheme}");
+        assert_eq!(uidls_by(&mbox, scheme), before, "{scheme}");
+    }
+}
+
+#[test]
 fn headers_doubled_missing_and_invalid() {
     let long = format!("Message-Id: <{}@example.org>\n\n", "x".repeat(70));
     let messages: [&[u8]; 6] = [
