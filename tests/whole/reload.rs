@@ -257,6 +257,19 @@ fn signals_in_quick_succession_lose_nothing() {
 }
 
 #[test]
+fn of_the_sessions_from_before_so_many_readings_the_oldest_are_closed() {
+    const MOST_RETIRED: usize = 16;
+    let mut daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("login_timeout = 3600").start();
+    let mut lines = Vec::new();
+    for reading in 0..=MOST_RETIRED {
+        lines.push(Pop::connect(daemon.port()));
+        reread(&mut daemon, &format!("timeout = {}", 100 + reading));
+    }
+    assert_farewell(&lines.remove(0).rest());
+    lines.iter_mut().for_each(|line| drop(line.lines("CAPA")));
+}
+
+#[test]
 fn a_client_that_waits_while_the_server_changes_is_served() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     // Nobody is refused and nobody is dropped, whatever is re-read meanwhile.

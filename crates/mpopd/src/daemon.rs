@@ -145,6 +145,10 @@ fn settings(file: &SettingsFile, stderr: bool) -> Result<(Config, Log), Failure>
     let log = plan::start_log(&config, stderr)?;
     for remark in remarks {
         tracing::warn!("{remark}");
+        if !stderr {
+            // For whoever starts a daemon by hand.
+            eprintln!("{remark}");
+        }
     }
     Ok((config, log))
 }
