@@ -7,6 +7,7 @@ mod control;
 mod directory;
 mod generation;
 mod logger;
+mod reread;
 mod restart;
 mod upgrade;
 mod workers;
@@ -15,13 +16,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use ipc::control::{Rereading, Verdict};
 use ipc::steer::Restarts;
 use ipc::wire;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sys::signals::{Signal, Signals};
 
-use crate::cli::Failure;
 use crate::control_socket::ControlSocket;
 use crate::herald::Herald;
 use crate::listen::Listener;
@@ -37,18 +36,12 @@ pub(crate) use directory::{Program, beside_this_program};
 use generation::{Generation, Heard, Voice};
 pub(crate) use logger::Log;
 use logger::Logger;
+use reread::Incoming;
 use upgrade::Successor;
 pub(crate) use workers::Maildrops;
 
 /// How long the log role has to write what is left.
 const LAST_LINES: Duration = Duration::from_secs(5);
-
-/// How long the session role of a configuration that was re-read may take until it accepts.
-const START: Duration = Duration::from_secs(30);
-
-/// The most generations that retired and still have sessions. The oldest one's are closed when there are more: whoever
-/// re-reads the configuration in a loop must not fill the machine with processes.
-const MOST_RETIRED: usize = 16;
 
 /// All that the roles need to know, fixed before the first fork.
 pub(crate) struct Plan {
@@ -201,15 +194,6 @@ enum Speaker {
     Client(u64),
 }
 
-/// A generation that is to become the current one when its session role accepts.
-struct Incoming {
-    generation: Generation,
-    reload: Reload,
-    until: Instant,
-    /// How was logged before.
-    log: Option<log::Settings>,
-}
-
 impl Supervisor {
     fn serve(&mut self) {
         let mut buffer = vec![0; wire::MOST_OCTETS];
@@ -324,54 +308,15 @@ impl Supervisor {
             self.failure = Some("the session role cannot start: the log says why".to_owned());
             self.stop();
         }
-        match &self.incoming {
-            Some(incoming) if incoming.generation.has_failed() => {
-                self.abandon("its session role cannot start: see above");
-            }
-            Some(incoming) if incoming.until <= now => {
-                self.abandon("its session role takes too long to start")
-            }
-            Some(_) => {}
-            None => {
-                if let Some(reload) = self.wanted.take_if(|_| self.is_ready && self.successor.is_none()) {
-                    self.reread(reload, now);
-                }
-            }
-        }
+        self.tick_reread(now);
     }
 
     fn next_tick(&self) -> Option<Instant> {
-        let incoming = self.incoming.as_ref().map(|incoming| incoming.until);
+        let incoming = self.incoming.as_ref().map(Incoming::until);
         let generations = self.generations().filter_map(Generation::next_tick);
         let upgrade = self.successor.as_ref().map(Successor::until).or(self.patience_ends);
         let log = self.log.as_ref().and_then(Logger::next_start).into_iter().chain(upgrade);
         generations.chain(incoming).chain(log).chain(self.herald.next_alive()).min()
-    }
-
-    /// Reads the configuration again and starts the roles that work by it. Until they serve, nothing changes.
-    fn reread(&mut self, reload: Reload, now: Instant) {
-        let (Some(file), Some(current)) = (&self.file, &self.current) else {
-            return tracing::warn!("there is no configuration to be re-read");
-        };
-        self.herald.reloading();
-        self.control.begin(Rereading::Config);
-        if reload == Reload::All {
-            self.control.begin(Rereading::Refresh);
-        }
-        let generation = file.again(&current.plan, reload).and_then(|plan| {
-            Generation::new(self.generations, plan, now).map_err(|error| Failure::Other(error.to_string()))
-        });
-        match generation {
-            Ok(mut generation) => {
-                self.generations = self.generations.wrapping_add(1);
-                // Before its roles are forked, which log as this process does.
-                let log = generation.plan.log.take().and_then(|new| Some(self.log.as_mut()?.change(new)));
-                generation.start_due(&mut self.sessions, now);
-                generation.tell(self.restarts);
-                self.incoming = Some(Incoming { generation, reload, until: now + START, log });
-            }
-            Err(failure) => self.settle(reload, Err(failure)),
-        }
     }
 
     /// A session role accepts connections.
@@ -384,68 +329,6 @@ impl Supervisor {
             self.is_ready = true;
             self.control.take_over();
             self.herald.ready(current.plan.port());
-        }
-    }
-
-    /// The incoming generation becomes the current one.
-    fn replace(&mut self, now: Instant) {
-        let Some(Incoming { generation, reload, .. }) = self.incoming.take() else { return };
-        if reload == Reload::All {
-            for listener in generation.plan.arrivals.listeners() {
-                tracing::info!("listening on {}", listener.address);
-            }
-        }
-        if let Some(mut old) = self.current.replace(generation) {
-            match reload {
-                Reload::Settings => old.retire(now),
-                Reload::All => self.leaving.iter_mut().chain([&mut old]).for_each(|old| old.shut_down(now)),
-            }
-            self.leaving.push(old);
-        }
-        let mut retired: Vec<_> = self.leaving.iter_mut().filter(|old| !old.is_shutting_down()).collect();
-        let surplus = retired.len().saturating_sub(MOST_RETIRED);
-        for old in retired.drain(..surplus) {
-            tracing::warn!(
-                "the sessions from before the last {MOST_RETIRED} readings of the configuration are closed"
-            );
-            old.shut_down(now);
-        }
-        self.settle(reload, Ok(()));
-    }
-
-    /// The incoming generation cannot serve: the current one goes on.
-    fn abandon(&mut self, why: &str) {
-        let Some(Incoming { mut generation, reload, log, .. }) = self.incoming.take() else { return };
-        if let (Some(logger), Some(settings)) = (&mut self.log, log) {
-            logger.change(settings);
-        }
-        generation.shut_down(Instant::now());
-        self.leaving.push(generation);
-        self.settle(reload, Err(Failure::Other(why.to_owned())));
-    }
-
-    /// Tells everyone what became of a re-reading.
-    fn settle(&mut self, reload: Reload, done: Result<(), Failure>) {
-        let port = self.current.as_ref().map_or(0, |current| current.plan.port());
-        self.herald.reloaded(port);
-        let verdict = match done {
-            Ok(()) => {
-                tracing::info!("the configuration was re-read");
-                Verdict::InForce { port }
-            }
-            Err(failure) => {
-                let faults = failure.to_string();
-                for line in faults.lines() {
-                    tracing::error!("{line}");
-                }
-                tracing::error!("the configuration was not taken over: the settings stay as they were");
-                Verdict::kept(&faults)
-            }
-        };
-        // Whoever waits for new settings has them by SIGHUP too.
-        self.control.tell(Rereading::Config, &verdict);
-        if reload == Reload::All {
-            self.control.tell(Rereading::Refresh, &verdict);
         }
     }
 
