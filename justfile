@@ -44,7 +44,7 @@ man:
 # The Debian package with all programs, in target/debian. Needs cargo-deb.
 deb:
     cargo build --release -p mpopd -p mpopdctl -p mpopd_test -p mpopdstats -p mpopd-directory
-    cargo deb --no-build -p mpopd
+    cargo deb --no-build --strip -p mpopd
 
 # Installs, starts, upgrades and purges the package in a chroot. Needs root and debootstrap.
 deb-test: deb
