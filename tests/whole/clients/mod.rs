@@ -76,7 +76,8 @@ impl Job<'_> {
     fn delivery_agent(&self) -> Vec<String> {
         std::fs::create_dir_all(self.work.join("stored")).expect("a folder");
         let folder = self.work.join("stored").display().to_string();
-        let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\n"));
+        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and then waits a minute.
+        let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\nsleep 0.05\n"));
         vec!["/bin/sh".to_owned(), script]
     }
 }
