@@ -66,6 +66,8 @@ pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator, use
 struct Worker {
     id: WorkerId,
     orders: OwnedFd,
+    /// For which session role it was hired. Its answers reach no other.
+    session: u32,
 }
 
 struct Auth<'a> {
@@ -266,11 +268,14 @@ impl Auth<'_> {
         order: &Open,
         log: Option<&OwnedFd>,
     ) -> Result<(), Unreachable> {
-        if !self.workers.contains_key(&owner) {
+        let session = order.login.generation;
+        let known = self.workers.get(&owner);
+        if known.is_none_or(|worker| worker.session != session) {
+            let instead_of = instead_of.or(known.map(|worker| worker.id));
             if self.workers.len() >= MOST_REMEMBERED {
                 self.workers.clear();
             }
-            let worker = self.hire(owner, instead_of)?;
+            let worker = self.hire(owner, session, instead_of)?;
             self.workers.insert(owner, worker);
         }
         let Some(worker) = self.workers.get(&owner) else { return Err(Unreachable::Gone) };
@@ -282,13 +287,18 @@ impl Auth<'_> {
         }
     }
 
-    fn hire(&mut self, owner: (u32, u32), instead_of: Option<WorkerId>) -> Result<Worker, Unreachable> {
+    fn hire(
+        &mut self,
+        owner: (u32, u32),
+        session: u32,
+        instead_of: Option<WorkerId>,
+    ) -> Result<Worker, Unreachable> {
         let wish = Hire { uid: owner.0, gid: owner.1, instead_of };
         let supervisor = self.channels.hire;
         send(supervisor, &wish, &[], Wait::Forever).map_err(failed)?;
         match receive::<Hired>(supervisor, &mut self.buffer, Wait::Forever).map_err(failed)? {
             Some((Hired::Ready(id), descriptors)) => match descriptors.into_iter().next() {
-                Some(orders) => Ok(Worker { id, orders }),
+                Some(orders) => Ok(Worker { id, orders, session }),
                 None => Err(Unreachable::Failed("the supervisor sent no channel to it".to_owned())),
             },
             Some((Hired::Failed, _)) => {

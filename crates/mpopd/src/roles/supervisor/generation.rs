@@ -187,6 +187,8 @@ impl Generation {
         if was(&self.session.running) {
             self.session.running = None;
             self.session.restart.ended(now);
+            // Their channels led to that session role, and they end; the next one's logins need others.
+            self.workers.relieve();
             match (&mut self.leave, ending) {
                 (Some(leave), _) => {
                     leave.maildrops_until = Some(now + COMMIT);

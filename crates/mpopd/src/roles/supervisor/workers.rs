@@ -74,6 +74,11 @@ impl Workers {
         }
     }
 
+    /// No process gets new orders any more: whoever asks from now on gets another one.
+    pub(super) fn relieve(&mut self) {
+        self.current.clear();
+    }
+
     /// Notes that a process ended. Returns its uid, if it was one of these.
     pub(super) fn ended(&mut self, pid: Pid) -> Option<u32> {
         let owner = self.living.remove(&pid)?;
