@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
@@ -84,12 +85,17 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
     daemon.configure();
     let port = Port::reserve();
     let table = daemon.path("inetd.conf");
-    let line = format!(
-        "127.0.0.1:{} stream tcp nowait root {} {MPOPD} --inetd -c {}\n",
-        port.number,
-        tcpd.display(),
-        daemon.configuration().display()
-    );
+    // The line that is shipped, on a port of ours and with the program and the settings of this test.
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf/inetd/inetd.conf");
+    let line = fs::read_to_string(shipped)
+        .expect("conf/inetd/inetd.conf")
+        .replace("pop3 ", &format!("127.0.0.1:{} ", port.number))
+        .replace("/usr/sbin/tcpd", &tcpd.display().to_string())
+        .replace(
+            "/usr/sbin/mpopd --inetd",
+            &format!("{MPOPD} --inetd -c {}", daemon.configuration().display()),
+        );
+    assert!(line.contains(&port.number.to_string()) && line.contains(MPOPD), "{line}");
     fs::write(&table, line).expect("inetd.conf");
     let deny = daemon.path("hosts.deny");
     fs::write(&deny, "mpopd: 127.0.0.2\n").expect("hosts.deny");

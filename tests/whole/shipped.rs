@@ -171,6 +171,19 @@ fn bash_reads_its_completions() {
     }
 }
 
+#[test]
+fn zsh_and_fish_read_their_completions() {
+    let (Some(zsh), Some(fish)) = (need::program("zsh"), need::program("fish")) else { return };
+    for name in ["mpopd", "mpopdctl", "mpopd_test", "mpopdstats"] {
+        let completions = top().join("completions");
+        run(Command::new(&zsh).args(["-f", "-n"]).arg(completions.join(format!("_{name}"))));
+        let file = completions.join(format!("{name}.fish"));
+        let complete = format!("source {}; complete -C '{name} -'", file.display());
+        let options = run(Command::new(&fish).args(["--no-config", "-c", &complete]));
+        assert!(options.contains("--help"), "{name}: {options}");
+    }
+}
+
 /// What a program says, on stdout and stderr.
 ///
 /// # Panics
