@@ -11,16 +11,23 @@ pub(crate) struct Server(Child);
 impl Server {
     /// Starts it, and waits until `ready` says so.
     pub(crate) fn start(command: &mut Command, ready: impl Fn() -> bool) -> Server {
-        let mut server = Server(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        Server::try_start(command, ready).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, for a program whose log is worth showing when it does not start.
+    pub(crate) fn try_start(command: &mut Command, ready: impl Fn() -> bool) -> Result<Server, String> {
+        let mut server = Server(command.spawn().map_err(|error| format!("{command:?}: {error}"))?);
         let until = Instant::now() + Duration::from_secs(120);
         while !ready() {
             if let Some(status) = server.0.try_wait().unwrap() {
-                panic!("{command:?} ended: {status}");
+                return Err(format!("{command:?} ended: {status}"));
             }
-            assert!(Instant::now() < until, "{command:?} does not get ready");
+            if Instant::now() >= until {
+                return Err(format!("{command:?} does not get ready"));
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
-        server
+        Ok(server)
     }
 }
 
