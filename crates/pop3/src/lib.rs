@@ -13,7 +13,7 @@
 //! | [`Step::Finish`] | [`Dialogue::finished`] |
 //!
 //! [`Encoder`] writes a message the way RETR and TOP send it, chunk by chunk. [`MultilineDecoder`] and
-//! [`ReplyReader`] are the client's side of the same rules.
+//! [`ReplyReader`] are the client's side of the same rules. [`proxy::parse`] reads what a proxy says before its client does.
 //!
 //! ```
 //! use pop3::{Commit, Dialogue, Listing, MessageNumber, Policy, Progress, Step, Tls};
@@ -72,6 +72,7 @@ mod line;
 mod listing;
 mod number;
 mod policy;
+pub mod proxy;
 mod record;
 mod refusal;
 mod reply;
