@@ -31,6 +31,7 @@ mod settings;
 mod shipped;
 mod status_header;
 mod storage;
+mod system_logs;
 mod tls;
 mod trial;
 mod upgrade;
