@@ -103,32 +103,30 @@ fn port_behind(octets: &[u8], destination: usize) -> Option<(u16, &[u8])> {
 /// How the client's connection to the proxy is encrypted, among the additional information. What else is there is skipped.
 fn tls(mut more: &[u8]) -> Result<Option<TlsToProxy>, NoHeader> {
     let mut tls = None;
-    while let Some((kind, value, rest)) = next_value(more)? {
+    while let Some((kind, value)) = next_value(&mut more)? {
         if kind == SSL {
             let (&[client, ..], inner) =
                 value.split_first_chunk::<5>().ok_or(NoHeader::Malformed("field"))?;
             tls = if client & CLIENT_USES_SSL != 0 { Some(tls_version(inner)?) } else { None };
         }
-        more = rest;
     }
     Ok(tls)
 }
 
 fn tls_version(mut inner: &[u8]) -> Result<TlsToProxy, NoHeader> {
     let mut version = TlsToProxy::Unknown;
-    while let Some((kind, value, rest)) = next_value(inner)? {
+    while let Some((kind, value)) = next_value(&mut inner)? {
         version = match (kind, value) {
             (SSL_VERSION, b"TLSv1.3") => TlsToProxy::V1_3,
             (SSL_VERSION, b"TLSv1.2") => TlsToProxy::V1_2,
             _ => version,
         };
-        inner = rest;
     }
     Ok(version)
 }
 
-/// The first of the values, each with its kind and length before it.
-fn next_value(octets: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, NoHeader> {
+/// Takes the first of the values, each with its kind and length before it, from `octets`.
+fn next_value<'a>(octets: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, NoHeader> {
     if octets.is_empty() {
         return Ok(None);
     }
@@ -136,7 +134,8 @@ fn next_value(octets: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, NoHeader> {
     let (&[kind, high, low], rest) = octets.split_first_chunk::<3>().ok_or(cut_short)?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     let (value, rest) = rest.split_at_checked(length).ok_or(cut_short)?;
-    Ok(Some((kind, value, rest)))
+    *octets = rest;
+    Ok(Some((kind, value)))
 }
 
 #[cfg(test)]
