@@ -86,9 +86,7 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
     let port = Port::reserve();
     let table = daemon.path("inetd.conf");
     // The line that is shipped, on a port of ours and with the program and the settings of this test.
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf/inetd/inetd.conf");
-    let line = fs::read_to_string(shipped)
-        .expect("conf/inetd/inetd.conf")
+    let line = shipped("inetd.conf")
         .replace("pop3 ", &format!("127.0.0.1:{} ", port.number))
         .replace("/usr/sbin/tcpd", &tcpd.display().to_string())
         .replace(
@@ -128,6 +126,45 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
     allowed.read_to_string(&mut said).expect("both replies");
     assert!(said.starts_with("+OK ") && said.lines().count() == 2, "{said}");
     drop(inetd);
+}
+
+#[test]
+fn a_real_xinetd_serves() {
+    let (Some(xinetd), Some(())) = (need::peer("xinetd", "usr/sbin/xinetd"), need::root()) else { return };
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    daemon.configure();
+    let port = Port::reserve();
+    // The file that is shipped, on a port of ours and with the program and the settings of this test.
+    let service = shipped("xinetd.conf")
+        .replace("/usr/sbin/mpopd", MPOPD)
+        .replace("--inetd", &format!("--inetd -c {}", daemon.configuration().display()))
+        .replace("flags ", "bind = ::ffff:127.0.0.1\n flags ")
+        .replace("{\n", &format!("{{\n type = UNLISTED\n port = {}\n", port.number));
+    assert!(service.contains("bind") && service.contains("UNLISTED") && service.contains(MPOPD), "{service}");
+    let table = daemon.path("xinetd.conf");
+    fs::write(&table, service).expect("xinetd.conf");
+    let child = Command::new(xinetd)
+        .args(["-dontfork", "-filelog"])
+        .arg(daemon.path("xinetd.log"))
+        .arg("-pidfile")
+        .arg(daemon.path("xinetd.pid"))
+        .arg("-f")
+        .arg(&table)
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("running xinetd");
+    let xinetd = Inetd(child);
+    let account = Account { port: port.number, ..daemon.account("alice") };
+    let mut pop = eventually("a session", || account.try_login().ok());
+    assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
+    pop.quit();
+    drop(xinetd);
+}
+
+/// A file of conf/inetd.
+fn shipped(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf/inetd").join(name);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// Ended with the test.

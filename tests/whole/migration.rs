@@ -156,11 +156,7 @@ impl Dovecot {
 }
 
 fn courier() -> Option<PathBuf> {
-    let peers = std::env::var_os("MPOPD_TEST_PEERS").map(PathBuf::from);
-    let roots = peers.into_iter().chain([PathBuf::from("/")]);
-    let found =
-        roots.map(|root| root.join("usr/lib/courier/courier/courierpop3d")).find(|path| path.is_file());
-    found.or_else(|| need::skip("courier-pop is neither in MPOPD_TEST_PEERS nor installed"))
+    need::peer("courier-pop", "usr/lib/courier/courier/courierpop3d")
 }
 
 /// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of each message, by its

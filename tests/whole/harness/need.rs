@@ -20,6 +20,15 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     found.or_else(|| skip(&format!("the program `{name}` is not installed")))
 }
 
+/// The file of another server's Debian package, below `MPOPD_TEST_PEERS`, where packages that cannot be installed beside others were
+/// unpacked with `dpkg -x`, or else where it is installed.
+pub(crate) fn peer(package: &str, file: &str) -> Option<PathBuf> {
+    let peers = env::var_os("MPOPD_TEST_PEERS").map(PathBuf::from);
+    let roots = peers.into_iter().chain([PathBuf::from("/")]);
+    let found = roots.map(|root| root.join(file)).find(|path| path.is_file());
+    found.or_else(|| skip(&format!("{package} is neither in MPOPD_TEST_PEERS nor installed")))
+}
+
 /// Says that the running test is skipped and why. Past libtest's capture, which would hide it: a test that did not
 /// run must not look like one that passed.
 ///
