@@ -28,10 +28,10 @@ lint:
 test:
     cargo test --workspace
 
-# The dialogues of tests/dialogues against any server. Its user has the messages of tests/dialogues/mailbox; `--before COMMAND`
-# puts them back before each dialogue: `just conformance --before ./fill localhost:110 alice secret`.
-conformance *ARGS:
-    cargo run --quiet -p dialogues -- {{ ARGS }} tests/dialogues/*.txt
+# The dialogues of tests/dialogues against any server. Its user has the messages of tests/dialogues/mailbox; BEFORE is a command that
+# puts them back before each dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
+    cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
 
 # All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
 bench:

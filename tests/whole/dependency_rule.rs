@@ -60,7 +60,7 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         // It reads maildrops for `check-migration`, as their owner.
         "mpopdctl" => &["sys", "ipc", "config", "maildrop", "auth"],
         // The programs beside mpopd: they speak the protocol and read the configuration, and open no mail.
-        _ => &["pop3", "sys", "ipc", "config", "page"],
+        _ => &["pop3", "sys", "ipc", "config", "page", "any_certificate"],
     })
 }
 

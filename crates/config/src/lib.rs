@@ -25,7 +25,6 @@ mod file;
 mod kind;
 mod kinds;
 mod kinds_of_servers;
-mod kinds_of_tls;
 mod legacy;
 mod macros;
 mod near;
@@ -46,6 +45,6 @@ pub use render::{man_settings, sample};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
 pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{
-    AllowPlaintext, AuthType, CertificateFiles, Certificates, LockMethod, LogFormat, LogLevel, LogTarget,
-    PerUser, SaslMechanism, SecretText, Storage, TlsVersion, UnescapeFrom,
+    AllowPlaintext, AuthType, LockMethod, LogFormat, LogLevel, LogTarget, PerUser, SaslMechanism, SecretText,
+    Storage, TlsVersion, UnescapeFrom,
 };

@@ -3,9 +3,9 @@
 
 use std::process::{Command, ExitCode};
 
-use dialogues::{Account, Script, play};
+use dialogues::{Account, Played, Script, play};
 
-const USAGE: &str = "usage: dialogues [--before COMMAND] HOST:PORT USER PASSWORD SCRIPT...\n\
+const USAGE: &str = "usage: dialogues [--before COMMAND] HOST PORT USER PASSWORD SCRIPT...\n\
                      COMMAND is run by sh before each script: it puts the mailbox back as it was.";
 
 fn main() -> ExitCode {
@@ -17,39 +17,42 @@ fn main() -> ExitCode {
         }
         _ => None,
     };
-    let [address, user, password, scripts @ ..] = arguments.as_slice() else {
+    let [host, port, user, password, scripts @ ..] = arguments.as_slice() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let account = Account { address: address.clone(), user: user.clone(), password: password.clone() };
-    let failed = scripts.iter().filter(|path| !passes(path, before.as_deref(), &account)).count();
-    println!("{} of {} dialogues as they should be", scripts.len() - failed, scripts.len());
+    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let account = Account { address, user: user.clone(), password: password.clone() };
+    let mut left_out = 0;
+    let mut failed = 0;
+    for path in scripts {
+        match played(path, before.as_deref(), &account) {
+            Ok(Played::Whole) => {}
+            Ok(Played::LeftOut(capability)) => {
+                left_out += 1;
+                println!("{path}: left out, CAPA has no {capability}");
+            }
+            Err(why) => {
+                failed += 1;
+                println!("{path}: {why}");
+            }
+        }
+    }
+    let kept = scripts.len() - failed - left_out;
+    println!("{kept} of {} dialogues as they should be, {left_out} left out", scripts.len());
     if failed == 0 && !scripts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn passes(path: &str, before: Option<&str>, account: &Account) -> bool {
+/// Puts the mailbox back, and plays one script.
+fn played(path: &str, before: Option<&str>, account: &Account) -> Result<Played, String> {
     if let Some(command) = before {
-        match Command::new("sh").args(["-c", command]).status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => {
-                println!("{path}: --before ended with {status}");
-                return false;
-            }
-            Err(error) => {
-                println!("{path}: --before: {error}");
-                return false;
-            }
+        let status = Command::new("sh").args(["-c", command]).status();
+        let status = status.map_err(|error| format!("--before: {error}"))?;
+        if !status.success() {
+            return Err(format!("--before ended with {status}"));
         }
     }
-    let played = std::fs::read_to_string(path)
-        .map_err(|error| error.to_string())
-        .and_then(|text| Script::parse(&text).map_err(|error| error.to_string()))
-        .and_then(|script| play(&script, account).map_err(|failure| failure.to_string()));
-    match played {
-        Ok(()) => true,
-        Err(why) => {
-            println!("{path}: {why}");
-            false
-        }
-    }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let script = Script::parse(&text).map_err(|error| error.to_string())?;
+    play(&script, account).map_err(|failure| failure.to_string())
 }

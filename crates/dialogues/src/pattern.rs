@@ -1,6 +1,7 @@
 //! Patterns for lines of the server.
 
 use std::collections::HashMap;
+use std::fmt;
 
 /// What a line must look like.
 #[derive(Debug)]
@@ -53,6 +54,17 @@ impl Pattern {
     }
 }
 
+/// As it stands in the script.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Any => f.write_str("*"),
+            Part::Word(name) => write!(f, "${name}"),
+        })
+    }
+}
+
 fn fits(parts: &[Part], line: &str, words: &mut Words) -> bool {
     let Some((part, others)) = parts.split_first() else { return line.is_empty() };
     match part {
@@ -86,6 +98,7 @@ mod tests {
             ("", ""),
         ] {
             assert!(matches(pattern, line), "{pattern} {line}");
+            assert_eq!(Pattern::parse(pattern).to_string(), pattern);
         }
         for (pattern, line) in [("+OK", "+OK "), ("-ERR*", "+OK"), ("*b", "abc"), ("", "x"), ("a", "")] {
             assert!(!matches(pattern, line), "{pattern} {line}");

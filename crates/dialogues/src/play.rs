@@ -1,17 +1,15 @@
 //! Playing a script against a server.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::io;
 
-use crate::pattern::Words;
-use crate::script::{Piece, Script, Step};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-/// A server that says nothing for so long will not say it.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The longest line that is read, in octets.
-const MOST_LINE: u64 = 1 << 20;
+use crate::connection::Connection;
+use crate::pattern::{Pattern, Words};
+use crate::script::{Piece, Script, Step, Value};
 
 /// Where the server is, and who logs in.
 #[derive(Debug, Clone)]
@@ -22,6 +20,15 @@ pub struct Account {
     pub user: String,
     /// The user's password.
     pub password: String,
+}
+
+/// How a script went that did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Played {
+    /// The server kept to it.
+    Whole,
+    /// It is for servers with this capability, which this one does not list.
+    LeftOut(String),
 }
 
 /// Where the server and the script part ways.
@@ -48,93 +55,149 @@ impl std::error::Error for Failure {}
 /// # Errors
 ///
 /// The first step that goes otherwise.
-pub fn play(script: &Script, account: &Account) -> Result<(), Failure> {
-    let mut player = Player { account, line: None, words: Words::new(), transcript: String::new() };
+pub fn play(script: &Script, account: &Account) -> Result<Played, Failure> {
+    let mut player = Player::new(account);
     for (number, step) in &script.steps {
-        player.step(step).map_err(|what| Failure {
+        let played = player.step(step).map_err(|what| Failure {
             line: *number,
             what,
             transcript: std::mem::take(&mut player.transcript),
         })?;
+        if played != Played::Whole {
+            return Ok(played);
+        }
     }
-    Ok(())
+    Ok(Played::Whole)
 }
 
 struct Player<'a> {
     account: &'a Account,
-    /// Connected when the first step needs it.
-    line: Option<BufReader<TcpStream>>,
+    /// The connections by their numbers. Each is made when the first step needs it.
+    lines: HashMap<u32, Connection>,
+    /// The number of the one that steps happen on.
+    at: u32,
     words: Words,
+    /// What the lines of the next list must be like.
+    wanted: Vec<&'a Pattern>,
+    unwanted: Vec<&'a Pattern>,
     transcript: String,
 }
 
-impl Player<'_> {
-    fn step(&mut self, step: &Step) -> Result<(), String> {
+impl<'a> Player<'a> {
+    fn new(account: &'a Account) -> Self {
+        Player {
+            account,
+            lines: HashMap::new(),
+            at: 1,
+            words: Words::new(),
+            wanted: Vec::new(),
+            unwanted: Vec::new(),
+            transcript: String::new(),
+        }
+    }
+
+    fn step(&mut self, step: &'a Step) -> Result<Played, String> {
         match step {
+            Step::Needs(pattern) => return self.needs(pattern),
             Step::Send(pieces) => {
-                let octets: Vec<u8> = pieces.iter().flat_map(|piece| self.octets(piece)).copied().collect();
+                let octets: Vec<u8> = pieces.iter().flat_map(|piece| self.octets(piece)).collect();
                 let _ = writeln!(self.transcript, "C: {}", shown(&octets));
-                self.connected()?
-                    .get_mut()
-                    .write_all(&octets)
-                    .map_err(|error| format!("nothing can be sent: {error}"))
+                self.connected()?.send(&octets).map_err(|error| format!("nothing can be sent: {error}"))?;
             }
             Step::Line(pattern) => {
                 let line = self.reply()?;
-                if pattern.matches(&line, &mut self.words) {
-                    return Ok(());
-                }
-                Err(format!("the server says {line:?}"))
-            }
-            Step::Lines => {
-                while self.reply()? != "." {}
-                Ok(())
-            }
-            Step::End => {
-                let mut rest = Vec::new();
-                match self.connected()?.take(MOST_LINE).read_to_end(&mut rest) {
-                    Ok(0) => Ok(()),
-                    Ok(_) => Err(format!("the server says {:?}", shown(&rest))),
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
-                    Err(error) => Err(format!("the server does not close the connection: {error}")),
+                if !pattern.matches(&line, &mut self.words) {
+                    return Err(format!("the server says {line:?}"));
                 }
             }
+            Step::Among(pattern) => self.wanted.push(pattern),
+            Step::NotAmong(pattern) => self.unwanted.push(pattern),
+            Step::Lines => self.list()?,
+            Step::Tls => {
+                self.connected()?;
+                let line = self.lines.remove(&self.at).ok_or("there is no connection")?;
+                let line = line.encrypted(&self.account.address).map_err(|error| format!("TLS: {error}"))?;
+                self.lines.insert(self.at, line);
+                let _ = writeln!(self.transcript, "(TLS)");
+            }
+            Step::End => match self.connected()?.rest() {
+                Ok(rest) if rest.is_empty() => {}
+                Ok(rest) => return Err(format!("the server says {:?}", shown(&rest))),
+                Err(error) => return Err(format!("the server does not close the connection: {error}")),
+            },
             Step::Anew => {
                 let _ = writeln!(self.transcript, "---");
-                self.line = None;
-                Ok(())
+                self.lines.remove(&self.at);
+            }
+            Step::At(number) => {
+                let _ = writeln!(self.transcript, "={number}");
+                self.at = *number;
             }
         }
+        Ok(Played::Whole)
     }
 
-    fn octets<'p>(&'p self, piece: &'p Piece) -> &'p [u8] {
+    /// Whether the server lists such a capability, asked on a connection of its own.
+    fn needs(&self, pattern: &Pattern) -> Result<Played, String> {
+        let mut asking = Player::new(self.account);
+        asking.reply()?;
+        asking.connected()?.send(b"CAPA\r\n").map_err(|error| format!("nothing can be sent: {error}"))?;
+        let mut line = asking.reply()?;
+        if line.starts_with("+OK") {
+            while line != "." {
+                line = asking.reply()?;
+                if pattern.matches(&line, &mut Words::new()) {
+                    return Ok(Played::Whole);
+                }
+            }
+        }
+        Ok(Played::LeftOut(pattern.to_string()))
+    }
+
+    /// Reads a list to its end.
+    fn list(&mut self) -> Result<(), String> {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        let unwanted = std::mem::take(&mut self.unwanted);
+        loop {
+            let line = self.reply()?;
+            if line == "." {
+                break;
+            }
+            wanted.retain(|pattern| !pattern.matches(&line, &mut self.words));
+            if unwanted.iter().any(|pattern| pattern.matches(&line, &mut self.words)) {
+                return Err(format!("the server says {line:?} in its list"));
+            }
+        }
+        match wanted.first() {
+            Some(pattern) => Err(format!("no line of the list is like {:?}", pattern.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn octets(&self, piece: &Piece) -> Vec<u8> {
+        let Account { user, password, .. } = self.account;
         match piece {
-            Piece::Octets(octets) => octets,
-            Piece::User => self.account.user.as_bytes(),
-            Piece::Password => self.account.password.as_bytes(),
+            Piece::Octets(octets) => octets.clone(),
+            Piece::Value(Value::User) => user.as_bytes().to_vec(),
+            Piece::Value(Value::Password) => password.as_bytes().to_vec(),
+            Piece::Value(Value::User64) => STANDARD.encode(user).into_bytes(),
+            Piece::Value(Value::Password64) => STANDARD.encode(password).into_bytes(),
+            Piece::Value(Value::Plain) => STANDARD.encode(format!("\0{user}\0{password}")).into_bytes(),
         }
     }
 
-    fn connected(&mut self) -> Result<&mut BufReader<TcpStream>, String> {
-        if self.line.is_none() {
-            let address = &self.account.address;
-            let connect = || {
-                let stream = TcpStream::connect(address)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                Ok(stream)
-            };
-            let stream = connect().map_err(|error: io::Error| format!("{address}: {error}"))?;
-            self.line = Some(BufReader::new(stream));
+    fn connected(&mut self) -> Result<&mut Connection, String> {
+        let address = &self.account.address;
+        if !self.lines.contains_key(&self.at) {
+            let line = Connection::open(address).map_err(|error: io::Error| format!("{address}: {error}"))?;
+            self.lines.insert(self.at, line);
         }
-        self.line.as_mut().ok_or_else(|| "there is no connection".to_owned())
+        self.lines.get_mut(&self.at).ok_or_else(|| "there is no connection".to_owned())
     }
 
     /// The server's next line, without its end.
     fn reply(&mut self) -> Result<String, String> {
-        let mut line = Vec::new();
-        let read = self.connected()?.take(MOST_LINE).read_until(b'\n', &mut line);
-        read.map_err(|error| format!("the server says nothing: {error}"))?;
+        let line = self.connected()?.line().map_err(|error| format!("the server says nothing: {error}"))?;
         let _ = writeln!(self.transcript, "S: {}", shown(&line));
         match line.strip_suffix(b"\r\n") {
             Some(text) => Ok(String::from_utf8_lossy(text).into_owned()),

@@ -13,24 +13,45 @@ pub struct Script {
 /// What happens next.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// The rest is for servers that list such a capability.
+    Needs(Pattern),
     /// The client sends this.
     Send(Vec<Piece>),
     /// The server says a line.
     Line(Pattern),
+    /// One of the next lines up to a single dot is like this.
+    Among(Pattern),
+    /// None of them is like this.
+    NotAmong(Pattern),
     /// The server says lines up to a single dot.
     Lines,
+    /// The client begins TLS.
+    Tls,
     /// The server closes the connection.
     End,
     /// The client drops the connection and connects anew.
     Anew,
+    /// The next steps are for the connection of this number.
+    At(u32),
 }
 
 /// A part of what the client sends.
 #[derive(Debug)]
 pub(crate) enum Piece {
     Octets(Vec<u8>),
+    Value(Value),
+}
+
+/// What depends on the account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value {
     User,
     Password,
+    /// The same in base64.
+    User64,
+    Password64,
+    /// The response of SASL PLAIN (RFC 4616) in base64.
+    Plain,
 }
 
 /// A line that is no step.
@@ -69,11 +90,18 @@ impl Script {
                     Step::Send(pieces)
                 }
                 ("c", text) => Step::Send(pieces(text).map_err(bad)?),
+                ("N", text) => Step::Needs(Pattern::parse(text)),
                 ("S" | "S:", text) => Step::Line(Pattern::parse(text)),
+                ("+", text) => Step::Among(Pattern::parse(text)),
+                ("-", text) => Step::NotAmong(Pattern::parse(text)),
                 ("S*", "") => Step::Lines,
+                ("T:", "") => Step::Tls,
                 ("E:", "") => Step::End,
                 ("---", "") => Step::Anew,
-                _ => return Err(bad("a step begins with C:, c:, S:, S*, E: or ---")),
+                (at, "") if at.starts_with('=') => {
+                    Step::At(at[1..].parse().map_err(|_| bad("after = comes the number of a connection"))?)
+                }
+                _ => return Err(bad("a step begins with N:, C:, c:, S:, +:, -:, S*, T:, E:, --- or =")),
             };
             steps.push((number, step));
         }
@@ -95,18 +123,23 @@ fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
         }
         let (inside, after) = rest[at + 1..].split_once('}').ok_or("a { without a }")?;
         rest = after;
-        let piece = match inside {
-            "user" => Piece::User,
-            "password" => Piece::Password,
+        let value = match inside {
+            "user" => Value::User,
+            "password" => Value::Password,
+            "user64" => Value::User64,
+            "password64" => Value::Password64,
+            "plain" => Value::Plain,
             _ => {
-                let (times, text) = inside.split_once('*').ok_or("in {} stands user, password or N*TEXT")?;
+                let (times, text) = inside
+                    .split_once('*')
+                    .ok_or("in {} stands user, password, user64, password64, plain or N*TEXT")?;
                 let times = times.parse().map_err(|_| "in {N*TEXT} N is a number")?;
                 octets.extend(text.as_bytes().repeat(times));
                 continue;
             }
         };
         pieces.push(Piece::Octets(std::mem::take(&mut octets)));
-        pieces.push(piece);
+        pieces.push(Piece::Value(value));
     }
     octets.extend_from_slice(rest.as_bytes());
     pieces.push(Piece::Octets(octets));
@@ -139,8 +172,7 @@ mod tests {
         let Step::Send(pieces) = &script.steps[0].1 else { panic!("{line}") };
         let octets = pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.clone(),
-            Piece::User => b"<user>".to_vec(),
-            Piece::Password => b"<password>".to_vec(),
+            Piece::Value(value) => format!("<{value:?}>").into_bytes(),
         });
         octets.collect::<Vec<_>>().concat()
     }
@@ -150,8 +182,8 @@ mod tests {
         assert_eq!(sent("C: NOOP"), b"NOOP\r\n");
         assert_eq!(sent("C: "), b"\r\n");
         assert_eq!(sent("c: a\\r\\n\\0\\xff\\\\"), b"a\r\n\0\xff\\");
-        assert_eq!(sent("C: USER {user}x"), b"USER <user>x\r\n");
-        assert_eq!(sent("c: {3*ab}{password}"), b"ababab<password>");
+        assert_eq!(sent("C: USER {user}x"), b"USER <User>x\r\n");
+        assert_eq!(sent("c: {3*ab}{password}"), b"ababab<Password>");
     }
 
     #[test]
@@ -163,6 +195,8 @@ mod tests {
             ("C: \\x1", 1),
             ("S*: x", 1),
             ("C: {a*b}", 1),
+            ("=x", 1),
+            ("T: now", 1),
         ] {
             assert_eq!(Script::parse(text).unwrap_err().line, line, "{text}");
         }

@@ -1,0 +1,121 @@
+//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what they agree to is no
+//! peculiarity of ours. Where they do not, docs/conformance.md says who is right.
+
+mod dovecot;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dialogues::{Account, Played, Script, play};
+
+use crate::harness::{Daemon, Format, Message, need};
+use dovecot::Dovecot;
+
+/// Where Dovecot 2.3 and the scripts differ. Those with a question mark are for capabilities that it has not.
+pub(crate) const NOT_DOVECOT: &[&str] = &[
+    "arguments-missing",
+    "arguments-too-many",
+    "authorization-commands-wait",
+    "blanks-before-the-line-end",
+    "capability-expire?",
+    "capability-implementation?",
+    "capability-sasl-stays",
+    "capability-user-stays",
+    "in-use-second-session",
+    "last",
+    "long-line",
+    "sasl-scram-challenge",
+    "stls-arguments",
+    "stls-forgets-the-name",
+    "stls-with-more-behind-it",
+];
+
+#[test]
+fn mpopd_keeps_to_every_script_in_every_mode() {
+    let (scripts, messages) = (scripts(), messages());
+    assert_eq!(messages.len(), 3);
+    for (mode, format) in
+        [("mbox", Format::Mbox), ("disk", Format::Mbox), ("ram", Format::Mbox), ("maildir", Format::Maildir)]
+    {
+        let mut daemon = Daemon::new(format).setting(&format!("storage = \"{mode}\""));
+        for (name, _) in &scripts {
+            daemon = daemon.user(name, &messages);
+        }
+        let (certificate, key) = certificate(daemon.path("").as_path());
+        let tls = format!("[tls]\ncertificate = \"{}\"\nkey = \"{}\"", certificate.display(), key.display());
+        let daemon = daemon.setting(&tls).start();
+        for (name, script) in &scripts {
+            let user = daemon.account(name);
+            let account = Account {
+                address: format!("127.0.0.1:{}", user.port),
+                user: user.user,
+                password: user.password,
+            };
+            match play(script, &account) {
+                Ok(played) => assert_eq!(played, Played::Whole, "{mode}: {name}"),
+                Err(failure) => panic!("{mode}: {name}: {failure}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn dovecot_keeps_to_the_scripts_too() {
+    let Some(()) = need::root() else { return };
+    let Some(program) = need::program("dovecot") else { return };
+    let scripts = scripts();
+    let dovecot = Dovecot::start(&program, scripts.iter().map(|(name, _)| name.as_str()));
+    let mut differing = Vec::new();
+    for (name, script) in &scripts {
+        match play(script, &dovecot.account(name)) {
+            Ok(Played::Whole) => {}
+            Ok(Played::LeftOut(_)) => differing.push(format!("{name}?")),
+            Err(failure) => {
+                println!("{name}: {failure}");
+                differing.push(name.clone());
+            }
+        }
+    }
+    assert_eq!(differing, NOT_DOVECOT);
+}
+
+/// All scripts with their names, in the order of these.
+fn scripts() -> Vec<(String, Script)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder()).expect("tests/dialogues") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).expect("a script");
+            found.push((name.clone(), Script::parse(&text).unwrap_or_else(|bad| panic!("{name}: {bad}"))));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(found.len() > 50, "all scripts were found");
+    found
+}
+
+/// The messages of `tests/dialogues/mailbox`.
+fn messages() -> Vec<Message> {
+    let text = fs::read_to_string(folder().join("mailbox")).expect("the mailbox");
+    let bodies = text.split("From ").filter(|part| part.contains("Subject: "));
+    bodies
+        .map(|part| {
+            let message = part.split_once('\n').expect("a From_ line").1;
+            Message(message.strip_suffix('\n').expect("a blank line").as_bytes().to_vec())
+        })
+        .collect()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/dialogues")
+}
+
+/// A certificate for localhost and its key, made in this folder.
+fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    fs::write(&certificate, made.cert.pem()).expect("a certificate");
+    fs::write(&key, made.signing_key.serialize_pem()).expect("a key");
+    (certificate, key)
+}
