@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, Format, Message, Pop, Port, eventually, messages};
-use crate::tls::{openssl, secured};
+use crate::tls::{openssl, secured, self_signed};
 
 const TAKEN_OVER: &str = "the configuration was re-read";
 const REFUSED: &str = "the configuration was not taken over";
@@ -164,15 +164,7 @@ fn certificates_are_read_again_without_dropping_anyone() {
     assert!(subject().contains("localhost"));
     let mut session = secured.daemon.account("alice").login();
     let folder = secured.certificate.parent().expect("its folder").to_owned();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=renewed", "-keyout"])
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(&secured.certificate)
-        .output()
-        .expect("openssl");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let [_, key] = self_signed(&folder, "cert", "renewed", &[]);
     assert!(subject().contains("localhost"), "nothing is read before it is asked for");
     reread(&mut secured.daemon, "timeout = 500");
     assert!(subject().contains("renewed"));
@@ -181,7 +173,7 @@ fn certificates_are_read_again_without_dropping_anyone() {
     session.quit();
 
     // Half of a renewal: the old one stays in force.
-    fs::write(folder.join("key.pem"), "none").expect("the key");
+    fs::write(key, "none").expect("the key");
     secured.daemon.supervisor().signal(Signal::HUP);
     secured.daemon.logged(&["ERROR", "tls.key"]);
     assert!(subject().contains("renewed"));
@@ -297,7 +289,7 @@ fn without_root_it_is_re_read_too() {
 }
 
 /// Changes the file and has it re-read.
-fn reread(daemon: &mut Daemon, line: &str) {
+pub(crate) fn reread(daemon: &mut Daemon, line: &str) {
     let before = count(daemon, TAKEN_OVER);
     daemon.reconfigure(line);
     daemon.supervisor().signal(Signal::USR1);

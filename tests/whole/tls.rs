@@ -1,7 +1,10 @@
 //! TLS from the first octet and by STLS, with openssl and curl as clients.
 
+mod handshake;
+mod names;
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::harness::{Daemon, Format, Port, messages, need};
@@ -19,30 +22,15 @@ pub(crate) fn secured(more: &str) -> Option<Secured> {
 
 /// The same with more settings of TLS too.
 pub(crate) fn secured_with(more: &str, more_tls: &str) -> Option<Secured> {
+    secure(Daemon::new(Format::Mbox).user("alice", &messages::ordinary()), more, more_tls)
+}
+
+/// Gives a daemon a certificate for localhost, and starts it.
+pub(crate) fn secure(daemon: Daemon, more: &str, more_tls: &str) -> Option<Secured> {
     need::program("openssl")?;
-    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
     let folder = daemon.configuration().parent().expect("its folder").to_owned();
-    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let [certificate, key] = self_signed(&folder, "cert", "localhost", &["-addext", names]);
     let tls = Port::reserve();
     let settings = format!(
         "pop3s_port = {}\n{more}\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n{more_tls}",
@@ -51,6 +39,24 @@ pub(crate) fn secured_with(more: &str, more_tls: &str) -> Option<Secured> {
         key.display()
     );
     Some(Secured { daemon: daemon.setting(&settings).start(), tls, certificate })
+}
+
+/// Has openssl make a certificate with this subject, which vouches for itself: its file and that of its key.
+pub(crate) fn self_signed(folder: &Path, name: &str, subject: &str, more: &[&str]) -> [PathBuf; 2] {
+    let [certificate, key] = ["pem", "key"].map(|kind| folder.join(name).with_extension(kind));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-days", "2", "-addext", "basicConstraints=critical,CA:FALSE", "-subj"])
+        .arg(format!("/CN={subject}"))
+        .args(more)
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    [certificate, key]
 }
 
 /// What an openssl client with these arguments gets for `input`.
@@ -125,12 +131,14 @@ fn stls_is_offered_until_it_is_used_and_opens_the_way_for_passwords() {
 }
 
 #[test]
-fn octets_sent_behind_stls_are_no_commands() {
+fn octets_sent_behind_stls_are_an_error_and_no_commands() {
     let Some(secured) = secured("") else { return };
-    let mut pop = crate::harness::Pop::connect(secured.daemon.port());
-    pop.send(b"STLS\r\nUSER alice\r\nPASS secret word\r\nSTAT\r\n").expect("sending");
-    let rest = String::from_utf8_lossy(&pop.rest()).into_owned();
-    assert!(!rest.contains("+OK send the password") && !rest.contains("messages"), "{rest}");
+    for behind in ["USER alice\r\nPASS secret word\r\nSTAT\r\n", "\x16\x03\x01", "\r\n"] {
+        let mut pop = crate::harness::Pop::connect(secured.daemon.port());
+        pop.send(format!("STLS\r\n{behind}").as_bytes()).expect("sending");
+        let rest = String::from_utf8_lossy(&pop.rest()).into_owned();
+        assert!(rest.starts_with("-ERR nothing may follow STLS") && rest.lines().count() == 1, "{rest}");
+    }
 }
 
 #[test]
@@ -138,34 +146,58 @@ fn a_client_that_stalls_in_the_handshake_is_cut_off_and_holds_up_nobody() {
     let Some(secured) = secured("login_timeout = 1") else { return };
     let mut stalled = std::net::TcpStream::connect(("127.0.0.1", secured.tls.number)).expect("a connection");
     stalled.write_all(b"\x16\x03\x01").expect("half a record");
+    let mut by_stls = crate::harness::Pop::connect(secured.daemon.port());
+    by_stls.ok("STLS");
     let address = format!("127.0.0.1:{}", secured.tls.number);
     assert!(openssl(&[&address], "QUIT\r\n").starts_with("+OK"));
-    stalled.set_read_timeout(Some(std::time::Duration::from_secs(30))).expect("a timeout");
+    stalled.set_read_timeout(Some(crate::harness::PATIENCE)).expect("a timeout");
     let ended = std::io::Read::read_to_end(&mut stalled, &mut Vec::new());
     assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
+    let last = by_stls.rest();
+    assert!(
+        last.is_empty() || last.starts_with(b"\x15"),
+        "an alert (RFC 8446, section 6) and no reply: {last:?}"
+    );
 }
 
 #[test]
-fn a_key_that_does_not_belong_to_the_certificate_is_named() {
+fn a_file_of_tls_that_is_no_good_is_named_with_its_line() {
     let Some(secured) = secured("") else { return };
     let folder = secured.certificate.parent().expect("its folder");
-    let other = folder.join("other.pem");
-    let made = Command::new("openssl")
-        .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"])
-        .arg(&other)
-        .output()
-        .expect("openssl");
-    assert!(made.status.success());
-    for (certificate, key, named) in [
-        (&secured.certificate, &other, "is not the key"),
-        (&secured.certificate, &secured.certificate, "has no key"),
-        (&other, &other, "has no certificate"),
-        (&folder.join("missing.pem"), &other, "cannot be read"),
+    let [other, other_key] = self_signed(folder, "other", "other", &[]);
+    let (certificate, missing) = (&secured.certificate, &folder.join("missing.pem"));
+    for (certificate, key, at_fault, setting, what) in [
+        (certificate, &other_key, &other_key, "tls.key", "is not the key of the certificate in"),
+        (certificate, certificate, certificate, "tls.key", "has no key"),
+        (certificate, missing, missing, "tls.key", "cannot be read"),
+        (&other_key, &other_key, &other_key, "tls.certificate", "has no certificate"),
+        (missing, &other_key, missing, "tls.certificate", "cannot be read"),
     ] {
-        let settings =
-            format!("[tls]\ncertificate = \"{}\"\nkey = \"{}\"", certificate.display(), key.display());
+        let lines = [("certificate", certificate), ("key", key)];
+        let lines = lines.map(|(name, file)| format!("{name} = \"{}\"", file.display()));
+        let settings = format!("[tls]\n{}", lines.join("\n"));
         let refused = Daemon::new(Format::Mbox).user("alice", &[]).setting(&settings).refused();
         assert_eq!(refused.status.code(), Some(1), "{}", refused.said);
-        assert!(refused.said.contains(named) && refused.said.contains(".pem"), "{named}: {}", refused.said);
+        let line = refused.line_of(&lines[usize::from(setting == "tls.key")]);
+        let expected = format!("mpopd.conf:{line}: {setting}: {}: {what}", at_fault.display());
+        assert!(refused.said.contains(&expected), "{expected}: {}", refused.said);
+    }
+    // Of several, each is named.
+    let table = |certificate: &Path, key: &Path| {
+        let [certificate, key] = [certificate, key].map(Path::display);
+        format!("[[tls.certificate]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")
+    };
+    let tables = [table(&other, &other_key), table(certificate, &other_key), table(missing, &other_key)];
+    let refused = Daemon::new(Format::Mbox).user("alice", &[]).setting(&tables.concat()).refused();
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.said);
+    for expected in [
+        format!(
+            "tls.key: {}: is not the key of the certificate in {}",
+            other_key.display(),
+            certificate.display()
+        ),
+        format!("tls.certificate: {}: cannot be read", missing.display()),
+    ] {
+        assert!(refused.said.contains(&expected), "{expected}: {}", refused.said);
     }
 }

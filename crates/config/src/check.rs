@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::fault::Fault;
 use crate::table::Config;
-use crate::types::AuthType;
+use crate::types::{AuthType, Certificates};
 
 /// The faults, each at the line of its setting if the file has it (`origins`).
 pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, usize>) -> Vec<Fault> {
@@ -15,7 +15,7 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
         faults.push(fault.key(key));
     };
 
-    for (key, what) in directory(config) {
+    for (key, what) in directory(config).into_iter().chain(tls(config)) {
         fault(key, what.to_owned());
     }
     let other_users = config.has_directory_users();
@@ -34,6 +34,21 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
         }
     }
     faults
+}
+
+/// What is missing or too much in the table `[tls]`, and what needs it.
+fn tls(config: &Config) -> Option<(&'static str, &'static str)> {
+    match (&config.tls.certificate, &config.tls.key) {
+        (Some(Certificates::One(_)), None) => Some(("tls.key", "missing, although tls.certificate is set")),
+        (None, Some(_)) => Some(("tls.certificate", "missing, although tls.key is set")),
+        (Some(Certificates::Several(_)), Some(_)) => {
+            Some(("tls.key", "each [[tls.certificate]] has its own key; remove this one"))
+        }
+        (None, None) if config.pop3s_port.is_some() => {
+            Some(("pop3s_port", "needs tls.certificate and tls.key"))
+        }
+        (Some(_), Some(_)) | (Some(Certificates::Several(_)), None) | (None, None) => None,
+    }
 }
 
 /// What is missing or too much in the tables `[sql]`, `[ldap]` and `[oauth]`.
@@ -102,6 +117,24 @@ mod tests {
         }
         assert_eq!(serving("auth_type = 7\npassword_plugin = \"/usr/local/bin/checkpassword\"\n"), Ok(()));
         assert_eq!(serving("auth_type = 6\nuserlist = \"/etc/users\"\n"), Ok(()));
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_come_together() {
+        let table = "[[tls.certificate]]\ncertificate = \"/c\"\nkey = \"/k\"\n";
+        assert_eq!(serving("pop3s_port = 995\n[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n"), Ok(()));
+        assert_eq!(serving(&format!("pop3s_port = 995\n{table}")), Ok(()));
+        for (text, told) in [
+            ("pop3s_port = 995\n", "f:1: pop3s_port: needs tls.certificate and tls.key"),
+            ("[tls]\ncertificate = \"/c\"\n", "f: tls.key: missing, although tls.certificate is set"),
+            ("[tls]\nkey = \"/k\"\n", "f: tls.certificate: missing, although tls.key is set"),
+            (
+                &format!("[tls]\nkey = \"/k\"\n{table}"),
+                "f:2: tls.key: each [[tls.certificate]] has its own key; remove this one",
+            ),
+        ] {
+            assert_eq!(serving(text).unwrap_err(), told);
+        }
     }
 
     #[test]

@@ -42,6 +42,15 @@ impl<T: 'static> Kind<T> {
         Self { accepts, read: Box::new(read), show: Box::new(show) }
     }
 
+    /// A kind whose values may have values in them: who reads it knows what is wrong, and where.
+    pub(crate) fn of_values(
+        accepts: impl Into<String>,
+        read: impl Fn(&Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>> + 'static,
+        show: impl Fn(&T) -> String + 'static,
+    ) -> Self {
+        Self { accepts: accepts.into(), read: Box::new(read), show: Box::new(show) }
+    }
+
     /// A kind written as a TOML string, and read by a parser that knows what is wrong with it.
     pub(crate) fn of_text(
         accepts: impl Into<String>,
@@ -153,12 +162,13 @@ impl<T> Kind<T> {
     }
 }
 
-fn wrong(value: &Spanned<DeValue<'_>>, why: &str, accepts: &str) -> Vec<Wrong> {
+/// One thing that is wrong with a value: why, and what is accepted.
+pub(crate) fn wrong(value: &Spanned<DeValue<'_>>, why: &str, accepts: &str) -> Vec<Wrong> {
     vec![Wrong { span: value.span(), what: format!("{why}; use {accepts}") }]
 }
 
 /// A value as a message names it: short, and with nothing in it that could confuse a terminal.
-fn describe(value: &DeValue<'_>) -> String {
+pub(crate) fn describe(value: &DeValue<'_>) -> String {
     const MOST: usize = 60;
     match value {
         DeValue::String(text) if text.chars().count() > MOST => {

@@ -25,6 +25,7 @@ mod file;
 mod kind;
 mod kinds;
 mod kinds_of_servers;
+mod kinds_of_tls;
 mod legacy;
 mod macros;
 mod near;
@@ -45,6 +46,6 @@ pub use render::{man_settings, sample};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
 pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{
-    AllowPlaintext, AuthType, LockMethod, LogFormat, LogLevel, LogTarget, PerUser, SaslMechanism, SecretText,
-    Storage, TlsVersion, UnescapeFrom,
+    AllowPlaintext, AuthType, CertificateFiles, Certificates, LockMethod, LogFormat, LogLevel, LogTarget,
+    PerUser, SaslMechanism, SecretText, Storage, TlsVersion, UnescapeFrom,
 };

@@ -1,13 +1,14 @@
 //! The table of settings: the one place where a setting is stated.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::kinds::*;
 use crate::kinds_of_servers::*;
+use crate::kinds_of_tls::certificates;
 use crate::macros::settings;
 use crate::pattern::Pattern;
 use crate::template::Template;
@@ -56,7 +57,8 @@ settings! {
         built user: String = "mpopd".to_owned(), name();
         /// The empty folder that is the session processes' root folder.
         built chroot: PathBuf = "/var/empty".into(), path();
-        /// The networks whose connections begin with a PROXY protocol header. They must send it, no one else may.
+        /// The networks whose connections begin with a PROXY protocol header, version 1 or 2. They must send it, no one else
+        /// may. The address in it counts from there on, for access, limits and logs, and what it says of TLS.
         later proxy_networks: Vec<IpNet> = Vec::new(), network().list(true);
         /// The least number of seconds between two logins of a user, told in CAPA as LOGIN-DELAY (RFC 2449). 0: any.
         later login_delay: Duration = secs(0), seconds(0..=86_400);
@@ -281,8 +283,10 @@ settings! {
 
     /// Encrypted connections.
     table tls: Tls "TLS" {
-        /// The file with the certificate and those that lead from it to its root, in PEM form.
-        built certificate: Option<PathBuf> = None, path().or_none();
+        /// The file with the certificate and those that lead from it to its root, in PEM form. For several certificates, end
+        /// the file with tables [[tls.certificate]], each with a certificate and its key. A client gets the one
+        /// that has the name by which it calls the server (SNI), else the first.
+        built certificate: Option<Certificates> = None, certificates().or_none();
         /// The file with the key of the certificate, in PEM form.
         built key: Option<PathBuf> = None, path().or_none();
         /// Offer STLS on the POP3 port (RFC 2595).
@@ -308,5 +312,18 @@ impl Config {
     /// Whether the program mpopd-directory is needed.
     pub fn needs_directory(&self) -> bool {
         self.has_directory_users() || self.oauth.introspection_url.is_some() || self.oauth.jwks.is_some()
+    }
+}
+
+impl Tls {
+    /// The files of each certificate and of its key, in the order in which they count. Empty: there is no TLS.
+    pub fn files(&self) -> Vec<(&Path, &Path)> {
+        match (&self.certificate, &self.key) {
+            (Some(Certificates::One(certificate)), Some(key)) => vec![(certificate, key)],
+            (Some(Certificates::Several(tables)), _) => {
+                tables.iter().map(|files| (files.certificate.as_path(), files.key.as_path())).collect()
+            }
+            (Some(Certificates::One(_)) | None, _) => Vec::new(),
+        }
     }
 }

@@ -8,6 +8,24 @@ use zeroize::Zeroizing;
 /// Values of one setting by user name.
 pub type PerUser<T> = BTreeMap<String, T>;
 
+/// The certificates that clients are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// The one in this file; `tls.key` names the file of its key.
+    One(PathBuf),
+    /// One for each table `[[tls.certificate]]`, in their order.
+    Several(Vec<CertificateFiles>),
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The file with the certificate and those that lead from it to its root, in PEM form.
+    pub certificate: PathBuf,
+    /// The file with the key, in PEM form.
+    pub key: PathBuf,
+}
+
 /// A type whose values are written as one of a few words.
 pub(crate) trait Words: Copy + PartialEq + 'static {
     /// Each value with its word, in the order in which messages and manual list them.

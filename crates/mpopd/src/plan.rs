@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auth::Authenticator;
-use config::{Config, Fault, Loaded, LockMethod, Storage, UnescapeFrom};
+use config::{Config, Fault, Faults, Loaded, LockMethod, Storage, UnescapeFrom};
 use maildrop::{Boundaries, BoundaryError, Received, Unescape};
 use sys::identity::User;
 
@@ -36,7 +36,6 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, Failure> {
     let warnings = auth::check(config)?;
     maildrop_settings(config)?;
     session_identity(config)?;
-    tls::load(&config.tls)?;
     directory(config)?;
     Ok(warnings)
 }
@@ -67,8 +66,6 @@ pub(crate) fn of(
         true => Some(StateDir::open("mpopd_spool", &config.mpopd_spool)?),
         false => None,
     };
-    // Not read here: the supervisor, and what it forks, shall never have had the key.
-    child::try_out(|| tls::load(&config.tls).map(drop))?;
     let directory = directory(config)?;
     let limits = limits(config, authenticator.scram_fits());
     let maildrops = Maildrops {
@@ -120,9 +117,6 @@ fn arrivals(config: &Config, entrance: Entrance<'_>) -> Result<Arrivals, String>
             socket.try_clone().and_then(|socket| Listener::of(socket, |port| security(config, port)));
         copied.map_err(|error| format!("a socket that was passed is of no use: {error}"))
     };
-    if config.pop3s_port.is_some() && config.tls.certificate.is_none() {
-        return Err("pop3s_port: needs tls.certificate and tls.key".to_owned());
-    }
     match entrance {
         Entrance::Bind(present) => {
             let secured = config.pop3s_port.map(|port| (port, Security::Tls));
@@ -274,6 +268,21 @@ pub(crate) fn check_boundaries(loaded: &Loaded) -> Result<(), Fault> {
         BoundaryError::Start(why) => loaded.fault("message_start", why),
         BoundaryError::End(why) => loaded.fault("message_end", why),
     })
+}
+
+/// Checks the files of `[tls]`. A process that ends with it reads them: the supervisor, and what it forks, shall never have
+/// had a key.
+///
+/// # Errors
+///
+/// Each fault of a file, at the line of the setting that names it.
+pub(crate) fn check_tls(loaded: &Loaded) -> Result<(), Faults> {
+    let said = child::try_out(|| tls::load(&loaded.config.tls).map(drop)).err().unwrap_or_default();
+    let fault = |line: &str| match line.split_once(": ") {
+        Some((setting, what)) => loaded.fault(setting, what),
+        None => loaded.fault("tls", line),
+    };
+    Faults::none_in(said.lines().map(fault).collect())
 }
 
 fn boundaries(config: &Config) -> Result<Boundaries, BoundaryError> {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use config::{Config, Tls};
+use config::{Certificates, Config, Tls};
 use rcgen::{CertificateParams, KeyPair};
 use zeroize::Zeroizing;
 
@@ -31,5 +31,6 @@ pub(crate) fn write(folder: &Path, address: IpAddr) -> Result<Tls, String> {
         .open(&key_path)
         .and_then(|mut file| file.write_all(Zeroizing::new(key.serialize_pem()).as_bytes()))
         .map_err(|error| failed(&error))?;
-    Ok(Tls { certificate: Some(certificate_path), key: Some(key_path), ..Config::default().tls })
+    let certificate = Some(Certificates::One(certificate_path));
+    Ok(Tls { certificate, key: Some(key_path), ..Config::default().tls })
 }

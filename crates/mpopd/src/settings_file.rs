@@ -99,6 +99,7 @@ impl SettingsFile {
         let loaded = self.load()?;
         loaded.check_serving()?;
         plan::check_boundaries(&loaded)?;
+        plan::check_tls(&loaded)?;
         let unlockable = Group::needed(&loaded.config).err().map(|what| loaded.fault("mailgroup", what));
         let remarks = loaded.warnings.iter().chain(&unlockable).map(ToString::to_string).collect();
         Ok(Settings { config: loaded.config, remarks })

@@ -1,5 +1,7 @@
 //! TLS: from the `[tls]` settings to what rustls serves with.
 
+mod by_name;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,48 +11,77 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
-/// Reads certificate and key. `None` when no certificate is configured: TLS is off.
+use by_name::ByName;
+
+/// Reads the certificates and their keys. `None` when none is configured: TLS is off.
 ///
 /// # Errors
 ///
-/// Which setting's file is at fault, and what is wrong with it.
+/// Which setting's file is at fault, and what is wrong with it: a line for each, which begins with the setting and a colon.
 pub(crate) fn load(settings: &Tls) -> Result<Option<Arc<ServerConfig>>, String> {
-    let (chain, key) = match (&settings.certificate, &settings.key) {
-        (None, None) => return Ok(None),
-        (Some(certificate), Some(key)) => (certificate, key),
-        (Some(_), None) => return Err("tls.key: missing, although tls.certificate is set".to_owned()),
-        (None, Some(_)) => return Err("tls.certificate: missing, although tls.key is set".to_owned()),
-    };
+    let files = settings.files();
+    if files.is_empty() {
+        return Ok(None);
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let certificates = certificates("tls.certificate", chain)?;
-    let private_key = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| format!("tls.key: {}: {}", key.display(), what(&error)))?;
+    let mut faults = Vec::new();
+    let mut certified = Vec::new();
+    for (certificate, key) in files {
+        match certified_key(certificate, key, &provider) {
+            Ok(good) => certified.push(Arc::new(good)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let clients = settings.client_ca.as_deref().map(|file| client_verifier(file, &provider)).transpose();
+    let clients = clients.unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
+    }
 
     let versions: &[_] = match settings.minimum {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::V1_3 => &[&rustls::version::TLS13],
     };
-    let builder = ServerConfig::builder_with_provider(provider.clone())
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(|error| format!("tls.minimum: {error}"))?;
-    let builder = match &settings.client_ca {
-        Some(file) => builder.with_client_cert_verifier(client_verifier(file, &provider)?),
+    let builder = match clients {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder.with_single_cert(certificates, private_key).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            format!("tls.key: {}: is not the key of the certificate in {}", key.display(), chain.display())
-        }
-        error => format!("tls.certificate: {}: {error}", chain.display()),
-    })?;
+    let mut config = builder.with_cert_resolver(Arc::new(ByName::new(certified)));
+    // RFC 7301: a client that offers only others meant another server. One that offers none is served.
     config.alpn_protocols = vec![b"pop3".to_vec()];
     // One ticket a session: a mail program comes back with one connection at a time.
     config.send_tls13_tickets = 1;
     config.ticketer = rustls::crypto::ring::Ticketer::new()
         .map_err(|error| format!("tls: no keys for tickets: {error}"))?;
     Ok(Some(Arc::new(config)))
+}
+
+fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let chain = certificates("tls.certificate", certificate)?;
+    let private_key = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| format!("tls.key: {}: {}", key.display(), what(&error)))?;
+    CertifiedKey::from_der(chain, private_key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            format!(
+                "tls.key: {}: is not the key of the certificate in {}",
+                key.display(),
+                certificate.display()
+            )
+        }
+        error @ rustls::Error::InvalidCertificate(_) => {
+            format!("tls.certificate: {}: {error}", certificate.display())
+        }
+        error => format!("tls.key: {}: {error}", key.display()),
+    })
 }
 
 fn client_verifier(

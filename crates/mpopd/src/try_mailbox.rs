@@ -55,7 +55,7 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         location.path().display(),
         options.user,
     );
-    if let (Some(address), Some(certificate)) = (addresses.next(), &config.tls.certificate) {
+    if let (Some(address), [(certificate, _)]) = (addresses.next(), &config.tls.files()[..]) {
         let trusted = shell_word(&certificate.display().to_string());
         banner += &format!("  with TLS  curl --cacert {trusted} -u {credentials} pop3s://{address}/1\n");
     }

@@ -1,6 +1,6 @@
 //! fetchmail, handing each message to a delivery agent.
 
-use super::{Client, Job, drains_the_daemon, drains_try, lf_with_blank_line};
+use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try, lf_with_blank_line};
 
 /// fetchmail 6.4 puts stray octets into lines longer than its buffer of 8192.
 const FETCHMAIL: Client =
@@ -10,14 +10,23 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     let agent = job.delivery_agent().join(" ");
     let account = job.account;
     let keep = if job.keep { "keep" } else { "no keep" };
+    let tls = match job.encryption {
+        Encryption::None => "sslproto \"\"".to_owned(),
+        // STLS, and no going on without it.
+        Encryption::Stls(ca) => format!("sslproto \"tls1.2+\" sslcertck sslcertfile \"{}\"", ca.display()),
+        Encryption::FromTheStart(ca) => format!("ssl sslcertck sslcertfile \"{}\"", ca.display()),
+    };
     // `invisible`: no Received header of its own.
     let configuration = format!(
         "set invisible\n\
-         poll 127.0.0.1 service {} protocol pop3 uidl\n  \
+         poll {} service {} protocol pop3 uidl\n  \
            user \"{}\" password \"{}\"\n  \
-           fetchall {keep} no rewrite pass8bits no mimedecode sslproto \"\"\n  \
+           fetchall {keep} no rewrite pass8bits no mimedecode {tls}\n  \
            mda \"{agent}\"\n",
-        account.port, account.user, account.password
+        job.encryption.host(),
+        account.port,
+        account.user,
+        account.password
     );
     let file = job.file("fetchmailrc", &configuration);
     let pid_file = job.work.join("pid").display().to_string();
@@ -33,4 +42,9 @@ fn fetchmail_drains_the_daemon() {
 #[test]
 fn fetchmail_drains_try() {
     drains_try(&FETCHMAIL);
+}
+
+#[test]
+fn fetchmail_drains_over_tls() {
+    drains_over_tls(&FETCHMAIL);
 }

@@ -1,7 +1,7 @@
 //! Ordinary mail programs drain mailboxes, and what they stored is what was delivered, byte for byte.
 //!
 //! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd try` without
-//! root, both formats, once leaving the mail on the server and once deleting it.
+//! root, both formats, once leaving the mail on the server and once deleting it. Those that can, do it over TLS too.
 
 mod curl;
 mod fetchmail;
@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{Account, Daemon, Format, Message, PATIENCE, Scratch, Snapshot, Trial, messages, need};
+use crate::tls::secure;
 
 /// A mail program and how the tests use it.
 struct Client {
@@ -35,6 +36,25 @@ struct Job<'a> {
     work: &'a Path,
     /// Leave the messages on the server?
     keep: bool,
+    encryption: Encryption<'a>,
+}
+
+/// How a program is told to connect. With TLS it calls the server `localhost`, and trusts this certificate.
+#[derive(Clone, Copy)]
+enum Encryption<'a> {
+    None,
+    Stls(&'a Path),
+    FromTheStart(&'a Path),
+}
+
+impl Encryption<'_> {
+    /// The name or address that the program connects to.
+    fn host(self) -> &'static str {
+        match self {
+            Encryption::None => "127.0.0.1",
+            Encryption::Stls(_) | Encryption::FromTheStart(_) => "localhost",
+        }
+    }
 }
 
 impl Job<'_> {
@@ -124,17 +144,49 @@ fn drains_try(client: &Client) {
     }
 }
 
+/// The program against a daemon that takes no password in the clear.
+fn drains_over_tls(client: &Client) {
+    let Some(_) = need::program(client.needs) else { return };
+    for by_stls in [true, false] {
+        let daemon =
+            Daemon::new(Format::Maildir).user("alice", &messages::ordinary_with(client.longest_line));
+        let Some(secured) = secure(daemon, "allow_plaintext = \"never\"", "") else { return };
+        let (account, certificate) = (secured.daemon.account("alice"), secured.certificate.as_path());
+        let (account, encryption) = match by_stls {
+            true => (account, Encryption::Stls(certificate)),
+            false => (Account { port: secured.tls.number, ..account }, Encryption::FromTheStart(certificate)),
+        };
+        for keep in [true, false] {
+            let expected = expected(client);
+            assert_same(&drained(client, &account, encryption, keep), &expected);
+            let deleted = if keep { 0 } else { expected.len() };
+            secured.daemon.logged(&["logout", "reason=quit", &format!("del={deleted}/{}", expected.len())]);
+        }
+        secured.daemon.logged(&["login ok", "tls=TLSv1."]);
+    }
+}
+
+/// What the program should store, sorted.
+fn expected(client: &Client) -> Vec<Vec<u8>> {
+    let mut expected: Vec<_> =
+        messages::ordinary_with(client.longest_line).iter().map(client.stores).collect();
+    expected.sort();
+    expected
+}
+
+/// What one run of the program stored, sorted.
+fn drained(client: &Client, account: &Account, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
+    let home = Scratch::new();
+    let mut stored = (client.drain)(&Job { account, work: home.path(), keep, encryption });
+    stored.sort();
+    stored
+}
+
 /// First leaves the mail on the server, then takes it.
 fn check(client: &Client, account: &Account, snapshot: impl Fn() -> Snapshot) {
-    let mut delivered: Vec<_> =
-        messages::ordinary_with(client.longest_line).iter().map(client.stores).collect();
-    delivered.sort();
     for keep in [true, false] {
         let before = snapshot();
-        let home = Scratch::new();
-        let mut stored = (client.drain)(&Job { account, work: home.path(), keep });
-        stored.sort();
-        assert_same(&stored, &delivered);
+        assert_same(&drained(client, account, Encryption::None, keep), &expected(client));
         // Once this login succeeds the program's session is over in every respect.
         let mut after = account.login_when_free();
         let left = after.stat();

@@ -1,6 +1,6 @@
 //! mpop, delivering to a Maildir of its own.
 
-use super::{Client, Job, drains_the_daemon, drains_try, lf};
+use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try, lf};
 use crate::harness::messages::LONGEST_LINE;
 
 const MPOP: Client = Client { needs: "mpop", longest_line: LONGEST_LINE, drain, stores: lf };
@@ -11,9 +11,15 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     }
     let account = job.account;
     let work = job.work.display();
+    let tls = match job.encryption {
+        Encryption::None => "tls off".to_owned(),
+        Encryption::Stls(ca) => format!("tls on\ntls_starttls on\ntls_trust_file {}", ca.display()),
+        Encryption::FromTheStart(ca) => format!("tls on\ntls_starttls off\ntls_trust_file {}", ca.display()),
+    };
     let configuration = format!(
-        "account default\nhost 127.0.0.1\nport {}\ntls off\nauth user\nuser {}\npassword {}\nkeep {}\n\
+        "account default\nhost {}\nport {}\n{tls}\nauth user\nuser {}\npassword {}\nkeep {}\n\
          received_header off\ndelivery maildir {work}/box\nuidls_file {work}/uidls\n",
+        job.encryption.host(),
         account.port,
         account.user,
         account.password,
@@ -32,4 +38,9 @@ fn mpop_drains_the_daemon() {
 #[test]
 fn mpop_drains_try() {
     drains_try(&MPOP);
+}
+
+#[test]
+fn mpop_drains_over_tls() {
+    drains_over_tls(&MPOP);
 }

@@ -1,6 +1,6 @@
 //! Python's poplib, which checks octet counts on its way.
 
-use super::{Client, Job, drains_the_daemon, drains_try};
+use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try};
 use crate::harness::Message;
 use crate::harness::messages::LONGEST_LINE;
 
@@ -8,11 +8,20 @@ const POPLIB: Client = Client { needs: "python3", longest_line: LONGEST_LINE, dr
 
 /// poplib refuses lines past 2048 octets unless told otherwise.
 const SCRIPT: &str = r#"
-import os, poplib, sys
+import os, poplib, ssl, sys
 port, user, password, keep = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "keep"
+tls, ca = sys.argv[5:]
 poplib._MAXLINE = 1 << 20
 os.mkdir("stored")
-pop = poplib.POP3("127.0.0.1", port, timeout=30)
+trust = ssl.create_default_context(cafile=ca) if ca else None
+if tls == "start":
+    pop = poplib.POP3_SSL("localhost", port, timeout=30, context=trust)
+elif tls == "stls":
+    pop = poplib.POP3("localhost", port, timeout=30)
+    assert "USER" not in pop.capa(), pop.capa()
+    pop.stls(trust)
+else:
+    pop = poplib.POP3("127.0.0.1", port, timeout=30)
 assert "UIDL" in pop.capa(), pop.capa()
 pop.user(user)
 pop.pass_(password)
@@ -33,7 +42,13 @@ pop.quit()
 fn drain(job: &Job) -> Vec<Vec<u8>> {
     let account = job.account;
     let keep = if job.keep { "keep" } else { "delete" };
-    job.run("python3", ["-c", SCRIPT, &account.port.to_string(), &account.user, &account.password, keep]);
+    let (tls, ca) = match job.encryption {
+        Encryption::None => ("none", String::new()),
+        Encryption::Stls(ca) => ("stls", ca.display().to_string()),
+        Encryption::FromTheStart(ca) => ("start", ca.display().to_string()),
+    };
+    let port = account.port.to_string();
+    job.run("python3", ["-c", SCRIPT, &port, &account.user, &account.password, keep, tls, &ca]);
     job.stored_in("stored")
 }
 
@@ -45,4 +60,9 @@ fn poplib_drains_the_daemon() {
 #[test]
 fn poplib_drains_try() {
     drains_try(&POPLIB);
+}
+
+#[test]
+fn poplib_drains_over_tls() {
+    drains_over_tls(&POPLIB);
 }
