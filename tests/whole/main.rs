@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod capabilities;
 mod central_log;
 mod clients;
 mod config_faults;

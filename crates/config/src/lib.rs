@@ -46,6 +46,6 @@ pub use render::{man_settings, sample};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
 pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{
-    AllowPlaintext, AuthType, CertificateFiles, Certificates, LockMethod, LogFormat, LogLevel, LogTarget,
-    PerUser, SaslMechanism, SecretText, Storage, TlsVersion, UnescapeFrom,
+    AllowPlaintext, AuthType, CertificateFiles, Certificates, Language, LockMethod, LogFormat, LogLevel,
+    LogTarget, PerUser, SaslMechanism, SecretText, Storage, TlsVersion, UnescapeFrom,
 };

@@ -47,7 +47,7 @@ settings! {
         built timeout: Duration = secs(600), seconds(1..=86_400);
         /// A client that has not logged in after so many seconds is turned away.
         built login_timeout: Duration = secs(60), seconds(1..=3600);
-        /// The text of the first line that a client gets.
+        /// The text of the first line that a client gets. Empty: +OK alone.
         built greeting: String = "mpopd ready".to_owned(), greeting();
         /// The file that holds the process id, and in its second line the port, while the daemon lives.
         built mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
@@ -60,10 +60,16 @@ settings! {
         /// The networks whose connections begin with a PROXY protocol header, version 1 or 2. They must send it, no one else
         /// may. The address in it counts from there on, for access, limits and logs, and what it says of TLS.
         later proxy_networks: Vec<IpNet> = Vec::new(), network().list(true);
-        /// The least number of seconds between two logins of a user, told in CAPA as LOGIN-DELAY (RFC 2449). 0: any.
-        later login_delay: Duration = secs(0), seconds(0..=86_400);
-        /// For how many days mail is kept on the server, told in CAPA as EXPIRE (RFC 2449).
-        later expire: Option<u32> = None, days_or_never();
+        /// The least number of seconds between two logins of a user, told in CAPA as LOGIN-DELAY (RFC 2449). Whoever comes
+        /// sooner is refused with [LOGIN-DELAY]. 0: any.
+        built login_delay: Duration = secs(0), seconds(0..=86_400);
+        /// For how many days mail is kept on the server, told in CAPA as EXPIRE (RFC 2449). This only tells clients
+        /// what the administrator's own cleaning does: mpopd removes no mail but what a client deletes.
+        built expire: Option<u32> = None, days_or_never();
+        /// The language of replies that LANG * chooses (RFC 6856). Until a client says LANG, they are English.
+        built language: Language = Language::English, word();
+        /// Tell this program's name and version in CAPA, as IMPLEMENTATION (RFC 2449). To hide them, set greeting, too.
+        built implementation: bool = true, flag();
     }
 
     group "Who gets in" {

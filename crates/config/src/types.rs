@@ -99,6 +99,14 @@ words! {
         Mboxrd = "mboxrd",
     }
 
+    /// A language of replies.
+    Language {
+        /// English.
+        English = "en",
+        /// German.
+        German = "de",
+    }
+
     /// The least important lines that are still logged.
     LogLevel {
         /// What failed.

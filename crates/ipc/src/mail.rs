@@ -182,6 +182,8 @@ pub struct Extent {
 pub enum NotOpened {
     /// Another session has it, or a delivery agent holds its lock for too long.
     InUse,
+    /// The last login was too short a time ago (`login_delay`).
+    TooSoon,
     /// What lies at its path is no maildrop, or one beyond a limit: an administrator must look.
     Unusable,
     /// A failure that may pass.

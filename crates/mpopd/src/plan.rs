@@ -76,6 +76,7 @@ pub(crate) fn of(
         // Without it mail is served that needs no lock file of that group; the log has said so.
         mail_group: Group::needed(config).unwrap_or_default(),
         change_user: sys::identity::is_root(),
+        login_delay: config.login_delay,
         threads: cores().max(2) * 2,
     };
     let auth_processes = match entrance {
@@ -238,8 +239,17 @@ fn limits(config: &Config, scram: bool) -> Limits {
         stls: config.tls.stls,
         sasl: Offer { configured: config.sasl_mechanisms.clone(), scram, tokens: checks_tokens(config) },
         policy: Arc::new(pop3::Policy {
-            implementation: Some(concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
+            implementation: config
+                .implementation
+                .then(|| concat!("mpopd-", env!("CARGO_PKG_VERSION")).to_owned()),
             refuse_unknown_users: config.reject_bogus_user,
+            login_delay: config.login_delay.as_secs(),
+            expire: config.expire,
+            utf8: false,
+            language: match config.language {
+                config::Language::English => pop3::Language::English,
+                config::Language::German => pop3::Language::German,
+            },
             ..pop3::Policy::default()
         }),
     }

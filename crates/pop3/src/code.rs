@@ -5,6 +5,8 @@
 pub enum ResponseCode {
     /// `[IN-USE]`: another session has the maildrop (RFC 2449, section 8.1.2).
     InUse,
+    /// `[LOGIN-DELAY]`: the last login was too short a time ago (RFC 2449, section 8.1.1).
+    LoginDelay,
     /// `[AUTH]`: the credentials are at fault, so asking the user again makes sense (RFC 3206, section 4).
     Auth,
     /// `[SYS/TEMP]`: a fault of the server that time may cure (RFC 3206, section 4).
@@ -18,6 +20,7 @@ impl ResponseCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "[IN-USE]",
+            Self::LoginDelay => "[LOGIN-DELAY]",
             Self::Auth => "[AUTH]",
             Self::SysTemp => "[SYS/TEMP]",
             Self::SysPerm => "[SYS/PERM]",

@@ -1,4 +1,4 @@
-//! The POP3 protocol of RFC 1939, with AUTH (RFC 5034) and STLS (RFC 2595), sans-I/O: octets in, replies and effects out.
+//! The POP3 protocol of RFC 1939, with AUTH (RFC 5034) and STLS (RFC 2595), UTF8 and LANG (RFC 6856), sans-I/O: octets in, replies and effects out.
 //!
 //! [`Dialogue`] is the server's side of one connection. It owns no socket, no clock and no message: the driver
 //! feeds it what the client sent, writes what it appends, and carries out the effects that [`Dialogue::step`]
@@ -68,6 +68,7 @@ mod deletions;
 mod dialogue;
 mod encode;
 mod enumeration;
+mod language;
 mod line;
 mod listing;
 mod number;
@@ -90,6 +91,7 @@ pub use decode::{Decoded, MultilineDecoder, Reply, ReplyError, ReplyKind, ReplyR
 pub use deletions::Deletions;
 pub use dialogue::Dialogue;
 pub use encode::{Encoder, Progress, octets};
+pub use language::Language;
 pub use line::{Line, LineReader, LineText, MAX_COMMAND_LINE};
 pub use listing::Listing;
 pub use number::MessageNumber;

@@ -1,5 +1,7 @@
 //! What the administrator decides about dialogues.
 
+use crate::Language;
+
 /// The rules that all connections share. Kept behind an `Arc`, so that a connection holds one pointer.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -13,6 +15,16 @@ pub struct Policy {
     pub refuse_unknown_users: bool,
     /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. None hides it.
     pub implementation: Option<String>,
+    /// The least number of seconds between two logins of a user, told in CAPA; 0 for none. Whoever checks logins keeps to it
+    /// ([`LoginRefusal::TooSoon`](crate::LoginRefusal::TooSoon)).
+    pub login_delay: u64,
+    /// For how many days mail stays on the server at least, told in CAPA (RFC 2449, section 6.7); None for ever.
+    pub expire: Option<u32>,
+    /// Whether UTF8 is offered (RFC 6856). Then whoever serves messages has surrogates for clients that do not say it, and whoever
+    /// checks logins takes names and passwords in UTF-8.
+    pub utf8: bool,
+    /// What `LANG *` chooses.
+    pub language: Language,
 }
 
 impl Default for Policy {
@@ -22,6 +34,10 @@ impl Default for Policy {
             max_failed_logins: 3,
             refuse_unknown_users: false,
             implementation: None,
+            login_delay: 0,
+            expire: None,
+            utf8: true,
+            language: Language::English,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Refusal {
     TlsUnavailable,
     /// STLS under TLS (RFC 2595, section 4).
     TlsActive,
+    /// STLS after UTF8 (RFC 6856, section 2.1).
+    TlsAfterUtf8,
     /// More came behind STLS before it was answered. This closes the connection.
     AfterStls,
     /// The SASL mechanism is unknown, or not offered on this connection.
@@ -34,6 +36,10 @@ pub enum Refusal {
     NotBase64,
     /// The client ended a SASL exchange itself.
     Cancelled,
+    /// UTF8 where it is not offered.
+    Utf8Unavailable,
+    /// LANG with a language that we do not speak.
+    NoSuchLanguage,
     /// The number is above the number of messages, which is given.
     NoSuchMessage(u32),
     /// The message is marked as deleted.
@@ -41,13 +47,42 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// One of each kind.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 20] = [
+        Self::UnknownCommand,
+        Self::LineTooLong(255),
+        Self::NotBeforeLogin,
+        Self::NotAfterLogin,
+        Self::Usage(Verb::User),
+        Self::NoUser,
+        Self::Plaintext,
+        Self::TlsUnavailable,
+        Self::TlsActive,
+        Self::TlsAfterUtf8,
+        Self::AfterStls,
+        Self::Mechanism,
+        Self::NotBase64,
+        Self::Cancelled,
+        Self::Utf8Unavailable,
+        Self::NoSuchLanguage,
+        Self::NoSuchMessage(0),
+        Self::NoSuchMessage(1),
+        Self::NoSuchMessage(2),
+        Self::Deleted,
+    ];
+
     /// Whether the command was bad: not understood, or out of place. Such commands in a row close the connection.
     pub fn is_bad_command(self) -> bool {
         match self {
             Self::UnknownCommand | Self::LineTooLong(_) | Self::NotBeforeLogin | Self::NotAfterLogin => true,
             Self::Usage(_) | Self::NoUser | Self::TlsUnavailable | Self::TlsActive | Self::AfterStls => true,
-            Self::Mechanism | Self::NotBase64 => true,
-            Self::Plaintext | Self::Cancelled | Self::NoSuchMessage(_) | Self::Deleted => false,
+            Self::Mechanism | Self::NotBase64 | Self::TlsAfterUtf8 | Self::Utf8Unavailable => true,
+            Self::NoSuchLanguage
+            | Self::Plaintext
+            | Self::Cancelled
+            | Self::NoSuchMessage(_)
+            | Self::Deleted => false,
         }
     }
 }
@@ -64,12 +99,17 @@ impl fmt::Display for Refusal {
             Self::Plaintext => f.write_str("plaintext login is not allowed here, use TLS"),
             Self::TlsUnavailable => f.write_str("TLS is not available"),
             Self::TlsActive => f.write_str("TLS is active already"),
+            Self::TlsAfterUtf8 => f.write_str("STLS comes before UTF8"),
             Self::AfterStls => f.write_str("nothing may follow STLS before its answer, closing"),
             Self::Mechanism => {
                 f.write_str("this mechanism is not offered here, AUTH alone lists those that are")
             }
             Self::NotBase64 => f.write_str("this is not base64"),
             Self::Cancelled => f.write_str("authentication cancelled"),
+            Self::Utf8Unavailable => f.write_str("UTF8 is not offered here"),
+            Self::NoSuchLanguage => {
+                f.write_str("no such language here, LANG alone lists those that there are")
+            }
             Self::NoSuchMessage(1) => f.write_str("no such message, the maildrop has 1 message"),
             Self::NoSuchMessage(count) => write!(f, "no such message, the maildrop has {count} messages"),
             Self::Deleted => f.write_str("message is marked as deleted"),
@@ -91,6 +131,8 @@ pub enum LoginRefusal {
     Plaintext,
     /// Another session has the maildrop, or its lock could not be had in time: `[IN-USE]`.
     InUse,
+    /// The user's last login was too short a time ago: `[LOGIN-DELAY]`.
+    TooSoon,
     /// Too many sessions or attempts for this user or address: `[SYS/TEMP]`, so that it does not look like a wrong
     /// password.
     Limit,
@@ -101,11 +143,25 @@ pub enum LoginRefusal {
 }
 
 impl LoginRefusal {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Denied,
+        Self::Host,
+        Self::Plaintext,
+        Self::InUse,
+        Self::TooSoon,
+        Self::Limit,
+        Self::Temporary,
+        Self::Permanent,
+    ];
+
     /// The response code of the reply.
     pub fn code(self) -> Option<ResponseCode> {
         match self {
             Self::Denied => Some(ResponseCode::Auth),
             Self::InUse => Some(ResponseCode::InUse),
+            Self::TooSoon => Some(ResponseCode::LoginDelay),
             Self::Limit | Self::Temporary => Some(ResponseCode::SysTemp),
             Self::Host | Self::Permanent => Some(ResponseCode::SysPerm),
             Self::Plaintext => None,
@@ -120,6 +176,7 @@ impl fmt::Display for LoginRefusal {
             Self::Host => "logins from your address are not allowed",
             Self::Plaintext => return Refusal::Plaintext.fmt(f),
             Self::InUse => "the maildrop is in use by another session",
+            Self::TooSoon => "the last login was too short a time ago, try again later",
             Self::Limit => "too many sessions or attempts, try again later",
             Self::Temporary => "login is not possible now, try again later",
             Self::Permanent => "the maildrop cannot be opened, ask its administrator",
@@ -141,6 +198,10 @@ pub enum MessageFault {
 }
 
 impl MessageFault {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 3] = [Self::Gone, Self::Temporary, Self::Permanent];
+
     /// The response code of the reply.
     pub fn code(self) -> Option<ResponseCode> {
         match self {

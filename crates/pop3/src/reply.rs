@@ -1,8 +1,10 @@
 //! Replies: status lines, numbers, and text that stays on its line.
 
 use crate::ResponseCode;
+use crate::language::{Language, Text};
 use std::fmt;
 use std::io::Write;
+use std::ops::{Deref, DerefMut};
 
 /// The longest text after `+OK ` or `-ERR `, so that the line stays within 512 octets (RFC 1939, section 3).
 const MAX_TEXT: usize = 500;
@@ -10,16 +12,45 @@ const MAX_TEXT: usize = 500;
 /// The line that ends a multi-line reply (RFC 1939, section 3).
 pub(crate) const TERMINATOR: &[u8] = b".\r\n";
 
+/// Where replies go, and the language of what they say to humans.
+pub(crate) struct Replies<'a> {
+    out: &'a mut Vec<u8>,
+    language: Language,
+}
+
+impl<'a> Replies<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, language: Language) -> Self {
+        Self { out, language }
+    }
+}
+
+/// What is no text goes straight into the buffer.
+impl Deref for Replies<'_> {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        self.out
+    }
+}
+
+impl DerefMut for Replies<'_> {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+}
+
 /// Appends `+OK text`.
-pub(crate) fn ok(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    line(out, format_args!("+OK {text}"));
+pub(crate) fn ok(out: &mut Replies<'_>, text: Text) {
+    let said = out.language.say(text);
+    line(out, format_args!("+OK {said}"));
 }
 
 /// Appends `-ERR [CODE] text`.
-pub(crate) fn err(out: &mut Vec<u8>, code: Option<ResponseCode>, text: impl fmt::Display) {
+pub(crate) fn err(out: &mut Replies<'_>, code: Option<ResponseCode>, text: Text) {
+    let said = out.language.say(text);
     match code {
-        Some(code) => line(out, format_args!("-ERR {} {text}", code.as_str())),
-        None => line(out, format_args!("-ERR {text}")),
+        Some(code) => line(out, format_args!("-ERR {} {said}", code.as_str())),
+        None => line(out, format_args!("-ERR {said}")),
     }
 }
 
@@ -57,14 +88,20 @@ pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{LoginRefusal, Refusal};
 
     #[test]
     fn status_lines() {
-        let mut out = Vec::new();
-        ok(&mut out, format_args!("{} {}", 2, 320));
-        err(&mut out, Some(ResponseCode::InUse), "busy");
-        err(&mut out, None, "no");
-        assert_eq!(out, b"+OK 2 320\r\n-ERR [IN-USE] busy\r\n-ERR no\r\n");
+        let mut octets = Vec::new();
+        for language in Language::ALL {
+            let mut out = Replies::new(&mut octets, language);
+            ok(&mut out, Text::Goodbye);
+            err(&mut out, Some(ResponseCode::InUse), Text::NotLoggedIn(LoginRefusal::InUse));
+            err(&mut out, None, Text::Refused(Refusal::UnknownCommand));
+        }
+        let english = "+OK goodbye\r\n-ERR [IN-USE] the maildrop is in use by another session\r\n-ERR unknown command\r\n";
+        let german = "+OK auf Wiedersehen\r\n-ERR [IN-USE] eine andere Sitzung hat das Postfach\r\n-ERR unbekannter Befehl\r\n";
+        assert_eq!(String::from_utf8(octets).unwrap(), [english, german].concat());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the unit tests of this crate share.
 
+use crate::language::Language;
+use crate::reply::Replies;
 use crate::state::Transaction;
 use crate::{Listing, MessageNumber, UserName};
 
@@ -44,8 +46,8 @@ pub(crate) fn number(n: u32) -> MessageNumber {
 }
 
 /// What `write` appends, as text.
-pub(crate) fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+pub(crate) fn text(write: impl FnOnce(&mut Replies<'_>)) -> String {
     let mut out = Vec::new();
-    write(&mut out);
+    write(&mut Replies::new(&mut out, Language::English));
     String::from_utf8(out).unwrap()
 }

@@ -281,7 +281,7 @@ fn plaintext_logins_can_be_forbidden_and_say_so() {
     let record = session.dialogue.take_record().unwrap();
     assert_eq!((record.verb, record.refused), (Some(Verb::Pass), Some(Refusal::Plaintext)), "for the log");
     assert_eq!(session.dialogue.user().map(UserName::as_str), Some("alice"));
-    assert!(!session.talk(b"CAPA\r\n").contains("USER"));
+    assert!(!session.talk(b"CAPA\r\n").contains("\r\nUSER\r\n"));
 }
 
 // Of CAPA.
@@ -290,7 +290,17 @@ fn plaintext_logins_can_be_forbidden_and_say_so() {
 fn capa_is_the_same_before_and_after_login_but_for_stls_and_has_uidl() {
     let before = Session::new(&maildrop()).talk(b"CAPA\r\n");
     assert_eq!(before.replace("STLS\r\n", ""), session().talk(b"CAPA\r\n"));
-    for capability in ["TOP", "USER", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"] {
+    for capability in [
+        "TOP",
+        "USER",
+        "UIDL",
+        "RESP-CODES",
+        "AUTH-RESP-CODE",
+        "PIPELINING",
+        "EXPIRE NEVER",
+        "UTF8 USER",
+        "LANG",
+    ] {
         assert!(before.contains(&format!("\r\n{capability}\r\n")), "{capability}");
     }
 }

@@ -22,6 +22,7 @@ pub(crate) const NOT_DOVECOT: &[&str] = &[
     "capability-sasl-stays",
     "capability-user-stays",
     "in-use-second-session",
+    "lang?",
     "last",
     "long-line",
     "sasl-scram-challenge",

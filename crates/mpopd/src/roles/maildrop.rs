@@ -7,16 +7,17 @@
 //! A session's locks and deletions live and die here: what ends without
 //! [`ToMaildrop::Finish`] removes nothing.
 
+mod last_logins;
 mod user_log;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
@@ -28,6 +29,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::log::Untrusted;
 use crate::roles::listings::Listings;
+pub(crate) use last_logins::LastLogins;
 use user_log::UserLog;
 
 /// How long a process without a session stays, so that the next login of its uid finds it.
@@ -57,7 +59,15 @@ impl Users {
 }
 
 /// Runs the role until it has been idle for a while or the session role is gone. Returns the exit status.
-pub(crate) fn run(channels: Channels<'_>, opener: Opener, users: &Users, threads: usize) -> i32 {
+///
+/// `last_logins` are looked at where logins must not follow each other too soon.
+pub(crate) fn run(
+    channels: Channels<'_>,
+    opener: Opener,
+    last_logins: Option<LastLogins>,
+    users: &Users,
+    threads: usize,
+) -> i32 {
     if let Err(error) = set_socket_timeout(channels.orders, Timeout::Recv, Some(LINGER)) {
         tracing::error!("maildrop cannot start: {error}");
         return 1;
@@ -65,6 +75,7 @@ pub(crate) fn run(channels: Channels<'_>, opener: Opener, users: &Users, threads
     let worker = Worker {
         channels,
         opener,
+        last_logins,
         users,
         listings: Listings::default(),
         open: Mutex::default(),
@@ -106,6 +117,7 @@ impl Kept {
 struct Worker<'a> {
     channels: Channels<'a>,
     opener: Opener,
+    last_logins: Option<LastLogins>,
     users: &'a Users,
     listings: Listings,
     open: Mutex<HashMap<Ticket, Held>>,
@@ -214,6 +226,70 @@ impl Worker<'_> {
         let Open { login, ticket, user, format, path, user_log } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
+        let wishes = self.users.wishes_of(&user);
+        let began = Instant::now();
+        let opened = self.open_in_time(format, &path, &wishes, &user).and_then(|mail| {
+            let packed = self.listings.pack(&*mail).map_err(|error| {
+                tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
+                NotOpened::Temporary
+            });
+            Ok((mail, packed?))
+        });
+        let (mail, (listing, memory)) = match opened {
+            Ok(opened) => opened,
+            Err(why) => return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]),
+        };
+        let user_log = log.as_ref().map(UserLog::detail);
+        let marks_read = mail.marks_read();
+        let kept = Kept { user: user.clone(), mail, log };
+        self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
+        let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let opened =
+            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, format, micros };
+        self.answer(&opened, &memory);
+    }
+
+    /// Opens a maildrop, unless its last login was too short a time ago. That is looked at before any work is done, and again
+    /// once nobody else can be opening it.
+    fn open_in_time(
+        &self,
+        format: Format,
+        path: &Path,
+        wishes: &Wishes,
+        user: &str,
+    ) -> Result<Box<dyn Maildrop>, NotOpened> {
+        self.check_delay(path)?;
+        let mail = self.open_now(format, path, wishes, user)?;
+        self.check_delay(path)?;
+        if let Some(last_logins) = &self.last_logins
+            && let Err(error) = last_logins.note(path)
+        {
+            tracing::error!("a login is not noted, the next one may be too soon: {error}");
+        }
+        Ok(mail)
+    }
+
+    fn check_delay(&self, path: &Path) -> Result<(), NotOpened> {
+        let Some(last_logins) = &self.last_logins else { return Ok(()) };
+        match last_logins.too_soon(path, SystemTime::now()) {
+            Ok(true) => Err(NotOpened::TooSoon),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                tracing::error!("it cannot be seen when the last login was: {error}");
+                Ok(())
+            }
+        }
+    }
+
+    fn open_now(
+        &self,
+        format: Format,
+        path: &Path,
+        wishes: &Wishes,
+        user: &str,
+    ) -> Result<Box<dyn Maildrop>, NotOpened> {
+        let path = path.to_owned();
         let location = match format {
             Format::Mbox => Location::Mbox(path),
             Format::Ram => Location::Ram(path),
@@ -221,45 +297,16 @@ impl Worker<'_> {
             Format::Maildir => Location::Maildir(path),
         };
         // A defect in reading one strange mailbox must not end the sessions of all others.
-        let wishes = self.users.wishes_of(&user);
-        let began = Instant::now();
-        let opened = catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, &wishes)));
-        let why = match opened {
-            Ok(Ok(mail)) => match self.listings.pack(&*mail) {
-                Ok((listing, memory)) => {
-                    let user_log = log.as_ref().map(UserLog::detail);
-                    let marks_read = mail.marks_read();
-                    let kept = Kept { user: user.clone(), mail, log };
-                    self.table().insert(ticket, Arc::new(Mutex::new(Some(kept))));
-                    let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
-                    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                    let opened = FromMaildrop::Opened {
-                        login,
-                        ticket,
-                        user,
-                        listing,
-                        user_log,
-                        marks_read,
-                        format,
-                        micros,
-                    };
-                    self.answer(&opened, &memory);
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
-                    NotOpened::Temporary
-                }
-            },
+        match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, wishes))) {
+            Ok(Ok(mail)) => Ok(mail),
             Ok(Err(error)) => {
                 if !matches!(error, OpenError::InUse) {
                     tracing::warn!("maildrop of user={} not opened: {error}", Untrusted(user.as_bytes()));
                 }
-                not_opened(&error)
+                Err(not_opened(&error))
             }
-            Err(_) => NotOpened::Temporary,
-        };
-        self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]);
+            Err(_) => Err(NotOpened::Temporary),
+        }
     }
 
     fn fetch(&self, ticket: Ticket, first: u32, window: u32) {

@@ -1,6 +1,7 @@
 //! AUTH: a login by a SASL mechanism, in as many steps as that takes (RFC 5034).
 
-use crate::reply::{self, TERMINATOR};
+use crate::language::Text;
+use crate::reply::{self, Replies, TERMINATOR};
 use crate::state::{Authorization, Exchange};
 use crate::{AuthRequest, Plaintext, Refusal, Response, Tls, sasl};
 
@@ -40,8 +41,8 @@ pub(crate) fn parse(argument: &[u8]) -> Result<Wanted, Refusal> {
 }
 
 /// AUTH alone.
-pub(crate) fn list(mechanisms: &[&'static str], out: &mut Vec<u8>) {
-    reply::ok(out, format_args!("list of SASL mechanisms follows"));
+pub(crate) fn list(mechanisms: &[&'static str], out: &mut Replies<'_>) {
+    reply::ok(out, Text::Mechanisms);
     for mechanism in mechanisms {
         reply::line(out, format_args!("{mechanism}"));
     }

@@ -1,6 +1,7 @@
 //! CAPA: what this server can do (RFC 2449, section 5).
 
-use crate::reply::{self, TERMINATOR};
+use crate::language::Text;
+use crate::reply::{self, Replies, TERMINATOR};
 use crate::{Plaintext, Policy, Refusal, Tls};
 
 /// The same list before and after a login; only what the connection forbids is left out, and STLS where it would not work
@@ -10,9 +11,9 @@ pub(crate) fn run(
     tls: Tls,
     mechanisms: &[&'static str],
     stls: bool,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Result<(), Refusal> {
-    reply::ok(out, format_args!("capability list follows"));
+    reply::ok(out, Text::Capabilities);
     let mut offer = |capability: &str| reply::line(out, format_args!("{capability}"));
     offer("TOP");
     if tls.plaintext() == Plaintext::Allowed {
@@ -28,7 +29,19 @@ pub(crate) fn run(
     if stls {
         offer("STLS");
     }
-    offer("EXPIRE NEVER");
+    if policy.login_delay > 0 {
+        // One for all users, so without the argument USER (RFC 2449, section 6.5).
+        offer(&format!("LOGIN-DELAY {}", policy.login_delay));
+    }
+    match policy.expire {
+        None => offer("EXPIRE NEVER"),
+        Some(days) => offer(&format!("EXPIRE {days}")),
+    }
+    if policy.utf8 {
+        // User names and passwords may be UTF-8, with the command or without it (RFC 6856, section 2.2).
+        offer("UTF8 USER");
+    }
+    offer("LANG");
     if let Some(implementation) = &policy.implementation {
         let mut capability = String::from("IMPLEMENTATION ");
         capability.extend(reply::printable(implementation));
@@ -52,16 +65,24 @@ mod tests {
         let policy = Policy { implementation: Some("mpopd-0.1".into()), ..Policy::default() };
         let list = list(&policy, Tls::Offered(Plaintext::Allowed), &["SCRAM-SHA-256", "PLAIN"], true);
         let words = "UIDL RESP-CODES AUTH-RESP-CODE PIPELINING STLS".replace(' ', "\r\n");
-        let last = "EXPIRE NEVER\r\nIMPLEMENTATION mpopd-0.1\r\n.\r\n";
+        let last = "EXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\nIMPLEMENTATION mpopd-0.1\r\n.\r\n";
         let first = "TOP\r\nUSER\r\nSASL SCRAM-SHA-256 PLAIN\r\n";
         assert_eq!(list, format!("+OK capability list follows\r\n{first}{words}\r\n{last}"));
     }
 
     #[test]
     fn what_does_not_work_is_not_offered_and_the_implementation_can_be_hidden() {
-        let list = list(&Policy::default(), Tls::Unavailable(Plaintext::Forbidden), &[], false);
-        for missing in ["USER", "SASL", "STLS", "IMPLEMENTATION"] {
+        let policy = Policy { utf8: false, ..Policy::default() };
+        let list = list(&policy, Tls::Unavailable(Plaintext::Forbidden), &[], false);
+        for missing in ["USER", "SASL", "STLS", "LOGIN-DELAY", "UTF8", "IMPLEMENTATION"] {
             assert!(!list.contains(missing), "{list}");
         }
+    }
+
+    #[test]
+    fn the_rules_of_the_site_are_told() {
+        let policy = Policy { login_delay: 300, expire: Some(0), ..Policy::default() };
+        let list = list(&policy, Tls::Active, &[], false);
+        assert!(list.contains("\r\nLOGIN-DELAY 300\r\nEXPIRE 0\r\n"), "{list}");
     }
 }

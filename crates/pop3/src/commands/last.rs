@@ -1,10 +1,13 @@
 //! LAST: the highest message number that RETR accessed in this session, 0 for none (RFC 1460).
 
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{MessageNumber, Refusal, reply};
+use crate::{MessageNumber, Refusal};
 
-pub(crate) fn run<L>(at: &Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    reply::ok(out, format_args!("{}", at.last.map_or(0, MessageNumber::get)));
+pub(crate) fn run<L>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    out.extend_from_slice(b"+OK ");
+    reply::decimal(out, at.last.map_or(0, MessageNumber::get).into());
+    out.extend_from_slice(b"\r\n");
     Ok(())
 }
 

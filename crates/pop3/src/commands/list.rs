@@ -1,14 +1,16 @@
 //! LIST: the octets of one message or of all that are not marked (RFC 1939, section 5).
 
 use crate::enumeration::{Enumeration, Table};
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{Listing, MessageNumber, Refusal, reply};
+use crate::{Listing, MessageNumber, Refusal};
 
 /// LIST with a message number.
 pub(crate) fn one<L: Listing>(
     at: &Transaction<L>,
     number: MessageNumber,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Result<(), Refusal> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
@@ -17,8 +19,8 @@ pub(crate) fn one<L: Listing>(
 }
 
 /// LIST without an argument: the first piece; the rest follows step by step.
-pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Enumeration> {
-    reply::ok(out, format_args!("{} messages ({} octets)", at.kept(), at.kept_octets()));
+pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
+    reply::ok(out, Text::Messages { messages: at.kept(), octets: at.kept_octets() });
     Enumeration::start(Table::Octets, at, out)
 }
 
@@ -33,15 +35,22 @@ pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Language;
     use crate::testing::{number, text, transaction};
 
     #[test]
     fn one_message() {
         let mut at = transaction(&[100, 20, 3]);
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 20\r\n");
-        assert_eq!(one(&at, number(4), &mut Vec::new()), Err(Refusal::NoSuchMessage(3)));
+        assert_eq!(
+            one(&at, number(4), &mut Replies::new(&mut Vec::new(), Language::English)),
+            Err(Refusal::NoSuchMessage(3))
+        );
         at.deletions.mark(number(2), 20, 3);
-        assert_eq!(one(&at, number(2), &mut Vec::new()), Err(Refusal::Deleted));
+        assert_eq!(
+            one(&at, number(2), &mut Replies::new(&mut Vec::new(), Language::English)),
+            Err(Refusal::Deleted)
+        );
     }
 
     #[test]
@@ -56,7 +65,7 @@ mod tests {
     fn a_large_maildrop_comes_in_bounded_pieces() {
         let at = transaction(&vec![7; 10_000]);
         let (mut whole, mut piece) = (Vec::new(), Vec::new());
-        let mut rest = all(&at, &mut piece);
+        let mut rest = all(&at, &mut Replies::new(&mut piece, Language::English));
         while let Some(next) = rest {
             assert!(piece.len() < 17 * 1024);
             whole.append(&mut piece);

@@ -5,6 +5,7 @@
 pub(crate) mod auth;
 pub(crate) mod capa;
 pub(crate) mod dele;
+pub(crate) mod lang;
 pub(crate) mod last;
 pub(crate) mod list;
 pub(crate) mod noop;
@@ -17,6 +18,7 @@ pub(crate) mod stls;
 pub(crate) mod top;
 pub(crate) mod uidl;
 pub(crate) mod user;
+pub(crate) mod utf8;
 
 use crate::{MessageNumber, Refusal, Secret, UserName};
 
@@ -39,6 +41,8 @@ pub enum Verb {
     Capa,
     Stls,
     Auth,
+    Utf8,
+    Lang,
 }
 
 /// A command whose argument has been read.
@@ -58,11 +62,13 @@ pub(crate) enum Command {
     Capa,
     Stls,
     Auth(auth::Wanted),
+    Utf8,
+    Lang(lang::Wanted),
 }
 
 impl Verb {
     /// Every command, in the order of RFC 1939 and after.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::User,
         Self::Pass,
         Self::Stat,
@@ -78,6 +84,8 @@ impl Verb {
         Self::Capa,
         Self::Stls,
         Self::Auth,
+        Self::Utf8,
+        Self::Lang,
     ];
 
     /// The keyword in capitals, as logs show it.
@@ -103,6 +111,8 @@ impl Verb {
             Self::Capa => "CAPA",
             Self::Stls => "STLS",
             Self::Auth => "AUTH [mechanism [initial-response]]",
+            Self::Utf8 => "UTF8",
+            Self::Lang => "LANG [language]",
         }
     }
 
@@ -136,6 +146,8 @@ impl Command {
             Verb::Quit => nothing(trimmed).map(|()| Self::Quit),
             Verb::Capa => nothing(trimmed).map(|()| Self::Capa),
             Verb::Stls => nothing(trimmed).map(|()| Self::Stls),
+            Verb::Utf8 => nothing(trimmed).map(|()| Self::Utf8),
+            Verb::Lang => lang::parse(trimmed).map(Self::Lang),
             Verb::Auth => return auth::parse(trimmed).map(Self::Auth),
         };
         command.ok_or(Refusal::Usage(verb))
@@ -148,6 +160,7 @@ impl Command {
             Self::Retr(message) | Self::Dele(message) | Self::Top(message, _) => Some(*message),
             Self::User(_) | Self::Pass(_) | Self::Stat | Self::Noop | Self::Rset => None,
             Self::Last | Self::Quit | Self::Capa | Self::Stls | Self::Auth(_) => None,
+            Self::Utf8 | Self::Lang(_) => None,
         }
     }
 }
@@ -201,7 +214,7 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_answered_with_the_usage() {
-        let wrong: [&[u8]; 16] = [
+        let wrong: [&[u8]; 18] = [
             b"USER",
             b"USER a\0b",
             b"USER a\r",
@@ -218,6 +231,8 @@ mod tests {
             b"QUIT now",
             b"CAPA x",
             b"STLS now",
+            b"UTF8 USER",
+            b"LANG a b",
         ];
         for line in wrong {
             let (verb, _) = Verb::parse(line).unwrap();

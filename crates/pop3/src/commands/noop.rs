@@ -1,10 +1,12 @@
 //! NOOP: nothing, answered (RFC 1939, section 5).
 
+use crate::Refusal;
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{Refusal, reply};
 
-pub(crate) fn run<L>(_: &Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    reply::ok(out, format_args!("nothing done"));
+pub(crate) fn run<L>(_: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    reply::ok(out, Text::NothingDone);
     Ok(())
 }
 

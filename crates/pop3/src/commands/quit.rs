@@ -1,11 +1,13 @@
 //! QUIT: the end, and after a login the only way to the UPDATE state (RFC 1939, sections 4 and 6).
 
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::{Authorization, Transaction, Update};
-use crate::{Commit, Deletions, ResponseCode, reply};
+use crate::{Commit, Deletions, ResponseCode};
 
 /// QUIT before a login: there is nothing to do.
-pub(crate) fn before_login(_: &Authorization, out: &mut Vec<u8>) {
-    reply::ok(out, format_args!("goodbye"));
+pub(crate) fn before_login(_: &Authorization, out: &mut Replies<'_>) {
+    reply::ok(out, Text::Goodbye);
 }
 
 /// QUIT after a login. The answer waits for what becomes of the deletions; the listing is dropped already.
@@ -14,15 +16,14 @@ pub(crate) fn run<L>(at: Transaction<L>) -> (Update, Deletions) {
 }
 
 /// The one answer to QUIT after a login, and how many messages are removed.
-pub(crate) fn finish(at: &Update, commit: Commit, out: &mut Vec<u8>) -> u32 {
+pub(crate) fn finish(at: &Update, commit: Commit, out: &mut Replies<'_>) -> u32 {
     let code = Some(ResponseCode::SysTemp);
     match commit {
-        Commit::Done => reply::ok(out, format_args!("{} messages removed, goodbye", at.marked)),
+        Commit::Done => reply::ok(out, Text::Removed(at.marked)),
         Commit::Partial { removed } => {
-            let text = format_args!("some deleted messages not removed, {removed} of {} are", at.marked);
-            reply::err(out, code, text);
+            reply::err(out, code, Text::PartlyRemoved { removed, marked: at.marked });
         }
-        Commit::Failed => reply::err(out, code, "the maildrop could not be updated, no messages removed"),
+        Commit::Failed => reply::err(out, code, Text::NotUpdated),
     }
     match commit {
         Commit::Done => at.marked,

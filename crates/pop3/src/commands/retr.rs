@@ -1,7 +1,9 @@
 //! RETR: a whole message (RFC 1939, section 5).
 
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::{Request, Transaction};
-use crate::{Encoder, Listing, MessageNumber, Refusal, reply};
+use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Asks the driver for the message.
 pub(crate) fn run<L: Listing>(at: &Transaction<L>, number: MessageNumber) -> Result<Request, Refusal> {
@@ -12,16 +14,17 @@ pub(crate) fn run<L: Listing>(at: &Transaction<L>, number: MessageNumber) -> Res
 pub(crate) fn begin<L: Listing>(
     at: &mut Transaction<L>,
     number: MessageNumber,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Encoder {
     at.last = at.last.max(Some(number));
-    reply::ok(out, format_args!("{} octets", at.listing.octets(number)));
+    reply::ok(out, Text::Octets(at.listing.octets(number)));
     Encoder::retr()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Language;
     use crate::testing::{number, text, transaction};
 
     #[test]
@@ -40,7 +43,7 @@ mod tests {
             begin(&mut at, number(2), out);
         });
         assert_eq!(status, "+OK 20 octets\r\n");
-        begin(&mut at, number(1), &mut Vec::new());
+        begin(&mut at, number(1), &mut Replies::new(&mut Vec::new(), Language::English));
         assert_eq!(at.last, Some(number(2)));
     }
 }

@@ -1,12 +1,14 @@
 //! RSET: takes all marks away (RFC 1939, section 5), and LAST begins anew (RFC 1460).
 
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{Deletions, Listing, Refusal, reply};
+use crate::{Deletions, Listing, Refusal};
 
-pub(crate) fn run<L: Listing>(at: &mut Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+pub(crate) fn run<L: Listing>(at: &mut Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
     at.deletions = Deletions::default();
     at.last = None;
-    reply::ok(out, format_args!("maildrop has {} messages ({} octets)", at.kept(), at.kept_octets()));
+    reply::ok(out, Text::Maildrop { messages: at.kept(), octets: at.kept_octets() });
     Ok(())
 }
 

@@ -1,10 +1,15 @@
 //! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
 
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{Listing, Refusal, reply};
+use crate::{Listing, Refusal};
 
-pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    reply::ok(out, format_args!("{} {}", at.kept(), at.kept_octets()));
+pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    out.extend_from_slice(b"+OK ");
+    reply::decimal(out, at.kept().into());
+    out.push(b' ');
+    reply::decimal(out, at.kept_octets());
+    out.extend_from_slice(b"\r\n");
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! STLS: encryption from here on (RFC 2595, section 4).
 
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::{Authorization, StartingTls};
-use crate::{Refusal, Tls, reply};
+use crate::{Refusal, Tls};
 
+/// After UTF8 it is refused, as RFC 6856, section 2.1, allows: what was agreed on in the clear must not count under TLS.
+///
 /// `more` is whether octets came behind the command already. They are nothing that a client may send before it has
 /// its answer: somebody on the way put them there, to be taken for what the client says under TLS.
 ///
@@ -10,15 +14,17 @@ use crate::{Refusal, Tls, reply};
 pub(crate) fn run(
     at: &Authorization,
     tls: Tls,
+    utf8: bool,
     more: bool,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Result<StartingTls, Refusal> {
     match tls {
         Tls::Unavailable(_) => Err(Refusal::TlsUnavailable),
         Tls::Active => Err(Refusal::TlsActive),
         Tls::Offered(_) if more => Err(Refusal::AfterStls),
+        Tls::Offered(_) if utf8 => Err(Refusal::TlsAfterUtf8),
         Tls::Offered(_) => {
-            reply::ok(out, format_args!("begin TLS"));
+            reply::ok(out, Text::BeginTls);
             Ok(StartingTls { failed_logins: at.failed_logins })
         }
     }
@@ -28,24 +34,40 @@ pub(crate) fn run(
 mod tests {
     use super::*;
     use crate::Plaintext;
+    use crate::testing::text;
 
-    fn run_with(tls: Tls, more: bool) -> (Result<u32, Refusal>, Vec<u8>) {
-        let (at, mut out) = (Authorization { user: None, failed_logins: 2 }, Vec::new());
-        (run(&at, tls, more, &mut out).map(|next| next.failed_logins), out)
+    fn run_with(tls: Tls, utf8: bool, more: bool) -> (Result<u32, Refusal>, String) {
+        let at = Authorization { user: None, failed_logins: 2 };
+        let mut result = Ok(0);
+        let said = text(|out| result = run(&at, tls, utf8, more, out).map(|next| next.failed_logins));
+        (result, said)
+    }
+
+    fn refused(why: Refusal) -> (Result<u32, Refusal>, String) {
+        (Err(why), String::new())
     }
 
     #[test]
     fn stls_is_answered_where_it_is_offered() {
         for plaintext in [Plaintext::Allowed, Plaintext::Forbidden] {
-            assert_eq!(run_with(Tls::Offered(plaintext), false), (Ok(2), b"+OK begin TLS\r\n".to_vec()));
-            let unavailable = run_with(Tls::Unavailable(plaintext), false);
-            assert_eq!(unavailable, (Err(Refusal::TlsUnavailable), vec![]));
+            let begun = run_with(Tls::Offered(plaintext), false, false);
+            assert_eq!(begun, (Ok(2), "+OK begin TLS\r\n".to_owned()));
+            let unavailable = run_with(Tls::Unavailable(plaintext), false, false);
+            assert_eq!(unavailable, refused(Refusal::TlsUnavailable));
         }
-        assert_eq!(run_with(Tls::Active, true), (Err(Refusal::TlsActive), vec![]));
+        assert_eq!(run_with(Tls::Active, true, true), refused(Refusal::TlsActive));
     }
 
     #[test]
     fn octets_behind_stls_are_refused_in_place_of_an_answer() {
-        assert_eq!(run_with(Tls::Offered(Plaintext::Allowed), true), (Err(Refusal::AfterStls), vec![]));
+        assert_eq!(run_with(Tls::Offered(Plaintext::Allowed), false, true), refused(Refusal::AfterStls));
+    }
+
+    #[test]
+    fn stls_comes_before_utf8() {
+        let offered = Tls::Offered(Plaintext::Allowed);
+        assert_eq!(run_with(offered, true, false), refused(Refusal::TlsAfterUtf8));
+        // What was put behind it ends the connection all the same.
+        assert_eq!(run_with(offered, true, true), refused(Refusal::AfterStls));
     }
 }

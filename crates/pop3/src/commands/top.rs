@@ -1,9 +1,11 @@
 //! TOP: the header of a message, the blank line after it, and so many lines of its body (RFC 1939, section 7).
 
 use super::trim_blanks;
+use crate::language::Text;
 use crate::number::decimal;
+use crate::reply::{self, Replies};
 use crate::state::{Request, Transaction};
-use crate::{Encoder, Listing, MessageNumber, Refusal, reply};
+use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Two numbers with blanks between them: the message, and lines of its body, 0 or more.
 pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
@@ -21,8 +23,8 @@ pub(crate) fn run<L: Listing>(
 }
 
 /// The driver has the message: the status line. TOP is no access as LAST counts it.
-pub(crate) fn begin(lines: u64, out: &mut Vec<u8>) -> Encoder {
-    reply::ok(out, format_args!("top of message follows"));
+pub(crate) fn begin(lines: u64, out: &mut Replies<'_>) -> Encoder {
+    reply::ok(out, Text::TopOfMessage);
     Encoder::top(lines)
 }
 

@@ -1,14 +1,16 @@
 //! UIDL: the unique identifier of one message or of all that are not marked (RFC 1939, section 7).
 
 use crate::enumeration::{Enumeration, Table};
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::Transaction;
-use crate::{Listing, MessageNumber, Refusal, reply};
+use crate::{Listing, MessageNumber, Refusal};
 
 /// UIDL with a message number.
 pub(crate) fn one<L: Listing>(
     at: &Transaction<L>,
     number: MessageNumber,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Result<(), Refusal> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
@@ -17,8 +19,8 @@ pub(crate) fn one<L: Listing>(
 }
 
 /// UIDL without an argument: the first piece; the rest follows step by step.
-pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Enumeration> {
-    reply::ok(out, format_args!("unique-id listing follows"));
+pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
+    reply::ok(out, Text::Identifiers);
     Enumeration::start(Table::Uidl, at, out)
 }
 
@@ -33,15 +35,22 @@ pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Language;
     use crate::testing::{number, text, transaction};
 
     #[test]
     fn one_message() {
         let mut at = transaction(&[100, 20]);
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 uid-2\r\n");
-        assert_eq!(one(&at, number(3), &mut Vec::new()), Err(Refusal::NoSuchMessage(2)));
+        assert_eq!(
+            one(&at, number(3), &mut Replies::new(&mut Vec::new(), Language::English)),
+            Err(Refusal::NoSuchMessage(2))
+        );
         at.deletions.mark(number(2), 20, 2);
-        assert_eq!(one(&at, number(2), &mut Vec::new()), Err(Refusal::Deleted));
+        assert_eq!(
+            one(&at, number(2), &mut Replies::new(&mut Vec::new(), Language::English)),
+            Err(Refusal::Deleted)
+        );
     }
 
     #[test]

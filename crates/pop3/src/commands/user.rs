@@ -1,7 +1,9 @@
 //! USER: the name of the maildrop (RFC 1939, section 7).
 
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::{Authenticating, Authorization};
-use crate::{Plaintext, Refusal, UserName, reply};
+use crate::{Plaintext, Refusal, UserName};
 
 pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
     UserName::parse(argument)
@@ -13,13 +15,13 @@ pub(crate) fn run(
     at: &mut Authorization,
     name: UserName,
     plaintext: Plaintext,
-    out: &mut Vec<u8>,
+    out: &mut Replies<'_>,
 ) -> Result<(), Refusal> {
     at.user = Some(name);
     if plaintext == Plaintext::Forbidden {
         return Err(Refusal::Plaintext);
     }
-    reply::ok(out, format_args!("send the password"));
+    reply::ok(out, Text::SendPassword);
     Ok(())
 }
 
@@ -37,44 +39,52 @@ pub(crate) fn ask(
 }
 
 /// The answer to a name that is known.
-pub(crate) fn known(at: Authenticating, out: &mut Vec<u8>) -> Authorization {
-    reply::ok(out, format_args!("send the password"));
+pub(crate) fn known(at: Authenticating, out: &mut Replies<'_>) -> Authorization {
+    reply::ok(out, Text::SendPassword);
     Authorization { user: Some(at.user), failed_logins: at.failed_logins }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::text;
+
+    fn name(name: &str) -> UserName {
+        parse(name.as_bytes()).unwrap()
+    }
 
     #[test]
     fn a_name_that_is_asked_for_waits_for_the_answer() {
         let mut at = Authorization { user: None, failed_logins: 1 };
-        let name = || parse(b"alice").unwrap();
-        assert_eq!(ask(&mut at, name(), Plaintext::Forbidden).err(), Some(Refusal::Plaintext));
+        let refused = ask(&mut at, name("alice"), Plaintext::Forbidden).err();
+        assert_eq!(refused, Some(Refusal::Plaintext));
         assert!(at.user.is_some(), "the log names it");
-        let mut out = Vec::new();
-        let then = known(ask(&mut at, name(), Plaintext::Allowed).unwrap(), &mut out);
-        assert_eq!((then.user, then.failed_logins), (Some(name()), 1));
-        assert_eq!(out, b"+OK send the password\r\n");
+        let asked = ask(&mut at, name("alice"), Plaintext::Allowed).unwrap();
+        let said = text(|out| {
+            let then = known(asked, out);
+            assert_eq!((then.user, then.failed_logins), (Some(name("alice")), 1));
+        });
+        assert_eq!(said, "+OK send the password\r\n");
     }
 
     #[test]
     fn a_second_user_replaces_the_first() {
-        let (mut at, mut out) = (Authorization::default(), Vec::new());
-        for name in ["alice", "bob"] {
-            let name = parse(name.as_bytes()).unwrap();
-            run(&mut at, name, Plaintext::Allowed, &mut out).unwrap();
+        let mut at = Authorization::default();
+        for user in ["alice", "bob"] {
+            let said = text(|out| run(&mut at, name(user), Plaintext::Allowed, out).unwrap());
+            assert_eq!(said, "+OK send the password\r\n");
         }
         assert_eq!(at.user.unwrap().as_str(), "bob");
-        assert_eq!(out, b"+OK send the password\r\n".repeat(2));
     }
 
     #[test]
     fn over_an_open_line_the_name_is_refused_but_known_to_the_log() {
-        let (mut at, mut out) = (Authorization::default(), Vec::new());
-        let name = parse(b"alice").unwrap();
-        assert_eq!(run(&mut at, name, Plaintext::Forbidden, &mut out), Err(Refusal::Plaintext));
+        let mut at = Authorization::default();
+        let said = text(|out| {
+            let refused = run(&mut at, name("alice"), Plaintext::Forbidden, out);
+            assert_eq!(refused, Err(Refusal::Plaintext));
+        });
         assert_eq!(at.user.as_ref().map(UserName::as_str), Some("alice"));
-        assert!(out.is_empty());
+        assert!(said.is_empty());
     }
 }

@@ -2,16 +2,19 @@
 
 use super::Dialogue;
 use crate::commands::{
-    Command, auth, capa, dele, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
+    Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
+    utf8,
 };
 use crate::enumeration::Enumeration;
+use crate::language::Text;
+use crate::reply::{self, Replies};
 use crate::state::{Authorization, Request, State, Transaction};
-use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb, reply};
+use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
 use std::mem;
 
 impl<L: Listing> Dialogue<L> {
     /// Carries out a command. `more` is whether octets came behind it already.
-    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut Vec<u8>) -> Step {
+    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut Replies<'_>) -> Step {
         let mut record = Record::default();
         let Some((verb, argument)) = Verb::parse(line) else {
             return self.refuse(record, Refusal::UnknownCommand, out);
@@ -34,7 +37,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    fn run(&mut self, command: Command, more: bool, out: &mut Vec<u8>) -> Result<Step, Refusal> {
+    fn run(&mut self, command: Command, more: bool, out: &mut Replies<'_>) -> Result<Step, Refusal> {
         match mem::take(&mut self.state) {
             State::Authorization(at) => self.run_before_login(at, command, more, out),
             State::Transaction(at) => self.run_after_login(at, command, out),
@@ -50,7 +53,7 @@ impl<L: Listing> Dialogue<L> {
         mut at: Authorization,
         command: Command,
         more: bool,
-        out: &mut Vec<u8>,
+        out: &mut Replies<'_>,
     ) -> Result<Step, Refusal> {
         let (state, result) = match command {
             Command::User(name) if self.policy.refuse_unknown_users => {
@@ -77,13 +80,22 @@ impl<L: Listing> Dialogue<L> {
                     Err(refusal) => (State::Authorization(at), Err(refusal)),
                 }
             }
-            Command::Stls => match stls::run(&at, self.tls, more, out) {
+            Command::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
                 Ok(next) => (State::StartingTls(next), Ok(Step::StartTls)),
                 Err(refusal) => (State::Authorization(at), Err(refusal)),
             },
             Command::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
                 let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
+                (State::Authorization(at), result.map(|()| Step::Replied))
+            }
+            Command::Utf8 => {
+                let result = utf8::run(&at, &self.policy, out);
+                self.utf8 |= result.is_ok();
+                (State::Authorization(at), result.map(|()| Step::Replied))
+            }
+            Command::Lang(wanted) => {
+                let result = self.choose_language(&wanted, out);
                 (State::Authorization(at), result.map(|()| Step::Replied))
             }
             Command::Quit => {
@@ -100,7 +112,7 @@ impl<L: Listing> Dialogue<L> {
         &mut self,
         mut at: Transaction<L>,
         command: Command,
-        out: &mut Vec<u8>,
+        out: &mut Replies<'_>,
     ) -> Result<Step, Refusal> {
         let done = match command {
             Command::List(None) => {
@@ -132,12 +144,20 @@ impl<L: Listing> Dialogue<L> {
             Command::Rset => rset::run(&mut at, out),
             Command::Last => last::run(&at, out),
             Command::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
-            Command::User(_) | Command::Pass(_) | Command::Stls | Command::Auth(_) => {
+            Command::Lang(wanted) => self.choose_language(&wanted, out),
+            Command::User(_) | Command::Pass(_) | Command::Stls | Command::Auth(_) | Command::Utf8 => {
                 Err(Refusal::NotAfterLogin)
             }
         };
         self.state = State::Transaction(at);
         done.map(|()| Step::Replied)
+    }
+
+    fn choose_language(&mut self, wanted: &lang::Wanted, out: &mut Replies<'_>) -> Result<(), Refusal> {
+        if let Some(language) = lang::run(wanted, &self.policy, out)? {
+            self.language = language;
+        }
+        Ok(())
     }
 
     /// LIST and UIDL go on in the next step, if anything is left of them.
@@ -158,7 +178,7 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// Appends the one reply to a command that was refused, and closes after too many bad ones.
-    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Vec<u8>) -> Step {
+    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Replies<'_>) -> Step {
         self.record = Some(Record { refused: Some(refusal), ..record });
         self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
         let end = match refusal {
@@ -167,8 +187,8 @@ impl<L: Listing> Dialogue<L> {
             _ => None,
         };
         match end {
-            Some(CloseReason::BadCommands) => reply::err(out, None, "too many bad commands, closing"),
-            _ => reply::err(out, None, refusal),
+            Some(CloseReason::BadCommands) => reply::err(out, None, Text::TooManyBadCommands),
+            _ => reply::err(out, None, Text::Refused(refusal)),
         }
         match end {
             Some(reason) => {

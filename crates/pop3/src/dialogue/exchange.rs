@@ -2,9 +2,11 @@
 
 use super::Dialogue;
 use crate::commands::auth;
+use crate::language::Text;
 use crate::line::Line;
+use crate::reply::{self, Replies};
 use crate::state::{Exchange, State};
-use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb, reply};
+use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb};
 use std::mem;
 
 impl<L: Listing> Dialogue<L> {
@@ -21,7 +23,7 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// Takes the line after a challenge, whatever it looks like.
-    pub(super) fn take_response(&mut self, at: Exchange, input: &mut &[u8], out: &mut Vec<u8>) -> Step {
+    pub(super) fn take_response(&mut self, at: Exchange, input: &mut &[u8], out: &mut Replies<'_>) -> Step {
         let response = match self.lines.next(input, MAX_SASL_LINE) {
             Line::Partial => {
                 self.state = State::Challenged(at);
@@ -41,10 +43,10 @@ impl<L: Listing> Dialogue<L> {
 
     /// The exchange is over, and by the client's doing. A failed login like any other: else a client could go on for ever, and
     /// one that has learned from a challenge that it failed could make it undone with `*`.
-    fn break_off(&mut self, at: &Exchange, refusal: Refusal, out: &mut Vec<u8>) -> Step {
+    fn break_off(&mut self, at: &Exchange, refusal: Refusal, out: &mut Replies<'_>) -> Step {
         let (verb, mechanism) = (Some(Verb::Auth), Some(at.mechanism));
         self.record = Some(Record { verb, mechanism, refused: Some(refusal), ..Record::default() });
-        reply::err(out, None, refusal);
+        reply::err(out, None, Text::Refused(refusal));
         self.login_failed(None, at.failed_logins);
         Step::AuthCancelled
     }

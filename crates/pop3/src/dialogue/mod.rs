@@ -4,10 +4,12 @@ mod dispatch;
 mod exchange;
 
 use crate::commands::{quit, retr, top, user};
+use crate::language::{Language, Text};
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
+use crate::reply::{self, Replies};
 use crate::state::{Authorization, Request, State, Transaction};
 use crate::{CloseReason, Commit, Encoder, Listing, LoginRefusal, MAX_SASL_LINE, Mechanisms, MessageFault};
-use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName, reply};
+use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName};
 use std::mem;
 use std::sync::Arc;
 
@@ -26,6 +28,9 @@ pub struct Dialogue<L> {
     lines: LineReader,
     state: State<L>,
     bad_in_a_row: u32,
+    /// UTF8 was said.
+    utf8: bool,
+    language: Language,
     record: Option<Record>,
     tally: Tally,
 }
@@ -41,6 +46,8 @@ impl<L: Listing> Dialogue<L> {
             lines: LineReader::default(),
             state: State::Authorization(Authorization::default()),
             bad_in_a_row: 0,
+            utf8: false,
+            language: Language::default(),
             record: None,
             tally: Tally::default(),
         }
@@ -50,7 +57,10 @@ impl<L: Listing> Dialogue<L> {
     /// client would take what is between them for the timestamp of APOP, which is not offered.
     pub fn greet(&self, greeting: &str, out: &mut Vec<u8>) {
         let text = reply::printable(greeting).filter(|c| !matches!(c, '<' | '>')).collect::<String>();
-        reply::ok(out, format_args!("{text}"));
+        match text.as_str() {
+            "" => reply::line(out, format_args!("+OK")),
+            text => reply::line(out, format_args!("+OK {text}")),
+        }
     }
 
     /// Takes at most one whole command from `input`, moving it forward, and appends its reply to `out` or hands out
@@ -59,6 +69,7 @@ impl<L: Listing> Dialogue<L> {
     ///
     /// `input` is everything that was read and not taken yet: what comes behind STLS closes the dialogue.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Step {
+        let out = &mut Replies::new(out, self.language);
         match mem::take(&mut self.state) {
             State::Enumerating(at, enumeration) => {
                 let rest = enumeration.resume(&at, out);
@@ -99,7 +110,7 @@ impl<L: Listing> Dialogue<L> {
     /// There is such a user: answers [`Step::Name`].
     pub fn user_known(&mut self, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Naming(at) => self.state = State::Authorization(user::known(at, out)),
+            State::Naming(at) => self.state = State::Authorization(user::known(at, &mut self.replies(out))),
             other => self.state = other,
         }
     }
@@ -110,7 +121,8 @@ impl<L: Listing> Dialogue<L> {
         if self.pending_login().is_some() {
             let at = Transaction::new(user, listing);
             (self.tally.messages, self.tally.octets) = (at.kept(), at.kept_octets());
-            reply::ok(out, format_args!("maildrop has {} messages ({} octets)", at.kept(), at.kept_octets()));
+            let (messages, octets) = (at.kept(), at.kept_octets());
+            reply::ok(&mut self.replies(out), Text::Maildrop { messages, octets });
             self.state = State::Transaction(at);
         }
     }
@@ -119,7 +131,7 @@ impl<L: Listing> Dialogue<L> {
     /// [`Policy::max_failed_logins`] refusals, of whatever kind, the dialogue is closed.
     pub fn login_refused(&mut self, why: LoginRefusal, out: &mut Vec<u8>) {
         if let Some((user, failed_logins)) = self.pending_login() {
-            reply::err(out, why.code(), why);
+            reply::err(&mut self.replies(out), why.code(), Text::NotLoggedIn(why));
             self.login_failed(user, failed_logins);
         }
     }
@@ -131,6 +143,7 @@ impl<L: Listing> Dialogue<L> {
     /// Nothing when no message is asked for any more.
     pub fn begin_message(&mut self, out: &mut Vec<u8>) -> Option<Encoder> {
         let (mut at, request) = self.fetching()?;
+        let out = &mut self.replies(out);
         let encoder = match request.lines {
             None => retr::begin(&mut at, request.message, out),
             Some(lines) => top::begin(lines, out),
@@ -162,7 +175,7 @@ impl<L: Listing> Dialogue<L> {
     /// The message cannot be read: answers [`Step::Send`].
     pub fn message_failed(&mut self, why: MessageFault, out: &mut Vec<u8>) {
         if let Some((at, _)) = self.fetching() {
-            reply::err(out, why.code(), why);
+            reply::err(&mut self.replies(out), why.code(), Text::NotSent(why));
             self.state = State::Transaction(at);
         }
     }
@@ -171,7 +184,7 @@ impl<L: Listing> Dialogue<L> {
     pub fn finished(&mut self, commit: Commit, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             State::Update(at) => {
-                self.tally.removed = quit::finish(&at, commit, out);
+                self.tally.removed = quit::finish(&at, commit, &mut self.replies(out));
                 self.state = State::closed(Some(at.user), CloseReason::Quit);
             }
             other => self.state = other,
@@ -188,8 +201,8 @@ impl<L: Listing> Dialogue<L> {
         if self.phase() == Phase::Closed {
             return;
         }
-        if let (Some(text), false) = (why.text(), self.state.must_be_silent()) {
-            reply::err(out, Some(ResponseCode::SysTemp), text);
+        if let (Some(_), false) = (why.text(), self.state.must_be_silent()) {
+            reply::err(&mut self.replies(out), Some(ResponseCode::SysTemp), Text::Closing(why));
         }
         self.close(CloseReason::ShutDown(why));
     }
@@ -223,6 +236,15 @@ impl<L: Listing> Dialogue<L> {
     /// Whether the connection is encrypted or can be.
     pub fn tls(&self) -> Tls {
         self.tls
+    }
+
+    /// Whether the client has said UTF8: from a login on, it gets messages as they are and no surrogates (RFC 6856, section 2.1).
+    pub fn utf8(&self) -> bool {
+        self.utf8
+    }
+
+    fn replies<'o>(&self, out: &'o mut Vec<u8>) -> Replies<'o> {
+        Replies::new(out, self.language)
     }
 
     /// The longest line that may come next. Before a login AUTH may be longer than other commands: its initial response
@@ -311,6 +333,9 @@ mod tests {
         let mut out = Vec::new();
         dialogue().greet("mail\r\n <1.2@host> ready", &mut out);
         assert_eq!(out, b"+OK mail 1.2@host ready\r\n");
+        out.clear();
+        dialogue().greet("", &mut out);
+        assert_eq!(out, b"+OK\r\n", "it need not tell anything");
     }
 
     #[test]

@@ -25,7 +25,8 @@ fn good_line() -> impl Strategy<Value = String> {
     let word = |words: &'static [&'static str]| prop::sample::select(words);
     let number = 1..=MESSAGES.len();
     prop_oneof![
-        4 => word(&["STAT", "LIST", "UIDL", "LAST", "last", "NOOP", "CAPA"]).prop_map(String::from),
+        4 => word(&["STAT", "LIST", "UIDL", "LAST", "last", "NOOP", "CAPA", "LANG"]).prop_map(String::from),
+        1 => word(&["LANG de", "lang DE-at", "LANG *", "LANG en", "LANG sv", "UTF8"]).prop_map(String::from),
         1 => Just("RSET".to_owned()),
         6 => (word(&["RETR", "Retr", "DELE", "LIST", "uidl"]), number.clone()).prop_map(|(verb, n)| format!("{verb} {n}")),
         2 => (number, 0..4).prop_map(|(n, lines)| format!("TOP {n} {lines}")),
@@ -46,6 +47,9 @@ fn login_line() -> impl Strategy<Value = String> {
         "USER alice\r\nPASS wrong",
         "USER busy\r\nPASS open sesame",
         "CAPA",
+        "UTF8",
+        "LANG de-CH",
+        "LANG",
     ];
     prop::sample::select(lines.to_vec()).prop_map(String::from)
 }
@@ -95,8 +99,10 @@ fn sasl_line() -> impl Strategy<Value = String> {
 fn bad_line() -> impl Strategy<Value = Vec<u8>> {
     let word = |words: &'static [&'static str]| prop::sample::select(words);
     let number = word(&["0", "02", "6", "-1", "+1", "4294967297", "x", " 2 ", "1 1", ""]);
-    let verb =
-        word(&["STAT", "LIST", "UIDL", "RETR", "DELE", "NOOP", "RSET", "LAST", "CAPA", "STLS", "HELP"]);
+    let verb = word(&[
+        "STAT", "LIST", "UIDL", "RETR", "DELE", "NOOP", "RSET", "LAST", "CAPA", "STLS", "UTF8", "LANG",
+        "HELP",
+    ]);
     let top = (word(&["1", "9", "0"]), word(&["-1", "+1", "", "99"]));
     let text = prop_oneof![
         4 => (verb, number).prop_map(|(verb, number)| format!("{verb} {number}")),

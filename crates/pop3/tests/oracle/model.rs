@@ -43,6 +43,8 @@ pub enum Expected {
 pub struct Oracle {
     passwords_forbidden: bool,
     pub encrypted: bool,
+    utf8: bool,
+    german: bool,
     exchange: Option<(&'static str, Vec<Vec<u8>>)>,
     user: Option<String>,
     mail: Option<Mail>,
@@ -67,9 +69,12 @@ impl Mail {
         DECODED[n - 1].len()
     }
 
-    fn count(&self) -> String {
+    fn count(&self, german: bool) -> String {
         let (messages, octets) = self.stat();
-        format!("{messages} messages ({octets} octets)")
+        match german {
+            false => format!("{messages} messages ({octets} octets)"),
+            true => format!("{messages} Nachrichten ({octets} Oktette)"),
+        }
     }
 
     fn stat(&self) -> (usize, usize) {
@@ -142,16 +147,28 @@ impl Oracle {
                 let sasl = self.offered().join(" ");
                 let stls = if self.encrypted || self.mail.is_some() { "" } else { "STLS\r\n" };
                 let rest = "UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n";
-                good_body(None, &format!("TOP\r\n{user}SASL {sasl}\r\n{rest}{stls}EXPIRE NEVER\r\n"))
+                good_body(
+                    None,
+                    &format!("TOP\r\n{user}SASL {sasl}\r\n{rest}{stls}EXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n"),
+                )
             }
             ("STLS", []) if self.mail.is_none() && !self.encrypted => {
                 self.over = more;
                 if more {
                     return Verdict::Ended;
                 }
+                if self.utf8 {
+                    return Verdict::Bad;
+                }
                 (self.encrypted, self.user) = (true, None);
                 ok(None)
             }
+            ("UTF8", []) if self.mail.is_none() => {
+                self.utf8 = true;
+                ok(None)
+            }
+            ("LANG", []) => good_body(None, "en English\r\nde Deutsch\r\n"),
+            ("LANG", [range]) => self.language(range),
             ("AUTH", []) if self.mail.is_none() => {
                 good_body(None, &self.offered().iter().map(|name| format!("{name}\r\n")).collect::<String>())
             }
@@ -160,10 +177,28 @@ impl Oracle {
             ("USER", [_, ..]) => self.user(argument),
             ("PASS", _) => self.pass(argument),
             (keyword, words) => match &mut self.mail {
-                Some(mail) => mail.command(keyword, words),
+                Some(mail) => mail.command(keyword, words, self.german),
                 None => Verdict::Bad,
             },
         }
+    }
+
+    /// Only ranges of two letters find anything.
+    fn language(&mut self, range: &str) -> Verdict {
+        let fits =
+            |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
+        let primary = range.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let (german, text) = match primary.as_str() {
+            "de" => (true, "de die Sprache ist Deutsch"),
+            "en" | "*" => (false, "en the language is English"),
+            _ if range.split('-').all(fits) => return Verdict::Good(Expected::Err(None)),
+            _ => return Verdict::Bad,
+        };
+        if range != "*" && !range.split('-').all(fits) {
+            return Verdict::Bad;
+        }
+        self.german = german;
+        ok(Some(text.to_owned()))
     }
 
     fn quit(&mut self) -> Verdict {
@@ -293,7 +328,7 @@ impl Oracle {
 }
 
 impl Mail {
-    fn command(&mut self, keyword: &str, words: &[&str]) -> Verdict {
+    fn command(&mut self, keyword: &str, words: &[&str], german: bool) -> Verdict {
         let number = words.first().map(|word| number(word));
         match (keyword, words.len(), number) {
             ("STAT", 0, _) => {
@@ -306,7 +341,7 @@ impl Mail {
                 *self = Self::default();
                 ok(None)
             }
-            ("LIST", 0, _) => good_body(Some(self.count()), &self.table(|n| Self::size(n).to_string())),
+            ("LIST", 0, _) => good_body(Some(self.count(german)), &self.table(|n| Self::size(n).to_string())),
             ("UIDL", 0, _) => good_body(None, &self.table(|n| format!("id<{n}>"))),
             ("LIST", 1, Some(Some(n))) => self.with(n, |_, n| ok(Some(format!("{n} {}", Self::size(n))))),
             ("UIDL", 1, Some(Some(n))) => self.with(n, |_, n| ok(Some(format!("{n} id<{n}>")))),
@@ -316,7 +351,10 @@ impl Mail {
             }),
             ("RETR", 1, Some(Some(n))) => self.with(n, |mail, n| {
                 mail.last = mail.last.max(n);
-                good_body(Some(format!("{} octets", Self::size(n))), DECODED[n - 1])
+                good_body(
+                    Some(format!("{} {}", Self::size(n), if german { "Oktette" } else { "octets" })),
+                    DECODED[n - 1],
+                )
             }),
             ("TOP", 2, Some(Some(n))) => match words[1].parse::<u64>() {
                 Ok(lines) if !words[1].starts_with('+') => {

@@ -280,6 +280,7 @@ impl Connection {
             Verdict::NotOpened { user, why } => {
                 let (reason, told) = match why {
                     NotOpened::InUse => (Failure::InUse, LoginRefusal::InUse),
+                    NotOpened::TooSoon => (Failure::LoginDelay, LoginRefusal::TooSoon),
                     NotOpened::Unusable => (Failure::Maildrop, LoginRefusal::Permanent),
                     NotOpened::Temporary => (Failure::Temporary, LoginRefusal::Temporary),
                 };

@@ -86,8 +86,19 @@ impl Counters {
 
     /// Logins that failed for this reason.
     pub(super) fn failed(&self, reason: Failure) -> &Count {
-        let [password, unknown, disabled, host, reverse, plaintext, limit, temporary, in_use, maildrop] =
-            &self.failed;
+        let [
+            password,
+            unknown,
+            disabled,
+            host,
+            reverse,
+            plaintext,
+            limit,
+            temporary,
+            in_use,
+            delay,
+            maildrop,
+        ] = &self.failed;
         match reason {
             Failure::Password => password,
             Failure::UnknownUser => unknown,
@@ -98,6 +109,7 @@ impl Counters {
             Failure::Limit => limit,
             Failure::Temporary => temporary,
             Failure::InUse => in_use,
+            Failure::LoginDelay => delay,
             Failure::Maildrop => maildrop,
         }
     }
@@ -158,12 +170,14 @@ pub(super) enum Failure {
     Temporary,
     /// The maildrop is open in another session.
     InUse,
+    /// The user's last login was too short a time ago.
+    LoginDelay,
     /// The maildrop cannot be opened.
     Maildrop,
 }
 
 impl Failure {
-    pub(super) const ALL: [Failure; 10] = [
+    pub(super) const ALL: [Failure; 11] = [
         Failure::Password,
         Failure::UnknownUser,
         Failure::Disabled,
@@ -173,6 +187,7 @@ impl Failure {
         Failure::Limit,
         Failure::Temporary,
         Failure::InUse,
+        Failure::LoginDelay,
         Failure::Maildrop,
     ];
 
@@ -188,6 +203,7 @@ impl Failure {
             Failure::Limit => "limit",
             Failure::Temporary => Why::Temporary.word(),
             Failure::InUse => "in-use",
+            Failure::LoginDelay => "login-delay",
             Failure::Maildrop => "maildrop",
         }
     }
@@ -217,7 +233,7 @@ mod tests {
             counters.failed(reason).add(times);
         }
         let figures = counters.figures();
-        assert_eq!(figures.all_failed(), (1..=10).sum());
+        assert_eq!(figures.all_failed(), (1..=11).sum::<u64>());
         for ((times, reason), (word, count)) in (1..).zip(Failure::ALL).zip(&figures.logins_failed) {
             assert_eq!((reason.word(), times), (word.as_str(), *count));
             assert_eq!(figures.logins_failed.iter().filter(|(other, _)| other == word).count(), 1);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use ::maildrop::{Notice, Opener, Settings};
 use ipc::hire::{Hire, WorkerId};
@@ -15,7 +16,7 @@ use sys::seqpacket;
 
 use crate::mail_group::Group;
 use crate::roles::child::{self, Identity};
-use crate::roles::maildrop;
+use crate::roles::maildrop::{self, LastLogins};
 use crate::state::StateDir;
 
 /// What every maildrop process needs.
@@ -32,6 +33,8 @@ pub(crate) struct Maildrops {
     pub(crate) mail_group: Option<Group>,
     /// Whether each process becomes its owner: when the supervisor is root.
     pub(crate) change_user: bool,
+    /// The least time between two logins at a maildrop; zero for any.
+    pub(crate) login_delay: Duration,
     /// How many threads read each of a process's two queues.
     pub(crate) threads: usize,
 }
@@ -115,7 +118,10 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
             sys::process::raise_descriptor_limit();
             let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
             match opener(plan, &state, spool.as_ref(), &sessions_out) {
-                Ok(opener) => maildrop::run(channels, opener, &plan.users, plan.threads),
+                Ok(opener) => {
+                    let last_logins = last_logins(plan, &state);
+                    maildrop::run(channels, opener, last_logins, &plan.users, plan.threads)
+                }
                 Err(error) => {
                     tracing::error!("maildrop of uid {uid} cannot start: {error}");
                     1
@@ -129,6 +135,18 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         io::Error::other(error.to_string())
     })?;
     Ok((pid, orders_in))
+}
+
+/// What enforces the delay between logins, if there is one. Mail is served without it rather than not at all.
+fn last_logins(plan: &Maildrops, state: &OwnedFd) -> Option<LastLogins> {
+    if plan.login_delay.is_zero() {
+        return None;
+    }
+    LastLogins::in_folder(state.as_fd(), plan.login_delay)
+        .inspect_err(|error| {
+            tracing::error!("login_delay has no effect: state_dir cannot be written: {error}")
+        })
+        .ok()
 }
 
 fn opener(

@@ -1,0 +1,34 @@
+//! UTF8: from here on the client takes messages in UTF-8 (RFC 6856, section 2.1).
+
+use crate::language::Text;
+use crate::reply::{self, Replies};
+use crate::state::Authorization;
+use crate::{Policy, Refusal};
+
+/// Before a login only, so that sizes do not change under the client. What it means for messages is the driver's business
+/// ([`Dialogue::utf8`](crate::Dialogue::utf8)).
+pub(crate) fn run(_: &Authorization, policy: &Policy, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    if !policy.utf8 {
+        return Err(Refusal::Utf8Unavailable);
+    }
+    reply::ok(out, Text::Utf8Mode);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::text;
+
+    #[test]
+    fn it_is_taken_where_it_is_offered() {
+        let with = |utf8| {
+            let policy = Policy { utf8, ..Policy::default() };
+            let mut result = Ok(());
+            let said = text(|out| result = run(&Authorization::default(), &policy, out));
+            (result, said)
+        };
+        assert_eq!(with(true), (Ok(()), "+OK messages are sent in UTF-8\r\n".to_owned()));
+        assert_eq!(with(false), (Err(Refusal::Utf8Unavailable), String::new()));
+    }
+}

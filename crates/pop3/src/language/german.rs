@@ -1,0 +1,99 @@
+//! German.
+
+use super::Text;
+use crate::{LoginRefusal, MessageFault, Refusal, Shutdown};
+use std::fmt;
+
+pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match text {
+        Text::ThisLanguage => f.write_str("die Sprache ist Deutsch"),
+        Text::Languages => f.write_str("es folgen die Sprachen"),
+        Text::SendPassword => f.write_str("bitte das Passwort senden"),
+        Text::Mechanisms => f.write_str("es folgen die SASL-Mechanismen"),
+        Text::Capabilities => f.write_str("es folgen die Fähigkeiten"),
+        Text::BeginTls => f.write_str("TLS kann beginnen"),
+        Text::Utf8Mode => f.write_str("Nachrichten werden in UTF-8 gesendet"),
+        Text::Maildrop { messages, octets } => {
+            write!(f, "im Postfach: {messages} Nachrichten ({octets} Oktette)")
+        }
+        Text::Messages { messages, octets } => write!(f, "{messages} Nachrichten ({octets} Oktette)"),
+        Text::Identifiers => f.write_str("es folgen die Kennungen"),
+        Text::Octets(octets) => write!(f, "{octets} Oktette"),
+        Text::TopOfMessage => f.write_str("es folgt der Anfang der Nachricht"),
+        Text::Marked(message) => write!(f, "Nachricht {message} ist zum Löschen vorgemerkt"),
+        Text::NothingDone => f.write_str("nichts getan"),
+        Text::Goodbye => f.write_str("auf Wiedersehen"),
+        Text::Removed(messages) => write!(f, "{messages} Nachrichten gelöscht, auf Wiedersehen"),
+        Text::PartlyRemoved { removed, marked } => {
+            write!(f, "nur {removed} von {marked} Nachrichten konnten gelöscht werden")
+        }
+        Text::NotUpdated => f.write_str("das Postfach ließ sich nicht ändern, keine Nachricht ist gelöscht"),
+        Text::TooManyBadCommands => f.write_str("zu viele falsche Befehle, die Verbindung wird beendet"),
+        Text::Refused(refusal) => refused(refusal, f),
+        Text::NotLoggedIn(refusal) => f.write_str(not_logged_in(refusal)),
+        Text::NotSent(fault) => f.write_str(not_sent(fault)),
+        Text::Closing(why) => f.write_str(closing(why)),
+    }
+}
+
+const PLAINTEXT: &str = "ohne TLS ist hier keine Anmeldung im Klartext erlaubt";
+
+fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(match refusal {
+        Refusal::LineTooLong(limit) => return write!(f, "die Zeile ist länger als {limit} Oktette"),
+        Refusal::Usage(verb) => return write!(f, "richtig wäre: {}", verb.usage()),
+        Refusal::NoSuchMessage(1) => "diese Nachricht gibt es nicht, im Postfach ist 1 Nachricht",
+        Refusal::NoSuchMessage(count) => {
+            return write!(f, "diese Nachricht gibt es nicht, im Postfach sind {count} Nachrichten");
+        }
+        Refusal::UnknownCommand => "unbekannter Befehl",
+        Refusal::NotBeforeLogin => "dazu ist erst eine Anmeldung nötig",
+        Refusal::NotAfterLogin => "die Anmeldung ist schon geschehen",
+        Refusal::NoUser => "vor PASS kommt USER",
+        Refusal::Plaintext => PLAINTEXT,
+        Refusal::TlsUnavailable => "TLS ist hier nicht möglich",
+        Refusal::TlsActive => "TLS ist schon aktiv",
+        Refusal::TlsAfterUtf8 => "STLS kommt vor UTF8",
+        Refusal::AfterStls => {
+            "vor der Antwort auf STLS darf nichts weiter gesendet werden, die Verbindung wird beendet"
+        }
+        Refusal::Mechanism => "diesen Mechanismus gibt es hier nicht, AUTH allein zeigt alle",
+        Refusal::NotBase64 => "das ist kein base64",
+        Refusal::Cancelled => "die Anmeldung ist abgebrochen",
+        Refusal::Utf8Unavailable => "UTF8 gibt es hier nicht",
+        Refusal::NoSuchLanguage => "diese Sprache gibt es hier nicht, LANG allein zeigt alle",
+        Refusal::Deleted => "diese Nachricht ist zum Löschen vorgemerkt",
+    })
+}
+
+fn not_logged_in(refusal: LoginRefusal) -> &'static str {
+    match refusal {
+        LoginRefusal::Denied => "der Benutzername oder das Passwort ist falsch",
+        LoginRefusal::Host => "von dieser Adresse ist keine Anmeldung erlaubt",
+        LoginRefusal::Plaintext => PLAINTEXT,
+        LoginRefusal::InUse => "eine andere Sitzung hat das Postfach",
+        LoginRefusal::TooSoon => "die letzte Anmeldung ist noch nicht lange genug her, bitte später wieder",
+        LoginRefusal::Limit => "zu viele Sitzungen oder Versuche, bitte später wieder",
+        LoginRefusal::Temporary => "jetzt ist keine Anmeldung möglich, bitte später wieder",
+        LoginRefusal::Permanent => "das Postfach lässt sich nicht öffnen, bitte den Verwalter fragen",
+    }
+}
+
+fn not_sent(fault: MessageFault) -> &'static str {
+    match fault {
+        MessageFault::Gone => "ein anderes Programm hat die Nachricht aus dem Postfach entfernt",
+        MessageFault::Temporary => "die Nachricht lässt sich jetzt nicht lesen, bitte später wieder",
+        MessageFault::Permanent => "die Nachricht lässt sich nicht lesen, bitte den Verwalter fragen",
+    }
+}
+
+fn closing(why: Shutdown) -> &'static str {
+    match why {
+        Shutdown::Stopping => "der Server wird angehalten, die Verbindung wird beendet",
+        Shutdown::Kicked => "der Verwalter hat die Sitzung beendet",
+        Shutdown::Busy => "zu viele Verbindungen, bitte später wieder",
+        Shutdown::Fault => "der Server hat ein Problem, bitte später wieder",
+        // Then nothing is said.
+        Shutdown::Timeout | Shutdown::ClientGone => "",
+    }
+}
