@@ -330,7 +330,7 @@ fn a_limit_does_not_look_like_a_wrong_password() {
     first.quit();
 }
 
-fn base64(octets: &[u8]) -> String {
+pub(super) fn base64(octets: &[u8]) -> String {
     use ::base64::Engine as _;
     ::base64::engine::general_purpose::STANDARD.encode(octets)
 }
