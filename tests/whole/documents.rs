@@ -41,7 +41,6 @@ fn configurations_in_documents_have_no_faults() {
             let file = document.file_name().expect("a name");
             let loaded = config::parse(Path::new(file), example.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
             loaded.check_serving().unwrap_or_else(|e| panic!("{e}"));
-            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
             examples += 1;
         }
     }

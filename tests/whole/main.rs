@@ -26,6 +26,7 @@ mod mail;
 mod metrics;
 mod migration;
 mod mpopdctl;
+mod proxies;
 mod reload;
 mod roles;
 mod sasl;

@@ -22,15 +22,12 @@ pub const MAX_FILE_OCTETS: u64 = 1 << 20;
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What the administrator should know, one line each: settings that have no effect yet.
-    pub warnings: Vec<Fault>,
     file: PathBuf,
     origins: BTreeMap<String, usize>,
 }
 
 impl Loaded {
-    /// Checks that a server can work with these settings: they ask for nothing that is not built, and nothing that
-    /// belongs to a setting is left out.
+    /// Checks that a server can work with these settings: nothing that belongs to a setting is left out.
     ///
     /// # Errors
     /// Every setting that stands in the way.
@@ -92,7 +89,7 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     let config = Config::read(table.into_inner(), &mut findings);
     findings.forget_after_syntax(syntax_faults);
 
-    let Findings { mut faults, mut warnings, origins, .. } = findings;
+    let Findings { mut faults, origins, .. } = findings;
     if !faults.is_empty() {
         // All in one go: also what stands in the file and keeps a server from starting, unless its value is not even read.
         let lines: BTreeSet<_> = faults.iter().map(|fault| fault.line).collect();
@@ -100,8 +97,7 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
         faults.extend(unusable.filter(|new| new.line.is_some() && !lines.contains(&new.line)));
     }
     Faults::none_in(faults)?;
-    warnings.sort_by_key(|warning| warning.line);
-    Ok(Loaded { config, warnings, file: file.to_owned(), origins })
+    Ok(Loaded { config, file: file.to_owned(), origins })
 }
 
 /// Checks that only those may write the file who may say what this process does.

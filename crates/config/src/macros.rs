@@ -2,7 +2,7 @@
 
 /// Declares the settings. `table.rs` is the one place that uses it, and the example of its form.
 ///
-/// A row is `built NAME: TYPE = DEFAULT, KIND;`, or `later` in place of `built` for a feature that is not built yet.
+/// A row is `NAME: TYPE = DEFAULT, KIND;`.
 /// The doc comment above a row is also its help text in the manual and in the sample file.
 macro_rules! settings {
     (
@@ -10,13 +10,13 @@ macro_rules! settings {
         pub struct $config:ident;
 
         $( group $group:literal {
-            $( $( #[doc = $help:literal] )+ $state:ident $key:ident: $ty:ty = $default:expr, $kind:expr; )+
+            $( $( #[doc = $help:literal] )+ $key:ident: $ty:ty = $default:expr, $kind:expr; )+
         } )+
         per_user $users:literal {
-            $( $( #[doc = $user_help:literal] )+ $user_state:ident $user_key:ident: $user_ty:ty, $user_kind:expr; )+
+            $( $( #[doc = $user_help:literal] )+ $user_key:ident: $user_ty:ty, $user_kind:expr; )+
         }
         $( $( #[$table_doc:meta] )* table $table:ident: $table_ty:ident $table_group:literal {
-            $( $( #[doc = $t_help:literal] )+ $t_state:ident $t_key:ident: $t_ty:ty = $t_default:expr, $t_kind:expr; )+
+            $( $( #[doc = $t_help:literal] )+ $t_key:ident: $t_ty:ty = $t_default:expr, $t_kind:expr; )+
         } )+
     ) => {
         $( #[$doc] )*
@@ -57,16 +57,16 @@ macro_rules! settings {
                 let mut main = $crate::reader::Reader::new(file);
                 let config = Self {
                     $( $( $key: main.take(
-                        stringify!($key), &$kind, settings!(@$state), default.$key, findings,
+                        stringify!($key), &$kind, default.$key, findings,
                     ), )+ )+
                     $( $user_key: main.per_user(
-                        stringify!($user_key), &$user_kind, settings!(@$user_state), findings,
+                        stringify!($user_key), &$user_kind, findings,
                     ), )+
                     $( $table: {
                         let mut table = main.table(stringify!($table), findings);
                         let settings = $table_ty {
                             $( $t_key: table.take(
-                                stringify!($t_key), &$t_kind, settings!(@$t_state), default.$table.$t_key, findings,
+                                stringify!($t_key), &$t_kind, default.$table.$t_key, findings,
                             ), )+
                         };
                         table.finish(MAIN, findings);
@@ -85,7 +85,7 @@ macro_rules! settings {
                         let kind = $kind;
                         Row {
                             group: $group, table: "", key: stringify!($key), help: &[$( $help ),+],
-                            built: settings!(@$state), accepts: kind.accepts().to_owned(),
+                            accepts: kind.accepts().to_owned(),
                             value: Shown::Value(kind.show(&self.$key)),
                         }
                     }, )+ )+
@@ -94,7 +94,7 @@ macro_rules! settings {
                         let users = self.$user_key.iter().map(|(user, value)| (user.clone(), kind.show(value)));
                         Row {
                             group: $users, table: stringify!($user_key), key: "USER", help: &[$( $user_help ),+],
-                            built: settings!(@$user_state), accepts: kind.accepts().to_owned(),
+                            accepts: kind.accepts().to_owned(),
                             value: Shown::PerUser(users.collect()),
                         }
                     }, )+
@@ -103,7 +103,7 @@ macro_rules! settings {
                         Row {
                             group: $table_group, table: stringify!($table), key: stringify!($t_key),
                             help: &[$( $t_help ),+],
-                            built: settings!(@$t_state), accepts: kind.accepts().to_owned(),
+                            accepts: kind.accepts().to_owned(),
                             value: Shown::Value(kind.show(&self.$table.$t_key)),
                         }
                     }, )+ )+
@@ -111,8 +111,6 @@ macro_rules! settings {
             }
         }
     };
-    (@built) => { $crate::reader::Built::Yes };
-    (@later) => { $crate::reader::Built::No };
 }
 
 pub(crate) use settings;

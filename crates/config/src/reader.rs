@@ -13,22 +13,12 @@ use crate::near::nearest;
 use crate::part::path_part;
 use crate::types::PerUser;
 
-/// Whether the program does what the setting says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Built {
-    /// It does.
-    Yes,
-    /// Not yet: the setting is checked, and then has no effect but a warning.
-    No,
-}
-
 /// What came of reading a file, besides the settings.
 pub(crate) struct Findings<'a> {
     file: &'a Path,
     /// Where each line begins, in octets.
     lines: Vec<usize>,
     pub(crate) faults: Vec<Fault>,
-    pub(crate) warnings: Vec<Fault>,
     /// The line of each setting in the file, by its key with its table.
     pub(crate) origins: BTreeMap<String, usize>,
 }
@@ -37,7 +27,7 @@ impl<'a> Findings<'a> {
     pub(crate) fn new(file: &'a Path, text: &str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { file, lines, faults: Vec::new(), warnings: Vec::new(), origins: BTreeMap::new() }
+        Self { file, lines, faults: Vec::new(), origins: BTreeMap::new() }
     }
 
     /// Notes what is not TOML. One line has one such fault: the parser goes on within the line and stumbles again.
@@ -93,14 +83,13 @@ impl<'i> Reader<'i> {
         &mut self,
         key: &'static str,
         kind: &Kind<T>,
-        built: Built,
         default: T,
         findings: &mut Findings<'_>,
     ) -> T {
         let Some((at, value)) = self.remove(key) else { return default };
         let key = self.full(key);
-        let value = accept(&key, kind.parse(&value), findings);
-        findings.effective(&key, &at, value, built).unwrap_or(default)
+        findings.origins.insert(key.clone(), findings.line(&at));
+        accept(&key, kind.parse(&value), findings).unwrap_or(default)
     }
 
     /// A table of one setting for each user: empty where the file has none.
@@ -108,10 +97,10 @@ impl<'i> Reader<'i> {
         &mut self,
         key: &'static str,
         kind: &Kind<T>,
-        built: Built,
         findings: &mut Findings<'_>,
     ) -> PerUser<T> {
         let Some((at, value)) = self.remove(key) else { return PerUser::new() };
+        findings.origins.insert(key.to_owned(), findings.line(&at));
         let Some(table) = table(key, value, findings) else { return PerUser::new() };
         let mut users = PerUser::new();
         for (user, value) in table {
@@ -124,7 +113,7 @@ impl<'i> Reader<'i> {
                 users.insert(user.into_inner().into_owned(), value);
             }
         }
-        findings.effective(key, &at, Some(users), built).unwrap_or_default()
+        users
     }
 
     /// A table within this one, to be read like it: empty where the file has none.
@@ -165,21 +154,6 @@ impl<'i> Reader<'i> {
 
     fn full(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
-    }
-}
-
-impl Findings<'_> {
-    /// The value, if it has an effect. A feature that is not built yet has none, and the file's author is told.
-    fn effective<T>(&mut self, key: &str, at: &Range<usize>, value: Option<T>, built: Built) -> Option<T> {
-        let line = self.line(at);
-        self.origins.insert(key.to_owned(), line);
-        match built {
-            Built::Yes => value,
-            Built::No => {
-                self.warnings.push(Fault::of_line(self.file, line, "not built yet, ignored").key(key));
-                None
-            }
-        }
     }
 }
 

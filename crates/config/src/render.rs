@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use crate::kind::quoted;
-use crate::reader::Built;
 use crate::table::Config;
 
 /// A setting, with everything that a reader may want to know of it.
@@ -16,7 +15,6 @@ pub(crate) struct Row {
     pub(crate) key: &'static str,
     /// Its help text, in lines.
     pub(crate) help: &'static [&'static str],
-    pub(crate) built: Built,
     /// What may be written, as the end of a sentence.
     pub(crate) accepts: String,
     pub(crate) value: Shown,
@@ -31,8 +29,7 @@ pub(crate) enum Shown {
 impl Config {
     /// The settings as they are in force, in TOML: the output of `--print-config`. Reading it gives the same settings.
     ///
-    /// A setting without effect, because its feature is not built yet, is a comment. In place of a secret stands ******,
-    /// which is not accepted as one.
+    /// In place of a secret stands ******, which is not accepted as one.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let (mut group, mut table) = ("", "");
@@ -42,18 +39,12 @@ impl Config {
                 write_to(&mut text, format_args!("{between}# {}\n", row.group));
             }
             if row.table != table {
-                let (comment, why) = if unused_table(&row) { ("# ", "  # not built yet") } else { ("", "") };
-                write_to(&mut text, format_args!("{comment}[{}]{why}\n", row.table));
+                write_to(&mut text, format_args!("[{}]\n", row.table));
             }
             (group, table) = (row.group, row.table);
-            match (row.value, row.built) {
-                (Shown::Value(value), Built::Yes) => {
-                    write_to(&mut text, format_args!("{} = {value}\n", row.key))
-                }
-                (Shown::Value(value), Built::No) => {
-                    write_to(&mut text, format_args!("# {} = {value}  # not built yet\n", row.key));
-                }
-                (Shown::PerUser(users), _) => {
+            match row.value {
+                Shown::Value(value) => write_to(&mut text, format_args!("{} = {value}\n", row.key)),
+                Shown::PerUser(users) => {
                     for (user, value) in users {
                         write_to(&mut text, format_args!("{} = {value}\n", quoted(&user)));
                     }
@@ -81,13 +72,9 @@ pub fn sample() -> String {
             write_to(&mut text, format_args!("# {}\n", line.trim()));
         }
         write_to(&mut text, format_args!("# Accepted: {}.\n", row.accepts));
-        if row.built == Built::No {
-            text.push_str("# Not built yet: no effect.\n");
-        }
         if row.table != table {
             // In force, so that whoever uncomments a setting of the table need not think of it.
-            let comment = if unused_table(&row) { "#" } else { "" };
-            write_to(&mut text, format_args!("{comment}[{}]\n", row.table));
+            write_to(&mut text, format_args!("[{}]\n", row.table));
         }
         (group, table) = (row.group, row.table);
         match row.value {
@@ -123,16 +110,8 @@ pub fn man_settings() -> String {
         if let Shown::Value(value) = row.value {
             write_to(&mut text, format_args!(".br\nDefault: {}\n", roff(&value)));
         }
-        if row.built == Built::No {
-            text.push_str(".br\nNot built yet: no effect.\n");
-        }
     }
     text
-}
-
-/// Whether this is a table of users for a feature that is not built yet: its header alone would be read as a use of it.
-fn unused_table(row: &Row) -> bool {
-    matches!((&row.value, row.built), (Shown::PerUser(_), Built::No))
 }
 
 /// Text that man(7) prints as it is.
@@ -193,7 +172,6 @@ mod tests {
         assert_ne!(config, Config::default());
         let again = parse(Path::new("f"), config.to_toml().as_bytes()).unwrap();
         assert_eq!(again.config, config);
-        assert_eq!(again.warnings, []);
     }
 
     #[test]

@@ -25,51 +25,52 @@ fn uid_filter() -> Pattern {
 
 settings! {
     /// Everything that mpopd.conf can say, with the defaults filled in.
-    ///
-    /// A setting whose feature is not built yet always has its default here.
     pub struct Config;
 
     group "Network" {
         /// The TCP port for POP3.
-        built port: u16 = 110, port();
+        port: u16 = 110, port();
         /// The addresses to listen on.
-        built listen: Vec<IpAddr> = vec![Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()],
+        listen: Vec<IpAddr> = vec![Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()],
             address().list(false);
         /// The TCP port for POP3 with TLS from the first octet (RFC 8314). Usual is 995.
-        built pop3s_port: Option<u16> = None, port_or_off();
+        pop3s_port: Option<u16> = None, port_or_off();
         /// The most connections at a time. More are turned away with -ERR [SYS/TEMP].
-        built max_servers: u32 = 1000, number(1..=1_000_000);
+        max_servers: u32 = 1000, number(1..=1_000_000);
         /// The most connections at a time from one address; IPv6 addresses count by /64.
-        built max_servers_per_ip: u32 = 50, number(1..=1_000_000);
+        max_servers_per_ip: u32 = 50, number(1..=1_000_000);
         /// The most sessions at a time of one user.
-        built max_servers_per_user: u32 = 10, number(1..=1_000_000);
+        max_servers_per_user: u32 = 10, number(1..=1_000_000);
         /// A session that is idle for so many seconds is closed. RFC 1939 asks for at least 600.
-        built timeout: Duration = secs(600), seconds(1..=86_400);
+        timeout: Duration = secs(600), seconds(1..=86_400);
         /// A client that has not logged in after so many seconds is turned away.
-        built login_timeout: Duration = secs(60), seconds(1..=3600);
+        login_timeout: Duration = secs(60), seconds(1..=3600);
         /// The text of the first line that a client gets. Empty: +OK alone.
-        built greeting: String = "mpopd ready".to_owned(), greeting();
+        greeting: String = "mpopd ready".to_owned(), greeting();
         /// The file that holds the process id, and in its second line the port, while the daemon lives.
-        built mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
+        mpopd_pid_file: PathBuf = "/run/mpopd/mpopd.pid".into(), path();
         /// The socket over which mpopdctl speaks to the daemon.
-        built control_socket: PathBuf = "/run/mpopd/control".into(), path();
+        control_socket: PathBuf = "/run/mpopd/control".into(), path();
         /// The system user of the session processes. They read what clients send and own no mail.
-        built user: String = "mpopd".to_owned(), name();
+        user: String = "mpopd".to_owned(), name();
         /// The empty folder that is the session processes' root folder.
-        built chroot: PathBuf = "/var/empty".into(), path();
+        chroot: PathBuf = "/var/empty".into(), path();
         /// The networks whose connections begin with a PROXY protocol header, version 1 or 2. They must send it, no one else
         /// may. The address in it counts from there on, for access, limits and logs, and what it says of TLS.
-        later proxy_networks: Vec<IpNet> = Vec::new(), network().list(true);
+        proxy_networks: Vec<IpNet> = Vec::new(), network().list(true);
+        /// The networks of proxies that say with XCLIENT for whom they speak, as Dovecot's do. Those of proxy_networks may
+        /// too, after their header, and no one else.
+        xclient_networks: Vec<IpNet> = Vec::new(), network().list(true);
         /// The least number of seconds between two logins of a user, told in CAPA as LOGIN-DELAY (RFC 2449). Whoever comes
         /// sooner is refused with [LOGIN-DELAY]. 0: any.
-        built login_delay: Duration = secs(0), seconds(0..=86_400);
+        login_delay: Duration = secs(0), seconds(0..=86_400);
         /// For how many days mail is kept on the server, told in CAPA as EXPIRE (RFC 2449). This only tells clients
         /// what the administrator's own cleaning does: mpopd removes no mail but what a client deletes.
-        built expire: Option<u32> = None, days_or_never();
+        expire: Option<u32> = None, days_or_never();
         /// The language of replies that LANG * chooses (RFC 6856). Until a client says LANG, they are English.
-        built language: Language = Language::English, word();
+        language: Language = Language::English, word();
         /// Tell this program's name and version in CAPA, as IMPLEMENTATION (RFC 2449). To hide them, set greeting, too.
-        built implementation: bool = true, flag();
+        implementation: bool = true, flag();
     }
 
     group "Who gets in" {
@@ -81,121 +82,121 @@ settings! {
         /// 5: the same, else user@domain.
         /// 6: one user list, for clients from anywhere.
         /// 7: plugins.
-        built auth_type: AuthType = AuthType::System, auth_type();
+        auth_type: AuthType = AuthType::System, auth_type();
         /// Whether system users are checked by PAM. Otherwise passwd and shadow decide.
-        built use_pam: bool = true, flag();
+        use_pam: bool = true, flag();
         /// The PAM service: the name of a file in /etc/pam.d.
-        built mpopd_pam_service: String = "mpopd".to_owned(), name();
+        mpopd_pam_service: String = "mpopd".to_owned(), name();
         /// The file with the passwords of system users, where PAM is not used.
-        built shadow: PathBuf = "/etc/shadow".into(), path();
+        shadow: PathBuf = "/etc/shadow".into(), path();
         /// The file of virtual users: a line name:password:uid[:gid[:home]] for each, see the chapter on user lists.
         /// A file name alone is looked for in host_mail_path/INITIAL/FQDN.
-        built userlist: PathBuf = ".userlist".into(), path_or_name();
+        userlist: PathBuf = ".userlist".into(), path_or_name();
         /// The folder of the maildrops and user lists that go by host name.
-        built host_mail_path: PathBuf = "/var/spool/popmail".into(), path();
+        host_mail_path: PathBuf = "/var/spool/popmail".into(), path();
         /// The user list gives only the password; the mail is in mail_spool_dir all the same.
-        built switch: bool = false, flag();
+        switch: bool = false, flag();
         /// The program that judges user names (auth_type 7).
-        built username_plugin: Option<PathBuf> = None, path().or_none();
+        username_plugin: Option<PathBuf> = None, path().or_none();
         /// The program that judges passwords (auth_type 7).
-        built password_plugin: Option<PathBuf> = None, path().or_none();
+        password_plugin: Option<PathBuf> = None, path().or_none();
         /// Refuse an unknown user at USER. This tells everyone which users there are.
-        built reject_bogus_user: bool = false, flag();
+        reject_bogus_user: bool = false, flag();
         /// From where a password may come without TLS. Loopback is this machine.
-        built allow_plaintext: AllowPlaintext = AllowPlaintext::Loopback, word();
+        allow_plaintext: AllowPlaintext = AllowPlaintext::Loopback, word();
         /// The file that says which clients may connect.
-        built hosts_allow_deny: Option<PathBuf> = None, path().or_none();
+        hosts_allow_deny: Option<PathBuf> = None, path().or_none();
         /// The file of the networks whose clients need no reverse lookup.
-        built trusted_networks: Option<PathBuf> = None, path().or_none();
+        trusted_networks: Option<PathBuf> = None, path().or_none();
         /// Whether clients may connect whose address has no host name.
-        built allow_non_fqdn: bool = true, flag();
+        allow_non_fqdn: bool = true, flag();
         /// Seconds before the answer to a failed login. The delay grows with each failure.
-        built auth_failure_delay: Duration = secs(2), seconds(0..=60);
+        auth_failure_delay: Duration = secs(2), seconds(0..=60);
         /// For so many seconds a password that was checked is not checked again. 0: off.
-        built auth_cache: Duration = secs(0), seconds(0..=86_400);
+        auth_cache: Duration = secs(0), seconds(0..=86_400);
         /// How many processes check logins. 0: twice the cores, at least 4.
-        built auth_processes: u16 = 0, number(0..=256);
+        auth_processes: u16 = 0, number(0..=256);
         /// The SASL mechanisms that are offered, as far as TLS and allow_plaintext permit.
-        built sasl_mechanisms: Vec<SaslMechanism> = vec![
+        sasl_mechanisms: Vec<SaslMechanism> = vec![
             SaslMechanism::Plain, SaslMechanism::Login, SaslMechanism::ScramSha256, SaslMechanism::ScramSha256Plus,
         ], word().list(true);
     }
 
     group "Maildrops" {
         /// How mail is stored and served.
-        built storage: Storage = Storage::Mbox, word();
+        storage: Storage = Storage::Mbox, word();
         /// The folder of the mbox files of all users.
-        built mail_spool_dir: PathBuf = "/var/mail".into(), path();
+        mail_spool_dir: PathBuf = "/var/mail".into(), path();
         /// The group that may create lock files in mail_spool_dir. It is taken only while locking.
-        built mailgroup: String = "mail".to_owned(), name();
+        mailgroup: String = "mail".to_owned(), name();
         /// The folder of the users' folders with their Maildirs.
-        built path_to_homedir: PathBuf = "/home".into(), path();
+        path_to_homedir: PathBuf = "/home".into(), path();
         /// The Maildir of a user. Without it: the first line of ~/.qmail, else path_to_homedir/USER/Maildir,
         /// else ~/Maildir.
-        built maildir: Option<Template> = None, template().or_none();
+        maildir: Option<Template> = None, template().or_none();
         /// The mbox of a user. Without it: mail_spool_dir/USER.
-        built mbox: Option<Template> = None, template().or_none();
+        mbox: Option<Template> = None, template().or_none();
         /// The line that begins a message of an mbox, at the start of the file or after a message_end line.
-        built message_start: String = "^From ".to_owned(), pattern();
+        message_start: String = "^From ".to_owned(), pattern();
         /// The line that ends a message of an mbox.
-        built message_end: String = r"^\s*$".to_owned(), pattern();
+        message_end: String = r"^\s*$".to_owned(), pattern();
         /// Body lines that the delivery agent quoted because they began with "From ", and how to undo that.
-        built unescape_from: UnescapeFrom = UnescapeFrom::None, word();
+        unescape_from: UnescapeFrom = UnescapeFrom::None, word();
         /// The locks that the delivery agents honour, in the order in which they take them.
-        built lock_methods: Vec<LockMethod> = vec![LockMethod::Dotlock, LockMethod::Fcntl], word().list(false);
+        lock_methods: Vec<LockMethod> = vec![LockMethod::Dotlock, LockMethod::Fcntl], word().list(false);
         /// How often a lock that somebody holds is tried again, one second apart.
-        built retry_on_lock: u32 = 10, number_of(" of tries", 0..=3600);
+        retry_on_lock: u32 = 10, number_of(" of tries", 0..=3600);
         /// A lock file that was not refreshed for so many seconds is removed.
-        built stale_lock: Duration = secs(300), seconds(10..=86_400);
+        stale_lock: Duration = secs(300), seconds(10..=86_400);
         /// The folder of the spool for storage = "disk".
-        built mpopd_spool: PathBuf = "/var/spool/mpopd".into(), path();
+        mpopd_spool: PathBuf = "/var/spool/mpopd".into(), path();
         /// The folder of the indexes and journals.
-        built state_dir: PathBuf = "/var/lib/mpopd".into(), path();
+        state_dir: PathBuf = "/var/lib/mpopd".into(), path();
         /// A maildrop with more messages than this is not opened.
-        built max_messages: u32 = 2_097_152, number_of(" of messages", 1..=16_777_216);
+        max_messages: u32 = 2_097_152, number_of(" of messages", 1..=16_777_216);
         /// What UIDLs mail keeps that another server served before: "default" (none), "dovecot", "courier", "qmail",
         /// "original-3x", "message-id", "qpopper", "popa3d", or a template such as "%08Xu%08Xv". See the chapter on maildrops.
-        built uidl: String = "default".to_owned(), text(255);
+        uidl: String = "default".to_owned(), text(255);
         /// The users whose messages get a Received: header.
-        built addreceived: Vec<String> = Vec::new(), name().list(true);
+        addreceived: Vec<String> = Vec::new(), name().list(true);
         /// The host name in that header. Without it: this machine's.
-        built receivedfrom: Option<String> = None, name().or_none();
+        receivedfrom: Option<String> = None, name().or_none();
         /// The time zone in that header, such as +0100. Without it: this machine's.
-        built timezone: Option<i16> = None, utc_offset().or_none();
+        timezone: Option<i16> = None, utc_offset().or_none();
         /// Write "Status: RO" into the headers of an mbox's messages that were read with RETR and stay. All of the mailbox behind the
         /// first of them is written anew then. Maildirs are not changed: the flags in their names are other programs'.
-        built status_header: bool = false, flag();
+        status_header: bool = false, flag();
     }
 
     group "Logs" {
         /// The least important lines that are logged.
-        built log_level: LogLevel = LogLevel::Info, word();
+        log_level: LogLevel = LogLevel::Info, word();
         /// Where the log goes.
-        built debug_log: LogTarget = LogTarget::File("/var/log/mpopd.log".into()), log_target();
+        debug_log: LogTarget = LogTarget::File("/var/log/mpopd.log".into()), log_target();
         /// How a log line is written.
-        built log_format: LogFormat = LogFormat::Text, word();
+        log_format: LogFormat = LogFormat::Text, word();
         /// The folder of the users' own logs.
-        built user_log_dir: PathBuf = "/var/log/mpopd".into(), path();
+        user_log_dir: PathBuf = "/var/log/mpopd".into(), path();
         /// Keep passwords out of the users' own logs. They are never in the main log. false: level 2 shows those that were
         /// accepted.
-        built passsecret: bool = true, flag();
+        passsecret: bool = true, flag();
     }
 
     per_user "For single users" {
         /// The auth_type of a user.
-        built user_auth: AuthType, auth_type();
+        user_auth: AuthType, auth_type();
         /// The storage of a user's mail.
-        built user_storage: Storage, word();
+        user_storage: Storage, word();
         /// Leave a user's spool files in place when a session with storage = "disk" ends.
-        built user_debug: bool, flag();
+        user_debug: bool, flag();
         /// Keep a log of a user's sessions. 1: connections and octets. 2: every command.
-        built user_log: u8, number(1..=2);
+        user_log: u8, number(1..=2);
     }
 
     /// Figures for Prometheus.
     table metrics: Metrics "Metrics" {
         /// The address and port that answer /metrics.
-        built listen: Option<SocketAddr> = None, socket_address().or_none();
+        listen: Option<SocketAddr> = None, socket_address().or_none();
     }
 
     /// Users in a database, in place of the user list.
@@ -203,88 +204,88 @@ settings! {
         /// The database: PostgreSQL, MySQL or SQLite. Setting it makes the database the source of users for auth_type 2
         /// to 6, in place of the user list. PostgreSQL's ?sslmode=require and MySQL's ?require_ssl=true demand TLS and
         /// check the certificate; ?sslmode=disable does without. The user mpopd-directory must be able to read an SQLite file.
-        built url: Option<SecretText> = None, database_url().or_none();
+        url: Option<SecretText> = None, database_url().or_none();
         /// The query that finds a user, as one row or none. Names become parameters: they stand without quotes. %d is
         /// NULL for a name without a domain. Columns are known by their names: uid and password, as in a
         /// user list, and if wanted gid, home, mbox, maildir, and user, the name that counts from here on.
-        built query: Option<Pattern> = None, query().or_none();
+        query: Option<Pattern> = None, query().or_none();
         /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
-        built ca: Option<PathBuf> = None, path().or_none();
+        ca: Option<PathBuf> = None, path().or_none();
         /// A login that has no answer after so many seconds fails for now.
-        built timeout: Duration = secs(5), seconds(1..=20);
+        timeout: Duration = secs(5), seconds(1..=20);
         /// The most connections at a time.
-        built connections: u16 = 4, number(1..=100);
+        connections: u16 = 4, number(1..=100);
     }
 
     /// Users in an LDAP server, in place of the user list.
     table ldap: Ldap "LDAP" {
         /// The server. Setting it makes LDAP the source of users for auth_type 2 to 6, in place of the user list.
-        built url: Option<String> = None, ldap_url().or_none();
+        url: Option<String> = None, ldap_url().or_none();
         /// Begin TLS on an ldap:// connection. Without it passwords travel in the clear.
-        built starttls: bool = true, flag();
+        starttls: bool = true, flag();
         /// The DN as which users are searched for. Without it: anonymously.
-        built service_dn: String = String::new(), text(1000);
+        service_dn: String = String::new(), text(1000);
         /// The password of service_dn.
-        built service_password: SecretText = SecretText::default(), secret();
+        service_password: SecretText = SecretText::default(), secret();
         /// The DN below which users are searched for.
-        built base: String = String::new(), text(1000);
+        base: String = String::new(), text(1000);
         /// The filter that finds a user's entry. Names are escaped in it. It must find one entry or none.
-        built filter: Pattern = uid_filter(), ldap_filter();
+        filter: Pattern = uid_filter(), ldap_filter();
         /// Check the password by binding as the user. Otherwise password_attribute is read and compared.
-        built bind: bool = true, flag();
+        bind: bool = true, flag();
         /// The attribute with the stored password, in the form of a user list, where bind is false.
-        built password_attribute: String = "userPassword".to_owned(), attribute();
+        password_attribute: String = "userPassword".to_owned(), attribute();
         /// The attribute with the name that counts from here on. Without it: the name as it was sent, though LDAP
         /// does not tell upper from lower case.
-        built user_attribute: String = String::new(), attribute();
+        user_attribute: String = String::new(), attribute();
         /// The attribute with the uid that owns the mail.
-        built uid_attribute: String = "uidNumber".to_owned(), attribute();
+        uid_attribute: String = "uidNumber".to_owned(), attribute();
         /// The attribute with the gid.
-        built gid_attribute: String = "gidNumber".to_owned(), attribute();
+        gid_attribute: String = "gidNumber".to_owned(), attribute();
         /// The attribute with the home directory.
-        built home_attribute: String = "homeDirectory".to_owned(), attribute();
+        home_attribute: String = "homeDirectory".to_owned(), attribute();
         /// The attribute with the path of the user's mbox.
-        built mbox_attribute: String = String::new(), attribute();
+        mbox_attribute: String = String::new(), attribute();
         /// The attribute with the path of the user's Maildir.
-        built maildir_attribute: String = String::new(), attribute();
+        maildir_attribute: String = String::new(), attribute();
         /// The uid of users whose entry has none. Without it they cannot log in.
-        built uid: Option<u32> = None, id_or_none();
+        uid: Option<u32> = None, id_or_none();
         /// The gid of users whose entry has none. Without it: the primary group of the uid.
-        built gid: Option<u32> = None, id_or_none();
+        gid: Option<u32> = None, id_or_none();
         /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
-        built ca: Option<PathBuf> = None, path().or_none();
+        ca: Option<PathBuf> = None, path().or_none();
         /// A login that has no answer after so many seconds fails for now.
-        built timeout: Duration = secs(5), seconds(1..=20);
+        timeout: Duration = secs(5), seconds(1..=20);
         /// The most connections at a time.
-        built connections: u16 = 4, number(1..=100);
+        connections: u16 = 4, number(1..=100);
     }
 
     /// Who vouches for the tokens of OAUTHBEARER and XOAUTH2.
     table oauth: Oauth "OAuth" {
         /// Where tokens are checked, by token introspection (RFC 7662).
-        built introspection_url: Option<String> = None, token_url().or_none();
+        introspection_url: Option<String> = None, token_url().or_none();
         /// The name of this server there.
-        built client_id: String = String::new(), text(255);
+        client_id: String = String::new(), text(255);
         /// Its secret there.
-        built client_secret: SecretText = SecretText::default(), secret();
+        client_secret: SecretText = SecretText::default(), secret();
         /// The file with the keys that sign tokens, a JSON Web Key Set (RFC 7517), in place of introspection_url. The
         /// algorithms RS256, ES256 and EdDSA are accepted. The file is read again when it changes; the user
         /// mpopd-directory must be able to read it.
-        built jwks: Option<PathBuf> = None, path().or_none();
+        jwks: Option<PathBuf> = None, path().or_none();
         /// Who must have issued a token (its claim iss). Required with jwks.
-        built issuer: String = String::new(), text(1000);
+        issuer: String = String::new(), text(1000);
         /// For whom a token must be (its claim aud). Required with jwks: tokens for other services must open no mail.
-        built audience: String = String::new(), text(1000);
+        audience: String = String::new(), text(1000);
         /// A word that a token's scope must have. Without it: any scope.
-        built scope: String = String::new(), text(255);
+        scope: String = String::new(), text(255);
         /// The claim that names the user.
-        built user_claim: String = "email".to_owned(), name();
+        user_claim: String = "email".to_owned(), name();
         /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
-        built ca: Option<PathBuf> = None, path().or_none();
+        ca: Option<PathBuf> = None, path().or_none();
         /// A login that has no answer after so many seconds fails for now.
-        built timeout: Duration = secs(5), seconds(1..=20);
+        timeout: Duration = secs(5), seconds(1..=20);
         /// The most requests at a time.
-        built connections: u16 = 4, number(1..=100);
+        connections: u16 = 4, number(1..=100);
     }
 
     /// Encrypted connections.
@@ -292,15 +293,15 @@ settings! {
         /// The file with the certificate and those that lead from it to its root, in PEM form. For several certificates, end
         /// the file with tables [[tls.certificate]], each with a certificate and its key. A client gets the one
         /// that has the name by which it calls the server (SNI), else the first.
-        built certificate: Option<Certificates> = None, certificates().or_none();
+        certificate: Option<Certificates> = None, certificates().or_none();
         /// The file with the key of the certificate, in PEM form.
-        built key: Option<PathBuf> = None, path().or_none();
+        key: Option<PathBuf> = None, path().or_none();
         /// Offer STLS on the POP3 port (RFC 2595).
-        built stls: bool = true, flag();
+        stls: bool = true, flag();
         /// The oldest version of TLS that clients may use.
-        built minimum: TlsVersion = TlsVersion::V1_2, word();
+        minimum: TlsVersion = TlsVersion::V1_2, word();
         /// The file with the certificates that vouch for clients' certificates.
-        built client_ca: Option<PathBuf> = None, path().or_none();
+        client_ca: Option<PathBuf> = None, path().or_none();
     }
 }
 

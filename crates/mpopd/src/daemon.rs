@@ -25,7 +25,6 @@ pub(crate) fn run(options: &cli::Daemon) -> Result<i32, Failure> {
     let file = SettingsFile::new(&options.config, options.port, options.foreground)?;
     if options.print_config {
         let loaded = file.load()?;
-        loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         print!("{}", loaded.config.to_toml());
         return Ok(0);
     }

@@ -17,7 +17,7 @@ use crate::mail_group::Group;
 use crate::roles;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop as maildrop_role;
-use crate::roles::session::{Arrivals, Limits, Offer};
+use crate::roles::session::{Arrivals, Limits, Offer, Proxies};
 use crate::roles::supervisor::{self, Log, Maildrops, Plan, Program, Reload};
 use crate::state::StateDir;
 use crate::tls;
@@ -231,6 +231,7 @@ fn limits(config: &Config, scram: bool) -> Limits {
         login_timeout: config.login_timeout,
         max_servers: usize::try_from(config.max_servers).unwrap_or(usize::MAX),
         allow_plaintext: config.allow_plaintext,
+        proxies: Proxies { header: config.proxy_networks.clone(), xclient: config.xclient_networks.clone() },
         max_servers_per_ip: config.max_servers_per_ip,
         max_servers_per_user: config.max_servers_per_user,
         auth_failure_delay: config.auth_failure_delay,

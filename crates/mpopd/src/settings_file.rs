@@ -101,7 +101,7 @@ impl SettingsFile {
         plan::check_boundaries(&loaded)?;
         plan::check_tls(&loaded)?;
         let unlockable = Group::needed(&loaded.config).err().map(|what| loaded.fault("mailgroup", what));
-        let remarks = loaded.warnings.iter().chain(&unlockable).map(ToString::to_string).collect();
+        let remarks = unlockable.iter().map(ToString::to_string).collect();
         Ok(Settings { config: loaded.config, remarks })
     }
 

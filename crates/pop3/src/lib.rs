@@ -9,6 +9,7 @@
 //! | [`Step::Login`] | [`Dialogue::logged_in`] or [`Dialogue::login_refused`] |
 //! | [`Step::Auth`], [`Step::AuthResponse`] | [`Dialogue::auth_challenge`]; or as [`Step::Login`] |
 //! | [`Step::StartTls`] | [`Dialogue::tls_started`] |
+//! | [`Step::Forward`] | [`Dialogue::forwarded`] |
 //! | [`Step::Send`] | [`Dialogue::begin_message`], then [`Dialogue::end_message`]; or [`Dialogue::message_failed`] |
 //! | [`Step::Finish`] | [`Dialogue::finished`] |
 //!
@@ -51,7 +52,7 @@
 //!             dialogue.finished(Commit::Done, &mut out);
 //!         }
 //!         // Nothing of that is offered.
-//!         Step::Name(_) | Step::StartTls | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
+//!         Step::Name(_) | Step::StartTls | Step::Forward(_) | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
 //! }
@@ -85,7 +86,7 @@ mod testing;
 mod tls;
 
 pub use code::ResponseCode;
-pub use commands::Verb;
+pub use commands::{Forwarded, Verb};
 pub use credentials::{Credentials, Secret, UserName};
 pub use decode::{Decoded, MultilineDecoder, Reply, ReplyError, ReplyKind, ReplyReader};
 pub use deletions::Deletions;

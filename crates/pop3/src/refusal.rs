@@ -32,6 +32,8 @@ pub enum Refusal {
     AfterStls,
     /// The SASL mechanism is unknown, or not offered on this connection.
     Mechanism,
+    /// XCLIENT from somebody who is not believed to speak for others.
+    NotAProxy,
     /// A SASL response is not base64 as RFC 4648, section 4, has it.
     NotBase64,
     /// The client ended a SASL exchange itself.
@@ -49,7 +51,7 @@ pub enum Refusal {
 impl Refusal {
     /// One of each kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::UnknownCommand,
         Self::LineTooLong(255),
         Self::NotBeforeLogin,
@@ -62,6 +64,7 @@ impl Refusal {
         Self::TlsAfterUtf8,
         Self::AfterStls,
         Self::Mechanism,
+        Self::NotAProxy,
         Self::NotBase64,
         Self::Cancelled,
         Self::Utf8Unavailable,
@@ -77,7 +80,11 @@ impl Refusal {
         match self {
             Self::UnknownCommand | Self::LineTooLong(_) | Self::NotBeforeLogin | Self::NotAfterLogin => true,
             Self::Usage(_) | Self::NoUser | Self::TlsUnavailable | Self::TlsActive | Self::AfterStls => true,
-            Self::Mechanism | Self::NotBase64 | Self::TlsAfterUtf8 | Self::Utf8Unavailable => true,
+            Self::Mechanism
+            | Self::NotBase64
+            | Self::NotAProxy
+            | Self::TlsAfterUtf8
+            | Self::Utf8Unavailable => true,
             Self::NoSuchLanguage
             | Self::Plaintext
             | Self::Cancelled
@@ -104,6 +111,7 @@ impl fmt::Display for Refusal {
             Self::Mechanism => {
                 f.write_str("this mechanism is not offered here, AUTH alone lists those that are")
             }
+            Self::NotAProxy => f.write_str("XCLIENT is for proxies that this server knows"),
             Self::NotBase64 => f.write_str("this is not base64"),
             Self::Cancelled => f.write_str("authentication cancelled"),
             Self::Utf8Unavailable => f.write_str("UTF8 is not offered here"),

@@ -40,6 +40,8 @@ pub(crate) enum State<L> {
     Challenged(Exchange),
     /// [`Step::StartTls`](crate::Step::StartTls) is not answered yet.
     StartingTls(StartingTls),
+    /// [`Step::Forward`](crate::Step::Forward) is not answered yet.
+    Forwarding(Forwarding),
     Transaction(Transaction<L>),
     /// LIST or UIDL is not written to its end yet.
     Enumerating(Transaction<L>, Enumeration),
@@ -77,6 +79,11 @@ pub(crate) struct StartingTls {
     pub(crate) failed_logins: u32,
 }
 
+/// Between XCLIENT and its answer.
+pub(crate) struct Forwarding {
+    pub(crate) failed_logins: u32,
+}
+
 /// TRANSACTION: a maildrop is open.
 pub(crate) struct Transaction<L> {
     pub(crate) user: UserName,
@@ -102,7 +109,7 @@ pub(crate) struct Closed {
 impl<L> State<L> {
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Authorization(_) | Self::StartingTls(_) => Phase::Authorization,
+            Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => Phase::Authorization,
             Self::Naming(_) | Self::Authenticating(_) => Phase::Authenticating,
             Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
             Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
@@ -117,7 +124,8 @@ impl<L> State<L> {
         match self {
             Self::Authorization(at) => at.user.as_ref(),
             Self::Naming(at) | Self::Authenticating(at) => Some(&at.user),
-            Self::Exchanging(_) | Self::Challenged(_) | Self::StartingTls(_) => None,
+            Self::Exchanging(_) | Self::Challenged(_) => None,
+            Self::StartingTls(_) | Self::Forwarding(_) => None,
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.user),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.user),
             Self::Update(at) => Some(&at.user),
@@ -130,7 +138,7 @@ impl<L> State<L> {
             Self::Transaction(at) | Self::Enumerating(at, _) => Some(&at.listing),
             Self::Fetching(at, _) | Self::Sending(at, _) => Some(&at.listing),
             Self::Authorization(_) | Self::Naming(_) => None,
-            Self::Authenticating(_) | Self::StartingTls(_) => None,
+            Self::Authenticating(_) | Self::StartingTls(_) | Self::Forwarding(_) => None,
             Self::Exchanging(_) | Self::Challenged(_) | Self::Update(_) | Self::Closed(_) => None,
         }
     }

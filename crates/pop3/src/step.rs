@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use crate::Dialogue;
-use crate::{AuthRequest, CloseReason, Credentials, Deletions, Request, Response, UserName};
+use crate::{AuthRequest, CloseReason, Credentials, Deletions, Forwarded, Request, Response, UserName};
 
 /// What [`Dialogue::step`] did, and what the driver does next.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub enum Step {
     /// No octet came behind the command in the input of [`Dialogue::step`]. The driver sees to it that it holds none that it
     /// did not show there: whatever was read before the handshake must not be taken for what is said after it.
     StartTls,
+    /// A proxy tells for whom it speaks. Only where [`Dialogue::believing`] said so. Answered by [`Dialogue::forwarded`], or
+    /// where that client is not served by [`Dialogue::shut_down`].
+    Forward(Forwarded),
     /// Fetch a message. Answered by [`Dialogue::begin_message`] and [`Dialogue::end_message`], or by
     /// [`Dialogue::message_failed`].
     Send(Request),

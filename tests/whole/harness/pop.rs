@@ -56,7 +56,11 @@ impl Pop {
 
     /// Connects and reads the greeting, whatever it is.
     pub(crate) fn try_connect(port: u16) -> io::Result<Pop> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Pop::over(TcpStream::connect(("127.0.0.1", port))?)
+    }
+
+    /// Reads the greeting of a connection that was made already, whatever it is.
+    pub(crate) fn over(stream: TcpStream) -> io::Result<Pop> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut pop = Pop { line: BufReader::new(stream), greeting: String::new() };

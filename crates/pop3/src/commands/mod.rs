@@ -19,6 +19,9 @@ pub(crate) mod top;
 pub(crate) mod uidl;
 pub(crate) mod user;
 pub(crate) mod utf8;
+pub(crate) mod xclient;
+
+pub use xclient::Forwarded;
 
 use crate::{MessageNumber, Refusal, Secret, UserName};
 
@@ -43,6 +46,7 @@ pub enum Verb {
     Auth,
     Utf8,
     Lang,
+    Xclient,
 }
 
 /// A command whose argument has been read.
@@ -64,11 +68,12 @@ pub(crate) enum Command {
     Auth(auth::Wanted),
     Utf8,
     Lang(lang::Wanted),
+    Xclient(Forwarded),
 }
 
 impl Verb {
     /// Every command, in the order of RFC 1939 and after.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::User,
         Self::Pass,
         Self::Stat,
@@ -86,6 +91,7 @@ impl Verb {
         Self::Auth,
         Self::Utf8,
         Self::Lang,
+        Self::Xclient,
     ];
 
     /// The keyword in capitals, as logs show it.
@@ -110,6 +116,7 @@ impl Verb {
             Self::Quit => "QUIT",
             Self::Capa => "CAPA",
             Self::Stls => "STLS",
+            Self::Xclient => "XCLIENT NAME=value ...",
             Self::Auth => "AUTH [mechanism [initial-response]]",
             Self::Utf8 => "UTF8",
             Self::Lang => "LANG [language]",
@@ -148,6 +155,7 @@ impl Command {
             Verb::Stls => nothing(trimmed).map(|()| Self::Stls),
             Verb::Utf8 => nothing(trimmed).map(|()| Self::Utf8),
             Verb::Lang => lang::parse(trimmed).map(Self::Lang),
+            Verb::Xclient => xclient::parse(trimmed).map(Self::Xclient),
             Verb::Auth => return auth::parse(trimmed).map(Self::Auth),
         };
         command.ok_or(Refusal::Usage(verb))
@@ -160,7 +168,7 @@ impl Command {
             Self::Retr(message) | Self::Dele(message) | Self::Top(message, _) => Some(*message),
             Self::User(_) | Self::Pass(_) | Self::Stat | Self::Noop | Self::Rset => None,
             Self::Last | Self::Quit | Self::Capa | Self::Stls | Self::Auth(_) => None,
-            Self::Utf8 | Self::Lang(_) => None,
+            Self::Utf8 | Self::Lang(_) | Self::Xclient(_) => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Dialogue;
 use crate::commands::{
     Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
-    utf8,
+    utf8, xclient,
 };
 use crate::enumeration::Enumeration;
 use crate::language::Text;
@@ -84,6 +84,10 @@ impl<L: Listing> Dialogue<L> {
                 Ok(next) => (State::StartingTls(next), Ok(Step::StartTls)),
                 Err(refusal) => (State::Authorization(at), Err(refusal)),
             },
+            Command::Xclient(forwarded) => match xclient::run(&at, self.believing) {
+                Ok(next) => (State::Forwarding(next), Ok(Step::Forward(forwarded))),
+                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            },
             Command::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
                 let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
@@ -145,9 +149,12 @@ impl<L: Listing> Dialogue<L> {
             Command::Last => last::run(&at, out),
             Command::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
             Command::Lang(wanted) => self.choose_language(&wanted, out),
-            Command::User(_) | Command::Pass(_) | Command::Stls | Command::Auth(_) | Command::Utf8 => {
-                Err(Refusal::NotAfterLogin)
-            }
+            Command::User(_)
+            | Command::Pass(_)
+            | Command::Stls
+            | Command::Auth(_)
+            | Command::Utf8
+            | Command::Xclient(_) => Err(Refusal::NotAfterLogin),
         };
         self.state = State::Transaction(at);
         done.map(|()| Step::Replied)

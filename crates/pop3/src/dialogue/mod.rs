@@ -3,7 +3,7 @@
 mod dispatch;
 mod exchange;
 
-use crate::commands::{quit, retr, top, user};
+use crate::commands::{quit, retr, top, user, xclient};
 use crate::language::{Language, Text};
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
 use crate::reply::{self, Replies};
@@ -25,6 +25,8 @@ pub struct Dialogue<L> {
     policy: Arc<Policy>,
     tls: Tls,
     mechanisms: Mechanisms,
+    /// Whether XCLIENT is accepted.
+    believing: bool,
     lines: LineReader,
     state: State<L>,
     bad_in_a_row: u32,
@@ -43,6 +45,7 @@ impl<L: Listing> Dialogue<L> {
             policy,
             tls,
             mechanisms,
+            believing: false,
             lines: LineReader::default(),
             state: State::Authorization(Authorization::default()),
             bad_in_a_row: 0,
@@ -53,14 +56,19 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
+    /// The same where who is connected may speak for others (XCLIENT).
+    pub fn believing(self, believing: bool) -> Self {
+        Self { believing, ..self }
+    }
+
     /// Appends the greeting (RFC 1939, section 4). Control characters are left out, and so are `<` and `>`: a
-    /// client would take what is between them for the timestamp of APOP, which is not offered.
+    /// client would take what is between them for the timestamp of APOP, which is not offered. A proxy of Dovecot's uses XCLIENT
+    /// when the greeting says so.
     pub fn greet(&self, greeting: &str, out: &mut Vec<u8>) {
         let text = reply::printable(greeting).filter(|c| !matches!(c, '<' | '>')).collect::<String>();
-        match text.as_str() {
-            "" => reply::line(out, format_args!("+OK")),
-            text => reply::line(out, format_args!("+OK {text}")),
-        }
+        let offer = if self.believing { " [XCLIENT]" } else { "" };
+        let space = if text.is_empty() { "" } else { " " };
+        reply::line(out, format_args!("+OK{offer}{space}{text}"));
     }
 
     /// Takes at most one whole command from `input`, moving it forward, and appends its reply to `out` or hands out
@@ -102,6 +110,18 @@ impl<L: Listing> Dialogue<L> {
                 (self.tls, self.mechanisms) = (Tls::Active, mechanisms);
                 self.state =
                     State::Authorization(Authorization { user: None, failed_logins: at.failed_logins });
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// What the proxy said of its client is taken over: answers [`Step::Forward`]. `tls` and `mechanisms` are those for that client, and
+    /// `believing` is whether it may speak for others in its turn.
+    pub fn forwarded(&mut self, tls: Tls, mechanisms: Mechanisms, believing: bool, out: &mut Vec<u8>) {
+        match mem::take(&mut self.state) {
+            State::Forwarding(at) => {
+                (self.tls, self.mechanisms, self.believing) = (tls, mechanisms, believing);
+                self.state = State::Authorization(xclient::done(&at, &mut self.replies(out)));
             }
             other => self.state = other,
         }
@@ -248,10 +268,13 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// The longest line that may come next. Before a login AUTH may be longer than other commands: its initial response
-    /// holds what would otherwise follow as a line of its own.
+    /// holds what would otherwise follow as a line of its own. So may XCLIENT of a proxy, which has much to say.
     fn line_limit(&mut self, input: &mut &[u8]) -> usize {
         match self.state {
             State::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
+            State::Authorization(_) if self.believing && self.lines.next_begins_with(input, b"XCLIENT ") => {
+                MAX_SASL_LINE
+            }
             _ => MAX_COMMAND_LINE,
         }
     }

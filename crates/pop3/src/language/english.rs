@@ -11,6 +11,7 @@ pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text::Mechanisms => f.write_str("list of SASL mechanisms follows"),
         Text::Capabilities => f.write_str("capability list follows"),
         Text::BeginTls => f.write_str("begin TLS"),
+        Text::Forwarded => f.write_str("that client counts from here on"),
         Text::Utf8Mode => f.write_str("messages are sent in UTF-8"),
         Text::Maildrop { messages, octets } => {
             write!(f, "maildrop has {messages} messages ({octets} octets)")

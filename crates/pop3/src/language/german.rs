@@ -12,6 +12,7 @@ pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text::Mechanisms => f.write_str("es folgen die SASL-Mechanismen"),
         Text::Capabilities => f.write_str("es folgen die Fähigkeiten"),
         Text::BeginTls => f.write_str("TLS kann beginnen"),
+        Text::Forwarded => f.write_str("von jetzt an gilt dieser Client"),
         Text::Utf8Mode => f.write_str("Nachrichten werden in UTF-8 gesendet"),
         Text::Maildrop { messages, octets } => {
             write!(f, "im Postfach: {messages} Nachrichten ({octets} Oktette)")
@@ -58,6 +59,7 @@ fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             "vor der Antwort auf STLS darf nichts weiter gesendet werden, die Verbindung wird beendet"
         }
         Refusal::Mechanism => "diesen Mechanismus gibt es hier nicht, AUTH allein zeigt alle",
+        Refusal::NotAProxy => "XCLIENT ist für Proxys, die dieser Server kennt",
         Refusal::NotBase64 => "das ist kein base64",
         Refusal::Cancelled => "die Anmeldung ist abgebrochen",
         Refusal::Utf8Unavailable => "UTF8 gibt es hier nicht",

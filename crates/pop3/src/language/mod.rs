@@ -60,6 +60,8 @@ pub(crate) enum Text {
     Mechanisms,
     Capabilities,
     BeginTls,
+    /// A proxy has said for whom it speaks.
+    Forwarded,
     Utf8Mode,
     /// What there is after a login, and after RSET.
     Maildrop {
@@ -116,6 +118,7 @@ mod tests {
             Text::Mechanisms,
             Text::Capabilities,
             Text::BeginTls,
+            Text::Forwarded,
             Text::Utf8Mode,
             Text::Maildrop { messages: 1, octets: 2 },
             Text::Messages { messages: 1, octets: 2 },

@@ -182,6 +182,10 @@ impl Session {
                     assert!(input.is_empty(), "nothing that came in the clear is left");
                     self.dialogue.tls_started(Arc::new(OFFERED_UNDER_TLS));
                 }
+                Step::Forward(forwarded) => {
+                    let tls = if forwarded.tls { Tls::Active } else { self.dialogue.tls() };
+                    self.dialogue.forwarded(tls, Arc::new(OFFERED_UNDER_TLS), false, &mut self.out);
+                }
                 Step::Send(request) if self.broken == Some(request.message.get()) => {
                     self.dialogue.message_failed(MessageFault::Temporary, &mut self.out);
                 }

@@ -1,15 +1,17 @@
 //! Taking connections in.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::auth::Network;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::connection::Connection;
+use super::origin::Origin;
+use super::proxied;
 use super::{Arrivals, House, Security, metrics};
 use crate::listen::Listener;
 
@@ -87,29 +89,37 @@ async fn accept(house: Arc<House>, listener: TcpListener, security: Security) {
 
 fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::net::SocketAddr) {
     let session = house.next_session();
-    let seat = house.network_seats.take(Network::of(peer.ip()));
     let peer = peer.ip().to_canonical();
-    let admitted = seat.and_then(|seat| {
-        Some((seat, house.visits.admit(session, peer, &house.counters, house.limits.max_servers)?))
+    let admitted = Origin::of(house, peer, None).and_then(|origin| {
+        Some((origin, house.visits.admit(session, peer, &house.counters, house.limits.max_servers)?))
     });
-    match admitted {
-        Some((seat, visit)) => {
-            let house = house.clone();
-            tokio::spawn(async move {
-                let _seat = seat;
-                let _left = Left(&house, session);
-                Connection::new(house.clone(), stream, security, visit).serve().await;
-            });
+    let Some((origin, visit)) = admitted else { return turn_away(house, &stream, security, peer) };
+    let house = house.clone();
+    tokio::spawn(async move {
+        let _left = Left(&house, session);
+        let origin = match house.limits.proxies.send_headers(peer) {
+            // In a box: what it needs, an ordinary connection shall not have room for.
+            true => Box::pin(proxied::origin(&house, &stream, security, &visit)).await,
+            false => Some(origin),
+        };
+        if let Some(origin) = origin {
+            Connection::new(house.clone(), stream, security, visit, origin).serve().await;
         }
-        None => {
-            house.counters.connections_refused.add(1);
-            tracing::warn!(ip = %peer, reason = "limit", "connection refused");
-            // A new connection always has room for one line; a client that is gone already needs none,
-            // and one that waits for TLS could not read it.
-            if security == Security::Plain {
-                let _ = stream.try_write(b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
-            }
-        }
+    });
+}
+
+/// There are too many connections.
+pub(super) fn turn_away(house: &House, stream: &TcpStream, security: Security, peer: IpAddr) {
+    house.counters.connections_refused.add(1);
+    tracing::warn!(ip = %peer, reason = "limit", "connection refused");
+    say_at_once(stream, security, b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
+}
+
+/// Says one line in place of a greeting. A new connection always has room for it; a client that is gone already needs none,
+/// and one that waits for TLS could not read it.
+pub(super) fn say_at_once(stream: &TcpStream, security: Security, line: &[u8]) {
+    if security == Security::Plain {
+        let _ = stream.try_write(line);
     }
 }
 

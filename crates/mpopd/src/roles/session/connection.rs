@@ -1,19 +1,17 @@
 //! One connection, from the greeting to the log line at its end: drives the dialogue, and carries
 //! out the effects that it asks for.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::auth::Seat;
-use config::AllowPlaintext;
 use ipc::login::{Attempt, Refused, Why};
 use ipc::mail::{NotFetched, NotOpened, Outcome};
 use ipc::{Listing, Numbers, Secret};
 use pop3::Listing as _;
 use pop3::{
-    AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
-    MessageNumber, Phase, Plaintext, Progress, Request, Response, Shutdown, Step, Tls, UserName,
+    AuthRequest, CloseReason, Commit, Credentials, Dialogue, Forwarded, LoginRefusal, Mechanisms,
+    MessageFault, MessageNumber, Phase, Progress, Request, Response, Shutdown, Step, Tls, UserName,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -21,6 +19,7 @@ use tokio::time::Instant;
 use super::counters::Failure;
 use super::desk::{Exchange, Verdict};
 use super::mail::{NoBody, OpenMail};
+use super::origin::Origin;
 use super::stream::Stream;
 use super::transport::Transport;
 use super::visits::Visit;
@@ -32,7 +31,7 @@ pub(super) struct Connection {
     stream: Stream,
     security: Security,
     visit: Arc<Visit>,
-    peer: IpAddr,
+    origin: Origin,
     session: u64,
     dialogue: Dialogue<MailListing>,
     out: Vec<u8>,
@@ -52,23 +51,19 @@ impl Connection {
         socket: TcpStream,
         security: Security,
         visit: Arc<Visit>,
+        origin: Origin,
     ) -> Connection {
         let limits = &house.limits;
-        let (peer, session) = (visit.peer, visit.session);
-        let plaintext = match limits.allow_plaintext {
-            AllowPlaintext::Always => Plaintext::Allowed,
-            AllowPlaintext::Loopback if peer.is_loopback() => Plaintext::Allowed,
-            AllowPlaintext::Loopback | AllowPlaintext::Never => Plaintext::Forbidden,
-        };
-        let tls = match security {
-            Security::Tls => Tls::Active,
-            Security::Plain if limits.stls && limits.tls.is_some() => Tls::Offered(plaintext),
-            Security::Plain => Tls::Unavailable(plaintext),
-        };
+        let session = visit.session;
+        let tls = origin.security(limits, security == Security::Tls);
+        let dialogue = Dialogue::new(limits.policy.clone(), tls, house.offers.before_tls(tls));
+        if let Some(version) = origin.tls {
+            visit.encrypted(version.as_str());
+        }
         Connection {
             stream: Stream::new(Transport::new(socket), visit.clone(), limits.timeout),
             security,
-            dialogue: Dialogue::new(limits.policy.clone(), tls, house.offers.in_the_clear(plaintext)),
+            dialogue: dialogue.believing(limits.proxies.are_at(origin.peer)),
             exchange: None,
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
@@ -76,7 +71,7 @@ impl Connection {
             user: None,
             house,
             visit,
-            peer,
+            origin,
             session,
         }
     }
@@ -101,7 +96,7 @@ impl Connection {
             let tally = self.dialogue.tally();
             tracing::info!(
                 user = %Untrusted(user.as_bytes()),
-                ip = %self.peer,
+                ip = %self.origin.peer,
                 reason = reason.as_str(),
                 top = %format_args!("{}/{}", tally.top, tally.top_octets),
                 retr = %format_args!("{}/{}", tally.retr, tally.retr_octets),
@@ -126,7 +121,9 @@ impl Connection {
         if self.security == Security::Tls {
             self.start_tls().await?;
             // What is offered depends on what the handshake agreed on.
-            self.dialogue = Dialogue::new(self.house.limits.policy.clone(), Tls::Active, self.mechanisms());
+            let limits = &self.house.limits;
+            self.dialogue = Dialogue::new(limits.policy.clone(), Tls::Active, self.mechanisms())
+                .believing(limits.proxies.are_at(self.origin.peer));
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.house.limits.greeting, &mut self.out);
@@ -158,6 +155,7 @@ impl Connection {
                     self.start_tls().await?;
                     self.dialogue.tls_started(self.mechanisms());
                 }
+                Step::Forward(forwarded) => self.forward(&forwarded)?,
                 Step::Send(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
                 Step::Close(reason) => return Ok(reason),
@@ -179,6 +177,48 @@ impl Connection {
     async fn start_tls(&mut self) -> Result<(), Shutdown> {
         let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
         self.stream.start_tls(tls, self.login_until).await
+    }
+
+    /// A proxy tells for whom it speaks: from here on everything counts for that client.
+    fn forward(&mut self, forwarded: &Forwarded) -> Result<(), Shutdown> {
+        let proxy = self.origin.peer;
+        let Some(origin) = self.origin.forwarded(&self.house, forwarded) else {
+            self.house.counters.connections_refused.add(1);
+            tracing::warn!(ip = ?forwarded.address, reason = "limit", "connection refused");
+            return Err(Shutdown::Busy);
+        };
+        self.origin = origin;
+        tracing::debug!(
+            ip = %self.origin.peer,
+            proxy = %proxy,
+            proxy_session = %Untrusted(forwarded.session.as_deref().unwrap_or_default().as_bytes()),
+            session = %format_args!("{:x}", self.session),
+            "forwarded"
+        );
+        self.visit.comes_from(self.origin.peer);
+        self.visit.encrypted(self.tls_version());
+        let limits = &self.house.limits;
+        let tls = self.origin.security(limits, self.stream.is_tls());
+        let mechanisms = match self.stream.is_tls() {
+            true => self.mechanisms(),
+            false => self.house.offers.before_tls(tls),
+        };
+        let believing = limits.proxies.are_at(self.origin.peer);
+        self.dialogue.forwarded(tls, mechanisms, believing, &mut self.out);
+        Ok(())
+    }
+
+    /// Whether the client's passwords are encrypted on their way, at least to a proxy.
+    fn is_encrypted(&self) -> bool {
+        self.stream.is_tls() || self.origin.tls.is_some()
+    }
+
+    /// The version of TLS as the log names it; `none` without.
+    fn tls_version(&self) -> &'static str {
+        match self.origin.tls {
+            Some(version) if !self.stream.is_tls() => version.as_str(),
+            _ => self.stream.tls_version(),
+        }
     }
 
     /// The SASL mechanisms that can be used under TLS as it was agreed on.
@@ -205,7 +245,7 @@ impl Connection {
     async fn name(&mut self, user: &UserName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
         let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
-        match self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await {
+        match self.house.desk.ask(attempt, self.origin.peer, self.is_encrypted()).await {
             Verdict::Known => self.dialogue.user_known(&mut self.out),
             Verdict::Refused(refused) => self.refuse(&refused).await?,
             Verdict::NotOpened { .. } | Verdict::Opened(_) | Verdict::Challenge(..) => {
@@ -221,7 +261,7 @@ impl Connection {
         let claimed = credentials.user.as_str();
         // What is left of an earlier failure's delay: hanging up and coming again shortens nothing.
         let now = Instant::now().into_std();
-        let wait = self.house.penalties().wait(self.peer, claimed.as_bytes(), now);
+        let wait = self.house.penalties().wait(self.origin.peer, claimed.as_bytes(), now);
         self.hold(wait).await?;
         let attempt = Attempt::Password {
             user: claimed.as_bytes().to_vec(),
@@ -243,7 +283,7 @@ impl Connection {
     async fn begin_exchange(&mut self, request: AuthRequest) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
         // Whom the client wants to be is not known yet: what counts is where it comes from.
-        let wait = self.house.penalties().wait(self.peer, b"", Instant::now().into_std());
+        let wait = self.house.penalties().wait(self.origin.peer, b"", Instant::now().into_std());
         self.hold(wait).await?;
         let attempt = Attempt::Sasl {
             mechanism: request.mechanism.to_owned(),
@@ -268,7 +308,7 @@ impl Connection {
     /// Has a login decided.
     async fn ask(&self, attempt: Attempt) -> Verdict {
         let began = Instant::now();
-        let verdict = self.house.desk.ask(attempt, self.peer, self.stream.is_tls()).await;
+        let verdict = self.house.desk.ask(attempt, self.origin.peer, self.is_encrypted()).await;
         self.house.counters.login_time.observe(began.elapsed());
         verdict
     }
@@ -298,7 +338,7 @@ impl Connection {
     /// The maildrop is open: the session begins, unless the user has too many.
     fn enter(&mut self, mut mail: OpenMail, method: &str) {
         let user = mail.user().to_owned();
-        self.house.penalties().succeeded(self.peer, user.as_bytes());
+        self.house.penalties().succeeded(self.origin.peer, user.as_bytes());
         let Some(seat) = self.house.user_seats.take(user.clone()) else {
             return self.turn_away(user.as_bytes(), Failure::Limit, LoginRefusal::Limit);
         };
@@ -312,8 +352,8 @@ impl Connection {
         }
         tracing::info!(
             user = %Untrusted(user.as_bytes()),
-            ip = %self.peer,
-            tls = self.stream.tls_version(),
+            ip = %self.origin.peer,
+            tls = self.tls_version(),
             method,
             session = %format_args!("{:x}", self.session),
             "login ok"
@@ -330,7 +370,7 @@ impl Connection {
         self.note_failure(user, (*why).into());
         if why.may_be_guessing() {
             let now = Instant::now().into_std();
-            let delay = self.house.penalties().failed(self.peer, user, now);
+            let delay = self.house.penalties().failed(self.origin.peer, user, now);
             self.hold(delay).await?;
         }
         self.dialogue.login_refused(told_of(*why), &mut self.out);
@@ -380,7 +420,7 @@ impl Connection {
         self.house.counters.failed(reason).add(1);
         tracing::warn!(
             user = %Untrusted(user),
-            ip = %self.peer,
+            ip = %self.origin.peer,
             reason = reason.word(),
             session = %format_args!("{:x}", self.session),
             "login failed"

@@ -17,6 +17,8 @@ mod mail;
 mod metrics;
 mod notes;
 mod offer;
+mod origin;
+mod proxied;
 mod socket;
 mod stream;
 mod transport;
@@ -43,6 +45,7 @@ use desk::Desk;
 use link::Link;
 pub(crate) use offer::Offer;
 use offer::Offers;
+pub(crate) use origin::Proxies;
 use socket::Socket;
 use visits::Visits;
 
@@ -124,6 +127,8 @@ pub(crate) struct Limits {
     pub(crate) passsecret: bool,
     /// From where passwords may come without TLS.
     pub(crate) allow_plaintext: AllowPlaintext,
+    /// Who may say that it speaks for others.
+    pub(crate) proxies: Proxies,
     /// What to encrypt with, if TLS is configured. Read by this role, while it still may: no other process has the key.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Whether STLS is offered, when there is something to encrypt with.

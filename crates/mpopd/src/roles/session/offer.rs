@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::auth::sasl::{self, Connection};
 use config::SaslMechanism;
-use pop3::Mechanisms;
+use pop3::{Mechanisms, Plaintext, Tls};
 
 /// What all connections have in common.
 #[derive(Debug, Clone, Default)]
@@ -17,12 +17,14 @@ pub(crate) struct Offer {
     pub(crate) tokens: bool,
 }
 
-/// The three lists that nearly all connections share, made once.
+/// The lists that nearly all connections share, made once.
 pub(super) struct Offers {
     offer: Offer,
     forbidden: Mechanisms,
     allowed: Mechanisms,
     encrypted: Mechanisms,
+    /// Encrypted, with nothing to bind to: TLS 1.2, or TLS that ends at a proxy.
+    unbound: Mechanisms,
 }
 
 impl Offers {
@@ -33,21 +35,26 @@ impl Offers {
         let forbidden = list(bare);
         let allowed = list(Connection { plaintext: true, ..bare });
         let encrypted = list(Connection { tls: true, channel_binding: true, ..bare });
-        Offers { offer, forbidden, allowed, encrypted }
+        let unbound = list(Connection { tls: true, ..bare });
+        Offers { offer, forbidden, allowed, encrypted, unbound }
     }
 
-    /// For a connection in the clear, over which passwords may go or not.
-    pub(super) fn in_the_clear(&self, plaintext: pop3::Plaintext) -> Mechanisms {
-        match plaintext {
-            pop3::Plaintext::Allowed => self.allowed.clone(),
-            pop3::Plaintext::Forbidden => self.forbidden.clone(),
+    /// For a connection that this server does not encrypt, or not yet.
+    pub(super) fn before_tls(&self, tls: Tls) -> Mechanisms {
+        match tls {
+            // It is encrypted as far as a proxy: there is nothing to bind to, and no certificate to look at.
+            Tls::Active => self.unbound.clone(),
+            Tls::Offered(Plaintext::Allowed) | Tls::Unavailable(Plaintext::Allowed) => self.allowed.clone(),
+            Tls::Offered(Plaintext::Forbidden) | Tls::Unavailable(Plaintext::Forbidden) => {
+                self.forbidden.clone()
+            }
         }
     }
 
     /// For a connection under TLS.
     pub(super) fn encrypted(&self, channel_binding: bool, certificate: bool) -> Mechanisms {
-        if channel_binding && !certificate {
-            return self.encrypted.clone();
+        if !certificate {
+            return if channel_binding { self.encrypted.clone() } else { self.unbound.clone() };
         }
         let Offer { scram, tokens, .. } = self.offer;
         let connection =

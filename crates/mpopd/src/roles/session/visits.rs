@@ -17,7 +17,6 @@ use super::ending::Ending;
 pub(super) struct Visit {
     /// Its number, `session=` in the log.
     pub(super) session: u64,
-    pub(super) peer: IpAddr,
     /// How it is told to end.
     pub(super) ending: Arc<Ending>,
     counters: Arc<Counters>,
@@ -30,6 +29,8 @@ pub(super) struct Visit {
 
 /// What changes only now and then.
 struct Facts {
+    /// The address that counts.
+    peer: IpAddr,
     user: Option<String>,
     tls: &'static str,
     state: Activity,
@@ -38,12 +39,11 @@ struct Facts {
 
 impl Visit {
     fn new(session: u64, peer: IpAddr, counters: Arc<Counters>) -> Visit {
-        let facts = Facts { user: None, tls: "none", state: Activity::Authorization, messages: 0 };
+        let facts = Facts { peer, user: None, tls: "none", state: Activity::Authorization, messages: 0 };
         counters.connections.add(1);
         counters.connections_open.add(1);
         Visit {
             session,
-            peer,
             ending: Arc::default(),
             counters,
             since: Instant::now(),
@@ -65,6 +65,16 @@ impl Visit {
     pub(super) fn received(&self, octets: usize) {
         self.counters.octets_received.add(octets as u64);
         self.stir();
+    }
+
+    /// The address that counts.
+    pub(super) fn peer(&self) -> IpAddr {
+        self.facts().peer
+    }
+
+    /// A proxy says that the client is at this address.
+    pub(super) fn comes_from(&self, peer: IpAddr) {
+        self.facts().peer = peer;
     }
 
     /// The connection is encrypted by this version of TLS.
@@ -94,7 +104,7 @@ impl Visit {
         let facts = self.facts();
         Visitor {
             session: self.session,
-            peer: self.peer,
+            peer: facts.peer,
             user: facts.user.clone(),
             tls: facts.tls.to_owned(),
             state: facts.state,

@@ -1,0 +1,113 @@
+//! XCLIENT: a proxy tells for whom it speaks. The command is Dovecot's; no RFC has it.
+
+use crate::Refusal;
+use crate::language::Text;
+use crate::reply::{self, Replies};
+use crate::state::{Authorization, Forwarding};
+use std::net::IpAddr;
+
+/// The longest name of a session, in octets, that is kept for a log.
+const MAX_SESSION: usize = 64;
+
+/// What a proxy says of the client for whom it speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Where the client is; none where the proxy does not say.
+    pub address: Option<IpAddr>,
+    /// Whether the client speaks TLS to the proxy. No, where the proxy does not say.
+    pub tls: bool,
+    /// What the proxy calls the session, in printable ASCII; for logs.
+    pub session: Option<String>,
+}
+
+/// Reads `NAME=VALUE ...`. Names that are not needed here are skipped, so that a proxy may say more.
+pub(crate) fn parse(argument: &[u8]) -> Option<Forwarded> {
+    let mut forwarded = Forwarded::default();
+    for word in argument.split(|octet| *octet == b' ') {
+        let mut parts = word.splitn(2, |octet| *octet == b'=');
+        let (name, value) = (parts.next()?, parts.next()?);
+        match name.to_ascii_uppercase().as_slice() {
+            b"ADDR" => forwarded.address = Some(str::from_utf8(value).ok()?.parse().ok()?),
+            b"CLIENT-TRANSPORT" => forwarded.tls = value.eq_ignore_ascii_case(b"TLS"),
+            b"SESSION" => forwarded.session = session(value),
+            _ => {}
+        }
+    }
+    Some(forwarded)
+}
+
+fn session(value: &[u8]) -> Option<String> {
+    let fits = value.len() <= MAX_SESSION && value.iter().all(u8::is_ascii_graphic);
+    fits.then(|| String::from_utf8_lossy(value).into_owned())
+}
+
+/// `believed` is whether who is connected may speak for others. The name from USER is forgotten: somebody else said it.
+pub(crate) fn run(at: &Authorization, believed: bool) -> Result<Forwarding, Refusal> {
+    match believed {
+        true => Ok(Forwarding { failed_logins: at.failed_logins }),
+        false => Err(Refusal::NotAProxy),
+    }
+}
+
+/// The client's address counts from here on.
+pub(crate) fn done(at: &Forwarding, out: &mut Replies<'_>) -> Authorization {
+    reply::ok(out, Text::Forwarded);
+    Authorization { user: None, failed_logins: at.failed_logins }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::text;
+
+    #[test]
+    fn what_dovecot_says_is_understood() {
+        let said =
+            b"ADDR=192.0.2.7 PORT=40000 DESTADDR=10.0.0.1 DESTPORT=110 SESSION=lQ3cY2Nl+dJ/AAAB TTL=4 \
+            CLIENT-TRANSPORT=TLS DESTNAME=mail.example.org FORWARD=eD15";
+        let expected = Forwarded {
+            address: Some([192, 0, 2, 7].into()),
+            tls: true,
+            session: Some("lQ3cY2Nl+dJ/AAAB".to_owned()),
+        };
+        assert_eq!(parse(said), Some(expected));
+        let address = parse(b"addr=2001:db8::7 client-transport=insecure").unwrap();
+        assert_eq!((address.address, address.tls), (Some("2001:db8::7".parse().unwrap()), false));
+        assert_eq!(parse(b"TTL=3"), Some(Forwarded::default()));
+    }
+
+    #[test]
+    fn what_is_no_list_of_values_or_no_address_is_refused() {
+        for said in [
+            &b""[..],
+            b"ADDR",
+            b"192.0.2.7",
+            b"ADDR=",
+            b"ADDR=somewhere",
+            b"ADDR=192.0.2.7  TTL=3",
+            b"ADDR=\xff",
+        ] {
+            assert_eq!(parse(said), None, "{}", said.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_session_fits_in_a_log_or_is_left_out() {
+        let long = format!("SESSION={}", "x".repeat(MAX_SESSION + 1));
+        for said in [long.as_bytes(), b"SESSION=a\tb", b"SESSION=\xc3\xa9"] {
+            assert_eq!(parse(said), Some(Forwarded::default()));
+        }
+    }
+
+    #[test]
+    fn only_who_is_believed_speaks_for_others() {
+        let at = Authorization { user: crate::UserName::parse(b"alice"), failed_logins: 2 };
+        assert_eq!(run(&at, false).err(), Some(Refusal::NotAProxy));
+        let forwarding = run(&at, true).unwrap();
+        let said = text(|out| {
+            let next = done(&forwarding, out);
+            assert!(next.user.is_none() && next.failed_logins == 2);
+        });
+        assert!(said.starts_with("+OK "), "{said}");
+    }
+}

@@ -1,0 +1,36 @@
+//! A proxy of another kind, as a process of the test's own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::harness::{Process, eventually};
+
+/// A program that runs until the test ends, and what it says.
+pub(super) struct Program {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts it in the foreground. What it says goes to this file.
+    pub(super) fn start(command: &mut Command, log: &Path) -> Program {
+        let said = File::create(log).expect("a log");
+        let output = said.try_clone().expect("the log once more");
+        let started = command.stdin(Stdio::null()).stdout(output).stderr(said).spawn();
+        Program { child: started.expect("starting a proxy"), log: log.to_owned() }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what the proxy said\n{}---", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        // It ends its own processes when it is asked to.
+        Process(self.child.id()).signal(Signal::TERM);
+        eventually("the end of a proxy", || self.child.try_wait().expect("waiting for it"));
+    }
+}
