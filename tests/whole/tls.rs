@@ -83,8 +83,8 @@ fn tls_from_the_first_octet_serves_both_versions() {
         assert!(said.contains(&format!("+OK {} ", messages::ordinary().len())), "{version}: {said}");
         assert!(said.trim_end().ends_with("goodbye"), "{version}: {said}");
     }
-    secured.daemon.logged(&["login ok", "tls=TLSv1.2"]);
-    secured.daemon.logged(&["login ok", "tls=TLSv1.3"]);
+    secured.daemon.logged(&["login ok", "tls=TLSv1.2", "cipher=TLS_ECDHE_"]);
+    secured.daemon.logged(&["login ok", "tls=TLSv1.3", "cipher=TLS13_"]);
 }
 
 #[test]

@@ -355,6 +355,7 @@ impl Connection {
             ip = %self.origin.peer,
             tls = self.tls_version(),
             method,
+            cipher = self.stream.cipher(),
             session = %format_args!("{:x}", self.session),
             "login ok"
         );

@@ -80,6 +80,10 @@ impl Stream {
         self.transport.tls_version()
     }
 
+    pub(super) fn cipher(&self) -> Option<&'static str> {
+        self.transport.cipher()
+    }
+
     /// What was received and not taken yet.
     pub(super) fn input(&self) -> &[u8] {
         self.input.get(self.taken..).unwrap_or_default()

@@ -76,6 +76,11 @@ impl Transport {
         }
     }
 
+    /// The cipher suite as the log names it (RFC 8314, section 4); nothing without TLS.
+    pub(super) fn cipher(&self) -> Option<&'static str> {
+        self.tls.as_ref()?.negotiated_cipher_suite()?.suite().as_str()
+    }
+
     /// The channel binding `tls-exporter` (RFC 9266). With TLS 1.2 it would only be safe with an extension that rustls does not
     /// tell of, so there is none.
     pub(super) fn channel_binding(&self) -> Option<Vec<u8>> {
