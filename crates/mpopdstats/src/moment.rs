@@ -5,7 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-/// A second, counted from 1970 in UTC.
+/// The beginning of the year 10000, which RFC 3339 cannot write.
+const YEAR_10000: u64 = 253_402_300_800;
+
+/// A second, counted from 1970 in UTC; not beyond the year 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
@@ -13,7 +16,9 @@ impl Moment {
     /// Reads RFC 3339, with or without a fraction, in UTC or with an offset; or what ctime(3) writes, as the logs of the
     /// first mpopd have it. That has no zone: it is taken for UTC.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text.starts_with(|c: char| c.is_ascii_digit()) { rfc_3339(text) } else { ctime(text) }
+        let moment =
+            if text.starts_with(|c: char| c.is_ascii_digit()) { rfc_3339(text) } else { ctime(text) };
+        moment.filter(|moment| moment.0 < YEAR_10000)
     }
 
     /// The day, counted from 1970-01-01.
@@ -88,6 +93,7 @@ mod tests {
             assert_eq!(read(text).as_deref(), Some("2026-11-03T10:00:00Z"), "{text}");
         }
         assert_eq!(Moment::parse("1970-01-02T00:00:00Z").map(Moment::day), Some(1));
+        assert_eq!(read("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
     }
 
     #[test]
@@ -100,6 +106,8 @@ mod tests {
             "Tue Nov 3 10:00 2026",
             "é",
             "1969-01-01T00:00:00Z",
+            // It has five digits for the year elsewhere.
+            "9999-12-31T23:59:59-00:01",
             "9é:00",
         ] {
             assert_eq!(read(text), None, "{text}");
