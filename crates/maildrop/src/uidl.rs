@@ -44,6 +44,15 @@ impl Uidl {
         uidl
     }
 
+    /// Whether [`of_digest`](Self::of_digest) could have made it.
+    pub(crate) fn is_like_a_digest(&self) -> bool {
+        let digest = self.as_bytes().split_first_chunk::<{ 2 * size_of::<Digest>() }>();
+        digest.is_some_and(|(digest, ordinal)| {
+            digest.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+                && matches!(ordinal, [] | [b'-', ..])
+        })
+    }
+
     fn push(&mut self, character: u8) {
         if let Some(place) = self.octets.get_mut(usize::from(self.length)) {
             *place = character;

@@ -57,6 +57,24 @@ fn a_message_without_a_last_newline() {
     assert_eq!(octets, [3, 0, 4]);
 }
 
+/// Found by the fuzz target `maildir`.
+#[test]
+fn a_name_that_looks_like_a_digest_takes_no_other_messages_uidl() {
+    let maildir = Maildir::new();
+    for name in ["1.with space", "2.with space:2,S"] {
+        fs::write(maildir.file("cur", name), "abc\n").unwrap();
+    }
+    fs::write(maildir.file("new", "2.with space"), "another of that name\n").unwrap();
+    let before = uidls(&*maildir.open());
+    for uidl in &before {
+        fs::write(maildir.file("cur", uidl), "named so\n").unwrap();
+    }
+    let after = uidls(&*maildir.open());
+    assert!(before.iter().all(|uidl| after.iter().filter(|other| *other == uidl).count() == 1), "{after:?}");
+    let different: std::collections::BTreeSet<_> = after.iter().collect();
+    assert_eq!(different.len(), 2 * before.len(), "{after:?}");
+}
+
 #[test]
 fn uidls_are_the_names_where_these_will_do() {
     let maildir = Maildir::new();

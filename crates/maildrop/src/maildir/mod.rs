@@ -250,11 +250,11 @@ impl Maildrop for Maildir {
 }
 
 impl Message {
-    /// The unique part of its name, or what stands for it where that is no UIDL or not unique.
+    /// The unique part of its name, or what stands for it where that is no UIDL, not unique, or could be what stands for another.
     fn uidl(&self) -> Uidl {
         let unique = self.place.unique();
         match Uidl::new(unique) {
-            Some(uidl) if self.ordinal == 1 => uidl,
+            Some(uidl) if self.ordinal == 1 && !uidl.is_like_a_digest() => uidl,
             _ => Uidl::of_digest(&uidl::digest(blake3::Hasher::new().update(unique)), self.ordinal),
         }
     }
