@@ -15,10 +15,12 @@ try *ARGS:
 # Formats the code.
 fmt:
     cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
 
 # Fails where `just fmt` would change something.
 fmt-check:
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 # All lints; none is let pass.
 lint:
@@ -32,6 +34,14 @@ test:
 # puts them back before each dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
 conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
     cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
+
+# Each fuzz target over its corpus and for some seconds more. Needs cargo-fuzz and g++.
+fuzz-short:
+    fuzz/run 4
+
+# Fuzz targets, all if none is named, for so many seconds each: `just fuzz 1200 mbox ipc`.
+fuzz SECONDS *TARGETS:
+    fuzz/run {{ SECONDS }} {{ TARGETS }}
 
 # All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
 bench:

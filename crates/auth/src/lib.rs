@@ -22,6 +22,8 @@ mod cache;
 mod check;
 mod decoy;
 mod directory;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod host;
 mod name;
 mod network;

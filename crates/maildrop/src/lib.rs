@@ -20,6 +20,8 @@
 mod detect;
 mod disk;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod index;
 mod location;
 mod lock;

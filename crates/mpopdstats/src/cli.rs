@@ -115,28 +115,34 @@ fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
 }
 
 fn read_user(tally: &mut Tally, name: &str, log: &Path) -> Result<(), String> {
-    let end = files::open(log).and_then(|file| {
-        lines::each(file, |line| match user::read(line) {
-            user::Said::Event(event, when) => tally.count(name, event, when),
-            user::Said::Torn => tally.torn += 1,
-            user::Said::Nothing => {}
-        })
-    });
+    let end = files::open(log).and_then(|file| count_user(tally, name, file));
     counted(tally, end, log)
+}
+
+/// Counts what a user's own log says.
+pub(crate) fn count_user(tally: &mut Tally, name: &str, log: File) -> io::Result<lines::End> {
+    lines::each(log, |line| match user::read(line) {
+        user::Said::Event(event, when) => tally.count(name, event, when),
+        user::Said::Torn => tally.torn += 1,
+        user::Said::Nothing => {}
+    })
 }
 
 fn read_central(tally: &mut Tally, log: &Path) -> Result<(), String> {
     let file = if log == Path::new("-") { File::open("/dev/stdin") } else { File::open(log) };
-    let end = file.and_then(|file| {
-        lines::each(file, |line| match central::read(line) {
-            central::Said::Event { user, events, when } => {
-                events.into_iter().flatten().for_each(|event| tally.count(&user, event, when));
-            }
-            central::Said::Torn => tally.torn += 1,
-            central::Said::Nothing => {}
-        })
-    });
+    let end = file.and_then(|file| count_central(tally, file));
     counted(tally, end, log)
+}
+
+/// Counts what the central log says.
+pub(crate) fn count_central(tally: &mut Tally, log: File) -> io::Result<lines::End> {
+    lines::each(log, |line| match central::read(line) {
+        central::Said::Event { user, events, when } => {
+            events.into_iter().flatten().for_each(|event| tally.count(&user, event, when));
+        }
+        central::Said::Torn => tally.torn += 1,
+        central::Said::Nothing => {}
+    })
 }
 
 fn counted(tally: &mut Tally, end: io::Result<lines::End>, log: &Path) -> Result<(), String> {

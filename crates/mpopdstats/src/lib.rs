@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod log;
 mod moment;
 mod report;

@@ -1,5 +1,7 @@
 //! Which clients may connect at all: `hosts_allow_deny`, `trusted_networks` and `allow_non_fqdn`.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod pattern;
 mod rules;
 mod watched;

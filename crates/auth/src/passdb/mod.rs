@@ -6,6 +6,8 @@
 
 mod answer;
 mod directory;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod list;
 mod lists;
 mod pam_time;

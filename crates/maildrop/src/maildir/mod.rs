@@ -3,6 +3,8 @@
 //! Other programs may move a message from `new` to `cur`, or change the flags in its name, at any time. What stays is
 //! the unique part of its name, by which it is found again. We make no file here and rename none.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod index;
 mod list;
 mod measure;

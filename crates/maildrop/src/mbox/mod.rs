@@ -12,6 +12,8 @@
 mod bodies;
 mod boundaries;
 mod digest;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod index;
 mod journal;
 mod lines;

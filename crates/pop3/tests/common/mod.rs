@@ -104,6 +104,8 @@ pub struct Session {
     pub read_size: usize,
     /// Exchanges that the client cancelled.
     pub cancelled: u32,
+    /// The most octets that one step appended.
+    pub most_appended: usize,
     maildrop: Arc<Maildrop>,
     /// The open exchange: its mechanism, and what the client said in it.
     exchange: Option<(&'static str, Vec<Vec<u8>>)>,
@@ -124,6 +126,7 @@ impl Session {
             broken: None,
             read_size: 5,
             cancelled: 0,
+            most_appended: 0,
             maildrop: Arc::clone(maildrop),
             exchange: None,
         }
@@ -145,7 +148,10 @@ impl Session {
     /// Takes octets as they came from the line, until all are used up or the dialogue is over.
     pub fn receive(&mut self, mut input: &[u8]) {
         loop {
-            match self.dialogue.step(&mut input, &mut self.out) {
+            let before = self.out.len();
+            let step = self.dialogue.step(&mut input, &mut self.out);
+            self.most_appended = self.most_appended.max(self.out.len() - before);
+            match step {
                 Step::NeedInput => {
                     assert!(input.is_empty(), "input is asked for when there is none left");
                     return;

@@ -140,7 +140,12 @@ impl Oracle {
         let argument = line.get(space + 1..).unwrap_or_default();
         // None of the generated arguments but passwords needs octets that are not text.
         let text = String::from_utf8_lossy(argument).into_owned();
-        let words: Vec<&str> = text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+        // A tab is as good as a blank around the arguments and behind the blank between them, and no separator itself.
+        let trim = |text| str::trim_matches(text, [' ', '\t']);
+        let words: Vec<&str> = match trim(&text).split_once(' ') {
+            Some((first, second)) => vec![first, trim(second)],
+            None => Some(trim(&text)).into_iter().filter(|word| !word.is_empty()).collect(),
+        };
         match (keyword.as_str(), words.as_slice()) {
             ("CAPA", []) => {
                 let user = if self.passwords_forbidden && !self.encrypted { "" } else { "USER\r\n" };

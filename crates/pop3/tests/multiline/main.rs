@@ -1,5 +1,8 @@
 //! The encoder and the decoder against naive ones, on any message in any chunks.
 
+mod naive;
+
+use naive::{naive_crlf, naive_lines, naive_reply, naive_top};
 use pop3::{Encoder, MultilineDecoder, Progress, octets};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -33,38 +36,6 @@ fn chunks<'a>(message: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
         rest = tail;
     }
     found
-}
-
-/// The lines of a message without their ends.
-fn naive_lines(message: &[u8]) -> Vec<Vec<u8>> {
-    let mut lines: Vec<Vec<u8>> = message.split(|octet| *octet == b'\n').map(<[u8]>::to_vec).collect();
-    let unended = lines.pop().filter(|last| !last.is_empty());
-    for line in &mut lines {
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    }
-    lines.extend(unended);
-    lines
-}
-
-fn naive_crlf(lines: &[Vec<u8>]) -> Vec<u8> {
-    lines.iter().flat_map(|line| [line.as_slice(), b"\r\n"].concat()).collect()
-}
-
-fn naive_reply(lines: &[Vec<u8>]) -> Vec<u8> {
-    let dot = |line: &[u8]| if line.first() == Some(&b'.') { &b"."[..] } else { b"" };
-    let stuffed: Vec<Vec<u8>> = lines.iter().map(|line| [dot(line), line].concat()).collect();
-    [naive_crlf(&stuffed).as_slice(), b".\r\n"].concat()
-}
-
-/// The header, the blank line, and so many lines of the body.
-fn naive_top(message: &[u8], wanted: u64) -> Vec<u8> {
-    let lines = naive_lines(message);
-    // A last line without its end is a line of the header, even when it is a lone CR.
-    let blank = lines.iter().position(Vec::is_empty);
-    let end = blank.map_or(lines.len(), |blank| lines.len().min(blank + 1 + wanted as usize));
-    naive_reply(&lines[..end])
 }
 
 fn encode(mut encoder: Encoder, chunks: &[&[u8]]) -> Vec<u8> {

@@ -1,0 +1,29 @@
+//! Doors for the fuzz targets: what is read from a file's name.
+
+use super::name;
+
+/// What the name of a file in a Maildir says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// The part that stays the same.
+    pub unique: &'a [u8],
+    /// When the message was delivered, in seconds since 1970.
+    pub delivered: u64,
+    /// Its octets as stored, and on the wire.
+    pub sizes: Option<(u64, u64)>,
+    /// Its octets for a quota.
+    pub counted: Option<u64>,
+    /// It is marked as trash.
+    pub trash: bool,
+}
+
+/// Takes a name apart.
+pub fn name(name: &[u8]) -> Name<'_> {
+    Name {
+        unique: name::unique(name),
+        delivered: name::delivered(name),
+        sizes: name::claimed_sizes(name),
+        counted: name::counted_size(name),
+        trash: name::is_trash(name),
+    }
+}

@@ -1,0 +1,77 @@
+//! Doors for the fuzz targets: what scans and unquotes, in memory and in whatever chunks.
+
+use super::boundaries::Boundaries;
+use super::lines::LineScanner;
+use super::scan::{Message, Scanner, Stop};
+use super::unquote::Unquote;
+use crate::Unescape;
+
+/// A message as a scanner found it. Places are octets from the beginning of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where its start line begins.
+    pub start: u64,
+    /// Where its content begins.
+    pub content: u64,
+    /// Where its content ends.
+    pub end: u64,
+    /// Its octets on the wire.
+    pub octets: u64,
+    /// What its UIDL is made of.
+    pub digest: [u8; 16],
+}
+
+impl From<Message> for Found {
+    fn from(message: Message) -> Found {
+        let Message { start, content, end, octets, digest, quoted: _ } = message;
+        Found { start, content, end, octets, digest }
+    }
+}
+
+/// The messages of a file that comes in these chunks; `None` if it is no mbox.
+pub fn scan<'a>(boundaries: &Boundaries, chunks: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<Found>> {
+    let messages = match boundaries.patterns() {
+        None => {
+            let mut scanner = Scanner::new(0, 0, u64::MAX);
+            chunks.into_iter().try_for_each(|chunk| scanner.feed(chunk)).ok()?;
+            scanner.finish()
+        }
+        Some(patterns) => {
+            let mut scanner = LineScanner::new(patterns, 0, u64::MAX);
+            chunks.into_iter().try_for_each(|chunk| scanner.feed(chunk)).ok()?;
+            scanner.finish()
+        }
+    };
+    found(messages.ok()?)
+}
+
+/// The same for the default boundaries, where one thread takes the messages that begin before `share` and another those from there
+/// on.
+pub fn scan_shared(file: &[u8], share: usize) -> Option<Vec<Found>> {
+    let part = |at: usize, from: usize, until: u64| {
+        let mut scanner = Scanner::new(at as u64, from as u64, until);
+        match scanner.feed(file.get(at..).unwrap_or_default()) {
+            Ok(()) | Err(Stop::Limit) => scanner.finish().ok(),
+            Err(Stop::NotAnMbox) => None,
+        }
+    };
+    let before = file.get(..share.saturating_sub(1)).unwrap_or_default();
+    let line = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |feed| feed + 1);
+    let mut messages = part(0, 0, share as u64)?;
+    messages.extend(part(line, share, u64::MAX)?);
+    found(messages)
+}
+
+/// A message that comes in these chunks without its quoting, and how many octets that took away.
+pub fn unquote<'a>(unescape: Unescape, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, u32) {
+    let (mut unquote, mut out) = (Unquote::new(unescape), Vec::new());
+    for chunk in chunks {
+        unquote.feed(chunk, &mut out);
+    }
+    unquote.finish(&mut out);
+    (out, unquote.removed())
+}
+
+fn found(messages: Vec<Message>) -> Option<Vec<Found>> {
+    Some(messages.into_iter().map(Found::from).collect())
+}

@@ -1,0 +1,148 @@
+//! Whole mailboxes of one file, on a file system in memory: whether a mailbox is read at once or while it grows, with an index, without one or
+//! with a damaged one, it has the same messages; each has the octets that were announced; and what QUIT leaves is what
+//! was not deleted, octet for octet, under the same UIDLs.
+//!
+//! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is damaged; then the file.
+#![no_main]
+
+use fuzz::{Input, Place, on_wire, quick};
+use libfuzzer_sys::fuzz_target;
+use maildrop::{Boundaries, Location, Maildrop, OpenError, Settings, Unescape, Update};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Messages that were read get a `Status:` line.
+const MARKS: u8 = 1;
+/// Quoting is undone.
+const MBOXO: u8 = 2;
+const MBOXRD: u8 = 4;
+/// The boundaries are patterns, with the same meaning.
+const PATTERNS: u8 = 8;
+/// The mailbox is served from a copy in memory.
+const COPY: u8 = 16;
+
+/// A message as a client sees it.
+type Seen = (String, Vec<u8>);
+
+fuzz_target!(|data: &[u8]| {
+    let Some(Input { control: [switches, cut, deleted, damage], content: file }) = Input::new(data, 4) else {
+        return;
+    };
+    let settings = || settings(*switches);
+    let place = Place::new();
+    let path = place.path("mbox");
+    let location = match switches & COPY {
+        0 => Location::Mbox(path.clone()),
+        _ => Location::Ram(path.clone()),
+    };
+
+    // It is read while it grows.
+    let cut = usize::from(*cut) * file.len() / 255;
+    fs::write(&path, &file[..cut]).expect("a mailbox");
+    let before = seen(place.opener(settings()).open(&location));
+    let mut mbox = fs::File::options().append(true).open(&path).expect("the mailbox");
+    mbox.write_all(&file[cut..]).expect("mail");
+    let grown = seen(place.opener(settings()).open(&location));
+
+    // At once, from another state folder.
+    let fresh = Place::new();
+    let whole = seen(fresh.opener(settings()).open(&location));
+    assert_eq!(grown, whole);
+    let Some(whole) = whole else { return };
+    damage_index(&place.path("state/index"), *damage);
+    assert_eq!(seen(place.opener(settings()).open(&location)).as_ref(), Some(&whole));
+    let uidls: BTreeSet<&String> = whole.iter().map(|(uidl, _)| uidl).collect();
+    assert_eq!(uidls.len(), whole.len(), "UIDLs are different");
+    if let Some(before) = before {
+        // All but the last message were whole already.
+        let known = before.len().saturating_sub(1);
+        assert_eq!(before[..known], whole[..known]);
+    }
+
+    let gone: Vec<u32> = (1..=whole.len() as u32).filter(|number| deleted >> (number % 8) & 1 != 0).collect();
+    let read: Vec<u32> = (1..=whole.len() as u32).filter(|number| number % 2 == 0).collect();
+    let session = place.opener(settings()).open(&location).expect("a mailbox that could be opened");
+    session.commit(Update { deleted: &gone, read: &read }).expect("room in memory");
+    let left = seen(place.opener(settings()).open(&location)).expect("a mailbox that could be opened");
+    let kept = whole.iter().zip(1..).filter(|(_, number)| !gone.contains(number));
+    let kept: Vec<&Seen> = kept.map(|(seen, _)| seen).collect();
+    assert_eq!(left.len(), kept.len());
+    for ((uidl, message), (uidl_before, message_before)) in left.iter().zip(kept) {
+        assert_eq!(uidl, uidl_before);
+        match switches & MARKS {
+            0 => assert_eq!(message, message_before),
+            _ => assert!(is_marked(message, message_before), "{message:?} {message_before:?}"),
+        }
+    }
+    // What was rewritten is the same to somebody who knows nothing of it, but for the numbers in UIDLs of equal messages.
+    let again = seen(fresh.opener(settings()).open(&location)).expect("a mailbox that could be opened");
+    let messages = |seen: &[Seen]| seen.iter().map(|(_, message)| message.clone()).collect::<Vec<_>>();
+    assert_eq!(messages(&again), messages(&left));
+});
+
+fn settings(switches: u8) -> Settings {
+    let unescape_from = match switches & (MBOXO | MBOXRD) {
+        MBOXO => Unescape::Mboxo,
+        MBOXRD => Unescape::Mboxrd,
+        _ => Unescape::None,
+    };
+    let boundaries = match switches & PATTERNS {
+        0 => Boundaries::default(),
+        _ => Boundaries::new("^From( )", Boundaries::END).expect("patterns"),
+    };
+    Settings { unescape_from, boundaries, status_header: switches & MARKS != 0, ..quick() }
+}
+
+/// All messages, with the octets that a client gets; nothing if it is no mailbox.
+fn seen(opened: Result<Box<dyn Maildrop>, OpenError>) -> Option<Vec<Seen>> {
+    let mut maildrop = match opened {
+        Ok(maildrop) => maildrop,
+        Err(OpenError::NotAMaildrop { .. }) => return None,
+        Err(error) => panic!("{error}"),
+    };
+    let mut all = Vec::new();
+    for number in 1..=maildrop.count() {
+        let listing = maildrop.listing(number).expect("a message that is counted");
+        let bodies = maildrop.fetch(number, 1).expect("a message that is there");
+        let body = bodies.first().expect("what was asked for");
+        let mut stored = vec![0; body.length as usize];
+        body.source.read_exact_at(&mut stored, body.offset).expect("the message");
+        let message = on_wire(&stored);
+        assert_eq!(message.len() as u64, listing.octets, "message {number}");
+        all.push((listing.uidl.to_string(), message));
+    }
+    assert!(maildrop.listing(0).is_none() && maildrop.listing(maildrop.count() + 1).is_none());
+    Some(all)
+}
+
+/// Whether a message is what it was, or that with its `Status:`.
+fn is_marked(now: &[u8], before: &[u8]) -> bool {
+    let without = |message: &[u8]| -> Vec<u8> {
+        let mut header = true;
+        let lines = message.split_inclusive(|octet| *octet == b'\n').filter(|line| {
+            header = header && !line.trim_ascii().is_empty();
+            !(header && line.to_ascii_lowercase().starts_with(b"status"))
+        });
+        lines.collect::<Vec<_>>().concat()
+    };
+    now == before || without(now) == without(before)
+}
+
+/// Changes one octet of each index, or cuts it.
+fn damage_index(folder: &Path, damage: u8) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let mut octets = fs::read(entry.path()).expect("an index");
+        if octets.is_empty() || damage == 0 {
+            continue;
+        }
+        let at = usize::from(damage) * (octets.len() - 1) / 255;
+        match damage % 3 {
+            0 => octets.truncate(at),
+            _ => octets[at] ^= damage,
+        }
+        fs::write(entry.path(), octets).expect("an index");
+    }
+}
