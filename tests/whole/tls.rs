@@ -182,6 +182,14 @@ fn a_file_of_tls_that_is_no_good_is_named_with_its_line() {
         let expected = format!("mpopd.conf:{line}: {setting}: {}: {what}", at_fault.display());
         assert!(refused.said.contains(&expected), "{expected}: {}", refused.said);
     }
+    let lines = [certificate, &certificate.with_extension("key"), missing];
+    let names = ["certificate", "key", "client_ca"];
+    let settings =
+        std::iter::zip(names, lines).map(|(name, file)| format!("{name} = \"{}\"\n", file.display()));
+    let settings = "[tls]\n".to_owned() + &settings.collect::<String>();
+    let refused = Daemon::new(Format::Mbox).user("alice", &[]).setting(&settings).refused();
+    let expected = format!(" tls.client_ca: {}: cannot be read", missing.display());
+    assert!(refused.said.contains(&expected), "{expected}: {}", refused.said);
     // Of several, each is named.
     let table = |certificate: &Path, key: &Path| {
         let [certificate, key] = [certificate, key].map(Path::display);

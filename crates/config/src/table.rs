@@ -58,8 +58,8 @@ settings! {
         /// The networks whose connections begin with a PROXY protocol header, version 1 or 2. They must send it, no one else
         /// may. The address in it counts from there on, for access, limits and logs, and what it says of TLS.
         proxy_networks: Vec<IpNet> = Vec::new(), network().list(true);
-        /// The networks of proxies that say with XCLIENT for whom they speak, as Dovecot's do. Those of proxy_networks may
-        /// too, after their header, and no one else.
+        /// The networks of proxies that say with XCLIENT for whom they speak, as Dovecot's do. Behind a header it is
+        /// the address in the header that must be in these networks or in proxy_networks. No one else may.
         xclient_networks: Vec<IpNet> = Vec::new(), network().list(true);
         /// The least number of seconds between two logins of a user, told in CAPA as LOGIN-DELAY (RFC 2449). Whoever comes
         /// sooner is refused with [LOGIN-DELAY]. 0: any.

@@ -70,7 +70,11 @@ fn nobody_else_speaks_for_others() {
     let mut client = super::announced(&daemon, &octets(1, b""));
     assert!(!client.greeting().contains("XCLIENT"));
     client.err("XCLIENT ADDR=127.0.0.1");
-    let mut proxy = super::announced(&daemon, &octets(0, b""));
+    // It has the proxy's address since nobody knows its own.
+    let mut nobody = super::announced(&daemon, &octets(0, b""));
+    nobody.err("XCLIENT ADDR=127.0.0.1");
+    let mut proxy = super::announced(&daemon, &super::text("127.0.0.2"));
+    assert!(proxy.greeting().contains("XCLIENT"));
     proxy.ok("XCLIENT ADDR=127.0.0.1");
 }
 

@@ -1,20 +1,25 @@
 //! One connection, from the greeting to the log line at its end: drives the dialogue, and carries
 //! out the effects that it asks for.
 
+mod forward;
+mod listing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::auth::Seat;
 use ipc::login::{Attempt, Refused, Why};
 use ipc::mail::{NotFetched, NotOpened, Outcome};
-use ipc::{Listing, Numbers, Secret};
+use ipc::{Numbers, Secret};
 use pop3::Listing as _;
 use pop3::{
-    AuthRequest, CloseReason, Commit, Credentials, Dialogue, Forwarded, LoginRefusal, Mechanisms,
-    MessageFault, MessageNumber, Phase, Progress, Request, Response, Shutdown, Step, Tls, UserName,
+    AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
+    MessageNumber, Phase, Progress, Request, Response, Shutdown, Step, Tls, UserName,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use listing::MailListing;
 
 use super::counters::Failure;
 use super::desk::{Exchange, Verdict};
@@ -63,7 +68,7 @@ impl Connection {
         Connection {
             stream: Stream::new(Transport::new(socket), visit.clone(), limits.timeout),
             security,
-            dialogue: dialogue.believing(limits.proxies.are_at(origin.peer)),
+            dialogue: dialogue.believing(origin.believed),
             exchange: None,
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
@@ -121,9 +126,9 @@ impl Connection {
         if self.security == Security::Tls {
             self.start_tls().await?;
             // What is offered depends on what the handshake agreed on.
-            let limits = &self.house.limits;
-            self.dialogue = Dialogue::new(limits.policy.clone(), Tls::Active, self.mechanisms())
-                .believing(limits.proxies.are_at(self.origin.peer));
+            let policy = self.house.limits.policy.clone();
+            self.dialogue =
+                Dialogue::new(policy, Tls::Active, self.mechanisms()).believing(self.origin.believed);
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.house.limits.greeting, &mut self.out);
@@ -177,48 +182,6 @@ impl Connection {
     async fn start_tls(&mut self) -> Result<(), Shutdown> {
         let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
         self.stream.start_tls(tls, self.login_until).await
-    }
-
-    /// A proxy tells for whom it speaks: from here on everything counts for that client.
-    fn forward(&mut self, forwarded: &Forwarded) -> Result<(), Shutdown> {
-        let proxy = self.origin.peer;
-        let Some(origin) = self.origin.forwarded(&self.house, forwarded) else {
-            self.house.counters.connections_refused.add(1);
-            tracing::warn!(ip = ?forwarded.address, reason = "limit", "connection refused");
-            return Err(Shutdown::Busy);
-        };
-        self.origin = origin;
-        tracing::debug!(
-            ip = %self.origin.peer,
-            proxy = %proxy,
-            proxy_session = %Untrusted(forwarded.session.as_deref().unwrap_or_default().as_bytes()),
-            session = %format_args!("{:x}", self.session),
-            "forwarded"
-        );
-        self.visit.comes_from(self.origin.peer);
-        self.visit.encrypted(self.tls_version());
-        let limits = &self.house.limits;
-        let tls = self.origin.security(limits, self.stream.is_tls());
-        let mechanisms = match self.stream.is_tls() {
-            true => self.mechanisms(),
-            false => self.house.offers.before_tls(tls),
-        };
-        let believing = limits.proxies.are_at(self.origin.peer);
-        self.dialogue.forwarded(tls, mechanisms, believing, &mut self.out);
-        Ok(())
-    }
-
-    /// Whether the client's passwords are encrypted on their way, at least to a proxy.
-    fn is_encrypted(&self) -> bool {
-        self.stream.is_tls() || self.origin.tls.is_some()
-    }
-
-    /// The version of TLS as the log names it; `none` without.
-    fn tls_version(&self) -> &'static str {
-        match self.origin.tls {
-            Some(version) if !self.stream.is_tls() => version.as_str(),
-            _ => self.stream.tls_version(),
-        }
     }
 
     /// The SASL mechanisms that can be used under TLS as it was agreed on.
@@ -524,26 +487,5 @@ fn told_of(why: Why) -> LoginRefusal {
         Why::Password | Why::UnknownUser | Why::Disabled => LoginRefusal::Denied,
         Why::DeniedHost | Why::ReverseLookup => LoginRefusal::Host,
         Why::Temporary => LoginRefusal::Temporary,
-    }
-}
-
-/// The listing that came from the maildrop process, as the dialogue reads it.
-struct MailListing(Listing);
-
-impl pop3::Listing for MailListing {
-    fn count(&self) -> u32 {
-        self.0.count()
-    }
-
-    fn octets(&self, number: MessageNumber) -> u64 {
-        self.0.octets(number.get())
-    }
-
-    fn uidl(&self, number: MessageNumber) -> &[u8] {
-        self.0.uidl(number.get())
-    }
-
-    fn total_octets(&self) -> u64 {
-        self.0.total_octets()
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Origin {
     pub(super) peer: IpAddr,
     /// What encrypts the way to the proxy, if there is one that says so.
     pub(super) tls: Option<TlsToProxy>,
+    /// Whether it may say that it speaks for others.
+    pub(super) believed: bool,
     /// Its place among the connections that its network may have. A proxy takes none: those of whom it speaks for count.
     _seat: Option<Seat<Network>>,
 }
@@ -45,11 +47,17 @@ impl Origin {
     /// A connection from this address; `None` if its network has as many as it may.
     pub(super) fn of(house: &House, peer: IpAddr, tls: Option<TlsToProxy>) -> Option<Origin> {
         let peer = peer.to_canonical();
-        let seat = match house.limits.proxies.are_at(peer) {
+        let believed = house.limits.proxies.are_at(peer);
+        let seat = match believed {
             true => None,
             false => Some(house.network_seats.take(Network::of(peer))?),
         };
-        Some(Origin { peer, tls, _seat: seat })
+        Some(Origin { peer, tls, believed, _seat: seat })
+    }
+
+    /// The connection of somebody whom a proxy does not name: they have its address, and nothing else of it.
+    pub(super) fn of_anybody(self) -> Origin {
+        Origin { believed: false, ..self }
     }
 
     /// The same connection after what a proxy says of its client; `None` if that client's network has as many as it may.

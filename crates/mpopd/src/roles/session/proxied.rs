@@ -24,12 +24,12 @@ pub(super) async fn origin(
         Ok(Header { client, tls }) => {
             let peer = client.map_or(proxy, |client| client.ip().to_canonical());
             tracing::debug!(ip = %peer, proxy = %proxy, session = %format_args!("{:x}", visit.session), "forwarded");
-            let origin = Origin::of(house, peer, tls);
-            match &origin {
-                Some(_) => visit.comes_from(peer),
-                None => accept::turn_away(house, stream, security, peer),
-            }
-            return origin;
+            let Some(origin) = Origin::of(house, peer, tls) else {
+                accept::turn_away(house, stream, security, peer);
+                return None;
+            };
+            visit.comes_from(peer);
+            return Some(if client.is_some() { origin } else { origin.of_anybody() });
         }
         // That of a proxy that only looks whether somebody listens is over at once.
         Err(Missing::Over(Shutdown::Timeout)) => "it sends no PROXY protocol header".to_owned(),

@@ -1,0 +1,24 @@
+//! The listing that came from the maildrop process, as the dialogue reads it.
+
+use ipc::Listing;
+use pop3::MessageNumber;
+
+pub(super) struct MailListing(pub(super) Listing);
+
+impl pop3::Listing for MailListing {
+    fn count(&self) -> u32 {
+        self.0.count()
+    }
+
+    fn octets(&self, number: MessageNumber) -> u64 {
+        self.0.octets(number.get())
+    }
+
+    fn uidl(&self, number: MessageNumber) -> &[u8] {
+        self.0.uidl(number.get())
+    }
+
+    fn total_octets(&self) -> u64 {
+        self.0.total_octets()
+    }
+}
