@@ -30,6 +30,7 @@ mod proxies;
 mod reload;
 mod roles;
 mod sasl;
+mod seals;
 mod service_manager;
 mod settings;
 mod shipped;

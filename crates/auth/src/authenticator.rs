@@ -34,6 +34,8 @@ pub struct Account {
     pub uid: OwnerUid,
     /// The group of the process that opens it.
     pub gid: u32,
+    /// Whether that uid is this user's alone: a user of the machine, not one of many for whom a database or a list names it.
+    pub own_uid: bool,
     /// The home directory, where there is one; an absolute path.
     pub home: Option<PathBuf>,
     /// The maildrop.
@@ -99,7 +101,7 @@ impl Authenticator {
         gid: u32,
         maildrop: Location,
     ) -> Self {
-        let owner = Owner { user, uid, gid: Some(gid), home: None, mail: Mail::At(maildrop) };
+        let owner = Owner { user, uid, gid: Some(gid), own_uid: true, home: None, mail: Mail::At(maildrop) };
         let only = SingleUser { owner, secret: Secret::Plain(password) };
         Self {
             gate: Gate::open(),
@@ -357,7 +359,14 @@ impl Authenticator {
                 .of(&owner.user, owner.home.as_deref())
                 .map_err(|error| temporary("there is no path of the maildrop", &error))?,
         };
-        Ok(Account { user: owner.user, uid: owner.uid, gid, home: owner.home, maildrop })
+        Ok(Account {
+            user: owner.user,
+            uid: owner.uid,
+            gid,
+            own_uid: owner.own_uid,
+            home: owner.home,
+            maildrop,
+        })
     }
 
     /// The same with a resolver of the test's own.

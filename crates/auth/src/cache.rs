@@ -87,7 +87,14 @@ mod tests {
 
     fn owner(user: &str) -> Owner {
         let user = UserName::try_from(user.as_bytes()).unwrap();
-        Owner { user, uid: OwnerUid::new(7).unwrap(), gid: None, home: None, mail: Mail::BySettings }
+        Owner {
+            user,
+            uid: OwnerUid::new(7).unwrap(),
+            gid: None,
+            own_uid: false,
+            home: None,
+            mail: Mail::BySettings,
+        }
     }
 
     #[test]

@@ -95,6 +95,16 @@ impl Template {
         &self.text
     }
 
+    /// The folder in which the paths of all users lie; `None` where they lie in homes.
+    pub fn root(&self) -> Option<PathBuf> {
+        match self.pieces.as_slice() {
+            // What does not end in a slash goes on with the user's name.
+            [Piece::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
+            [Piece::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
+            _ => None,
+        }
+    }
+
     /// The path for one user.
     ///
     /// The names must have been checked already where they came in; they are checked again here, because a mistake would
@@ -220,6 +230,16 @@ mod tests {
         assert_eq!(path, Path::new("/v/example.org/a@b/100%/a@b@example.org"));
         assert_eq!(expand("%h/Maildir", "x", Some("/home/x")).unwrap(), Path::new("/home/x/Maildir"));
         assert_eq!(expand("/v/%n", "x", None).unwrap(), Path::new("/v/x"));
+    }
+
+    #[test]
+    fn the_root_is_what_all_users_share() {
+        let root = |text: &str| Template::parse(text).unwrap().root();
+        assert_eq!(root("/v/%d/%n").as_deref(), Some(Path::new("/v")));
+        assert_eq!(root("/v/box-%n/mbox").as_deref(), Some(Path::new("/v")));
+        assert_eq!(root("/%u").as_deref(), Some(Path::new("/")));
+        assert_eq!(root("/v/shared").as_deref(), Some(Path::new("/v")));
+        assert_eq!(root("%h/Maildir"), None);
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Format {
 }
 
 /// A path as its octets: serde's own form of paths refuses what is not UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl From<&Path> for PathOctets {

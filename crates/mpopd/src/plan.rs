@@ -14,6 +14,7 @@ use crate::cli::Failure;
 use crate::listen::{self, Listener, Security, Wanted};
 use crate::log;
 use crate::mail_group::Group;
+use crate::reach::Roots;
 use crate::roles;
 use crate::roles::child::{self, Identity};
 use crate::roles::maildrop as maildrop_role;
@@ -67,12 +68,15 @@ pub(crate) fn of(
         false => None,
     };
     let directory = directory(config)?;
-    let limits = limits(config, authenticator.scram_fits());
+    // In a process of its own: each auth process reads the lists of users for itself, and nobody else shall inherit them.
+    let scram = child::try_out(|| Ok(looks_at_users(&mut authenticator)))?;
+    let limits = limits(config, scram);
     let maildrops = Maildrops {
         settings: maildrop_settings(config)?,
         state,
         spool,
         users: users(config),
+        roots: Roots::of(config),
         // Without it mail is served that needs no lock file of that group; the log has said so.
         mail_group: Group::needed(config).unwrap_or_default(),
         change_user: sys::identity::is_root(),
@@ -288,7 +292,7 @@ pub(crate) fn check_boundaries(loaded: &Loaded) -> Result<(), Fault> {
 ///
 /// Each fault of a file, at the line of the setting that names it.
 pub(crate) fn check_tls(loaded: &Loaded) -> Result<(), Faults> {
-    let said = child::try_out(|| tls::load(&loaded.config.tls).map(drop)).err().unwrap_or_default();
+    let said = child::try_out(|| tls::load(&loaded.config.tls).map(|_| true)).err().unwrap_or_default();
     let fault = |line: &str| match line.split_once(": ") {
         Some((setting, what)) => loaded.fault(setting, what),
         None => loaded.fault("tls", line),
@@ -383,18 +387,21 @@ fn powerless_user(what: &str, name: &str) -> Result<User, String> {
     }
 }
 
-/// What the configuration says of who may log in.
+/// What the configuration says of who may log in. No list of users is read yet.
 ///
 /// # Errors
 ///
-/// Every fault of the files that it names.
+/// Every fault of the settings and of the access rules.
 pub(crate) fn authenticator(config: &Config) -> Result<Authenticator, String> {
-    let mut authenticator = Authenticator::new(config).map_err(|error| error.to_string())?;
-    // Read before the auth processes are forked: they share the memory. One wrong line in a file of users
-    // must not keep all others from their mail: it is left out.
+    Authenticator::new(config).map_err(|error| error.to_string())
+}
+
+/// Reads the lists of users and logs what is wrong with them: one wrong line must not keep all others from their mail, it is left out.
+/// Returns whether SCRAM is of use to all of them.
+fn looks_at_users(authenticator: &mut Authenticator) -> bool {
     authenticator.warm();
     for remark in authenticator.take_remarks() {
         tracing::warn!("{remark}");
     }
-    Ok(authenticator)
+    authenticator.scram_fits()
 }

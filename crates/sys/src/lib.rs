@@ -6,9 +6,11 @@
 //! - [`process`]: fork, end, reap, and what a role closes and forbids itself after the fork;
 //! - [`identity`]: users and groups, and becoming one of them for good;
 //! - [`group`]: a group for the file accesses of one thread;
+//! - `attempts`, for tests: what somebody would try who has taken a process over;
 //! - [`clock`]: the machine's time zone;
 //! - [`signals`]: signals as a descriptor;
 //! - [`seqpacket`]: the sockets between the roles, with descriptor passing;
+//! - [`seal`]: giving up system calls, files, ports and signals for good;
 //! - [`sealed`]: memory shared read-only between two roles;
 //! - [`ofd`]: record locks that belong to an open file description;
 //! - [`pid_file`]: the file that names a living daemon;
@@ -17,8 +19,11 @@
 //! - [`pam`]: the system's PAM;
 //! - [`names`]: host names and addresses, as the resolver has them;
 //! - [`spawn`]: running somebody else's program within bounds;
+//! - [`wiping`]: memory that is wiped when it is freed;
 //! - [`deadline`]: a point in time at which the kernel ends this process.
 
+#[cfg(feature = "attempts")]
+pub mod attempts;
 pub mod clock;
 pub mod crypt;
 pub mod deadline;
@@ -30,7 +35,9 @@ pub mod ofd;
 pub mod pam;
 pub mod pid_file;
 pub mod process;
+pub mod seal;
 pub mod sealed;
 pub mod seqpacket;
 pub mod signals;
 pub mod spawn;
+pub mod wiping;

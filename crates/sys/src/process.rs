@@ -23,10 +23,23 @@ pub enum Ending {
     Signalled(i32),
 }
 
+impl Ending {
+    /// Whether the process ended because it tried what its seal forbids ([`crate::seal`]).
+    pub fn is_of_a_seal(self) -> bool {
+        self == Ending::Signalled(libc::SIGSYS)
+    }
+}
+
 impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Ending::Exited(status) => write!(f, "exit status {status}"),
+            Ending::Signalled(signal) if self.is_of_a_seal() => {
+                write!(
+                    f,
+                    "signal {signal}: it tried what is forbidden to it; somebody may have taken it over"
+                )
+            }
             Ending::Signalled(signal) => write!(f, "signal {signal}"),
         }
     }

@@ -4,6 +4,7 @@
 pub(crate) mod ctl;
 mod daemon;
 pub(crate) mod mailbox;
+pub(crate) mod memory;
 pub(crate) mod messages;
 pub(crate) mod need;
 mod pop;

@@ -170,7 +170,7 @@ fn owner(query: &Query<'_>, entry: Entry, place: Place) -> Result<Owner, Refusal
         Some(ipc::directory::Mail::Maildir(path)) if !place.fixed => at(config::Storage::Maildir, path),
         _ => place.mail,
     };
-    Ok(Owner { user, uid, gid: entry.gid, home: entry.home.map(PathBuf::from), mail })
+    Ok(Owner { user, uid, gid: entry.gid, own_uid: false, home: entry.home.map(PathBuf::from), mail })
 }
 
 fn temporary(query: &Query<'_>, why: &str) -> Refusal {

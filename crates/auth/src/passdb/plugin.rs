@@ -188,7 +188,7 @@ fn owner(user: &UserName, answer: Answer) -> Result<Owner, Refusal> {
             (uid, answer.gid.or(Some(system.gid)), answer.home.or(Some(system.home)))
         }
     };
-    Ok(Owner { user: user.clone(), uid, gid, home, mail })
+    Ok(Owner { user: user.clone(), uid, gid, own_uid: answer.uid.is_none(), home, mail })
 }
 
 #[cfg(test)]

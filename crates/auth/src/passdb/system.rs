@@ -149,6 +149,7 @@ fn owner(user: User) -> Option<Owner> {
         user: name,
         uid: OwnerUid::new(user.uid)?,
         gid: Some(user.gid),
+        own_uid: true,
         home,
         mail: Mail::BySettings,
     })

@@ -97,8 +97,8 @@ impl Userlist {
         let Some(entry) = self.current()?.get(user) else { return Ok(None) };
         let Some(secret) = entry.password.secret() else { return Ok(Some(Found::Locked)) };
         let home = entry.home.map(Path::to_owned);
-        let owner =
-            Owner { user: user.clone(), uid: entry.uid, gid: entry.gid, home, mail: Mail::BySettings };
+        let (uid, gid) = (entry.uid, entry.gid);
+        let owner = Owner { user: user.clone(), uid, gid, own_uid: false, home, mail: Mail::BySettings };
         Ok(Some(Found::Stored(owner, secret)))
     }
 

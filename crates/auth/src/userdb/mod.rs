@@ -43,6 +43,8 @@ pub(crate) struct Owner {
     pub(crate) uid: OwnerUid,
     /// As the source states it; without it, that of the uid's passwd entry counts.
     pub(crate) gid: Option<u32>,
+    /// The uid is a user's of this machine, and theirs alone.
+    pub(crate) own_uid: bool,
     /// An absolute path.
     pub(crate) home: Option<PathBuf>,
     pub(crate) mail: Mail,
@@ -88,7 +90,7 @@ mod tests {
         let user = UserName::try_from(&b"a"[..]).unwrap();
         let owner = |uid, gid| {
             let (user, uid) = (user.clone(), OwnerUid::new(uid).unwrap());
-            Owner { user, uid, gid, home: None, mail: Mail::BySettings }
+            Owner { user, uid, gid, own_uid: false, home: None, mail: Mail::BySettings }
         };
         assert_eq!(owner(1, Some(7)).effective_gid().unwrap(), 7);
         // Every Linux system has "nobody" or "daemon"; a number that nobody has stands for its own group.

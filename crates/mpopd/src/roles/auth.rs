@@ -13,7 +13,7 @@ use std::time::Duration;
 use ::auth::sasl::{self, Exchange, Progress};
 use ::auth::{Account, Authenticator, Refusal};
 use config::SaslMechanism;
-use ipc::hire::{Hire, Hired, WorkerId};
+use ipc::hire::{Hire, Hired, Post, WorkerId};
 use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, Why};
 use ipc::open::{Format, Open};
 use ipc::wire::{self, Wait};
@@ -24,6 +24,7 @@ use sys::seqpacket;
 use exchanges::{Due, Exchanges, Waiting};
 
 use crate::log::Untrusted;
+use crate::reach::Roots;
 use crate::user_logs::UserLogs;
 
 /// How long one login may take. The session role waits a little longer, then answers by itself.
@@ -41,7 +42,12 @@ pub(crate) struct Channels<'a> {
 }
 
 /// Runs the role until the session side or the supervisor is gone. Returns the exit status.
-pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator, user_logs: &UserLogs) -> i32 {
+pub(crate) fn run(
+    channels: Channels<'_>,
+    authenticator: &mut Authenticator,
+    user_logs: &UserLogs,
+    roots: &Roots,
+) -> i32 {
     let deadline = match Deadline::new() {
         Ok(deadline) => deadline,
         Err(error) => {
@@ -49,11 +55,15 @@ pub(crate) fn run(channels: Channels<'_>, authenticator: &mut Authenticator, use
             return 1;
         }
     };
+    // Before the first login waits for it. What is to be said about them has been said.
+    authenticator.warm();
+    drop(authenticator.take_remarks());
     let buffer = vec![0; wire::MOST_OCTETS];
     Auth {
         channels,
         authenticator,
         user_logs,
+        roots,
         deadline,
         workers: HashMap::new(),
         exchanges: Exchanges::default(),
@@ -74,9 +84,10 @@ struct Auth<'a> {
     channels: Channels<'a>,
     authenticator: &'a mut Authenticator,
     user_logs: &'a UserLogs,
+    roots: &'a Roots,
     deadline: Deadline,
-    /// By uid and gid. Kept for the life of this process: a dead one is noticed when it is next needed.
-    workers: HashMap<(u32, u32), Worker>,
+    /// Kept for the life of this process: a dead one is noticed when it is next needed.
+    workers: HashMap<Post, Worker>,
     exchanges: Exchanges,
     buffer: Vec<u8>,
 }
@@ -234,9 +245,9 @@ impl Auth<'_> {
     }
 
     fn open(&mut self, login: LoginId, account: &Account) -> Result<(), String> {
-        let owner = (account.uid.get(), account.gid);
+        let post = Post { uid: account.uid.get(), gid: account.gid, reach: self.roots.reach(account) };
         // A user whose log cannot be written reads mail all the same.
-        let log = self.user_logs.of(&account.user, owner.0, owner.1).unwrap_or_else(|error| {
+        let log = self.user_logs.of(&account.user, post.uid, post.gid).unwrap_or_else(|error| {
             let user = Untrusted(account.user.as_str().as_bytes());
             tracing::warn!("the own log of user={user} cannot be opened: {error}");
             None
@@ -252,9 +263,9 @@ impl Auth<'_> {
         // The first process may have ended since it was last used, a second one has not.
         let mut gone = None;
         for _ in 0..2 {
-            match self.order(owner, gone, &order, log.as_ref().map(|(_, file)| file)) {
+            match self.order(&post, gone, &order, log.as_ref().map(|(_, file)| file)) {
                 Ok(()) => return Ok(()),
-                Err(Unreachable::Gone) => gone = self.workers.remove(&owner).map(|worker| worker.id),
+                Err(Unreachable::Gone) => gone = self.workers.remove(&post).map(|worker| worker.id),
                 Err(Unreachable::Failed(cause)) => return Err(cause),
             }
         }
@@ -263,22 +274,22 @@ impl Auth<'_> {
 
     fn order(
         &mut self,
-        owner: (u32, u32),
+        post: &Post,
         instead_of: Option<WorkerId>,
         order: &Open,
         log: Option<&OwnedFd>,
     ) -> Result<(), Unreachable> {
         let session = order.login.generation;
-        let known = self.workers.get(&owner);
+        let known = self.workers.get(post);
         if known.is_none_or(|worker| worker.session != session) {
             let instead_of = instead_of.or(known.map(|worker| worker.id));
             if self.workers.len() >= MOST_REMEMBERED {
                 self.workers.clear();
             }
-            let worker = self.hire(owner, session, instead_of)?;
-            self.workers.insert(owner, worker);
+            let worker = self.hire(post, session, instead_of)?;
+            self.workers.insert(post.clone(), worker);
         }
-        let Some(worker) = self.workers.get(&owner) else { return Err(Unreachable::Gone) };
+        let Some(worker) = self.workers.get(post) else { return Err(Unreachable::Gone) };
         let log: Vec<_> = log.iter().map(AsFd::as_fd).collect();
         match send(&worker.orders, order, &log, Wait::Forever) {
             Ok(()) => Ok(()),
@@ -289,11 +300,11 @@ impl Auth<'_> {
 
     fn hire(
         &mut self,
-        owner: (u32, u32),
+        post: &Post,
         session: u32,
         instead_of: Option<WorkerId>,
     ) -> Result<Worker, Unreachable> {
-        let wish = Hire { uid: owner.0, gid: owner.1, instead_of };
+        let wish = Hire { post: post.clone(), instead_of };
         let supervisor = self.channels.hire;
         send(supervisor, &wish, &[], Wait::Forever).map_err(failed)?;
         match receive::<Hired>(supervisor, &mut self.buffer, Wait::Forever).map_err(failed)? {

@@ -58,16 +58,21 @@ impl Users {
     }
 }
 
+/// How the role works.
+pub(crate) struct Setup<'a> {
+    /// What single users have.
+    pub(crate) users: &'a Users,
+    /// Looked at where logins must not follow each other too soon.
+    pub(crate) last_logins: Option<LastLogins>,
+    /// How many threads read each queue.
+    pub(crate) threads: usize,
+    /// Whether the process can open files in some folders only, as they were when it was started.
+    pub(crate) is_confined: bool,
+}
+
 /// Runs the role until it has been idle for a while or the session role is gone. Returns the exit status.
-///
-/// `last_logins` are looked at where logins must not follow each other too soon.
-pub(crate) fn run(
-    channels: Channels<'_>,
-    opener: Opener,
-    last_logins: Option<LastLogins>,
-    users: &Users,
-    threads: usize,
-) -> i32 {
+pub(crate) fn run(channels: Channels<'_>, opener: Opener, setup: Setup<'_>) -> i32 {
+    let threads = setup.threads;
     if let Err(error) = set_socket_timeout(channels.orders, Timeout::Recv, Some(LINGER)) {
         tracing::error!("maildrop cannot start: {error}");
         return 1;
@@ -75,8 +80,7 @@ pub(crate) fn run(
     let worker = Worker {
         channels,
         opener,
-        last_logins,
-        users,
+        setup,
         listings: Listings::default(),
         open: Mutex::default(),
         work: RwLock::default(),
@@ -117,8 +121,7 @@ impl Kept {
 struct Worker<'a> {
     channels: Channels<'a>,
     opener: Opener,
-    last_logins: Option<LastLogins>,
-    users: &'a Users,
+    setup: Setup<'a>,
     listings: Listings,
     open: Mutex<HashMap<Ticket, Held>>,
     /// Held for reading by whoever is at work on a maildrop, for writing by whoever ends the
@@ -147,9 +150,7 @@ impl Worker<'_> {
                 // The linger time has passed without an order for this thread.
                 Err(error) if error.would_block() => {
                     if self.is_idle() {
-                        // From here on auth cannot send any more and asks for a successor; what it
-                        // sent before is still carried out.
-                        let _ = rustix::net::shutdown(self.channels.orders, rustix::net::Shutdown::Read);
+                        self.take_no_more();
                     }
                 }
                 Err(error) => {
@@ -160,6 +161,11 @@ impl Worker<'_> {
         }
         self.takers.fetch_sub(1, Ordering::SeqCst);
         self.leave_when_done();
+    }
+
+    /// From here on auth cannot send any more and asks for a successor; what it sent before is still carried out.
+    fn take_no_more(&self) {
+        let _ = rustix::net::shutdown(self.channels.orders, rustix::net::Shutdown::Read);
     }
 
     /// One thread's loop over the sessions' requests. Ends the process when the session role is gone.
@@ -226,7 +232,7 @@ impl Worker<'_> {
         let Open { login, ticket, user, format, path, user_log } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let wishes = self.users.wishes_of(&user);
+        let wishes = self.setup.users.wishes_of(&user);
         let began = Instant::now();
         let opened = self.open_in_time(format, &path, &wishes, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {
@@ -262,7 +268,7 @@ impl Worker<'_> {
         self.check_delay(path)?;
         let mail = self.open_now(format, path, wishes, user)?;
         self.check_delay(path)?;
-        if let Some(last_logins) = &self.last_logins
+        if let Some(last_logins) = &self.setup.last_logins
             && let Err(error) = last_logins.note(path)
         {
             tracing::error!("a login is not noted, the next one may be too soon: {error}");
@@ -271,7 +277,7 @@ impl Worker<'_> {
     }
 
     fn check_delay(&self, path: &Path) -> Result<(), NotOpened> {
-        let Some(last_logins) = &self.last_logins else { return Ok(()) };
+        let Some(last_logins) = &self.setup.last_logins else { return Ok(()) };
         match last_logins.too_soon(path, SystemTime::now()) {
             Ok(true) => Err(NotOpened::TooSoon),
             Ok(false) => Ok(()),
@@ -302,6 +308,10 @@ impl Worker<'_> {
             Ok(Err(error)) => {
                 if !matches!(error, OpenError::InUse) {
                     tracing::warn!("maildrop of user={} not opened: {error}", Untrusted(user.as_bytes()));
+                }
+                if self.setup.is_confined && is_denied(&error) {
+                    // The folder may be another one than when this process was started: made anew, or mounted again.
+                    self.take_no_more();
                 }
                 Err(not_opened(&error))
             }
@@ -420,6 +430,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn same(a: &BorrowedFd<'_>, b: &BorrowedFd<'_>) -> bool {
     use std::os::fd::AsRawFd;
     a.as_raw_fd() == b.as_raw_fd()
+}
+
+fn is_denied(error: &OpenError) -> bool {
+    matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn not_opened(error: &OpenError) -> NotOpened {

@@ -5,5 +5,6 @@ pub(crate) mod child;
 pub(crate) mod listings;
 pub(crate) mod log;
 pub(crate) mod maildrop;
+pub(crate) mod seal;
 pub(crate) mod session;
 pub(crate) mod supervisor;

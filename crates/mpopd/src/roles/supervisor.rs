@@ -30,6 +30,7 @@ use crate::user_logs::UserLogs;
 
 use super::child::Identity;
 use super::log;
+use super::seal;
 use super::session::{Arrivals, Limits};
 use control::Control;
 pub(crate) use directory::{Program, beside_this_program};
@@ -114,6 +115,7 @@ pub(crate) enum Reload {
 pub(crate) fn run(plan: Plan, surroundings: Surroundings) -> Result<i32, String> {
     let Surroundings { file, mut herald, control, log } = surroundings;
     let cannot = |error: io::Error| format!("cannot start: {error}");
+    seal::prepare();
     let now = Instant::now();
     let only_one = matches!(plan.arrivals, Arrivals::One(..));
     let ready = Signals::listen().and_then(|signals| Ok((signals, Generation::new(0, plan, now)?)));

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::Connection;
 
 use super::ldap::Slapd;
+use super::memory;
 use super::postgres::Cluster;
 use super::program::{Server, find, free_port, listens, run, write};
 use super::tokens::TokenServer;
@@ -114,16 +115,22 @@ impl Daemon {
 
     /// The pid of the only mpopd-directory that this daemon's supervisor runs.
     fn directory(&self, supervisor: u32) -> rustix::process::Pid {
-        let children =
-            std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
-        let named = |pid: &&str| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm"))
-                .is_ok_and(|name| name.trim() == "mpopd-directory")
-        };
-        let pids: Vec<&str> = children.split_whitespace().filter(named).collect();
-        assert_eq!(pids.len(), 1, "{children}");
-        rustix::process::Pid::from_raw(pids[0].parse().unwrap()).unwrap()
+        let roles = roles(supervisor);
+        let pids: Vec<u32> =
+            roles.iter().filter(|(_, name)| name == "mpopd-directory").map(|(pid, _)| *pid).collect();
+        assert_eq!(pids.len(), 1, "{roles:?}");
+        rustix::process::Pid::from_raw(pids[0].cast_signed()).unwrap()
     }
+}
+
+/// The processes that a supervisor has started and that have not ended, with their names.
+fn roles(supervisor: u32) -> Vec<(u32, String)> {
+    let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+    let named = |pid: &str| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        Some((pid.parse().ok()?, name.trim().to_owned()))
+    };
+    children.split_whitespace().filter_map(named).collect()
 }
 
 /// The user whom mpopd's package makes. It stays, as the package's does.
@@ -300,6 +307,43 @@ fn tokens_open_mailboxes() {
     let said = client.say(&format!("AUTH OAUTHBEARER {}", bearer("good")));
     assert!(said.starts_with(TEMPORARY), "a server that is down is no wrong token: {said}");
     drop(running);
+}
+
+#[test]
+fn only_mpopd_directory_has_a_servers_password_in_memory() {
+    const SECRET: &str = "what only the directory knows";
+    if !sys::identity::is_root() {
+        return eprintln!("skipped: only root may look into the memory of the roles");
+    }
+    let settings = format!(
+        "[ldap]\nurl = \"ldap://127.0.0.1:{}\"\nbase = \"dc=example,dc=org\"\nstarttls = false\n\
+         service_dn = \"cn=service\"\nservice_password = \"{SECRET}\"\n",
+        free_port()
+    );
+    let Some(daemon) = Daemon::new(&settings) else { return };
+    let server = daemon.start();
+    let look = |when: &str| {
+        let mut roles = roles(server.id());
+        roles.push((server.id(), "mpopd".to_owned()));
+        for (pid, name) in roles {
+            let holds = memory::holds(pid, SECRET.as_bytes());
+            assert_eq!(holds, name == "mpopd-directory", "{name}, {when}");
+        }
+    };
+    look("at first");
+    // The log role stays. All others work by one reading of the settings.
+    let mut old = roles(server.id());
+    old.retain(|(_, name)| name != "mpopd-log");
+
+    let supervisor = rustix::process::Pid::from_raw(server.id().cast_signed()).unwrap();
+    rustix::process::kill_process(supervisor, rustix::process::Signal::USR1).unwrap();
+    daemon.logged_with("the configuration was re-read");
+    let until = Instant::now() + Duration::from_secs(120);
+    while roles(server.id()).iter().any(|role| old.contains(role)) {
+        assert!(Instant::now() < until, "{}", daemon.logged());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    look("when the configuration was read again");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod daemon;
 mod directory;
 mod keys;
 mod ldap;
+#[path = "../../../../tests/whole/harness/memory.rs"]
+mod memory;
 mod mysql;
 mod postgres;
 mod process;

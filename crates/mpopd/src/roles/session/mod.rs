@@ -159,7 +159,6 @@ struct House {
 
 /// Runs the role until the supervisor says so or is gone. Returns the exit status.
 pub(crate) fn run(channels: Channels<'_>, limits: Limits, generation: u32) -> i32 {
-    sys::process::raise_descriptor_limit();
     let ended = runtime().and_then(|runtime| runtime.block_on(hold(channels, limits, generation)));
     match ended {
         Ok(()) => 0,

@@ -20,7 +20,8 @@ use sys::seqpacket::{self, MOST_DESCRIPTORS};
 use zeroize::Zeroizing;
 
 use super::restart::Restart;
-use crate::roles::child::{self, Identity};
+use crate::roles::child::{self, Identity, Part};
+use crate::roles::seal::Seal;
 
 /// How long the program may take until it has read its settings. It waits for no server meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,7 +83,8 @@ impl Program {
         };
         let input = || theirs.try_clone().map_err(|error| error.to_string());
         let keep = [theirs.as_fd()];
-        let pid = child::start(c"mpopd-directory", &keep, Vec::new(), &self.identity, input, become_it)?;
+        let part = Part { name: c"mpopd-directory", identity: &self.identity, seal: Some(Seal::Modules) };
+        let pid = child::start(&part, &keep, Vec::new(), input, become_it)?;
         Ok((pid, ours))
     }
 }

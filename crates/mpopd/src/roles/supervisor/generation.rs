@@ -22,7 +22,8 @@ use super::directory::Directory;
 use super::restart::Restart;
 use super::workers::Workers;
 use crate::roles::auth;
-use crate::roles::child::{self, Identity};
+use crate::roles::child::{self, Identity, Part};
+use crate::roles::seal::Seal;
 use crate::roles::session::{self, Limits};
 use crate::tls;
 
@@ -413,10 +414,11 @@ impl Generation {
             }
         };
         let steer = self.session.running.as_ref().map(|(_, channel)| channel);
+        let uid = wish.post.uid;
         let sent = match self.workers.get(wish, &self.plan.maildrops, steer) {
             Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
             Err(error) => {
-                tracing::error!("no maildrop process for uid {}: {error}", wish.uid);
+                tracing::error!("no maildrop process for uid {uid}: {error}");
                 send(channel, &Hired::Failed, &[], Wait::No)
             }
         };
@@ -434,14 +436,18 @@ impl Generation {
         let user_logs = &self.plan.user_logs;
         let mut keep = vec![queue.as_fd(), theirs.as_fd()];
         keep.extend(user_logs.folder());
-        let nothing = || Ok(());
+        let roots = &self.plan.maildrops.roots;
+        // Where it is not root, PAM has helpers that become it.
+        let seal = sys::identity::is_root().then_some(Seal::Modules);
+        let part = Part { name: c"mpopd-auth", identity: &Identity::Unchanged, seal };
         // Only the child runs this, on its own copy of the memory.
-        let pid = child::start(c"mpopd-auth", &keep, given, &Identity::Unchanged, nothing, |given, ()| {
+        let role = |given: Vec<OwnedFd>, ()| {
             if let Some(channel) = given.into_iter().next() {
                 authenticator.use_directory(channel);
             }
-            auth::run(auth::Channels { queue, hire: &theirs }, authenticator, user_logs)
-        })?;
+            auth::run(auth::Channels { queue, hire: &theirs }, authenticator, user_logs, roots)
+        };
+        let pid = child::start(&part, &keep, given, || Ok(()), role)?;
         Ok((pid, ours))
     }
 
@@ -453,7 +459,8 @@ impl Generation {
         let given = sockets.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>()?;
         let keep = [theirs.as_fd(), self.queue.logins.as_fd()];
         let read_tls = || tls::load(&plan.tls);
-        let pid = child::start(c"mpopd-session", &keep, given, &plan.session, read_tls, |mut given, tls| {
+        let part = Part { name: c"mpopd-session", identity: &plan.session, seal: Some(Seal::Session) };
+        let pid = child::start(&part, &keep, given, read_tls, |mut given, tls| {
             let metrics = plan.metrics.as_ref().and_then(|_| given.pop());
             let channels = session::Channels {
                 arrivals: plan.arrivals.under(given),

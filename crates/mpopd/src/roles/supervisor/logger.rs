@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
+use config::LogTarget;
 use ipc::log::ToLog;
 use ipc::send;
 use ipc::steer::Restarts;
@@ -13,8 +14,8 @@ use sys::process::Ending;
 use sys::seqpacket;
 
 use super::restart::Restart;
-use crate::roles::child::{self, Identity};
-use crate::roles::log;
+use crate::roles::child::{self, Identity, Part};
+use crate::roles::{log, seal};
 
 /// What the log role works with.
 pub(crate) struct Log {
@@ -110,13 +111,12 @@ impl Logger {
 fn start(plan: &Log) -> io::Result<Running> {
     let (ours, theirs) = seqpacket::pair()?;
     let keep = [plan.lines.as_fd(), theirs.as_fd()];
-    let pid = child::start(
-        c"mpopd-log",
-        &keep,
-        Vec::new(),
-        &Identity::Unchanged,
-        || Ok(()),
-        |_, ()| log::run(log::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings),
-    )?;
+    let file = match &plan.settings.target {
+        LogTarget::File(file) => Some(file.as_path()),
+        _ => None,
+    };
+    let part = Part { name: c"mpopd-log", identity: &Identity::Unchanged, seal: Some(seal::log(file)) };
+    let role = |_, ()| log::run(log::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings);
+    let pid = child::start(&part, &keep, Vec::new(), || Ok(()), role)?;
     Ok(Running { pid, orders: Some(ours) })
 }

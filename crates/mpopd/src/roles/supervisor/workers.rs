@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::maildrop::{Notice, Opener, Settings};
-use ipc::hire::{Hire, WorkerId};
+use ipc::hire::{Hire, Post, Reach, WorkerId};
 use ipc::mail::FromMaildrop;
 use ipc::send;
 use ipc::steer::ToSession;
@@ -15,8 +16,10 @@ use rustix::process::Pid;
 use sys::seqpacket;
 
 use crate::mail_group::Group;
-use crate::roles::child::{self, Identity};
+use crate::reach::Roots;
+use crate::roles::child::{self, Identity, Part};
 use crate::roles::maildrop::{self, LastLogins};
+use crate::roles::seal;
 use crate::state::StateDir;
 
 /// What every maildrop process needs.
@@ -29,6 +32,8 @@ pub(crate) struct Maildrops {
     pub(crate) spool: Option<StateDir>,
     /// What single users have.
     pub(crate) users: maildrop::Users,
+    /// Where mail lies, by the settings.
+    pub(crate) roots: Roots,
     /// The group that makes lock files in the mail spool.
     pub(crate) mail_group: Option<Group>,
     /// Whether each process becomes its owner: when the supervisor is root.
@@ -41,10 +46,10 @@ pub(crate) struct Maildrops {
 
 #[derive(Default)]
 pub(super) struct Workers {
-    /// The process of each owner (uid and gid) that new orders go to.
-    current: HashMap<(u32, u32), Worker>,
-    /// Every process that was not reaped, with its owner.
-    living: HashMap<Pid, (u32, u32)>,
+    /// The process that new orders go to, for each post.
+    current: HashMap<Post, Worker>,
+    /// Every process that was not reaped, with its post.
+    living: HashMap<Pid, Post>,
     started: u64,
 }
 
@@ -55,23 +60,23 @@ struct Worker {
 }
 
 impl Workers {
-    /// The process for an owner: the one there is, unless auth says that it answers no more.
+    /// The process for a post: the one there is, unless auth says that it answers no more.
     pub(super) fn get(
         &mut self,
         wish: Hire,
         plan: &Maildrops,
         steer: Option<&OwnedFd>,
     ) -> io::Result<(WorkerId, &OwnedFd)> {
-        let owner = (wish.uid, wish.gid);
-        if self.current.get(&owner).is_none_or(|worker| wish.instead_of == Some(worker.id)) {
+        let Hire { post, instead_of } = wish;
+        if self.current.get(&post).is_none_or(|worker| instead_of == Some(worker.id)) {
             let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
-            let (pid, orders) = start(owner, plan, steer)?;
+            let (pid, orders) = start(&post, plan, steer)?;
             let id = WorkerId(self.started);
             self.started += 1;
-            self.living.insert(pid, owner);
-            self.current.insert(owner, Worker { id, pid, orders });
+            self.living.insert(pid, post.clone());
+            self.current.insert(post.clone(), Worker { id, pid, orders });
         }
-        match self.current.get(&owner) {
+        match self.current.get(&post) {
             Some(worker) => Ok((worker.id, &worker.orders)),
             None => Err(io::Error::other("it was lost")),
         }
@@ -84,11 +89,11 @@ impl Workers {
 
     /// Notes that a process ended. Returns its uid, if it was one of these.
     pub(super) fn ended(&mut self, pid: Pid) -> Option<u32> {
-        let owner = self.living.remove(&pid)?;
-        if self.current.get(&owner).is_some_and(|worker| worker.pid == pid) {
-            self.current.remove(&owner);
+        let post = self.living.remove(&pid)?;
+        if self.current.get(&post).is_some_and(|worker| worker.pid == pid) {
+            self.current.remove(&post);
         }
-        Some(owner.0)
+        Some(post.uid)
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
@@ -96,8 +101,8 @@ impl Workers {
     }
 }
 
-fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd)> {
-    let (uid, gid) = owner;
+fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd)> {
+    let Post { uid, gid, .. } = *post;
     let state = plan.state.folder_of(uid, gid)?;
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
@@ -106,29 +111,28 @@ fn start(owner: (u32, u32), plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pi
         true => Identity::User { uid, gid, file_group: plan.mail_group.map(Group::gid), chroot: None },
         false => Identity::Unchanged,
     };
-    let mut keep = vec![state.as_fd(), orders_out.as_fd(), sessions_out.as_fd()];
-    keep.extend(spool.as_ref().map(AsFd::as_fd));
-    let pid = child::start(
-        c"mpopd-maildrop",
-        &keep,
-        Vec::new(),
-        &identity,
-        || Ok(()),
-        |_, ()| {
-            sys::process::raise_descriptor_limit();
-            let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
-            match opener(plan, &state, spool.as_ref(), &sessions_out) {
-                Ok(opener) => {
-                    let last_logins = last_logins(plan, &state);
-                    maildrop::run(channels, opener, last_logins, &plan.users, plan.threads)
-                }
-                Err(error) => {
-                    tracing::error!("maildrop of uid {uid} cannot start: {error}");
-                    1
-                }
+    let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
+    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd()];
+    keep.extend(&ours);
+    let sealed = seal::maildrop(folders(&plan.roots, &post.reach), ours);
+    let part = Part { name: c"mpopd-maildrop", identity: &identity, seal: Some(sealed) };
+    let role = |_, ()| {
+        let channels = maildrop::Channels { orders: &orders_out, sessions: &sessions_out };
+        let setup = maildrop::Setup {
+            users: &plan.users,
+            last_logins: last_logins(plan, &state),
+            threads: plan.threads,
+            is_confined: post.reach != Reach::Anything,
+        };
+        match opener(plan, &state, spool.as_ref(), &sessions_out) {
+            Ok(opener) => maildrop::run(channels, opener, setup),
+            Err(error) => {
+                tracing::error!("maildrop of uid {uid} cannot start: {error}");
+                1
             }
-        },
-    )?;
+        }
+    };
+    let pid = child::start(&part, &keep, Vec::new(), || Ok(()), role)?;
     // Only now: a session that is told of a process that could not be forked would wait for it.
     send(steer, &ToSession::Maildrop, &[sessions_in.as_fd()], Wait::No).map_err(|error| {
         // Without its channel to the session role the process ends by itself.
@@ -147,6 +151,17 @@ fn last_logins(plan: &Maildrops, state: &OwnedFd) -> Option<LastLogins> {
             tracing::error!("login_delay has no effect: state_dir cannot be written: {error}")
         })
         .ok()
+}
+
+/// The folders of mail that a process with this reach opens.
+fn folders(roots: &Roots, reach: &Reach) -> Vec<PathBuf> {
+    match reach {
+        Reach::Roots => roots.folders().to_vec(),
+        Reach::Folders(folders) => {
+            roots.folders().iter().cloned().chain(folders.iter().cloned().map(PathBuf::from)).collect()
+        }
+        Reach::Anything => vec![Path::new("/").to_owned()],
+    }
 }
 
 fn opener(

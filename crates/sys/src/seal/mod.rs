@@ -1,0 +1,59 @@
+//! What a process gives up for good before it serves: system calls (seccomp(2)), and files, ports and signals (landlock(7)).
+//!
+//! Neither can be taken back, and both are inherited by whatever the process starts. Both are taken on by the one thread that a
+//! forked process has, so every later thread has them.
+
+mod calls;
+mod files;
+mod filter;
+
+use std::fmt;
+
+pub use calls::Calls;
+pub use files::{Grant, Place, Rights, confine};
+pub use filter::Filter;
+
+/// What the kernel offers of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Support {
+    /// Whether system calls can be refused.
+    pub calls: bool,
+    /// The version of landlock's interface: 1 knows files, 4 ports, 6 signals; 0 for none.
+    pub landlock: u32,
+}
+
+impl Support {
+    /// Whether nothing is missing of what [`confine`] uses.
+    pub fn is_full(self) -> bool {
+        self.calls && self.landlock >= files::WHOLE
+    }
+
+    /// Asks the kernel. What is forbidden to this process counts as missing.
+    pub fn of_this_kernel() -> Support {
+        let kill = libc::SECCOMP_RET_KILL_PROCESS;
+        // SAFETY: seccomp(2) reads the one number that the pointer leads to, and changes nothing.
+        let calls = unsafe {
+            libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const kill) == 0
+        };
+        /// `LANDLOCK_CREATE_RULESET_VERSION`
+        const VERSION: u32 = 1;
+        // SAFETY: with this flag the call takes no pointer and no size, and makes nothing (landlock_create_ruleset(2)).
+        let landlock = unsafe {
+            libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION)
+        };
+        Support { calls, landlock: u32::try_from(landlock).unwrap_or(0) }
+    }
+}
+
+impl fmt::Display for Support {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls = if self.calls { "system calls (seccomp)" } else { "no system calls (no seccomp)" };
+        let landlock = match self.landlock {
+            0 => "neither files, ports nor signals (no landlock)",
+            1..4 => "files, but neither ports nor signals (an old landlock)",
+            4..6 => "files and ports, but no signals (an old landlock)",
+            6.. => "files, ports and signals (landlock)",
+        };
+        write!(f, "{calls}; {landlock}")
+    }
+}

@@ -1,0 +1,36 @@
+//! The memory of other processes, as /proc shows it to root.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+/// Whether this text is anywhere in the memory of the process with this id.
+///
+/// # Panics
+/// When the process is gone, or its memory may not be looked at.
+pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
+    /// Read at a time; the end of one piece is the beginning of the next.
+    const PIECE: usize = 1 << 20;
+    let memory = File::open(format!("/proc/{pid}/mem")).expect("its memory");
+    let mut read = 0;
+    let mut buffer = vec![0; PIECE];
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the parts of its memory");
+    let found = maps.lines().any(|line| {
+        let mut fields = line.split(' ');
+        let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { return false };
+        let Some((first, last)) = range.split_once('-') else { return false };
+        let [mut at, end] = [first, last].map(|text| u64::from_str_radix(text, 16).expect("an address"));
+        while rights.starts_with('r') && at < end {
+            let length = usize::try_from(end - at).map_or(PIECE, |left| left.min(PIECE));
+            // Parts that are the kernel's cannot be read.
+            let Ok(octets @ 1..) = memory.read_at(&mut buffer[..length], at) else { break };
+            read += octets;
+            if buffer[..octets].windows(text.len()).any(|window| window == text) {
+                return true;
+            }
+            at += (octets - if octets > text.len() { text.len() - 1 } else { 0 }) as u64;
+        }
+        false
+    });
+    assert!(read > 0, "nothing of the memory of process {pid} could be read");
+    found
+}
