@@ -279,7 +279,6 @@ pub(super) const THE_MACHINES: &[Call] = &[
     (libc::SYS_finit_module, When::Always),
     (libc::SYS_delete_module, When::Always),
     (libc::SYS_kexec_load, When::Always),
-    #[cfg(target_arch = "x86_64")]
     (libc::SYS_kexec_file_load, When::Always),
     (libc::SYS_bpf, When::Always),
     (libc::SYS_userfaultfd, When::Always),
