@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
+use memchr::memmem;
+
 /// Whether this text is anywhere in the memory of the process with this id.
 ///
 /// # Panics
@@ -19,12 +21,13 @@ pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { return false };
         let Some((first, last)) = range.split_once('-') else { return false };
         let [mut at, end] = [first, last].map(|text| u64::from_str_radix(text, 16).expect("an address"));
-        while rights.starts_with('r') && at < end {
+        // What is read only came from a file.
+        while rights.starts_with("rw") && at < end {
             let length = usize::try_from(end - at).map_or(PIECE, |left| left.min(PIECE));
             // Parts that are the kernel's cannot be read.
             let Ok(octets @ 1..) = memory.read_at(&mut buffer[..length], at) else { break };
             read += octets;
-            if buffer[..octets].windows(text.len()).any(|window| window == text) {
+            if memmem::find(&buffer[..octets], text).is_some() {
                 return true;
             }
             at += (octets - if octets > text.len() { text.len() - 1 } else { 0 }) as u64;
