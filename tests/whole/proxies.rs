@@ -4,6 +4,7 @@
 
 mod dovecot;
 mod haproxy;
+mod nginx;
 mod program;
 mod xclient;
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use config::{Config, Faults, Loaded};
 
@@ -12,6 +13,7 @@ use crate::listen::Listener;
 use crate::mail_group::Group;
 use crate::plan::{self, Entrance};
 use crate::roles::supervisor::{Plan, Reload};
+use crate::tls;
 
 /// The configuration file, and what the command line says instead of it.
 pub(crate) struct SettingsFile {
@@ -101,7 +103,9 @@ impl SettingsFile {
         plan::check_boundaries(&loaded)?;
         plan::check_tls(&loaded)?;
         let unlockable = Group::needed(&loaded.config).err().map(|what| loaded.fault("mailgroup", what));
-        let remarks = unlockable.iter().map(ToString::to_string).collect();
+        let dates = tls::remarks(&loaded.config.tls, SystemTime::now());
+        let dates = dates.into_iter().map(|what| loaded.fault("tls.certificate", what));
+        let remarks = unlockable.into_iter().chain(dates).map(|remark| remark.to_string()).collect();
         Ok(Settings { config: loaded.config, remarks })
     }
 

@@ -1,6 +1,7 @@
 //! TLS: from the `[tls]` settings to what rustls serves with.
 
 mod by_name;
+mod validity;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
 use by_name::ByName;
+pub(crate) use validity::remarks;
 
 /// Reads the certificates and their keys. `None` when none is configured: TLS is off.
 ///
