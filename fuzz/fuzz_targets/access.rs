@@ -159,7 +159,11 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
+/// Without a leading zero, which would make it octal to some.
 fn decimal(text: &str) -> Option<u64> {
+    if text.len() > 1 && text.starts_with('0') {
+        return None;
+    }
     text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse().ok())?
 }
 

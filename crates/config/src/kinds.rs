@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+use crate::cidr::cidr;
 use crate::kind::{Kind, quoted};
 use crate::template::Template;
 use crate::types::{AuthType, LogTarget, Words};
@@ -272,7 +273,7 @@ pub(crate) fn network() -> Kind<IpNet> {
         |text| {
             let network = match text.parse::<IpAddr>() {
                 Ok(address) => IpNet::from(address),
-                Err(_) => text.parse().map_err(|_| "it is no network".to_owned())?,
+                Err(_) => cidr(text).ok_or("it is no network")?,
             };
             if network == network.trunc() {
                 Ok(network)

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod cidr;
 mod fault;
 mod file;
 mod kind;
@@ -37,6 +38,7 @@ mod table;
 mod template;
 mod types;
 
+pub use cidr::cidr;
 pub use fault::{Fault, Faults};
 pub use file::{Loaded, MAX_FILE_OCTETS, Places, check_permissions, load, parse, places};
 pub use legacy::{Imported, import};

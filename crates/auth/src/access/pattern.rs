@@ -57,7 +57,7 @@ fn is_numeric(word: &str) -> bool {
 }
 
 fn cidr(word: &str) -> Result<IpNet, BadPattern> {
-    let net: IpNet = word.parse().map_err(|_| BadPattern::Nothing)?;
+    let net = config::cidr(word).ok_or(BadPattern::Nothing)?;
     if net.trunc() == net { network(net) } else { Err(BadPattern::BitsBehind(net.trunc())) }
 }
 
@@ -75,7 +75,8 @@ fn ipv4_prefix(groups: &str) -> Result<IpNet, BadPattern> {
     let mut count: u8 = 0;
     for group in groups.split('.') {
         let place = octets.get_mut(usize::from(count)).ok_or(BadPattern::Nothing)?;
-        *place = group.parse().map_err(|_| BadPattern::Nothing)?;
+        let zero_first = group.len() > 1 && group.starts_with('0');
+        *place = group.parse().ok().filter(|_| !zero_first).ok_or(BadPattern::Nothing)?;
         count += 1;
     }
     if count > 3 {
@@ -180,6 +181,9 @@ mod tests {
             ("192.0.2.300", HalfAddress),
             ("1.2.3.4.", Nothing),
             ("300.", Nothing),
+            // Ten to some, eight to others.
+            ("010.", Nothing),
+            ("010.0.0.0/8", Nothing),
             (".", Nothing),
             ("*", Nothing),
             ("192.0.2.1/24", BitsBehind("192.0.2.0/24".parse().unwrap())),

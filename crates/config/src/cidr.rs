@@ -1,0 +1,45 @@
+//! Networks in CIDR form.
+
+use ipnet::IpNet;
+
+/// Reads `ADDRESS/BITS` (RFC 4632, section 3.1), whatever bits are set behind the prefix.
+///
+/// No number may begin with a zero: to some programs `010` is ten, to others eight, and a rule must not depend on who reads
+/// it. The parser of `ipnet` takes it for ten.
+pub fn cidr(text: &str) -> Option<IpNet> {
+    let (address, bits) = text.split_once('/')?;
+    let digits = bits.bytes().all(|octet| octet.is_ascii_digit()) && (bits == "0" || !bits.starts_with('0'));
+    let bits = bits.parse().ok().filter(|_| digits)?;
+    IpNet::new(address.parse().ok()?, bits).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read() {
+        for text in ["192.0.2.0/24", "0.0.0.0/0", "10.1.2.3/8", "2001:db8::/32", "::1/128"] {
+            assert_eq!(cidr(text).map(|net| net.to_string()).as_deref(), Some(text));
+        }
+    }
+
+    /// Found by the fuzz target `access`.
+    #[test]
+    fn numbers_that_begin_with_a_zero_are_refused() {
+        for text in [
+            "192.0.2.010/32",
+            "010.0.0.0/8",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0/8",
+            "10.0.0.0",
+            "/8",
+        ] {
+            assert_eq!(cidr(text), None, "{text}");
+        }
+    }
+}
