@@ -42,3 +42,4 @@ mod trial;
 mod upgrade;
 mod user_log;
 mod users;
+mod utf8;

@@ -1,5 +1,6 @@
 //! From a name and a password to an account.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::host::{Peer, Resolve, resolve};
 use crate::name::UserName;
 use crate::passdb::{Found, Query, SingleUser};
 use crate::password::{Secret, Stored};
+use crate::prepared::prepared;
 use crate::refusal::Refusal;
 use crate::sasl::{BadToken, Setup, TokenCheck};
 use crate::secret_key::Key;
@@ -57,6 +59,8 @@ pub struct Authenticator {
     key: Key,
     resolve: Resolve,
     sasl: Setup,
+    /// Whether names and passwords are UTF-8; otherwise passwords are octets.
+    utf8: bool,
 }
 
 /// What there is to judge somebody by whose password never comes here.
@@ -89,6 +93,7 @@ impl Authenticator {
             key,
             resolve,
             sasl,
+            utf8: config.utf8,
         })
     }
 
@@ -113,6 +118,7 @@ impl Authenticator {
             key: Key::fixed(0),
             resolve,
             sasl: Setup::new(&Config::default()),
+            utf8: true,
         }
     }
 
@@ -147,7 +153,7 @@ impl Authenticator {
     pub fn knows(&mut self, user: &[u8], peer: IpAddr) -> Result<bool, Refusal> {
         let peer = Peer::new(peer, self.resolve);
         self.gate.admit(&peer)?;
-        let Ok(user) = UserName::try_from(user) else { return Ok(false) };
+        let Some(user) = self.name(user) else { return Ok(false) };
         let query = Query { user: &user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
         Ok(self.sources.find(&query)?.is_some())
     }
@@ -162,13 +168,21 @@ impl Authenticator {
         let peer = Peer::new(peer, self.resolve);
         self.gate.admit(&peer)?;
         // Nobody can have such a name, so nobody learns anything from how quick this is.
-        let user = UserName::try_from(user).map_err(|_| Refusal::UnknownUser)?;
+        let user = self.name(user).ok_or(Refusal::UnknownUser)?;
+        let password = if self.utf8 { prepared(password) } else { Some(Cow::Borrowed(password)) };
+        let password = Zeroizing::new(password.map(Cow::into_owned).unwrap_or_default());
         if password.is_empty() {
             return Err(Refusal::Password);
         }
         let query = Query { user: &user, peer: &peer, kind: self.sources.kind_of(user.as_str()) };
-        let owner = self.authenticate(&query, password)?;
+        let owner = self.authenticate(&query, &password)?;
         self.account(owner)
+    }
+
+    /// The name that a client sent, if it is one.
+    fn name(&self, user: &[u8]) -> Option<UserName> {
+        let user = if self.utf8 { prepared(user)? } else { Cow::Borrowed(user) };
+        UserName::try_from(&*user).ok()
     }
 
     /// Has the tokens of OAUTHBEARER and XOAUTH2 checked by `tokens`. Until then no token is good.

@@ -30,6 +30,7 @@ mod network;
 mod passdb;
 mod password;
 mod penalty;
+mod prepared;
 mod refusal;
 pub mod sasl;
 mod scram_verifier;

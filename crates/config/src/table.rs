@@ -67,6 +67,10 @@ settings! {
         /// For how many days mail is kept on the server, told in CAPA as EXPIRE (RFC 2449). This only tells clients
         /// what the administrator's own cleaning does: mpopd removes no mail but what a client deletes.
         expire: Option<u32> = None, days_or_never();
+        /// Offer UTF8 (RFC 6856): user names and passwords may be UTF-8, and count as SASLprep (RFC 4013) has them. Clients that do
+        /// not say UTF8 get messages with UTF-8 in their headers with headers in ASCII (RFC 6857), which show the same.
+        /// false: everybody gets messages as they are.
+        utf8: bool = true, flag();
         /// The language of replies that LANG * chooses (RFC 6856). Until a client says LANG, they are English.
         language: Language = Language::English, word();
         /// Tell this program's name and version in CAPA, as IMPLEMENTATION (RFC 2449). To hide them, set greeting, too.

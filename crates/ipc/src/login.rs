@@ -26,6 +26,8 @@ pub struct Login {
     pub peer: IpAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// Whether the client takes messages in UTF-8 (RFC 6856).
+    pub utf8: bool,
     /// What the client shows.
     pub attempt: Attempt,
 }
@@ -225,7 +227,7 @@ mod tests {
     const ID: LoginId = LoginId { generation: 3, number: 1 << 40 };
 
     fn login(attempt: Attempt) -> Login {
-        Login { id: ID, peer: "2001:db8::1".parse().unwrap(), tls: true, attempt }
+        Login { id: ID, peer: "2001:db8::1".parse().unwrap(), tls: true, utf8: true, attempt }
     }
 
     fn password(user: usize, password: usize) -> Login {

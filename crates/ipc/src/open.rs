@@ -27,6 +27,8 @@ pub struct Open {
     pub path: PathOctets,
     /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
     pub user_log: Option<Detail>,
+    /// Whether the client takes messages in UTF-8.
+    pub utf8: bool,
 }
 
 /// The formats that a maildrop can have.
@@ -104,6 +106,7 @@ mod tests {
             format: Format::Maildir,
             path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
             user_log: Some(Detail::Sessions),
+            utf8: true,
         }
     }
 

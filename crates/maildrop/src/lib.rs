@@ -10,6 +10,7 @@
 //! - [`mbox`]: one file, read in place; the scanner, the proof that it is unchanged, the rewrite and its journal;
 //! - [`memory`], [`spool`]: where an mbox is served from that is not read in place;
 //! - [`maildir`]: one file a message;
+//! - [`surrogate`]: what clients get that do not ask for UTF-8, of messages that have it in their headers;
 //! - [`migration`]: the UIDLs that another server handed out;
 //! - [`lock`]: the session lock, and the locks that delivery agents honour;
 //! - [`index`]: what was found out about a maildrop, for the next time;
@@ -36,6 +37,7 @@ mod received;
 mod settings;
 mod spool;
 mod stamp;
+mod surrogate;
 mod uidl;
 mod wire;
 

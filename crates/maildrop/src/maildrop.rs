@@ -89,6 +89,8 @@ pub struct Listing {
     /// What a client receives for the message before dot-stuffing and without the final dot: every line ended by CRLF, a missing last
     /// line end added.
     pub octets: u64,
+    /// The same of its surrogate, if it needs one for clients that do not ask for UTF-8 ([`Wishes::as_stored`](crate::Wishes)).
+    pub surrogate: Option<u64>,
     /// The message's unique id.
     pub uidl: Uidl,
 }

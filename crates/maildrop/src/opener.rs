@@ -19,6 +19,7 @@ use crate::mbox::{Mbox, ServeFrom};
 use crate::notice::Notice;
 use crate::received::WithReceived;
 use crate::spool::Spool;
+use crate::surrogate::Surrogates;
 use crate::{Location, Moved, OpenError, Settings, UidlScheme};
 
 /// Opens the maildrops of one owner; one of it serves all threads of a process.
@@ -50,6 +51,8 @@ pub struct Wishes {
     pub keep_spool: bool,
     /// Put a Received: line before each message, for this user.
     pub received_for: Option<String>,
+    /// Serve all messages as they are: the client takes UTF-8, or nobody gets surrogates (RFC 6856).
+    pub as_stored: bool,
 }
 
 impl Opener {
@@ -170,6 +173,10 @@ impl Opener {
             }
         };
         let opened = opened.unwrap_or_else(|| Box::new(Empty));
+        let opened: Box<dyn Maildrop> = match wishes.as_stored {
+            true => opened,
+            false => Box::new(Surrogates::of(opened, location.path())),
+        };
         Ok(match (&self.shared.settings.received, &wishes.received_for) {
             (Some(received), Some(user)) => Box::new(WithReceived::new(opened, received, user)),
             _ => opened,
@@ -223,4 +230,44 @@ pub(crate) fn folder_in(state: BorrowedFd<'_>, name: &str) -> io::Result<File> {
 fn takes_nothing(error: &io::Error) -> bool {
     crate::lock::is_denied(error)
         || matches!(error.kind(), io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Version;
+    use crate::{LockMethod, Update, mbox};
+    use std::fs;
+
+    fn uidls(mail: &dyn Maildrop) -> Vec<String> {
+        (1..=mail.count()).map(|number| mail.listing(number).unwrap().uidl.to_string()).collect()
+    }
+
+    #[test]
+    fn an_index_of_the_version_before_still_says_which_of_equal_messages_each_is() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("mbox");
+        let opener = || {
+            let state = File::open(place.path()).unwrap();
+            let settings = Settings { lock_methods: vec![LockMethod::Fcntl], ..Settings::default() };
+            Opener::new(settings, state.into(), |_| ()).unwrap()
+        };
+        fs::write(&path, "From a\nSubject: x\n\nx\n\n".repeat(3)).unwrap();
+        let location = Location::Mbox(path.clone());
+        let mail = opener().open(&location).unwrap();
+        let all = uidls(&*mail);
+        mail.commit(Update::deleting(&[1])).unwrap();
+
+        let Opener { shared } = opener();
+        let file = File::open(&path).unwrap();
+        let key = shared.indexes.key(&file, &rustix::fs::fstat(&file).unwrap(), mbox::RULES).unwrap();
+        let former = mbox::former_body(shared.indexes.find(&key).unwrap().body());
+        let written = fs::read_dir(place.path().join("index")).unwrap().next().unwrap().unwrap();
+        fs::write(written.path(), Sealed::former(&key, &former)).unwrap();
+        let version = || opener().shared.indexes.find(&key).unwrap().version();
+        assert_eq!(version(), Version::Former);
+
+        assert_eq!(uidls(&*opener().open(&location).unwrap()), all[1..]);
+        assert_eq!(version(), Version::Present);
+    }
 }

@@ -73,7 +73,9 @@ impl Maildrop for WithReceived {
 
     fn listing(&self, number: u32) -> Option<Listing> {
         let listing = self.inner.listing(number)?;
-        Some(Listing { octets: listing.octets + self.line(number).len() as u64, ..listing })
+        let line = self.line(number).len() as u64;
+        let surrogate = listing.surrogate.map(|octets| octets + line);
+        Some(Listing { octets: listing.octets + line, surrogate, ..listing })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -90,7 +92,7 @@ impl Maildrop for WithReceived {
     fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {
         let mut bodies = self.inner.fetch(first, window)?;
         for (number, body) in (first..=u32::MAX).zip(&mut bodies) {
-            body.prefix = self.line(number).into_bytes();
+            body.prefix.splice(..0, self.line(number).into_bytes());
         }
         Ok(bodies)
     }

@@ -250,7 +250,7 @@ fn limits(config: &Config, scram: bool) -> Limits {
             refuse_unknown_users: config.reject_bogus_user,
             login_delay: config.login_delay.as_secs(),
             expire: config.expire,
-            utf8: false,
+            utf8: config.utf8,
             language: match config.language {
                 config::Language::English => pop3::Language::English,
                 config::Language::German => pop3::Language::German,
@@ -270,6 +270,7 @@ fn users(config: &Config) -> maildrop_role::Users {
     maildrop_role::Users {
         debug: debug.map(|(user, _)| user.clone()).collect(),
         received: config.addreceived.iter().cloned().collect(),
+        surrogates: config.utf8,
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) const NOT_DOVECOT: &[&str] = &[
     "stls-arguments",
     "stls-forgets-the-name",
     "stls-with-more-behind-it",
+    "utf8?",
 ];
 
 #[test]

@@ -1,6 +1,6 @@
 //! PLAIN (RFC 4616) and LOGIN (no RFC): name and password as they are, judged like those of PASS.
 //!
-//! Neither is prepared with SASLprep: a password must be the same octets here and in PASS.
+//! They are prepared where those of PASS are, so that a password is the same here and there.
 
 use super::{Client, Refused};
 use crate::authenticator::{Account, Authenticator};

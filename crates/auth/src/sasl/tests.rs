@@ -85,9 +85,10 @@ fn refused<T>(user: &str, why: Refusal) -> Result<T, Refused> {
 
 #[test]
 fn plain_works_in_one_step_and_in_two() {
-    let (_folder, mut auth) =
-        authenticator("tim:{PLAIN}tanstaaftanstaaf:7\nu\u{308}:{PLAIN}\u{aa}\u{a0}:7\n");
-    for message in ["\0tim\0tanstaaftanstaaf", "tim\0tim\0tanstaaftanstaaf", "\0u\u{308}\0\u{aa}\u{a0}"] {
+    let (_folder, mut auth) = authenticator("tim:{PLAIN}tanstaaftanstaaf:7\n\u{fc}:{PLAIN}a b\u{fc}:7\n");
+    // The last as another keyboard composes it.
+    let composed = "\0u\u{308}\0\u{aa}\u{a0}bu\u{308}";
+    for message in ["\0tim\0tanstaaftanstaaf", "tim\0tim\0tanstaaftanstaaf", composed] {
         let message = message.as_bytes();
         let (challenges, one) = talk(&mut auth, Plain, Some(message), &[], client());
         let (empty, two) = talk(&mut auth, Plain, None, &[message], client());

@@ -2,7 +2,8 @@
 //!
 //! An index is a cache and nothing else. It is believed only where the maildrop itself proves, now, that it is
 //! still as it was; a format's own index says how. One that is missing, torn, of another version or
-//! of another maildrop is as good as none, and making it anew gives the same UIDLs.
+//! of another maildrop is as good as none, and making it anew gives the same UIDLs. Only of equal messages in an mbox an index knows more than they
+//! tell: in which order they came. So that is read from an index of the version before, too.
 //!
 //! - [`store`]: the files, one a maildrop, in the owner's state folder;
 //! - [`recent`]: the last ones used, in memory.
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::Stat;
 
 use self::recent::Recent;
-pub(crate) use self::store::Sealed;
+pub(crate) use self::store::{Sealed, Version};
 use crate::disk::Disk;
 use crate::notice::Notice;
 

@@ -16,7 +16,9 @@ use rustix::fs::{Mode, OFlags};
 use super::Key;
 use crate::disk::{Disk, retry, write_all_at};
 
-const MAGIC: &[u8; 16] = b"mpopd index   1\n";
+const MAGIC: &[u8; 16] = b"mpopd index   2\n";
+/// Of indexes that did not know of surrogates.
+const MAGIC_1: &[u8; 16] = b"mpopd index   1\n";
 /// Where the checksum begins, and where what it covers does.
 const CHECKSUM: usize = MAGIC.len();
 const COVERED: usize = CHECKSUM + 32;
@@ -29,6 +31,15 @@ const MOST_OCTETS: u64 = 1 << 30;
 pub(crate) struct Sealed {
     file: Vec<u8>,
     this_boot: bool,
+    version: Version,
+}
+
+/// By which layout an index was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// The one before. Such an index says which UIDLs were given, and nothing else.
+    Former,
+    Present,
 }
 
 impl Sealed {
@@ -40,16 +51,27 @@ impl Sealed {
         file.extend(body);
         let checksum = checksum(key, &file[COVERED..]);
         file[CHECKSUM..COVERED].copy_from_slice(&checksum);
-        Sealed { file, this_boot: true }
+        Sealed { file, this_boot: true, version: Version::Present }
+    }
+
+    /// The octets of an index file as the version before wrote it.
+    #[cfg(test)]
+    pub(crate) fn former(key: &Key, body: &[u8]) -> Vec<u8> {
+        let mut file = Sealed::new(key, &[0; 16], body).file;
+        file[..MAGIC_1.len()].copy_from_slice(MAGIC_1);
+        file
     }
 
     fn open(key: &Key, boot: &[u8; 16], file: Vec<u8>) -> Option<Sealed> {
         let covered = file.get(COVERED..)?;
-        let whole = file.starts_with(MAGIC)
-            && file.get(CHECKSUM..COVERED)? == checksum(key, covered)
-            && file.len() >= BODY;
+        let version = match file.first_chunk()? {
+            MAGIC => Version::Present,
+            MAGIC_1 => Version::Former,
+            _ => return None,
+        };
+        let whole = file.get(CHECKSUM..COVERED)? == checksum(key, covered) && file.len() >= BODY;
         let this_boot = covered.starts_with(boot);
-        whole.then_some(Sealed { file, this_boot })
+        whole.then_some(Sealed { file, this_boot, version })
     }
 
     /// The format's part.
@@ -66,6 +88,10 @@ impl Sealed {
     /// the change that set them not, so times from before prove nothing.
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.this_boot
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     pub(super) fn size(&self) -> usize {
@@ -146,6 +172,9 @@ mod tests {
             fs::write(&path, torn).unwrap();
             assert!(read_now().is_none(), "changed at {at}");
         }
+        let former = [MAGIC_1, &whole[MAGIC.len()..]].concat();
+        fs::write(&path, former).unwrap();
+        assert_eq!(read_now().unwrap().version(), Version::Former);
         fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
         assert!(read_now().is_none(), "longer");
         let other = Key([8; 32]);

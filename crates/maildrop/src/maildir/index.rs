@@ -10,12 +10,15 @@ use std::sync::Arc;
 use super::list::{Folder, Place};
 use super::measure::Measure;
 use crate::index::codec::Reader;
-use crate::index::{Key, Sealed};
+use crate::index::{Key, Sealed, Version};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 
-/// Stored octets, octets on the wire, inode, where the name ends (u32), ordinal (u32), folder (u32), zero (u32).
-const ENTRY: usize = 40;
+/// Stored octets, octets on the wire, inode, octets of the surrogate plus 1 or 0 (u64 each), where the name ends (u32), ordinal (u32),
+/// folder (u32), zero (u32).
+const ENTRY: usize = 48;
+/// Where in an entry the end of the name lies.
+const NAME_END: usize = 32;
 const HEADER: usize = 2 * Stamp::ENCODED + 4;
 
 /// An index in memory, in the form in which it is stored.
@@ -39,8 +42,10 @@ pub(super) struct Message {
 impl Index {
     /// Understands a stored index; `None` if it is none of a Maildir.
     pub(super) fn of(sealed: Arc<Sealed>) -> Option<Index> {
-        let body = sealed.body();
-        let mut reader = Reader(body);
+        if sealed.version() != Version::Present {
+            return None;
+        }
+        let mut reader = Reader(sealed.body());
         let mut stamps = [Stamp::decode(&mut reader)?, Stamp::decode(&mut reader)?];
         let count = reader.u32()?;
         let names = (count as usize).checked_mul(ENTRY).and_then(|entries| reader.0.get(entries..))?;
@@ -63,7 +68,8 @@ impl Index {
         let mut end = 0;
         for Message { place, measure, ordinal } in messages {
             end += place.name.len() as u32;
-            for number in [measure.stored, measure.octets, place.inode] {
+            let surrogate = measure.surrogate.map_or(0, |octets| octets + 1);
+            for number in [measure.stored, measure.octets, place.inode, surrogate] {
                 out.extend(number.to_le_bytes());
             }
             for number in [end, *ordinal, place.folder as u32, 0] {
@@ -121,13 +127,14 @@ impl Index {
     pub(super) fn message(&self, at: usize) -> Option<Message> {
         let mut reader = Reader(self.entry(at)?);
         let (stored, octets, inode) = (reader.u64()?, reader.u64()?, reader.u64()?);
+        let surrogate = reader.u64()?.checked_sub(1);
         let (end, ordinal) = (reader.u32()? as usize, reader.u32()?);
         let folder = if reader.u32()? == Folder::New as u32 { Folder::New } else { Folder::Cur };
         let start = at.checked_sub(1).map_or(Some(0), |before| self.name_end(before))?;
         let names = HEADER + self.count as usize * ENTRY;
         let name = self.sealed.body().get(names..)?.get(start..end)?;
         let place = Place::new(folder, name.into(), inode, true);
-        Some(Message { place, measure: Measure { stored, octets }, ordinal })
+        Some(Message { place, measure: Measure { stored, octets, surrogate }, ordinal })
     }
 
     fn entry(&self, at: usize) -> Option<&[u8]> {
@@ -136,6 +143,6 @@ impl Index {
     }
 
     fn name_end(&self, at: usize) -> Option<usize> {
-        Reader(self.entry(at)?.get(24..)?).u32().map(|end| end as usize)
+        Reader(self.entry(at)?.get(NAME_END..)?).u32().map(|end| end as usize)
     }
 }

@@ -9,10 +9,13 @@ use rustix::fs::{FileType, Mode, OFlags};
 use super::list::Place;
 use super::name;
 use crate::disk::retry;
+use crate::surrogate::{self, Surrogate};
 use crate::wire;
 
 /// How much is read at a time, in octets. A smaller file is read whole: that costs no more than to look at its end.
 const CHUNK: usize = 64 * 1024;
+/// How much of a large file whose name tells its size is read, for its header, in octets.
+const GLANCE: usize = 8 * 1024;
 /// What a thread must have to do to be worth its start, in files.
 const SHARE: usize = 256;
 /// The most threads for one Maildir, more than there are cores: what is not cached they wait for side by side, and a disk that is
@@ -26,6 +29,8 @@ pub(super) struct Measure {
     pub(super) stored: u64,
     /// Its octets on the wire.
     pub(super) octets: u64,
+    /// The octets on the wire of its surrogate, if it needs one.
+    pub(super) surrogate: Option<u64>,
 }
 
 /// Measures the message at each place; `None` for what is no file, errors as they are.
@@ -73,19 +78,38 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         let mut last = [0];
         file.read_exact_at(&mut last, stored - 1)?;
         let octets = wire::octets(wire, 0, Some(last[0]));
-        return Ok(Some(Measure { stored, octets }));
+        let glance = &mut buffer[..GLANCE];
+        file.read_exact_at(glance, 0)?;
+        let surrogate =
+            if may_need_surrogate(glance, stored) { surrogate(&file, stored, octets)? } else { None };
+        return Ok(Some(Measure { stored, octets, surrogate }));
     }
     let (mut at, mut bare, mut last) = (0, 0, None);
+    let mut eight_bit = false;
     loop {
         let length = retry(|| file.read_at(buffer, at))?;
         let chunk = &buffer[..length];
+        eight_bit |= at == 0 && may_need_surrogate(chunk, stored);
         bare += wire::bare_feeds(last.unwrap_or(b'\n'), chunk);
         at += length as u64;
         last = chunk.last().copied().or(last);
         if length == 0 || at == stored {
-            return Ok(Some(Measure { stored: at, octets: wire::octets(at, bare, last) }));
+            let octets = wire::octets(at, bare, last);
+            let surrogate = if eight_bit { surrogate(&file, at, octets)? } else { None };
+            return Ok(Some(Measure { stored: at, octets, surrogate }));
         }
     }
+}
+
+/// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as can be seen there.
+fn may_need_surrogate(text: &[u8], stored: u64) -> bool {
+    let all_seen = surrogate::header_end(text).is_some() || text.len() as u64 >= stored;
+    !all_seen || surrogate::is_needed(text)
+}
+
+/// The octets of the surrogate of a message, if it needs one.
+fn surrogate(file: &File, stored: u64, octets: u64) -> io::Result<Option<u64>> {
+    Ok(Surrogate::read(file, 0, stored)?.map(|surrogate| surrogate.octets(octets)))
 }
 
 /// Opens a message to look at it, which leaves its access time alone where that is allowed.

@@ -23,6 +23,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use self::index::{Index, Message};
 use self::list::{Folder, Place};
+use self::measure::Measure;
 pub(crate) use self::name::unique;
 use self::quota::Freed;
 use self::source::Source;
@@ -181,7 +182,8 @@ impl Maildrop for Maildir {
             Some(uidls) => *uidls.get(index)?,
             None => message.uidl(),
         };
-        Some(Listing { octets: message.measure.octets, uidl })
+        let Measure { octets, surrogate, .. } = message.measure;
+        Some(Listing { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {

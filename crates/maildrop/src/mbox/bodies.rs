@@ -14,6 +14,7 @@ use crate::maildrop::Body;
 use crate::memory::{Memory, each_chunk};
 use crate::opener::Shared;
 use crate::spool::Spool;
+use crate::surrogate::Surrogate;
 use crate::{OpenError, Unescape};
 
 /// How much of a start line is looked at, in octets.
@@ -157,6 +158,20 @@ pub(super) fn count_quoted(
             Ok(())
         })?;
         message.quoted = unquote.removed();
+    }
+    Ok(())
+}
+
+/// Finds out which messages need surrogates, and what those come to. Ordinary messages cost nothing.
+pub(super) fn measure_surrogates(
+    mailbox: &File,
+    messages: &mut [Message],
+    keep: &mut dyn FnMut(),
+) -> io::Result<()> {
+    for message in messages.iter_mut().filter(|message| message.eight_bit) {
+        keep();
+        let surrogate = Surrogate::read(mailbox, message.content, message.length())?;
+        message.surrogate = surrogate.map(|surrogate| surrogate.octets(message.octets));
     }
     Ok(())
 }

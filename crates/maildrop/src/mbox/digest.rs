@@ -36,6 +36,8 @@ pub(super) struct Head {
     hasher: blake3::Hasher,
     /// The octets on the wire of the header and the line that ends it; `None` without such a line.
     octets: Option<u64>,
+    /// Whether the header has octets beyond ASCII.
+    pub(super) eight_bit: bool,
 }
 
 impl Head {
@@ -86,7 +88,8 @@ impl Head {
         hasher.update(b"\n");
         let header = &text[start_line.len()..];
         let end = end.or((text.len() == WINDOW).then_some(header.len()));
-        Head { hasher, octets: end.map(|end| wire_octets(&header[..end])) }
+        let eight_bit = !header[..end.unwrap_or(header.len())].is_ascii();
+        Head { hasher, octets: end.map(|end| wire_octets(&header[..end])), eight_bit }
     }
 
     /// The digest of the message, which has `octets` octets on the wire, its start line not counted.

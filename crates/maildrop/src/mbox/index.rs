@@ -21,7 +21,7 @@ use std::sync::Arc;
 use super::digest::{Head, WINDOW};
 use super::scan::Message;
 use crate::index::codec::Reader;
-use crate::index::{Key, Sealed};
+use crate::index::{Key, Sealed, Version};
 use crate::opener::Shared;
 use crate::stamp::Stamp;
 use crate::uidl::Digest;
@@ -33,8 +33,12 @@ const SAMPLES: usize = 256;
 /// How much of a message is read at first to see its header, in octets.
 const GLANCE: usize = 4096;
 
-/// Start, content, end, octets (u64 each), digest, ordinal (u32), quoted lines (u32).
-const ENTRY: usize = 56;
+/// Start, content, end, octets (u64 each), digest, ordinal (u32), quoted lines (u32), octets of the surrogate plus 1 or 0 (u64).
+const ENTRY: usize = 64;
+/// The same without the surrogate: the version before.
+const FORMER_ENTRY: usize = 56;
+/// Where the digest lies in an entry of either version.
+const DIGEST: usize = 32;
 const HEADER: usize = Stamp::ENCODED + 8 + 32 + 4;
 
 /// An index in memory, in the form in which it is stored.
@@ -61,6 +65,9 @@ pub(super) struct Findings<'a> {
 impl Index {
     /// Understands a stored index; `None` if it is none of an mbox.
     pub(super) fn of(sealed: Arc<Sealed>) -> Option<Index> {
+        if sealed.version() != Version::Present {
+            return None;
+        }
         let mut reader = Reader(sealed.body());
         let mut stamp = Stamp::decode(&mut reader)?;
         let (parsed, anchor, count) = (reader.u64()?, reader.array()?, reader.u32()?);
@@ -100,6 +107,7 @@ impl Index {
             body.extend(message.digest);
             body.extend(ordinal.to_le_bytes());
             body.extend(message.quoted.to_le_bytes());
+            body.extend(message.surrogate.map_or(0, |octets| octets + 1).to_le_bytes());
         }
         if let Some(before) = before
             && before.sealed.is_of_this_boot()
@@ -135,7 +143,9 @@ impl Index {
         let mut reader = Reader(self.sealed.body().get(start..)?);
         let (start, content, end, octets) = (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
         let (digest, ordinal, quoted) = (reader.array()?, reader.u32()?, reader.u32()?);
-        Some((Message { start, content, end, octets, digest, quoted }, ordinal))
+        let surrogate = reader.u64()?.checked_sub(1);
+        let eight_bit = surrogate.is_some();
+        Some((Message { start, content, end, octets, digest, quoted, eight_bit, surrogate }, ordinal))
     }
 
     /// All messages.
@@ -176,6 +186,27 @@ impl Index {
             proven => proven,
         }
     }
+}
+
+/// The digest of each message, and which of those with its digest it is, as far as an index of the version before says that.
+pub(super) fn former_ordinals(sealed: &Sealed) -> Vec<(Digest, u32)> {
+    let entries = match sealed.version() {
+        Version::Former => sealed.body().get(HEADER..).unwrap_or_default(),
+        Version::Present => &[],
+    };
+    let ordinal = |entry: &[u8]| {
+        let mut reader = Reader(entry.get(DIGEST..)?);
+        Some((reader.array()?, reader.u32()?))
+    };
+    entries.chunks_exact(FORMER_ENTRY).filter_map(ordinal).collect()
+}
+
+/// What the version before would have kept in place of `body`.
+#[cfg(test)]
+pub(crate) fn former_body(body: &[u8]) -> Vec<u8> {
+    let (header, entries) = body.split_at(HEADER);
+    let entries = entries.chunks(ENTRY).flat_map(|entry| &entry[..FORMER_ENTRY]);
+    header.iter().chain(entries).copied().collect()
 }
 
 /// Up to [`SAMPLES`] different numbers below `count`, spread evenly.

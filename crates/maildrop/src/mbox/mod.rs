@@ -30,6 +30,8 @@ mod update;
 
 pub(crate) use self::bodies::ServeFrom;
 pub use self::boundaries::{Boundaries, BoundaryError};
+#[cfg(test)]
+pub(crate) use self::index::former_body;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -56,7 +58,7 @@ use crate::uidl::Uidl;
 use crate::{CommitError, Delivered, FetchError, Moved, OpenError, Settings, UidlScheme, Unescape};
 
 /// The version of the rules by which an index is made.
-const RULES: &[u8] = b"mbox 1";
+pub(crate) const RULES: &[u8] = b"mbox 1";
 
 /// A fetch copies no more messages into memory once it has copied so many octets.
 const MOST_COPIED: u64 = 1024 * 1024;
@@ -127,7 +129,9 @@ impl Mbox {
         key: &Key,
         from: ServeFrom,
     ) -> Result<Option<(Index, Bodies)>, OpenError> {
-        let known = shared.indexes.find(key).and_then(Index::of);
+        let sealed = shared.indexes.find(key);
+        let former = sealed.as_deref().map(index::former_ordinals).unwrap_or_default();
+        let known = sealed.and_then(Index::of);
         let fits = |index: &Index, stamp: &Stamp| {
             index.is_of(stamp) && index.count() <= shared.settings.max_messages
         };
@@ -151,7 +155,7 @@ impl Mbox {
             Some(index) if fits(&index, &stamp) => index,
             known => {
                 let surveyor = Surveyor { shared, key, path, file: source, stamp };
-                surveyor.run(known.as_ref(), &mut || lock.keep())?
+                surveyor.run(known.as_ref(), former, &mut || lock.keep())?
             }
         };
         let Some(bodies) = Bodies::of(&index, shared, path, source, from, &mut || lock.keep())? else {
@@ -182,7 +186,9 @@ impl Maildrop for Mbox {
             Some(uidls) => *uidls.get(index)?,
             None => Uidl::of_digest(&message.digest, ordinal),
         };
-        Some(Listing { octets: message.octets - u64::from(message.quoted), uidl })
+        let without_quotes = |octets: u64| octets.saturating_sub(u64::from(message.quoted));
+        let (octets, surrogate) = (without_quotes(message.octets), message.surrogate.map(without_quotes));
+        Some(Listing { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use memchr::memrchr;
 use rustix::fs::Advice;
 
-use super::bodies::count_quoted;
+use super::bodies::{count_quoted, measure_surrogates};
 use super::lines::LineScanner;
 use super::scan::{Message, Scanner, Stop};
 use crate::Settings;
@@ -78,6 +78,7 @@ impl Job<'_> {
         messages.shrink_to_fit();
         count_quoted(self.file, &mut messages, self.settings.unescape_from, keep)
             .doing("read the mailbox", self.path)?;
+        measure_surrogates(self.file, &mut messages, keep).doing("read the mailbox", self.path)?;
         Ok(messages)
     }
 

@@ -271,8 +271,7 @@ mod tests {
     use super::*;
 
     fn messages(starts: &[u64]) -> Vec<Message> {
-        let message =
-            |&start| Message { start, content: start, end: start, octets: 0, digest: [0; 16], quoted: 0 };
+        let message = |&start| Message { start, content: start, end: start, ..Message::default() };
         starts.iter().map(message).collect()
     }
 

@@ -17,7 +17,7 @@ use crate::wire;
 const FROM: &[u8] = b"From ";
 
 /// One message and where it lies, in octets from the beginning of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     /// Where its start line begins. It ends, with all that belongs to it, where the next start line begins.
     pub(crate) start: u64,
@@ -31,6 +31,10 @@ pub(crate) struct Message {
     pub(crate) digest: Digest,
     /// How many of its lines lose an octet when it is served: see [`super::unquote`]. Not counted in `octets`.
     pub(crate) quoted: u32,
+    /// Whether its header has octets beyond ASCII, so that it may need a surrogate.
+    pub(crate) eight_bit: bool,
+    /// The octets on the wire of its surrogate, once it is known whether it needs one ([`super::bodies::measure_surrogates`]).
+    pub(crate) surrogate: Option<u64>,
 }
 
 impl Message {
@@ -279,7 +283,9 @@ impl Current {
         let bare = self.bare.saturating_sub(bare);
         let octets = wire::octets(length, bare, (length > 0).then_some(last));
         let head = self.head.unwrap_or_else(|| Head::of(&self.seen));
-        Message { start: self.start, content, end, octets, digest: head.digest(octets), quoted: 0 }
+        let eight_bit = head.eight_bit;
+        let digest = head.digest(octets);
+        Message { start: self.start, content, end, octets, digest, quoted: 0, eight_bit, surrogate: None }
     }
 
     /// Takes octets of which only the first, `seen`, are at hand, and that hold `bare` bare line feeds. The start line has ended.
@@ -352,7 +358,9 @@ pub(super) mod tests {
             let end = offset(if has_end_line { next - 1 } else { next });
             let content = offset(start + 1);
             let octets = wire::octets_of(&file[content..end]);
-            let digest = Head::of(&file[offset(start)..end]).digest(octets);
+            let head = Head::of(&file[offset(start)..end]);
+            let eight_bit = head.eight_bit;
+            let digest = head.digest(octets);
             let message = Message {
                 start: offset(start) as u64,
                 content: content as u64,
@@ -360,6 +368,8 @@ pub(super) mod tests {
                 octets,
                 digest,
                 quoted: 0,
+                eight_bit,
+                surrogate: None,
             };
             messages.push(message);
         }

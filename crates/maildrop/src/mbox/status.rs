@@ -134,7 +134,7 @@ mod tests {
             end: 8 + message.len() as u64,
             octets,
             digest: Head::of(message.as_bytes()).digest(octets),
-            quoted: 0,
+            ..Message::default()
         };
         let mark = Mark::missing(&file, boundaries, 7, &found).unwrap()?;
         let mut text = message.to_owned();

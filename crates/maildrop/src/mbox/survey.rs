@@ -11,7 +11,7 @@ use crate::error::Doing;
 use crate::index::Key;
 use crate::opener::Shared;
 use crate::stamp::Stamp;
-use crate::uidl;
+use crate::uidl::{self, Digest};
 
 /// A locked mbox to be looked through.
 pub(super) struct Surveyor<'a> {
@@ -24,8 +24,14 @@ pub(super) struct Surveyor<'a> {
 }
 
 impl Surveyor<'_> {
-    /// Parses what `known` does not know, or all, calling `keep` again and again meanwhile.
-    pub(super) fn run(&self, known: Option<&Index>, keep: &mut dyn FnMut()) -> Result<Index, OpenError> {
+    /// Parses what `known` does not know, or all, calling `keep` again and again meanwhile. Without `known`, `former` says which of
+    /// equal messages each was.
+    pub(super) fn run(
+        &self,
+        known: Option<&Index>,
+        former: Vec<(Digest, u32)>,
+        keep: &mut dyn FnMut(),
+    ) -> Result<Index, OpenError> {
         let messages = match known {
             Some(index) => self.grown(index, keep)?,
             None => None,
@@ -34,7 +40,7 @@ impl Surveyor<'_> {
             Some(messages) => messages,
             None => self.parse(0, 0, keep).map_err(|error| error.at(self.path))?,
         };
-        let before = known.map(Index::ordinals).unwrap_or_default();
+        let before = known.map_or(former, Index::ordinals);
         let ordinals = uidl::ordinals(messages.iter().map(|message| message.digest), &before);
         let findings = Findings {
             messages: &messages,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use super::bodies;
 use super::index::{Findings, Index};
 use super::journal::Failure;
 use super::read::{Job, ScanError};
@@ -102,7 +103,10 @@ impl Mbox {
     /// The index then stays as it was, and does not fit the file any more, which the next open finds out.
     fn remember(&self, mailbox: &File, left: &Left<'_>, end: u64) -> std::io::Result<()> {
         let Left { messages, deleted, marks, size } = *left;
-        let left = rewrite::closed_up(messages, deleted, marks, size);
+        let mut left = rewrite::closed_up(messages, deleted, marks, size);
+        if !marks.is_empty() {
+            bodies::measure_surrogates(mailbox, &mut left, &mut || ())?;
+        }
         let mut gone = deleted.iter().copied().peekable();
         let before = (1..).zip(self.index.ordinals());
         let before: Vec<_> =

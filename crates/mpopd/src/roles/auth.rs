@@ -181,7 +181,7 @@ impl Auth<'_> {
         match Exchange::begin(mechanism, initial, client, self.authenticator) {
             Progress::Challenge(challenge, exchange) => match seqpacket::pair() {
                 Ok((ours, theirs)) => {
-                    self.exchanges.push(Waiting::new(login.id, ours, exchange));
+                    self.exchanges.push(Waiting::new(login.id, login.utf8, ours, exchange));
                     (Some(Said::Challenge(Challenge(challenge))), Some(theirs))
                 }
                 Err(error) => {
@@ -189,7 +189,7 @@ impl Auth<'_> {
                     refused(Why::Temporary)
                 }
             },
-            Progress::Done(account) => match self.admit(login.id, &account) {
+            Progress::Done(account) => match self.admit(login.id, login.utf8, &account) {
                 Ok(()) => (None, None),
                 Err(refused) => (Some(Said::Refused(refused)), None),
             },
@@ -199,7 +199,7 @@ impl Auth<'_> {
 
     /// Goes on with an exchange whose client has answered. Whoever is gone is forgotten.
     fn serve_answer(&mut self, waiting: Waiting) {
-        let Waiting { login, channel, exchange, .. } = waiting;
+        let Waiting { login, utf8, channel, exchange, .. } = waiting;
         let Ok(Some((Response(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else { return };
         let _ = self.deadline.arm(DEADLINE);
         let progress = exchange.answer(response.expose(), self.authenticator);
@@ -207,7 +207,7 @@ impl Auth<'_> {
             Progress::Challenge(challenge, exchange) => {
                 (Reaction::Challenge(Challenge(challenge)), Some(exchange))
             }
-            Progress::Done(account) => match self.admit(login, &account) {
+            Progress::Done(account) => match self.admit(login, utf8, &account) {
                 Ok(()) => (Reaction::Accepted, None),
                 Err(refused) => (Reaction::Refused(refused), None),
             },
@@ -216,7 +216,7 @@ impl Auth<'_> {
         let _ = self.deadline.disarm();
         let sent = send(&channel, &reaction, &[], Wait::No);
         if let (Ok(()), Some(exchange)) = (sent, next) {
-            self.exchanges.push(Waiting::new(login, channel, exchange));
+            self.exchanges.push(Waiting::new(login, utf8, channel, exchange));
         }
     }
 
@@ -232,19 +232,19 @@ impl Auth<'_> {
     fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), Why> {
         let account =
             self.authenticator.login(user, password, login.peer).map_err(|refusal| why(user, &refusal))?;
-        self.admit(login.id, &account).map_err(|refused| refused.why)
+        self.admit(login.id, login.utf8, &account).map_err(|refused| refused.why)
     }
 
     /// Has the maildrop of a user opened who is who they say: the maildrop process answers.
-    fn admit(&mut self, login: LoginId, account: &Account) -> Result<(), Refused> {
-        self.open(login, account).map_err(|cause| {
+    fn admit(&mut self, login: LoginId, utf8: bool, account: &Account) -> Result<(), Refused> {
+        self.open(login, utf8, account).map_err(|cause| {
             let user = account.user.as_str().as_bytes().to_vec();
             tracing::error!("user={} has no maildrop process: {cause}", Untrusted(&user));
             Refused { why: Why::Temporary, user }
         })
     }
 
-    fn open(&mut self, login: LoginId, account: &Account) -> Result<(), String> {
+    fn open(&mut self, login: LoginId, utf8: bool, account: &Account) -> Result<(), String> {
         let post = Post { uid: account.uid.get(), gid: account.gid, reach: self.roots.reach(account) };
         // A user whose log cannot be written reads mail all the same.
         let log = self.user_logs.of(&account.user, post.uid, post.gid).unwrap_or_else(|error| {
@@ -259,6 +259,7 @@ impl Auth<'_> {
             format: format_of(account),
             path: account.maildrop.path.as_path().into(),
             user_log: log.as_ref().map(|(detail, _)| *detail),
+            utf8,
         };
         // The first process may have ended since it was last used, a second one has not.
         let mut gone = None;

@@ -82,7 +82,7 @@ mod tests {
 
         fn listing(&self, number: u32) -> Option<Listing> {
             let uidl = Uidl::new(format!("{number}").as_bytes())?;
-            (number <= self.count).then_some(Listing { octets: self.octets, uidl })
+            (number <= self.count).then_some(Listing { octets: self.octets, surrogate: None, uidl })
         }
 
         fn fingerprint(&self) -> Option<[u8; 32]> {

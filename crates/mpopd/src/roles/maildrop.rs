@@ -50,11 +50,17 @@ pub(crate) struct Users {
     pub(crate) debug: BTreeSet<String>,
     /// Those whose messages get a Received: line.
     pub(crate) received: BTreeSet<String>,
+    /// Whether clients that do not take UTF-8 get surrogates of messages with UTF-8 in their headers.
+    pub(crate) surrogates: bool,
 }
 
 impl Users {
-    fn wishes_of(&self, user: &str) -> Wishes {
-        Wishes { keep_spool: self.debug.contains(user), received_for: self.received.get(user).cloned() }
+    fn wishes_of(&self, user: &str, utf8: bool) -> Wishes {
+        Wishes {
+            keep_spool: self.debug.contains(user),
+            received_for: self.received.get(user).cloned(),
+            as_stored: utf8 || !self.surrogates,
+        }
     }
 }
 
@@ -229,10 +235,10 @@ impl Worker<'_> {
     }
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { login, ticket, user, format, path, user_log } = order;
+        let Open { login, ticket, user, format, path, user_log, utf8 } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let wishes = self.setup.users.wishes_of(&user);
+        let wishes = self.setup.users.wishes_of(&user, utf8);
         let began = Instant::now();
         let opened = self.open_in_time(format, &path, &wishes, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {

@@ -18,14 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// One exchange that waits for its client.
 pub(super) struct Waiting {
     pub(super) login: LoginId,
+    /// Whether the client takes messages in UTF-8.
+    pub(super) utf8: bool,
     pub(super) channel: OwnedFd,
     pub(super) exchange: Exchange,
     until: Instant,
 }
 
 impl Waiting {
-    pub(super) fn new(login: LoginId, channel: OwnedFd, exchange: Exchange) -> Waiting {
-        Waiting { login, channel, exchange, until: Instant::now() + PATIENCE }
+    pub(super) fn new(login: LoginId, utf8: bool, channel: OwnedFd, exchange: Exchange) -> Waiting {
+        Waiting { login, utf8, channel, exchange, until: Instant::now() + PATIENCE }
     }
 }
 

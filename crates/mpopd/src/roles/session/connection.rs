@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use listing::MailListing;
 
 use super::counters::Failure;
-use super::desk::{Exchange, Verdict};
+use super::desk::{Client, Exchange, Verdict};
 use super::mail::{NoBody, OpenMail};
 use super::origin::Origin;
 use super::stream::Stream;
@@ -204,11 +204,16 @@ impl Connection {
         }
     }
 
+    /// What a login needs to say of the client.
+    fn client(&self) -> Client {
+        Client { peer: self.origin.peer, tls: self.is_encrypted(), utf8: self.dialogue.utf8() }
+    }
+
     /// Whether there is such a user, where that is told before the password is asked for.
     async fn name(&mut self, user: &UserName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
         let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
-        match self.house.desk.ask(attempt, self.origin.peer, self.is_encrypted()).await {
+        match self.house.desk.ask(attempt, self.client()).await {
             Verdict::Known => self.dialogue.user_known(&mut self.out),
             Verdict::Refused(refused) => self.refuse(&refused).await?,
             Verdict::NotOpened { .. } | Verdict::Opened(_) | Verdict::Challenge(..) => {
@@ -271,7 +276,7 @@ impl Connection {
     /// Has a login decided.
     async fn ask(&self, attempt: Attempt) -> Verdict {
         let began = Instant::now();
-        let verdict = self.house.desk.ask(attempt, self.origin.peer, self.is_encrypted()).await;
+        let verdict = self.house.desk.ask(attempt, self.client()).await;
         self.house.counters.login_time.observe(began.elapsed());
         verdict
     }

@@ -43,6 +43,16 @@ pub(super) enum Verdict {
     Opened(OpenMail),
 }
 
+/// The client that wants to log in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    pub(super) peer: IpAddr,
+    /// Whether its connection is encrypted.
+    pub(super) tls: bool,
+    /// Whether it has said UTF8.
+    pub(super) utf8: bool,
+}
+
 /// A SASL exchange under way. Dropping it gives it up.
 pub(super) struct Exchange {
     /// To the auth process that has it.
@@ -56,11 +66,12 @@ impl Desk {
     }
 
     /// Asks auth, and waits for whoever answers.
-    pub(super) async fn ask(&self, attempt: Attempt, peer: IpAddr, tls: bool) -> Verdict {
+    pub(super) async fn ask(&self, attempt: Attempt, client: Client) -> Verdict {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.await_answer(number);
-        let login = Login { id, peer, tls, attempt };
+        let Client { peer, tls, utf8 } = client;
+        let login = Login { id, peer, tls, utf8, attempt };
         let verdict = tokio::time::timeout(PATIENCE, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
