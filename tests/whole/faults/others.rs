@@ -226,7 +226,12 @@ fn a_session_that_crashes_leaves_no_lock() {
         for role in ["mpopd-session", "mpopd-maildrop"] {
             let mut pop = daemon.account("alice").login_when_free();
             pop.ok("DELE 1");
-            daemon.role(role).iter().for_each(|process| process.signal(Signal::KILL));
+            let killed = daemon.role(role);
+            killed.iter().for_each(|process| process.signal(Signal::KILL));
+            // All of their threads: one that is still about to end can be given a login.
+            eventually("their end", || {
+                (!killed.iter().any(|process| process.status("State").is_some())).then_some(())
+            });
             drop(pop);
             // No waiting for minutes, no administrator.
             assert_eq!(daemon.account("alice").login_when_free().stat().0, 3, "{mode}: {role} was killed");
