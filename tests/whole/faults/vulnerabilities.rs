@@ -148,6 +148,38 @@ fn headers_that_hurt_parsers_are_octets_like_any() {
 }
 
 #[test]
+fn headers_in_utf8_are_parsed_in_bounds() {
+    // What a client gets that has not said UTF8 has to be made of them.
+    let comments = "(ä".repeat(20_000);
+    let all = [
+        "To: \"ä\" <a@example.org>, b@example.org\n".repeat(100_000) + "\nmany addresses\n",
+        format!("X-Large: {}\n\none large field\n", "ä folded\n\t".repeat(300_000)),
+        format!("From: {comments}\nSubject: {}\n\nodd\n", "ä".repeat(500_000)),
+        "Content-Type: text/plain; name=\"ä\"; name*0*=utf-8''%\nFrom: ä\0b <<<>@\n\n".to_owned(),
+    ]
+    .map(|text| Message(text.into_bytes()));
+    for format in Format::BOTH {
+        let daemon = Daemon::new(format).user("alice", &all).start();
+        let mut pop = daemon.account("alice").login();
+        let sizes = pop.list();
+        let surrogates = pop.retrieve_all();
+        assert_eq!(surrogates.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "{format:?}");
+        // What lies far behind the beginning of a header is not looked at.
+        assert!(surrogates[0][..10_000].is_ascii() && surrogates[3].is_ascii(), "{format:?}");
+        pop.quit();
+        let mut pop = Pop::connect(daemon.port());
+        pop.ok("UTF8");
+        pop.ok("USER alice");
+        pop.ok("PASS secret word");
+        assert!(
+            pop.retrieve_all() == all.iter().map(Message::wire).collect::<Vec<_>>(),
+            "{format:?}: as they are"
+        );
+        pop.quit();
+    }
+}
+
+#[test]
 fn a_mailbox_that_leads_to_somebody_elses_file_is_not_read() {
     let Some(()) = need::root() else { return };
     let secret = b"From root Mon Nov 23 10:00:00 2026\nSubject: secret\n\nfor root only\n\n";
