@@ -180,6 +180,24 @@ fn a_configuration_that_is_re_read_moves_the_log_for_sessions_that_go_on_too() {
 }
 
 #[test]
+fn sigusr2_finds_a_log_folder_that_was_made_anew() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
+    let folder = daemon.path("logs");
+    fs::create_dir(&folder).expect("a folder");
+    let log = Log(folder.join("log"));
+    let daemon = daemon.setting(&log.setting()).start();
+    session(&daemon);
+    log.with(&["logout"]);
+    fs::rename(&folder, daemon.path("old-logs")).expect("the old folder away");
+    fs::create_dir(&folder).expect("another folder");
+    daemon.supervisor().signal(Signal::USR2);
+    eventually("a line in the new folder", || {
+        session(&daemon);
+        log.read().contains("login ok").then_some(())
+    });
+}
+
+#[test]
 fn the_last_line_is_written_before_the_daemon_ends() {
     let (mut daemon, log) = with_log_file(&[]);
     let _open = daemon.account("alice").login();

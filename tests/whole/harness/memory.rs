@@ -5,14 +5,17 @@ use std::os::unix::fs::FileExt;
 
 use memchr::memmem;
 
-/// Whether this text is anywhere in the memory of the process with this id.
+/// Whether this text is anywhere in the memory of the process with this id. One that has ended holds nothing.
 ///
 /// # Panics
-/// When the process is gone, or its memory may not be looked at.
+/// When its memory may not be looked at.
 pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
     /// Read at a time; the end of one piece is the beginning of the next.
     const PIECE: usize = 1 << 20;
-    let memory = File::open(format!("/proc/{pid}/mem")).expect("its memory");
+    let memory = match File::open(format!("/proc/{pid}/mem")) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => return false,
+        opened => opened.expect("its memory"),
+    };
     let mut read = 0;
     let mut buffer = vec![0; PIECE];
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the parts of its memory");

@@ -77,7 +77,12 @@ pub(crate) fn run(channels: Channels<'_>, settings: &Settings) -> i32 {
             continue;
         }
         match receive::<ToLog>(channels.orders, &mut buffer, Wait::No) {
-            Ok(Some((ToLog::Reopen, _))) => keeper.reopen(Instant::now()),
+            Ok(Some((ToLog::Reopen, _))) => {
+                if !keeper.reopen(Instant::now()) {
+                    // The folder may be another one than when this process was sealed. The next one will see it.
+                    return 1;
+                }
+            }
             Err(error) if error.would_block() => {}
             Ok(None) | Err(_) => ending = true,
         }

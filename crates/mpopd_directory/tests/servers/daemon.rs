@@ -330,6 +330,7 @@ fn only_mpopd_directory_has_a_servers_password_in_memory() {
             assert_eq!(holds, name == "mpopd-directory", "{name}, {when}");
         }
     };
+    assert!(daemon.login("alice", "pw").starts_with(TEMPORARY), "no such server");
     look("at first");
     // The log role stays. All others work by one reading of the settings.
     let mut old = roles(server.id());

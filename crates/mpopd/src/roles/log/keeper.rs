@@ -91,15 +91,16 @@ impl Keeper {
         }
     }
 
-    /// The log file was renamed: from here on the file of that name is written.
-    pub(super) fn reopen(&mut self, now: Instant) {
-        if let Target::File(file) = &mut self.target {
-            // What cannot be written to the old file goes to the new one.
-            let _ = file.write();
-            file.close();
-            self.next_try = None;
-            self.write(now);
-        }
+    /// The log file was renamed: from here on the file of that name is written. `false`: that is denied to this process.
+    pub(super) fn reopen(&mut self, now: Instant) -> bool {
+        let Target::File(file) = &mut self.target else { return true };
+        // What cannot be written to the old file goes to the new one.
+        let _ = file.write();
+        file.close();
+        let denied = file.write().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        self.next_try = None;
+        self.write(now);
+        !denied
     }
 
     fn add(&mut self, line: &Line) {
