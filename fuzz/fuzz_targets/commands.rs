@@ -121,7 +121,7 @@ fn check(line: &[u8], length: usize, logged_in: bool, record: &Record) {
     }
 }
 
-const COMMANDS: [(&str, Takes); 15] = [
+const COMMANDS: [(&str, Takes); 17] = [
     ("USER", Takes::Other),
     ("PASS", Takes::Other),
     ("STAT", Takes::Nothing),
@@ -137,6 +137,8 @@ const COMMANDS: [(&str, Takes); 15] = [
     ("CAPA", Takes::Nothing),
     ("STLS", Takes::Nothing),
     ("AUTH", Takes::Other),
+    ("UTF8", Takes::Nothing),
+    ("LANG", Takes::Other),
 ];
 
 /// Keywords end at the first blank and know no case; arguments are words with blanks between them.

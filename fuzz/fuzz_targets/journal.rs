@@ -7,7 +7,7 @@
 
 use fuzz::{Input, Place, on_wire, quick};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Disk, Kernel, Location, Maildrop, OpenError, Settings, Update};
+use maildrop::{Disk, Kernel, Location, Maildrop, OpenError, Settings, Update, Wishes};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -93,6 +93,9 @@ impl Disk for Failing {
     }
 }
 
+/// What lies in the mailbox is compared, not what stands in for it.
+const AS_STORED: Wishes = Wishes { keep_spool: false, received_for: None, as_stored: true };
+
 fuzz_target!(|data: &[u8]| {
     let Some(Input { control: &[switches, fails, deleted, at, how], content }) = Input::new(data, 5) else {
         return;
@@ -115,17 +118,18 @@ fuzz_target!(|data: &[u8]| {
     // What it is to become.
     let clean = Place::new();
     let whole = put(&clean, &mailbox);
-    let before = seen(clean.opener(settings()).open(&whole)).expect("a mailbox");
-    let session = clean.opener(settings()).open(&whole).expect("a mailbox");
+    let before = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
+    let session = clean.opener(settings()).open_for(&whole, &AS_STORED).expect("a mailbox");
     session.commit(update).expect("room in memory");
     let done = fs::read(whole.path()).expect("the mailbox");
-    let after = seen(clean.opener(settings()).open(&whole)).expect("a mailbox");
+    let after = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
 
     // What becomes of it.
     let place = Place::new();
     let location = put(&place, &mailbox);
     let failing = Arc::new(Failing::new(usize::from(fails) + 1));
-    let session = place.opener(settings()).with_disk(failing).open(&location).expect("a mailbox");
+    let session =
+        place.opener(settings()).with_disk(failing).open_for(&location, &AS_STORED).expect("a mailbox");
     let _ = session.commit(update);
     let left = fs::read(location.path()).expect("the mailbox");
     let delivered = if switches & DELIVERY != 0 { [START, b"new\n\n"].concat() } else { Vec::new() };
@@ -140,7 +144,7 @@ fuzz_target!(|data: &[u8]| {
         } else if let Some(journal) = &journal {
             damage(journal, at, how);
         }
-        let opened = seen(place.opener(settings()).open(&location));
+        let opened = seen(place.opener(settings()).open_for(&location, &AS_STORED));
         let now = fs::read(location.path()).expect("the mailbox");
         let untouched = now == mail;
         let is = |mailbox: &[u8]| now == [mailbox, &delivered].concat();
@@ -154,7 +158,7 @@ fuzz_target!(|data: &[u8]| {
         );
         return;
     }
-    let opened = seen(place.opener(settings()).open(&location)).expect("a mailbox");
+    let opened = seen(place.opener(settings()).open_for(&location, &AS_STORED)).expect("a mailbox");
     let new: Vec<Vec<u8>> =
         delivered.strip_prefix(START).map(|new| on_wire(&new[..new.len() - 1])).into_iter().collect();
     let is = |expected: &[Vec<u8>]| opened == [expected, &new].concat();

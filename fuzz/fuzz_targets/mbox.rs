@@ -110,7 +110,7 @@ fn seen(opened: Result<Box<dyn Maildrop>, OpenError>) -> Option<Vec<Seen>> {
         let body = bodies.first().expect("what was asked for");
         let mut stored = vec![0; body.length as usize];
         body.source.read_exact_at(&mut stored, body.offset).expect("the message");
-        let message = on_wire(&stored);
+        let message = on_wire(&[&body.prefix[..], &stored].concat());
         assert_eq!(message.len() as u64, listing.octets, "message {number}");
         all.push((listing.uidl.to_string(), message));
     }

@@ -69,7 +69,8 @@ fn authenticator() -> Authenticator {
     fs::set_permissions(&userlist, Permissions::from_mode(0o600)).expect("a user list");
     // It is read again when it changes: it stays as long as this process.
     std::mem::forget(place);
-    let mut config = Config { auth_type: AuthType::List, userlist, ..Config::default() };
+    // Names and passwords are octets to the model, not letters that keyboards compose.
+    let mut config = Config { auth_type: AuthType::List, userlist, utf8: false, ..Config::default() };
     config.sasl_mechanisms = ALL.to_vec();
     config.tls.client_ca = Some("/etc/ca.pem".into());
     let mut auth = Authenticator::new(&config).expect("a complete configuration");

@@ -23,7 +23,7 @@ pub struct Found {
 
 impl From<Message> for Found {
     fn from(message: Message) -> Found {
-        let Message { start, content, end, octets, digest, quoted: _ } = message;
+        let Message { start, content, end, octets, digest, .. } = message;
         Found { start, content, end, octets, digest }
     }
 }
