@@ -20,6 +20,7 @@ mod dialogues;
 mod documents;
 mod faults;
 mod harness;
+mod hostility;
 mod inetd;
 mod logs;
 mod mail;

@@ -4,6 +4,7 @@
 //! configuration; each module is one kernel facility:
 //!
 //! - [`process`]: fork, end, reap, and what a role closes and forbids itself after the fork;
+//! - [`reserve`]: memory that is kept for when there is no other;
 //! - [`identity`]: users and groups, and becoming one of them for good;
 //! - [`group`]: a group for the file accesses of one thread;
 //! - `attempts`, for tests: what somebody would try who has taken a process over;
@@ -19,6 +20,7 @@
 //! - [`pam`]: the system's PAM;
 //! - [`names`]: host names and addresses, as the resolver has them;
 //! - [`spawn`]: running somebody else's program within bounds;
+//! - [`tcp`]: bounds for what the kernel holds of a connection;
 //! - [`wiping`]: memory that is wiped when it is freed;
 //! - [`deadline`]: a point in time at which the kernel ends this process.
 
@@ -35,9 +37,11 @@ pub mod ofd;
 pub mod pam;
 pub mod pid_file;
 pub mod process;
+pub mod reserve;
 pub mod seal;
 pub mod sealed;
 pub mod seqpacket;
 pub mod signals;
 pub mod spawn;
+pub mod tcp;
 pub mod wiping;

@@ -188,19 +188,35 @@ pub fn not_dumpable() -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
+/// As many open descriptors as any load that we serve needs, and as Linux allows unless told otherwise (`fs.nr_open`).
+const ENOUGH_DESCRIPTORS: u64 = 1 << 20;
+
+/// Lets the processes that this one forks raise their limits of open descriptors to where only root may, if this is root.
+/// The limit in force stays: programs that know select(2) alone may be run.
+pub fn allow_enough_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    if now.maximum.is_some_and(|hard| hard < ENOUGH_DESCRIPTORS) {
+        // Without the right to do so, it stays as the administrator has set it.
+        let _ = setrlimit(Resource::Nofile, Rlimit { maximum: Some(ENOUGH_DESCRIPTORS), ..now });
+    }
+}
+
+/// How many descriptors this process may have open.
+pub fn descriptor_limit() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.unwrap_or(ENOUGH_DESCRIPTORS)
+}
+
 /// Raises the limit of open descriptors as far as this process may; returns the limit in force.
 pub fn raise_descriptor_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// Enough for any load we serve, and what systemd calls the highest sensible number.
-    const WANTED: u64 = 1 << 20;
     let now = getrlimit(Resource::Nofile);
-    let hard = now.maximum.unwrap_or(WANTED);
-    for (soft, hard) in [(WANTED.max(hard), WANTED.max(hard)), (hard, hard)] {
-        if setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok() {
-            return soft;
-        }
+    let hard = now.maximum.unwrap_or(ENOUGH_DESCRIPTORS);
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(hard), maximum: now.maximum }) {
+        Ok(()) => hard,
+        Err(_) => now.current.unwrap_or(hard),
     }
-    now.current.unwrap_or(WANTED)
 }
 
 /// Sends a signal to a process this one started.
@@ -234,6 +250,9 @@ mod tests {
     #[test]
     fn the_descriptor_limit_is_never_lowered() {
         let before = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
-        assert!(raise_descriptor_limit() >= before);
+        allow_enough_descriptors();
+        let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        assert_eq!(now.current, Some(before), "what others run with stays");
+        assert_eq!(raise_descriptor_limit(), now.maximum.unwrap());
     }
 }

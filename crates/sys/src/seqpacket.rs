@@ -27,7 +27,8 @@ pub enum Wait {
 pub struct Received {
     /// The message's length in octets; 0 means that the peer is gone.
     pub length: usize,
-    /// The descriptors that came with it, closed on exec.
+    /// The descriptors that came with it, closed on exec. Those for which this process had no room (`RLIMIT_NOFILE`)
+    /// are missing at the end, and closed: that is no reason to give up a channel that others share.
     pub descriptors: Vec<OwnedFd>,
 }
 
@@ -72,8 +73,8 @@ pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], w
 ///
 /// # Errors
 ///
-/// `InvalidData` when the message or its descriptors did not fit: the peer broke the bounds, and
-/// what came with it is closed; otherwise what recvmsg(2) says.
+/// `InvalidData` when the message did not fit: the peer broke the bounds, and what came with it is closed; otherwise
+/// what recvmsg(2) says.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<Received> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -94,7 +95,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<R
             descriptors.extend(rights);
         }
     }
-    if got.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    if got.flags.contains(ReturnFlags::TRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message between roles exceeds its bound"));
     }
     Ok(Received { length: got.bytes, descriptors })
@@ -128,6 +129,32 @@ mod tests {
         let (left, right) = pair().unwrap();
         send(&left, &[7; 100], &[], Wait::Forever).unwrap();
         assert_eq!(receive(&right, &mut [0; 99], Wait::No).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// Runs in a process of its own, since the limit holds for all threads.
+    #[test]
+    fn a_message_arrives_where_there_is_no_room_for_its_descriptors() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        const NAME: &str = "seqpacket::tests::a_message_arrives_where_there_is_no_room_for_its_descriptors";
+        if std::env::var_os("OUT_OF_DESCRIPTORS").is_none() {
+            let itself = std::env::current_exe().unwrap();
+            let mut command = std::process::Command::new(itself);
+            let done = command.args(["--exact", NAME]).env("OUT_OF_DESCRIPTORS", "1").output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+            return;
+        }
+        let (left, right) = pair().unwrap();
+        let limit = Rlimit { current: Some(64), maximum: getrlimit(Resource::Nofile).maximum };
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let mut filling = Vec::new();
+        while let Ok(another) = left.try_clone() {
+            filling.push(another);
+        }
+        filling.pop();
+        send(&left, b"two descriptors", &[left.as_fd(), left.as_fd()], Wait::No).unwrap();
+        let mut buffer = [0; 64];
+        let got = receive(&right, &mut buffer, Wait::No).unwrap();
+        assert_eq!((&buffer[..got.length], got.descriptors.len()), (&b"two descriptors"[..], 1));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The system's allocator, with wiping until [`stop`].
+use crate::reserve;
+
+/// The system's allocator, with wiping until [`stop`]. Where it fails, memory that is kept aside ([`reserve`]) is spent.
 pub struct Wiping;
 
 static ON: AtomicBool = AtomicBool::new(true);
@@ -22,12 +24,12 @@ pub fn stop() {
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc(layout) }
+        reserve::insist(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc_zeroed(layout) }
+        reserve::insist(|| unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -41,8 +43,8 @@ unsafe impl GlobalAlloc for Wiping {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !ON.load(Ordering::Relaxed) {
-            // SAFETY: the caller's promise is the same.
-            return unsafe { System.realloc(block, layout, size) };
+            // SAFETY: the caller's promise is the same, and a call that failed leaves the block as it was.
+            return reserve::insist(|| unsafe { System.realloc(block, layout, size) });
         }
         // SAFETY: the caller promises that `size`, rounded up to this alignment, is no more than isize::MAX, and not 0.
         let new = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };

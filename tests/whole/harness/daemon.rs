@@ -279,6 +279,12 @@ impl Daemon {
         found
     }
 
+    /// The memory of all its processes, in octets.
+    pub(crate) fn memory(&self) -> u64 {
+        let supervisor = self.supervisor();
+        supervisor.descendants().into_iter().chain([supervisor]).map(Process::memory).sum()
+    }
+
     /// Sends `signal` to the supervisor and waits for its end.
     pub(crate) fn end(&mut self, signal: Signal) -> ExitStatus {
         self.supervisor().signal(signal);

@@ -1,7 +1,9 @@
 //! Processes, as /proc shows them.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -74,6 +76,38 @@ impl Process {
     pub(crate) fn resident_kb(self) -> u64 {
         let value = self.status("VmRSS").expect("VmRSS of a living process");
         value.trim_end_matches(" kB").parse().expect("VmRSS in kB")
+    }
+
+    /// Its own memory in octets, with its share of what it has in common with others (PSS). Nothing when it has ended.
+    pub(crate) fn memory(self) -> u64 {
+        let rollup = fs::read_to_string(self.file("smaps_rollup")).unwrap_or_default();
+        let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
+        kilobytes.map_or(0, |number| number.parse::<u64>().expect("Pss in kB") * 1024)
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(self) -> usize {
+        fs::read_dir(self.file("fd")).expect("/proc/PID/fd").count()
+    }
+
+    /// Changes one of its limits, by the name that prlimit(1) has for it; `None` is no limit but the hard one.
+    pub(crate) fn limit(self, resource: &str, to: Option<u64>) {
+        let program = super::need::program("prlimit").expect("prlimit, which every Debian has");
+        // The kernel lets those do it who are the same user and group.
+        let (uid, gid) = (self.uids()[0], self.gids()[0]);
+        let (pid, option) = (self.0.to_string(), format!("--{resource}"));
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(&program);
+            let done = command.uid(uid).gid(gid).args(["--pid", &pid]).args(arguments).output();
+            let done = done.expect("prlimit");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            String::from_utf8_lossy(&done.stdout).trim().to_owned()
+        };
+        let soft = match to {
+            Some(to) => to.to_string(),
+            None => run(&[&option, "--output=HARD", "--noheadings", "--raw"]),
+        };
+        run(&[&format!("{option}={soft}:")]);
     }
 
     pub(crate) fn signal(self, signal: Signal) {

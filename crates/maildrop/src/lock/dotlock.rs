@@ -80,7 +80,11 @@ impl<'a> Dotlocks<'a> {
     /// Fills the file `mine` and gives it the lock's name; `false` when that is taken.
     fn link(&self, directory: &File, mine: &OsStr, name: &OsStr, file: &File) -> io::Result<bool> {
         let content = format!("{}:{}", std::process::id(), self.host);
-        write_all_at(self.disk, file, content.as_bytes(), 0)?;
+        match write_all_at(self.disk, file, content.as_bytes(), 0) {
+            // An empty lock locks as well. On a full disk somebody must be able to remove mail.
+            Err(error) if is_full(&error) => {}
+            written => written?,
+        }
         let answer = self.as_group(|| self.disk.link(directory.as_fd(), Path::new(mine), Path::new(name)));
         // An NFS server's answer may be lost; the number of links tells the truth.
         let linked = rustix::fs::fstat(file)?.st_nlink == 2;
@@ -231,6 +235,10 @@ impl Holder {
         self.host.as_deref() == Some(host)
             && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// A file name that no other process or thread uses.

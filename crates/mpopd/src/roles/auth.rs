@@ -168,10 +168,6 @@ impl Auth<'_> {
         };
         let refused = |why| (Some(Said::Refused(Refused { why, user: Vec::new() })), None);
         let Some(mechanism) = SaslMechanism::named(mechanism) else { return refused(Why::Temporary) };
-        if self.exchanges.is_full() {
-            tracing::error!("too many logins wait for their clients");
-            return refused(Why::Temporary);
-        }
         let client = sasl::Client {
             peer: login.peer,
             channel_binding: binding.clone().map(Vec::into_boxed_slice),

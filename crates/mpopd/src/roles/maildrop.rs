@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
@@ -34,6 +35,9 @@ use user_log::UserLog;
 
 /// How long a process without a session stays, so that the next login of its uid finds it.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// What is kept for when memory runs out, in octets: enough for a QUIT.
+const RESERVE: usize = 2 << 20;
 
 /// The ends of the channels that this role has.
 pub(crate) struct Channels<'a> {
@@ -83,27 +87,39 @@ pub(crate) fn run(channels: Channels<'_>, opener: Opener, setup: Setup<'_>) -> i
         tracing::error!("maildrop cannot start: {error}");
         return 1;
     }
-    let worker = Worker {
+    sys::reserve::keep(RESERVE);
+    let worker = &Worker {
         channels,
         opener,
         setup,
         listings: Listings::default(),
         open: Mutex::default(),
         work: RwLock::default(),
-        takers: AtomicUsize::new(threads),
+        takers: AtomicUsize::new(1),
         started: Instant::now(),
         last_order: AtomicU64::new(0),
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| worker.serve_sessions());
+        // One of each is enough to serve; without others, one waits for the other.
+        if let Err(error) = worker.begin(scope, Worker::serve_sessions) {
+            tracing::error!("maildrop cannot start: no thread: {error}");
+            return 1;
         }
         for _ in 1..threads {
-            scope.spawn(|| worker.take_orders());
+            let more = worker.begin(scope, Worker::serve_sessions).and_then(|()| {
+                worker.takers.fetch_add(1, Ordering::SeqCst);
+                worker.begin(scope, Worker::take_orders).inspect_err(|_| {
+                    worker.takers.fetch_sub(1, Ordering::SeqCst);
+                })
+            });
+            if let Err(error) = more {
+                tracing::warn!("maildrop has fewer threads than it wants: {error}");
+                break;
+            }
         }
         worker.take_orders();
-    });
-    0
+        0
+    })
 }
 
 /// An opened maildrop in the table; `None` once it was given up.
@@ -140,7 +156,12 @@ struct Worker<'a> {
     last_order: AtomicU64,
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
+    /// Begins a thread.
+    fn begin<'s>(&'s self, scope: &'s Scope<'s, '_>, work: fn(&Worker<'a>)) -> io::Result<()> {
+        Builder::new().spawn_scoped(scope, move || work(self)).map(drop)
+    }
+
     /// One thread's loop over the orders. Returns when the process takes no more.
     fn take_orders(&self) {
         let mut buffer = vec![0; wire::MOST_OCTETS];
@@ -301,6 +322,10 @@ impl Worker<'_> {
         wishes: &Wishes,
         user: &str,
     ) -> Result<Box<dyn Maildrop>, NotOpened> {
+        if sys::reserve::is_short() {
+            tracing::error!("maildrop of user={} not opened: memory is short", Untrusted(user.as_bytes()));
+            return Err(NotOpened::Temporary);
+        }
         let path = path.to_owned();
         let location = match format {
             Format::Mbox => Location::Mbox(path),
@@ -417,10 +442,28 @@ impl Worker<'_> {
             if !matches!(&error, wire::Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe) {
                 tracing::error!("maildrop cannot answer: {error}");
             }
-            if let FromMaildrop::Opened { ticket, .. } = answer {
-                self.close(*ticket, &[]);
+            match answer {
+                FromMaildrop::Opened { ticket, login, user, .. } => {
+                    self.close(*ticket, &[]);
+                    self.answer_instead(&FromMaildrop::NotOpened {
+                        login: *login,
+                        user: user.clone(),
+                        why: NotOpened::Temporary,
+                    });
+                }
+                FromMaildrop::Fetched { ticket, .. } => {
+                    let why = NotFetched::Temporary;
+                    self.answer_instead(&FromMaildrop::NotFetched { ticket: *ticket, why });
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Says that what cannot be sent cannot be had: somebody waits for an answer.
+    fn answer_instead(&self, answer: &FromMaildrop) {
+        // Where this cannot be sent either, the session role is gone, or its client's patience ends it.
+        let _ = send(self.channels.sessions, answer, &[], Wait::Forever);
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<Ticket, Held>> {

@@ -49,11 +49,15 @@ impl Exchanges {
         self.waiting.is_empty()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= MOST
-    }
-
+    /// Keeps one until its client answers. When there are too many, the oldest is given up: clients that never answer keep
+    /// nobody out who does.
     pub(super) fn push(&mut self, waiting: Waiting) {
+        if self.waiting.len() >= MOST {
+            let oldest = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.until);
+            if let Some(place) = oldest.map(|(place, _)| place) {
+                self.waiting.swap_remove(place);
+            }
+        }
         self.waiting.push(waiting);
     }
 

@@ -1,10 +1,10 @@
 //! Taking connections in.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -12,11 +12,32 @@ use tokio::task::JoinHandle;
 use super::connection::Connection;
 use super::origin::Origin;
 use super::proxied;
+use super::rarely::Rarely;
+use super::visits::Admitted;
 use super::{Arrivals, House, Security, metrics};
 use crate::listen::Listener;
 
 /// How long to wait when the machine has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The most lines a minute about connections that are refused.
+const MOST_REFUSALS: u32 = 300;
+
+/// What is logged here as often as strangers come.
+pub(super) struct Remarks {
+    refused: Rarely,
+    shortage: Rarely,
+}
+
+impl Default for Remarks {
+    fn default() -> Remarks {
+        Remarks { refused: Rarely::new(MOST_REFUSALS), shortage: Rarely::new(1) }
+    }
+}
+
+/// What the kernel may hold for a client that does not take it, in octets, beside what is on its way: enough for
+/// any line to be kept busy, and a thirtieth of what Linux would take.
+const MOST_UNSENT: u32 = 128 * 1024;
 
 /// The sockets on which connections are accepted.
 pub(super) struct Doors(Vec<JoinHandle<()>>);
@@ -37,6 +58,8 @@ impl Doors {
         match arrivals {
             Arrivals::Listeners(listeners) => {
                 for Listener { socket, security, .. } in listeners {
+                    // A kernel that does not know it serves as well, with more memory.
+                    let _ = sys::tcp::limit_unsent(&socket, MOST_UNSENT);
                     doors.push(tokio::spawn(accept(house.clone(), listen_on(socket)?, security)));
                 }
             }
@@ -76,24 +99,37 @@ fn listen_on(socket: OwnedFd) -> io::Result<TcpListener> {
 async fn accept(house: Arc<House>, listener: TcpListener, security: Security) {
     loop {
         match listener.accept().await {
+            Ok((stream, peer)) if sys::reserve::is_short() => {
+                if house.remarks.shortage.now(Instant::now()).is_some() {
+                    tracing::error!("memory is short: nobody is let in; running sessions go on");
+                }
+                turn_away(&house, &stream, security, peer.ip().to_canonical());
+            }
             Ok((stream, peer)) => admit(&house, stream, security, peer),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 // We are out of descriptors or memory. Running sessions go on and will free some.
-                tracing::error!("no connection can be accepted: {error}");
+                if house.remarks.shortage.now(Instant::now()).is_some() {
+                    tracing::error!("no connection can be accepted: {error}; running sessions go on");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::net::SocketAddr) {
+fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: SocketAddr) {
     let session = house.next_session();
     let peer = peer.ip().to_canonical();
     let admitted = Origin::of(house, peer, None).and_then(|origin| {
         Some((origin, house.visits.admit(session, peer, &house.counters, house.limits.max_servers)?))
     });
-    let Some((origin, visit)) = admitted else { return turn_away(house, &stream, security, peer) };
+    let Some((origin, Admitted { visit, instead_of })) = admitted else {
+        return turn_away(house, &stream, security, peer);
+    };
+    if let Some(stranger) = instead_of {
+        note_refusal(house, stranger.peer());
+    }
     let house = house.clone();
     tokio::spawn(async move {
         let _left = Left(&house, session);
@@ -110,9 +146,18 @@ fn admit(house: &Arc<House>, stream: TcpStream, security: Security, peer: std::n
 
 /// There are too many connections.
 pub(super) fn turn_away(house: &House, stream: &TcpStream, security: Security, peer: IpAddr) {
-    house.counters.connections_refused.add(1);
-    tracing::warn!(ip = %peer, reason = "limit", "connection refused");
+    note_refusal(house, peer);
     say_at_once(stream, security, b"-ERR [SYS/TEMP] too many connections, try again later\r\n");
+}
+
+/// Counts and logs a connection for which there is no place.
+fn note_refusal(house: &House, peer: IpAddr) {
+    house.counters.connections_refused.add(1);
+    match house.remarks.refused.now(Instant::now()) {
+        Some(0) => tracing::warn!(ip = %peer, reason = "limit", "connection refused"),
+        Some(unlogged) => tracing::warn!(ip = %peer, reason = "limit", unlogged, "connection refused"),
+        None => {}
+    }
 }
 
 /// Says one line in place of a greeting. A new connection always has room for it; a client that is gone already needs none,

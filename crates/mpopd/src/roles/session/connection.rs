@@ -328,6 +328,7 @@ impl Connection {
             "login ok"
         );
         self.visit.logged_in(&user, listing.count());
+        self.house.visits.logged_in(self.session);
         self.user = Some((user, seat));
         self.mail = Some(mail);
         self.dialogue.logged_in(name, MailListing(listing), &mut self.out);

@@ -18,6 +18,9 @@ use crate::roles::auth;
 /// How long a login may take in all: what auth has, and as much for opening a large maildrop.
 const PATIENCE: Duration = Duration::from_secs(auth::DEADLINE.as_secs() * 2);
 
+/// How long to wait when the machine has no room for auth's answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
 pub(super) struct Desk {
     socket: Socket,
     generation: u32,
@@ -153,9 +156,10 @@ impl Desk {
                     self.answer(id, verdict);
                 }
                 Ok(None) => return,
+                // Each message stands for itself: what is lost is one login, and not all that follow.
                 Err(error) => {
                     tracing::error!("auth cannot be heard: {error}");
-                    return;
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! name, no capability, an empty directory for a root. Mail reaches it as descriptors.
 
 mod accept;
+mod backlog;
 mod bodies;
 mod buffers;
 mod certificate;
@@ -19,6 +20,7 @@ mod notes;
 mod offer;
 mod origin;
 mod proxied;
+mod rarely;
 mod socket;
 mod stream;
 mod transport;
@@ -39,7 +41,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::listen::{Listener, Security};
 use crate::log::render;
-use accept::Doors;
+use accept::{Doors, Remarks};
 use counters::Counters;
 use desk::Desk;
 use link::Link;
@@ -152,13 +154,22 @@ struct House {
     offers: Offers,
     /// How often roles had to be started again, as the supervisor counts it.
     restarts: Mutex<Restarts>,
+    remarks: Remarks,
     next_session: AtomicU64,
     /// When the role began, in seconds since 1970.
     began: u64,
 }
 
 /// Runs the role until the supervisor says so or is gone. Returns the exit status.
-pub(crate) fn run(channels: Channels<'_>, limits: Limits, generation: u32) -> i32 {
+pub(crate) fn run(channels: Channels<'_>, mut limits: Limits, generation: u32) -> i32 {
+    let most = connections_within(sys::process::descriptor_limit());
+    if limits.max_servers > most {
+        tracing::warn!(
+            "max_servers: {most} at a time; for more, raise the limit of open files (LimitNOFILE, ulimit -n)"
+        );
+        limits.max_servers = most;
+    }
+    sys::reserve::keep(RESERVE);
     let ended = runtime().and_then(|runtime| runtime.block_on(hold(channels, limits, generation)));
     match ended {
         Ok(()) => 0,
@@ -167,6 +178,19 @@ pub(crate) fn run(channels: Channels<'_>, limits: Limits, generation: u32) -> i3
             1
         }
     }
+}
+
+/// What is kept for when memory runs out, in octets: enough for the sessions that run to go on.
+const RESERVE: usize = 16 << 20;
+
+/// How many connections so many descriptors are enough for. An eighth is left for messages on their way to clients, and some
+/// for the channels: who is one too many shall be told so, and the sessions that run shall go on.
+fn connections_within(descriptors: u64) -> usize {
+    const CHANNELS: u64 = 24;
+    usize::try_from(descriptors - descriptors / 8)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(CHANNELS as usize)
+        .max(1)
 }
 
 /// One thread for every two cores: auth and maildrop processes need the others. With one thread
@@ -189,6 +213,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         penalties: Mutex::new(Penalties::new(limits.auth_failure_delay, Instant::now())),
         offers: Offers::new(limits.sasl.clone()),
         restarts: Mutex::default(),
+        remarks: Remarks::default(),
         next_session: AtomicU64::new(u64::from(generation) << 32),
         began: render::now(SystemTime::now()),
         limits,

@@ -9,29 +9,32 @@ use rustls::ServerConfig;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
+use super::backlog::Backlog;
 use super::transport::{Got, Transport};
 use super::visits::Visit;
 use super::{buffers, certificate};
 
-/// What a client may have sent, in octets, while it does not take our replies. Some clients write a
-/// whole pipeline before they read: a server that stopped reading at once would wait for ever.
-const MOST_BACKLOG: usize = 1 << 20;
+/// What a client must take, in octets, within the time that it has: whoever takes an octet a second does not listen, and
+/// a modem of the last century takes four times as much.
+const LEAST_TAKEN: usize = buffers::CHUNK;
 
 pub(super) struct Stream {
     transport: Transport,
     visit: Arc<Visit>,
-    /// How long the client may take to take anything.
+    /// How long the client may take to take [`LEAST_TAKEN`] octets, or all that is sent.
     patience: Duration,
     /// Received and not taken yet, from `taken` on.
     input: Vec<u8>,
     taken: usize,
+    backlog: Backlog,
     /// The client will send no more.
     ended: bool,
 }
 
 impl Stream {
     pub(super) fn new(transport: Transport, visit: Arc<Visit>, patience: Duration) -> Stream {
-        Stream { transport, visit, patience, input: Vec::new(), taken: 0, ended: false }
+        let backlog = Backlog::default();
+        Stream { transport, visit, patience, input: Vec::new(), taken: 0, backlog, ended: false }
     }
 
     /// Encrypts the connection, which the client must have agreed to by then.
@@ -92,6 +95,7 @@ impl Stream {
     /// Leaves only the last `left` octets of [`Stream::input`].
     pub(super) fn take_all_but(&mut self, left: usize) {
         self.taken = self.input.len().saturating_sub(left);
+        self.backlog.is(left);
         if left == 0 {
             buffers::give_back_input(&mut self.input);
             self.taken = 0;
@@ -128,6 +132,8 @@ impl Stream {
     /// Why the connection is over instead.
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Shutdown> {
         let mut sent = 0;
+        // From the first octet that finds no room on, and then for each piece that was taken.
+        let (mut until, mut piece) = (None, 0);
         loop {
             let rest = out.get(sent..).unwrap_or_default();
             if !rest.is_empty() {
@@ -138,7 +144,15 @@ impl Stream {
                 break;
             }
             if !flushed || sent < out.len() {
-                self.wait_for_room().await?;
+                if sent >= piece + LEAST_TAKEN {
+                    (until, piece) = (None, sent);
+                }
+                let until = *until.get_or_insert_with(|| Instant::now() + self.patience);
+                self.wait_for_room(until).await.inspect_err(|why| {
+                    if *why == Shutdown::Timeout {
+                        self.transport.abandon();
+                    }
+                })?;
             }
         }
         if sent > 0 {
@@ -156,9 +170,8 @@ impl Stream {
         self.transport.close();
     }
 
-    async fn wait_for_room(&mut self) -> Result<(), Shutdown> {
-        let until = Instant::now() + self.patience;
-        let listening = !self.ended && self.input().len() < MOST_BACKLOG;
+    async fn wait_for_room(&mut self, until: Instant) -> Result<(), Shutdown> {
+        let listening = !self.ended && self.backlog.may_grow(self.input().len());
         let interest = if listening { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
         self.ready(interest, until).await?;
         if listening { self.receive() } else { Ok(()) }
@@ -178,27 +191,38 @@ impl Stream {
 
     /// Reads what is there, if anything is.
     fn receive(&mut self) -> Result<(), Shutdown> {
-        if self.input.capacity() == 0 {
-            self.input = buffers::input();
-        }
-        if self.taken > 0 {
-            // What is left moves to a new buffer, and the old one is wiped.
-            let mut left = buffers::input();
-            left.extend_from_slice(self.input());
-            buffers::give_back_input(&mut self.input);
-            (self.input, self.taken) = (left, 0);
-        }
-        self.input.reserve(buffers::COMMANDS / 2);
+        self.make_room();
         let before = self.input.len();
         match self.transport.try_read(&mut self.input).map_err(gone)? {
             Got::End => self.ended = true,
-            Got::Octets => self.visit.received(self.input.len() - before),
+            Got::Octets => {
+                self.visit.received(self.input.len() - before);
+                self.backlog.is(self.input().len());
+            }
             Got::Nothing => {}
         }
         if self.input.is_empty() {
             buffers::give_back_input(&mut self.input);
         }
         Ok(())
+    }
+}
+
+impl Stream {
+    /// Makes room for what may come next. What is left moves to another buffer when this one is full, and never more often:
+    /// a long pipeline would be copied again for each of its pieces. The old one is wiped.
+    fn make_room(&mut self) {
+        if self.input.capacity() - self.input.len() >= buffers::COMMANDS / 2 {
+            return;
+        }
+        let left = self.input();
+        let mut larger = match left.len() <= buffers::COMMANDS / 2 {
+            true => buffers::input(),
+            false => Vec::with_capacity(left.len() + buffers::COMMANDS.max(left.len() / 2)),
+        };
+        larger.extend_from_slice(left);
+        buffers::give_back_input(&mut self.input);
+        (self.input, self.taken) = (larger, 0);
     }
 }
 

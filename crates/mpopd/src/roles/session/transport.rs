@@ -180,6 +180,13 @@ impl Transport {
         }
     }
 
+    /// With its end the connection is reset, and the kernel forgets what the client has not taken: it does not listen, and would
+    /// be sent the rest for as long as it likes.
+    pub(super) fn abandon(&self) {
+        // Otherwise it takes longer.
+        let _ = self.socket.set_zero_linger();
+    }
+
     /// Reads and decrypts what the socket has. Returns whether there was anything.
     fn decrypt(&mut self) -> io::Result<bool> {
         let Some(tls) = &mut self.tls else { return Ok(false) };

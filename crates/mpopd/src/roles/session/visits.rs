@@ -1,8 +1,8 @@
 //! The connections there are: what is known of each, and how all are ended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(super) struct Visit {
     /// When the client last said or took something: milliseconds after `since`.
     stirred: AtomicU64,
     octets_sent: AtomicU64,
+    /// It was told to make room. Under the lock of [`Visits`].
+    made_room: AtomicBool,
     facts: Mutex<Facts>,
 }
 
@@ -49,6 +51,7 @@ impl Visit {
             since: Instant::now(),
             stirred: AtomicU64::new(0),
             octets_sent: AtomicU64::new(0),
+            made_room: AtomicBool::new(false),
             facts: Mutex::new(facts),
         }
     }
@@ -148,31 +151,59 @@ pub(super) struct Visits {
 #[derive(Default)]
 struct Inner {
     living: HashMap<u64, Arc<Visit>>,
+    /// Those that have not logged in and can make room, by their numbers: the first came first.
+    strangers: BTreeSet<u64>,
+    /// How many of the living were told to make room.
+    leaving: usize,
     closing: bool,
 }
 
+/// How many may be told to make room before the first of them is gone.
+const MOST_LEAVING: usize = 64;
+
+/// A connection that was taken in.
+pub(super) struct Admitted {
+    pub(super) visit: Arc<Visit>,
+    /// Who makes room for it, if there was none.
+    pub(super) instead_of: Option<Arc<Visit>>,
+}
+
 impl Visits {
-    /// Takes a connection in; `None` when there are `most` already, or the server is closing.
+    /// Takes a connection in. When there are `most` already, the one makes room that has taken longest to log in: whoever
+    /// fills the server with connections that do nothing keeps nobody out who comes to fetch mail. `None` when all are
+    /// logged in, or the server is closing.
     pub(super) fn admit(
         &self,
         session: u64,
         peer: IpAddr,
         counters: &Arc<Counters>,
         most: usize,
-    ) -> Option<Arc<Visit>> {
+    ) -> Option<Admitted> {
         let mut inner = self.lock();
-        if inner.closing || inner.living.len() >= most {
+        if inner.closing {
             return None;
         }
+        let full = inner.living.len() - inner.leaving >= most;
+        let instead_of = if full { Some(inner.turn_out()?) } else { None };
         let visit = Arc::new(Visit::new(session, peer, counters.clone()));
         inner.living.insert(session, visit.clone());
-        Some(visit)
+        inner.strangers.insert(session);
+        Some(Admitted { visit, instead_of })
+    }
+
+    /// It is logged in, and makes room for nobody.
+    pub(super) fn logged_in(&self, session: u64) {
+        self.lock().strangers.remove(&session);
     }
 
     /// The connection is closed.
     pub(super) fn left(&self, session: u64) {
         let mut inner = self.lock();
-        inner.living.remove(&session);
+        let left = inner.living.remove(&session);
+        inner.strangers.remove(&session);
+        if left.is_some_and(|visit| visit.made_room.load(Ordering::Relaxed)) {
+            inner.leaving -= 1;
+        }
         if inner.living.is_empty() {
             self.changed.notify_one();
         }
@@ -225,6 +256,20 @@ impl Visits {
     }
 }
 
+impl Inner {
+    /// Tells the stranger who came first to make room.
+    fn turn_out(&mut self) -> Option<Arc<Visit>> {
+        if self.leaving >= MOST_LEAVING {
+            return None;
+        }
+        let visit = self.living.get(&self.strangers.pop_first()?)?;
+        visit.made_room.store(true, Ordering::Relaxed);
+        visit.ending.end(Shutdown::Busy);
+        self.leaving += 1;
+        Some(visit.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +285,10 @@ mod tests {
         }
 
         fn admit(&self, session: u64, most: usize) -> Option<Arc<Visit>> {
+            Some(self.admitted(session, most)?.visit)
+        }
+
+        fn admitted(&self, session: u64, most: usize) -> Option<Admitted> {
             self.visits.admit(session, IpAddr::from([127, 0, 0, 1]), &self.counters, most)
         }
     }
@@ -248,11 +297,37 @@ mod tests {
     fn the_limit_counts_those_that_are_there() {
         let house = House::new();
         assert!(house.admit(1, 2).is_some() && house.admit(2, 2).is_some());
-        assert!(house.admit(3, 2).is_none());
+        house.visits.logged_in(1);
+        house.visits.logged_in(2);
+        assert!(house.admit(3, 2).is_none(), "whoever is logged in makes room for nobody");
         house.visits.left(1);
         assert!(house.admit(3, 2).is_some());
         let figures = house.counters.figures();
         assert_eq!((figures.connections, figures.connections_total), (2, 3));
+    }
+
+    #[test]
+    fn who_takes_longest_to_log_in_makes_room() {
+        let house = House::new();
+        let visits = [1, 2, 3].map(|session| house.admit(session, 3).unwrap());
+        house.visits.logged_in(1);
+        assert_eq!(house.admitted(4, 3).unwrap().instead_of.unwrap().session, 2);
+        let endings = visits.each_ref().map(|visit| visit.ending.why());
+        assert_eq!(endings, [None, Some(Shutdown::Busy), None]);
+        house.visits.left(2);
+        house.visits.left(3);
+        assert!(house.admitted(5, 3).unwrap().instead_of.is_none(), "two are gone, and one came");
+        assert_eq!(house.admitted(6, 3).unwrap().instead_of.unwrap().session, 4);
+    }
+
+    #[test]
+    fn those_that_make_room_are_waited_for_before_too_many_have_to() {
+        let house = House::new();
+        let most = MOST_LEAVING as u64;
+        assert!((0..2 * most).all(|session| house.admit(session, MOST_LEAVING).is_some()));
+        assert!(house.admit(2 * most, MOST_LEAVING).is_none());
+        house.visits.left(0);
+        assert!(house.admit(2 * most, MOST_LEAVING).is_some());
     }
 
     #[test]

@@ -1,0 +1,218 @@
+//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come again, and
+//! afterwards all is as before.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+
+use super::storm::{connect, lines, room_for};
+use super::{assert_served, is_turned_away, visit};
+use crate::harness::{Daemon, Format, MPOPD, Pop, Process, Scratch, eventually, messages, need};
+
+const SESSION: &str = "mpopd-session";
+/// A limit below all descriptors that are open: those stay.
+const NONE_LEFT: u64 = 3;
+const MAILDROP: &str = "mpopd-maildrop";
+
+fn daemon() -> Daemon {
+    Daemon::new(Format::Mbox)
+        .user("alice", &messages::ordinary())
+        .user("beside", &messages::ordinary())
+        .setting("max_servers_per_ip = 2000")
+}
+
+/// A session that runs goes on: commands, and mail.
+fn assert_goes_on(pop: &mut Pop) {
+    pop.ok("NOOP");
+    assert_eq!(pop.body("RETR 2"), messages::ordinary()[1].wire());
+}
+
+#[test]
+fn whoever_finds_no_descriptor_is_told_so_and_sessions_go_on() {
+    let Some(()) = need::root() else { return };
+    // Nobody but root may go beyond this.
+    const DESCRIPTORS: u32 = 128;
+    let scratch = Scratch::new();
+    let program = scratch.file(
+        "mpopd",
+        format!("#!/bin/sh\nulimit -n {DESCRIPTORS}\nexec '{}' \"$@\"\n", copy(&scratch).display()),
+    );
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a script");
+    let daemon = daemon().owned_by_its_user().run_by(&program).start();
+    let mut inside = daemon.account("alice").login();
+    let crowd: Vec<Pop> = (0..40).map(|_| stranger(&daemon)).collect();
+    assert!(crowd.iter().all(|pop| pop.greeting().starts_with("+OK")));
+    daemon.logged(&["max_servers: ", "at a time", "LimitNOFILE"]);
+    // Beyond the limit, the strangers make room for each other.
+    let more: Vec<Pop> = (0..200).map(|_| stranger(&daemon)).collect();
+    assert_goes_on(&mut inside);
+    visit(&daemon.account("beside"));
+    assert!(!daemon.log().contains("no connection can be accepted"), "{}", daemon.log());
+    drop((crowd, more));
+    inside.quit();
+    assert_served(&daemon.account("beside"), "afterwards");
+}
+
+/// The program where its owner can run it.
+fn copy(scratch: &Scratch) -> std::path::PathBuf {
+    let copy = scratch.path().join("program");
+    std::fs::copy(MPOPD, &copy).expect("a copy of mpopd");
+    copy
+}
+
+fn stranger(daemon: &Daemon) -> Pop {
+    Pop::try_connect(daemon.port()).expect("a greeting")
+}
+
+#[test]
+fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
+    let Some(()) = need::root() else { return };
+    let Some(()) = room_for(100) else { return };
+    let daemon = daemon().start();
+    let mut inside = daemon.account("alice").login();
+    assert_goes_on(&mut inside);
+    let session = daemon.role(SESSION)[0];
+    session.limit("nofile", Some(session.descriptors() as u64 + 10));
+    // The kernel takes them in; the server cannot.
+    let connect = |_| connect(Ipv4Addr::LOCALHOST, daemon.port(), false).expect("a place in the queue");
+    let mut crowd: Vec<TcpStream> = (0..50).map(connect).collect();
+    daemon.logged(&["no connection can be accepted", "running sessions go on"]);
+    // It tries again all the time.
+    for _ in 0..50 {
+        inside.ok("NOOP");
+        inside.ok("STAT");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    session.limit("nofile", None);
+    for stream in &mut crowd {
+        assert!(lines(stream, 1).starts_with(b"+OK"), "whoever waited is served");
+    }
+    assert_goes_on(&mut inside);
+    inside.quit();
+    assert_served(&daemon.account("beside"), "afterwards");
+    daemon.logged(&["logout", "user=<beside>"]);
+    assert_eq!(daemon.log().matches("no connection can be accepted").count(), 1, "{}", daemon.log());
+    assert_eq!(daemon.role(SESSION), [session], "the same process all the time");
+}
+
+#[test]
+fn mail_that_finds_no_descriptor_is_refused_and_its_session_and_all_others_go_on() {
+    let Some(()) = need::root() else { return };
+    let daemon = daemon().start();
+    let (mut alice, mut other) = (daemon.account("alice").login(), daemon.account("beside").login());
+    let session = daemon.role(SESSION)[0];
+    session.limit("nofile", Some(NONE_LEFT));
+    let refused = alice.err("RETR 1");
+    assert!(refused.starts_with("[SYS/TEMP]"), "{refused}");
+    // The channel to their maildrop process is the same.
+    other.ok("STAT");
+    alice.ok("DELE 1");
+    session.limit("nofile", None);
+    assert_goes_on(&mut alice);
+    assert_goes_on(&mut other);
+    alice.ok("RSET");
+    alice.quit();
+    other.quit();
+}
+
+#[test]
+fn a_maildrop_role_without_descriptors_opens_nothing_more_and_goes_on() {
+    let Some(()) = need::root() else { return };
+    let daemon = daemon().start();
+    let mut inside = daemon.account("alice").login();
+    assert_goes_on(&mut inside);
+    let maildrop = daemon.role(MAILDROP)[0];
+    maildrop.limit("nofile", Some(NONE_LEFT));
+    let refused = daemon.account("beside").try_login().err().expect("a refusal").to_string();
+    assert!(refused.starts_with("-ERR [SYS/TEMP] "), "{refused}");
+    assert_goes_on(&mut inside);
+    maildrop.limit("nofile", None);
+    daemon.account("beside").login().quit();
+    inside.quit();
+    assert_eq!(daemon.role(MAILDROP), [maildrop]);
+}
+
+#[test]
+fn a_session_role_without_memory_lets_nobody_in_and_goes_on() {
+    let Some(()) = need::root() else { return };
+    let Some(()) = room_for(1000) else { return };
+    let daemon = daemon().start();
+    let mut inside = daemon.account("alice").login();
+    assert_goes_on(&mut inside);
+    let session = daemon.role(SESSION)[0];
+    session.limit("as", Some(address_space(session) + (1 << 20)));
+    let mut crowd = Vec::new();
+    // Each holds what is left of its line and a reply that it does not read.
+    let last = eventually("a server that is full", || {
+        let pop = Pop::try_connect(daemon.port()).ok()?;
+        let _ = pop.stream().write_all(&[b'x'; 200]);
+        match is_turned_away(&pop) {
+            true => Some(pop),
+            false => {
+                crowd.push(pop);
+                None
+            }
+        }
+    });
+    drop(last);
+    daemon.logged(&["memory is short", "running sessions go on"]);
+    assert_goes_on(&mut inside);
+    drop(crowd);
+    session.limit("as", None);
+    eventually("a place", || {
+        Pop::try_connect(daemon.port()).ok().filter(|pop| pop.greeting().starts_with("+OK"))
+    });
+    assert_goes_on(&mut inside);
+    inside.quit();
+    assert_served(&daemon.account("beside"), "afterwards");
+    assert_eq!(daemon.role(SESSION), [session], "the same process all the time");
+}
+
+#[test]
+fn a_maildrop_role_without_memory_loses_no_mail() {
+    let Some(()) = need::root() else { return };
+    let daemon = daemon().start();
+    let before = daemon.snapshot();
+    let mut inside = daemon.account("alice").login();
+    assert_goes_on(&mut inside);
+    let maildrop = daemon.role(MAILDROP)[0];
+    maildrop.limit("as", Some(address_space(maildrop)));
+    // It may be let in, or refused; never does the server take long to say so, and never is mail lost.
+    for _ in 0..20 {
+        match daemon.account("beside").try_login() {
+            Ok(pop) => pop.quit(),
+            Err(refused) => assert!(refused.to_string().starts_with("-ERR [SYS/TEMP]"), "{refused}"),
+        }
+    }
+    assert_goes_on(&mut inside);
+    maildrop.limit("as", None);
+    inside.quit();
+    daemon.account("beside").login_when_free().quit();
+    assert_eq!(before, daemon.snapshot());
+}
+
+#[test]
+fn without_another_process_running_maildrops_go_on() {
+    let Some(()) = need::root() else { return };
+    // Root has no such limit.
+    let daemon = daemon().owned_by_its_user().start();
+    let supervisor = daemon.supervisor();
+    supervisor.limit("nproc", Some(1));
+    let refused = daemon.account("alice").try_login().err().expect("a refusal").to_string();
+    assert!(refused.starts_with("-ERR [SYS/TEMP] "), "{refused}");
+    daemon.logged(&["no maildrop process for uid"]);
+    supervisor.limit("nproc", None);
+    let mut inside = daemon.account("alice").login();
+    supervisor.limit("nproc", Some(1));
+    assert_goes_on(&mut inside);
+    // The same process serves the other users of this uid.
+    assert_served(&daemon.account("beside"), "without another process");
+    inside.quit();
+}
+
+/// What a process may address now, in octets.
+fn address_space(process: Process) -> u64 {
+    let size = process.status("VmSize").expect("VmSize");
+    let kilobytes = size.trim_end_matches(" kB").parse::<u64>();
+    kilobytes.expect("VmSize in kB") * 1024
+}
