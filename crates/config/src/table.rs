@@ -35,13 +35,15 @@ settings! {
             address().list(false);
         /// The TCP port for POP3 with TLS from the first octet (RFC 8314). Usual is 995.
         pop3s_port: Option<u16> = None, port_or_off();
-        /// The most connections at a time. More are turned away with -ERR [SYS/TEMP].
+        /// The most connections at a time. For another one, the one that has taken longest to log in makes room; when all are
+        /// logged in, it is turned away with -ERR [SYS/TEMP]. Each needs an open file: the limit of those bounds it too.
         max_servers: u32 = 1000, number(1..=1_000_000);
         /// The most connections at a time from one address; IPv6 addresses count by /64.
         max_servers_per_ip: u32 = 50, number(1..=1_000_000);
         /// The most sessions at a time of one user.
         max_servers_per_user: u32 = 10, number(1..=1_000_000);
-        /// A session that is idle for so many seconds is closed. RFC 1939 asks for at least 600.
+        /// A session that is idle for so many seconds, or takes less than 64 kB of a reply in that time, is closed. RFC 1939
+        /// asks for at least 600.
         timeout: Duration = secs(600), seconds(1..=86_400);
         /// A client that has not logged in after so many seconds is turned away.
         login_timeout: Duration = secs(60), seconds(1..=3600);

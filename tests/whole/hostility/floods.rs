@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::storm::{attacker, connect, lines, room_for};
+use super::storm::{StopAtEnd, attacker, connect, lines, room_for};
 use super::{assert_served, is_turned_away, visit};
 use crate::harness::{Daemon, Format, Pop, eventually, messages};
 
@@ -21,6 +21,7 @@ fn connections_that_do_nothing_make_room_for_whoever_logs_in() {
     let mut inside = daemon.account("alice").login_when_free();
     let (port, stop, came) = (daemon.port(), AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
         // It never stops coming, from ever more addresses, and stays as long as it may.
         scope.spawn(|| {
             let mut open: Vec<TcpStream> = Vec::new();
@@ -31,12 +32,10 @@ fn connections_that_do_nothing_make_room_for_whoever_logs_in() {
         });
         eventually("a full server", || (came.load(Ordering::Relaxed) > 2 * PLACES).then_some(()));
         let beside = daemon.account("beside");
-        let served = eventually("a session in the midst of it", || {
+        eventually("a session in the midst of it", || {
             let done = beside.try_login().and_then(|mut pop| pop.ask("QUIT"));
             done.is_ok_and(|reply| reply.starts_with("+OK")).then_some(())
         });
-        stop.store(true, Ordering::Relaxed);
-        served
     });
     inside.ok("NOOP");
     inside.body("RETR 1");

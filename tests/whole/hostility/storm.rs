@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -59,6 +60,15 @@ pub(super) fn log_in(stream: &mut TcpStream, user: &str, password: &str) -> Vec<
     let sent = stream.write_all(format!("USER {user}\r\nPASS {password}\r\n").as_bytes());
     sent.expect("a server that listens");
     lines(stream, 3)
+}
+
+/// Tells the threads of a storm to end, whatever becomes of the test: it waits for them.
+pub(super) struct StopAtEnd<'a>(pub(super) &'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What became of a connection that is read without waiting.

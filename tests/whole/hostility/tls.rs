@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::assert_served;
-use super::storm::{attacker, connect, room_for, sip, until_all_are_closed};
+use super::storm::{StopAtEnd, attacker, connect, room_for, sip, until_all_are_closed};
 use crate::harness::eventually;
 use crate::tls::{openssl, secured};
 
@@ -43,6 +43,7 @@ fn a_flood_of_handshakes_keeps_nobody_waiting() {
     let (port, stop, done) = (secured.tls.number, AtomicBool::new(false), AtomicUsize::new(0));
     let hello = hello();
     thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
         for thread in 0..THREADS {
             let (stop, done, hello) = (&stop, &done, &hello);
             scope.spawn(move || {
@@ -63,7 +64,6 @@ fn a_flood_of_handshakes_keeps_nobody_waiting() {
         }
         eventually("a flood", || (done.load(Ordering::Relaxed) > 200).then_some(()));
         assert_served(&secured.daemon.account("alice"), "beside a flood of handshakes");
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
