@@ -181,7 +181,7 @@ impl Connection {
 
     async fn start_tls(&mut self) -> Result<(), Shutdown> {
         let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
-        self.stream.start_tls(tls, self.login_until).await
+        self.stream.start_tls(tls, &self.house.handshakes, self.login_until).await
     }
 
     /// The SASL mechanisms that can be used under TLS as it was agreed on.

@@ -38,6 +38,7 @@ use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 
 use crate::listen::{Listener, Security};
 use crate::log::render;
@@ -155,6 +156,8 @@ struct House {
     /// How often roles had to be started again, as the supervisor counts it.
     restarts: Mutex<Restarts>,
     remarks: Remarks,
+    /// Turns at computing a step of a TLS handshake: one for each thread.
+    handshakes: Semaphore,
     next_session: AtomicU64,
     /// When the role began, in seconds since 1970.
     began: u64,
@@ -195,11 +198,14 @@ fn connections_within(descriptors: u64) -> usize {
 
 /// One thread for every two cores: auth and maildrop processes need the others. With one thread
 /// there is nothing to hand over between threads, which is a fifth of the cost of a short session.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1)
+}
+
 fn runtime() -> io::Result<Runtime> {
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1);
-    match threads {
+    match threads() {
         1 => Builder::new_current_thread().enable_all().build(),
-        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     }
 }
 
@@ -214,6 +220,7 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
         offers: Offers::new(limits.sasl.clone()),
         restarts: Mutex::default(),
         remarks: Remarks::default(),
+        handshakes: Semaphore::new(threads()),
         next_session: AtomicU64::new(u64::from(generation) << 32),
         began: render::now(SystemTime::now()),
         limits,

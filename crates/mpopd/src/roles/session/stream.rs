@@ -7,6 +7,7 @@ use std::time::Duration;
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::io::Interest;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
@@ -37,7 +38,8 @@ impl Stream {
         Stream { transport, visit, patience, input: Vec::new(), taken: 0, backlog, ended: false }
     }
 
-    /// Encrypts the connection, which the client must have agreed to by then.
+    /// Encrypts the connection, which the client must have agreed to by then. A step of a handshake is the longest that anybody
+    /// computes here, so it waits for its turn, and after it all others have theirs.
     ///
     /// # Errors
     ///
@@ -45,11 +47,16 @@ impl Stream {
     pub(super) async fn start_tls(
         &mut self,
         config: Arc<ServerConfig>,
+        turns: &Semaphore,
         until: Instant,
     ) -> Result<(), Shutdown> {
         self.transport.start_tls(config).map_err(|_| Shutdown::Fault)?;
         loop {
-            match self.transport.handshake() {
+            let turn = turns.acquire().await;
+            let done = self.transport.handshake();
+            tokio::task::yield_now().await;
+            drop(turn);
+            match done {
                 Ok(None) => {
                     self.visit.encrypted(self.transport.tls_version());
                     return Ok(());
