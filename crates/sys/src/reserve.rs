@@ -105,10 +105,10 @@ mod tests {
         assert!(!is_short());
         let limit = |octets| setrlimit(Resource::As, Rlimit { current: octets, maximum: None }).unwrap();
         limit(Some(address_space() + (4 << 20)));
-        let mut pieces = Vec::with_capacity(512);
+        let mut pieces = Vec::with_capacity(1024);
         while !SHORT.load(Ordering::Relaxed) {
-            pieces.push(Vec::<u8>::with_capacity(1 << 20));
-            assert!(pieces.len() < 512, "memory never ran out");
+            pieces.push(Vec::<u8>::with_capacity(PIECE));
+            assert!(pieces.len() < 1024, "memory never ran out");
         }
         // The one that did not fit came all the same.
         assert!(is_short(), "there is no room for it yet");
