@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::{PATIENCE, need};
@@ -25,7 +25,8 @@ pub(super) fn room_for(connections: u64) -> Option<()> {
 /// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are as small as it
 /// allows if `small`.
 pub(super) fn connect(from: Ipv4Addr, port: u16, small: bool) -> std::io::Result<TcpStream> {
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     if small {
         sockopt::set_socket_recv_buffer_size(&socket, 2048)?;
     }
