@@ -17,8 +17,9 @@ use libc::{
     SYS_pwritev2, SYS_read, SYS_readahead, SYS_readlinkat, SYS_readv, SYS_recvfrom, SYS_recvmsg,
     SYS_renameat, SYS_renameat2, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
     SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_sendto, SYS_set_robust_list,
-    SYS_setfsgid, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_socket, SYS_statfs, SYS_statx,
-    SYS_sync_file_range, SYS_truncate, SYS_uname, SYS_unlinkat, SYS_utimensat, SYS_write, SYS_writev, c_long,
+    SYS_setfsgid, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_socket, SYS_socketpair, SYS_statfs,
+    SYS_statx, SYS_sync_file_range, SYS_truncate, SYS_uname, SYS_unlinkat, SYS_utimensat, SYS_write,
+    SYS_writev, c_long,
 };
 
 /// A group of system calls that a process may keep.
@@ -26,7 +27,7 @@ use libc::{
 pub enum Calls {
     /// Memory that is not executable, threads, time, random numbers, and what is done with a descriptor that is open.
     Basics,
-    /// Waiting for many descriptors (epoll(7)).
+    /// Waiting for many descriptors (epoll(7)), and pairs of sockets.
     Events,
     /// Accepting connections.
     Connections,
@@ -66,7 +67,7 @@ impl Calls {
     pub(super) fn list(self) -> Vec<Call> {
         let (always, sometimes): (&[c_long], &[Call]) = match self {
             Calls::Basics => (BASICS, BASICS_IF),
-            Calls::Events => (EVENTS, &[]),
+            Calls::Events => (EVENTS, EVENTS_IF),
             Calls::Connections => (&[SYS_accept, SYS_accept4, SYS_getpeername], &[]),
             Calls::Files => (FILES, &[]),
             Calls::Group => (&[SYS_setfsgid], GROUP_IF),
@@ -165,6 +166,9 @@ const EVENTS: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_epoll_wait,
 ];
+
+/// tokio wakes itself up over a pair where it is built to watch signals, as it is together with other programs of this workspace.
+const EVENTS_IF: &[Call] = &[(SYS_socketpair, is(0, libc::AF_UNIX as u64))];
 
 const FILES: &[c_long] = &[
     SYS_openat,
