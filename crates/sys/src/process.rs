@@ -191,8 +191,8 @@ pub fn not_dumpable() -> io::Result<()> {
 /// As many open descriptors as any load that we serve needs, and as Linux allows unless told otherwise (`fs.nr_open`).
 const ENOUGH_DESCRIPTORS: u64 = 1 << 20;
 
-/// Lets the processes that this one forks raise their limits of open descriptors to where only root may, if this is root.
-/// The limit in force stays: programs that know select(2) alone may be run.
+/// Lets this process and those that it forks raise their limits of open descriptors to where only root may, if this is root.
+/// The limit in force stays.
 pub fn allow_enough_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
@@ -252,7 +252,7 @@ mod tests {
         let before = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
         allow_enough_descriptors();
         let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        assert_eq!(now.current, Some(before), "what others run with stays");
+        assert_eq!(now.current, Some(before), "the limit in force stays");
         assert_eq!(raise_descriptor_limit(), now.maximum.unwrap());
     }
 }

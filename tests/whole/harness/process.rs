@@ -85,6 +85,14 @@ impl Process {
         kilobytes.map_or(0, |number| number.parse::<u64>().expect("Pss in kB") * 1024)
     }
 
+    /// How many descriptors it may have open, and up to how many it may raise that.
+    pub(crate) fn descriptor_limits(self) -> (String, String) {
+        let limits = fs::read_to_string(self.file("limits")).expect("/proc/PID/limits");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut words = line.expect("a limit of open files").split_whitespace().map(str::to_owned);
+        (words.next().expect("the soft limit"), words.next().expect("the hard limit"))
+    }
+
     /// How many descriptors it has open.
     pub(crate) fn descriptors(self) -> usize {
         fs::read_dir(self.file("fd")).expect("/proc/PID/fd").count()

@@ -65,6 +65,21 @@ fn stranger(daemon: &Daemon) -> Pop {
 }
 
 #[test]
+fn every_role_may_have_as_many_descriptors_as_the_administrator_allows() {
+    let scratch = Scratch::new();
+    // As shells and init scripts start it: programs are expected to ask for more.
+    let program = scratch.file("mpopd", format!("#!/bin/sh\nulimit -S -n 256\nexec '{MPOPD}' \"$@\"\n"));
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a script");
+    let daemon = daemon().run_by(&program).start();
+    let _open = daemon.account("alice").login();
+    let roles = [SESSION, MAILDROP, "mpopd-auth"].map(|role| daemon.role(role)[0]);
+    for process in roles.into_iter().chain([daemon.supervisor()]) {
+        let (soft, hard) = process.descriptor_limits();
+        assert_eq!(soft, hard, "{}", process.name());
+    }
+}
+
+#[test]
 fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
     let Some(()) = need::root() else { return };
     let Some(()) = room_for(100) else { return };

@@ -30,8 +30,9 @@ use crate::user_logs::UserLogs;
 /// How long one login may take. The session role waits a little longer, then answers by itself.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The most maildrop processes that one auth process remembers.
-const MOST_REMEMBERED: usize = 1024;
+/// The most maildrop processes that one auth process remembers. Each is a descriptor, and modules of PAM may know select(2)
+/// alone, which stops at 1024.
+const MOST_REMEMBERED: usize = 512;
 
 /// The ends of the channels that this role has.
 pub(crate) struct Channels<'a> {

@@ -118,7 +118,9 @@ pub(crate) fn run(plan: Plan, surroundings: Surroundings) -> Result<i32, String>
     seal::prepare();
     let now = Instant::now();
     let only_one = matches!(plan.arrivals, Arrivals::One(..));
+    // One for each maildrop process, and what the roles inherit.
     sys::process::allow_enough_descriptors();
+    sys::process::raise_descriptor_limit();
     let ready = Signals::listen().and_then(|signals| Ok((signals, Generation::new(0, plan, now)?)));
     let (signals, first) = ready.map_err(cannot).inspect_err(|why| herald.failed(why))?;
     let mut supervisor = Supervisor {
