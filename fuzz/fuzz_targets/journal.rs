@@ -5,13 +5,12 @@
 //! messages, each ended by an octet 255, and behind an octet 254 what lies in place of the journal.
 #![no_main]
 
-use fuzz::{Input, Place, on_wire, quick};
+use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
 use maildrop::{Disk, Kernel, Location, Maildrop, OpenError, Settings, Update, Wishes};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -225,9 +224,7 @@ fn seen(opened: Result<Box<dyn Maildrop>, OpenError>) -> Option<Vec<Vec<u8>>> {
     for number in 1..=maildrop.count() {
         let bodies = maildrop.fetch(number, 1).expect("a message that is there");
         let body = bodies.first().expect("what was asked for");
-        let mut stored = vec![0; body.length as usize];
-        body.source.read_exact_at(&mut stored, body.offset).expect("the message");
-        all.push(on_wire(&stored));
+        all.push(received(body));
     }
     Some(all)
 }

@@ -6,7 +6,7 @@
 //! file of UIDLs.
 #![no_main]
 
-use fuzz::{Input, Place, on_wire, quick};
+use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
 use maildrop::fuzzing::{Name, name};
 use maildrop::{Location, Maildrop, Settings, UidlScheme, Update};
@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const SCHEMES: [&str; 8] =
@@ -152,10 +151,9 @@ fn seen(maildrop: &mut dyn Maildrop) -> Seen {
         let listing = maildrop.listing(number).expect("a message that is counted");
         let bodies = maildrop.fetch(number, 1).expect("a message that is there");
         let body = bodies.first().expect("what was asked for");
-        let mut stored = vec![0; body.length as usize];
-        body.source.read_exact_at(&mut stored, body.offset).expect("the message");
-        assert_eq!(on_wire(&stored).len() as u64, listing.octets);
-        all.push((listing.uidl.to_string(), on_wire(&stored)));
+        let message = received(body);
+        assert_eq!(message.len() as u64, listing.octets);
+        all.push((listing.uidl.to_string(), message));
     }
     all
 }

@@ -5,13 +5,12 @@
 //! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is damaged; then the file.
 #![no_main]
 
-use fuzz::{Input, Place, on_wire, quick};
+use fuzz::{Input, Place, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Boundaries, Location, Maildrop, OpenError, Settings, Unescape, Update};
+use maildrop::{Boundaries, Location, Maildrop, OpenError, Settings, Unescape, Update, Wishes};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Messages that were read get a `Status:` line.
@@ -54,6 +53,15 @@ fuzz_target!(|data: &[u8]| {
     let Some(whole) = whole else { return };
     damage_index(&place.path("state/index"), *damage);
     assert_eq!(seen(place.opener(settings()).open(&location)).as_ref(), Some(&whole));
+    // For clients that take UTF-8 in headers, and for those that do not.
+    let wishes = Wishes { as_stored: true, ..Wishes::default() };
+    let stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
+    assert!(stored.iter().map(|(uidl, _)| uidl).eq(whole.iter().map(|(uidl, _)| uidl)));
+    if std::str::from_utf8(file).is_ok() {
+        let surrogates =
+            whole.iter().map(|(_, message)| header(message)).filter(|header| has_fields_only(header));
+        surrogates.for_each(|header| assert!(header.is_ascii(), "{}", String::from_utf8_lossy(header)));
+    }
     let uidls: BTreeSet<&String> = whole.iter().map(|(uidl, _)| uidl).collect();
     assert_eq!(uidls.len(), whole.len(), "UIDLs are different");
     if let Some(before) = before {
@@ -108,14 +116,28 @@ fn seen(opened: Result<Box<dyn Maildrop>, OpenError>) -> Option<Vec<Seen>> {
         let listing = maildrop.listing(number).expect("a message that is counted");
         let bodies = maildrop.fetch(number, 1).expect("a message that is there");
         let body = bodies.first().expect("what was asked for");
-        let mut stored = vec![0; body.length as usize];
-        body.source.read_exact_at(&mut stored, body.offset).expect("the message");
-        let message = on_wire(&[&body.prefix[..], &stored].concat());
+        let message = received(body);
         assert_eq!(message.len() as u64, listing.octets, "message {number}");
         all.push((listing.uidl.to_string(), message));
     }
     assert!(maildrop.listing(0).is_none() && maildrop.listing(maildrop.count() + 1).is_none());
     Some(all)
+}
+
+fn header(message: &[u8]) -> &[u8] {
+    let end = message.windows(4).position(|octets| octets == b"\r\n\r\n");
+    &message[..end.unwrap_or(message.len())]
+}
+
+/// Whether each line is a field or goes on with one: what is neither is not touched.
+fn has_fields_only(header: &[u8]) -> bool {
+    let mut lines = header.split(|octet| *octet == b'\n');
+    let is_field = |line: &[u8]| {
+        let name = line.split(|octet| *octet == b':').next().unwrap_or_default();
+        name.len() < line.len() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+    };
+    let first = lines.next().unwrap_or_default();
+    is_field(first) && lines.all(|line| is_field(line) || line.starts_with(b" ") || line.starts_with(b"\t"))
 }
 
 /// Whether a message is what it was, or that with its `Status:`.

@@ -1,10 +1,11 @@
 //! What the fuzz targets share.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use maildrop::{LockMethod, Opener, Settings};
+use maildrop::{Body, LockMethod, Opener, Settings};
 use tempfile::TempDir;
 
 /// What a target is fed: some octets that say how the rest is used, and that rest.
@@ -72,6 +73,13 @@ pub fn quick() -> Settings {
         retry_pause: Duration::ZERO,
         ..Settings::default()
     }
+}
+
+/// What a client has after RETR of this body.
+pub fn received(body: &Body) -> Vec<u8> {
+    let mut stored = vec![0; body.length as usize];
+    body.source.read_exact_at(&mut stored, body.offset).expect("the message");
+    on_wire(&[&body.prefix[..], &stored].concat())
 }
 
 /// What a client has after RETR, octet by octet: each line ended by CRLF, a missing last end added.
