@@ -75,14 +75,23 @@ fuzz_target!(|data: &[u8]| {
     let session = place.opener(settings()).open(&location).expect("a mailbox that could be opened");
     session.commit(Update { deleted: &gone, read: &read }).expect("room in memory");
     let left = seen(place.opener(settings()).open(&location)).expect("a mailbox that could be opened");
-    let kept = whole.iter().zip(1..).filter(|(_, number)| !gone.contains(number));
-    let kept: Vec<&Seen> = kept.map(|(seen, _)| seen).collect();
-    assert_eq!(left.len(), kept.len());
-    for ((uidl, message), (uidl_before, message_before)) in left.iter().zip(kept) {
-        assert_eq!(uidl, uidl_before);
+    let left_stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
+    let kept = |all: &[Seen]| -> Vec<Seen> {
+        all.iter()
+            .zip(1..)
+            .filter(|(_, number)| !gone.contains(number))
+            .map(|(seen, _)| seen.clone())
+            .collect()
+    };
+    if switches & MARKS == 0 {
+        assert_eq!(left, kept(&whole));
+    }
+    assert_eq!(left_stored.len(), kept(&stored).len());
+    for ((uidl, message), (uidl_before, message_before)) in left_stored.iter().zip(kept(&stored)) {
+        assert_eq!(*uidl, uidl_before);
         match switches & MARKS {
-            0 => assert_eq!(message, message_before),
-            _ => assert!(is_marked(message, message_before), "{message:?} {message_before:?}"),
+            0 => assert_eq!(*message, message_before),
+            _ => assert!(is_marked(message, &message_before), "{message:?} {message_before:?}"),
         }
     }
     // What was rewritten is the same to somebody who knows nothing of it, but for the numbers in UIDLs of equal messages.
