@@ -145,6 +145,27 @@ fn a_killed_maildrop_role_ends_its_own_sessions_only() {
 }
 
 #[test]
+fn a_login_whose_maildrop_role_is_killed_is_refused_at_once() {
+    let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
+    // A delivery agent that lives has the mailbox: to open it takes as long as the test lets it.
+    let lock = daemon.mailbox("alice").with_extension("lock");
+    std::fs::write(&lock, std::process::id().to_string()).expect("a lock file");
+    let account = daemon.account("alice");
+    let client = std::thread::spawn(move || account.try_login().map(drop));
+    // One that is killed before it was given the order is followed by another.
+    eventually("a reply", || {
+        daemon.role_now(MAILDROP).iter().for_each(|maildrop| maildrop.signal(Signal::KILL));
+        client.is_finished().then_some(())
+    });
+    let refused = client.join().expect("the client").expect_err("no maildrop").to_string();
+    assert!(refused.starts_with("-ERR [SYS/TEMP]"), "{refused}");
+    let log = daemon.log();
+    assert!(!log.contains("no answer to a login"), "it was not waited for: {log}");
+    std::fs::remove_file(lock).expect("the lock file");
+    daemon.account("alice").login_when_free().quit();
+}
+
+#[test]
 fn sigterm_tells_every_session_and_undoes_deletions() {
     for format in Format::BOTH {
         let mut daemon = Daemon::new(format)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::LoginId;
 use crate::payload::Payload;
 use crate::report::Figures;
 use crate::wire::Message;
@@ -9,11 +10,16 @@ use crate::wire::Message;
 /// The longest name of whom to end, in octets.
 pub const MOST_WHO: usize = 255;
 
+/// The most logins of [`ToSession::Unanswered`].
+pub const MOST_LOGINS: usize = 256;
+
 /// What the supervisor tells the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
     /// The descriptor beside this message is the channel to a new maildrop process.
     Maildrop,
+    /// A maildrop process has ended, and these logins will not be answered.
+    Unanswered(Vec<LoginId>),
     /// Tell every client `-ERR [SYS/TEMP]`, close all connections and end. A QUIT that is being
     /// carried out is waited for.
     ShutDown,
@@ -69,7 +75,12 @@ impl Message for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             ToSession::Ask { question, .. } => question.check(),
-            ToSession::Maildrop | ToSession::ShutDown | ToSession::Retire | ToSession::Restarted(_) => Ok(()),
+            ToSession::Unanswered(logins) if logins.len() > MOST_LOGINS => Err("too many logins"),
+            ToSession::Unanswered(_)
+            | ToSession::Maildrop
+            | ToSession::ShutDown
+            | ToSession::Retire
+            | ToSession::Restarted(_) => Ok(()),
         }
     }
 }
@@ -128,10 +139,13 @@ mod tests {
     use super::*;
     use crate::wire::{encode, tests::round_trip};
 
+    const LOGIN: LoginId = LoginId { generation: u32::MAX, number: u64::MAX };
+
     #[test]
     fn all_survive() {
         round_trip(&ToSession::Maildrop);
         round_trip(&ToSession::ShutDown);
+        round_trip(&ToSession::Unanswered(vec![LOGIN; MOST_LOGINS]));
         round_trip(&ToSession::Retire);
         round_trip(&FromSession::Ready);
         round_trip(&ToSession::Restarted(Restarts { auth: u64::MAX, ..Restarts::default() }));
@@ -147,6 +161,7 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
+        assert!(encode(&ToSession::Unanswered(vec![LOGIN; MOST_LOGINS + 1])).is_err());
         let kick = |who: String| ToSession::Ask { number: 1, question: Question::Kick(who) };
         assert!(encode(&kick("u".repeat(MOST_WHO))).is_ok());
         assert!(encode(&kick("u".repeat(MOST_WHO + 1))).is_err());

@@ -7,6 +7,7 @@
 //! A session's locks and deletions live and die here: what ends without
 //! [`ToMaildrop::Finish`] removes nothing.
 
+mod in_hand;
 mod last_logins;
 mod user_log;
 
@@ -30,6 +31,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::log::Untrusted;
 use crate::roles::listings::Listings;
+pub(crate) use in_hand::InHand;
 pub(crate) use last_logins::LastLogins;
 use user_log::UserLog;
 
@@ -74,6 +76,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) users: &'a Users,
     /// Looked at where logins must not follow each other too soon.
     pub(crate) last_logins: Option<LastLogins>,
+    /// Told which logins are being worked on.
+    pub(crate) in_hand: &'a InHand,
     /// How many threads read each queue.
     pub(crate) threads: usize,
     /// Whether the process can open files in some folders only, as they were when it was started.
@@ -96,6 +100,7 @@ pub(crate) fn run(channels: Channels<'_>, opener: Opener, setup: Setup<'_>) -> i
         open: Mutex::default(),
         work: RwLock::default(),
         takers: AtomicUsize::new(1),
+        slots: AtomicUsize::new(0),
         started: Instant::now(),
         last_order: AtomicU64::new(0),
     };
@@ -151,6 +156,8 @@ struct Worker<'a> {
     work: RwLock<()>,
     /// The threads that still take orders; with none the process only sees its sessions out.
     takers: AtomicUsize,
+    /// How many threads have begun to take orders.
+    slots: AtomicUsize,
     started: Instant,
     /// When the last order came, in milliseconds after `started`.
     last_order: AtomicU64,
@@ -164,13 +171,16 @@ impl<'a> Worker<'a> {
 
     /// One thread's loop over the orders. Returns when the process takes no more.
     fn take_orders(&self) {
+        let slot = self.slots.fetch_add(1, Ordering::Relaxed);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         loop {
             match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
                 Ok(Some((order, descriptors))) => {
                     self.last_order.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+                    self.setup.in_hand.set(slot, Some(order.login));
                     let _work = self.work.read();
                     self.open(order, descriptors.into_iter().next());
+                    self.setup.in_hand.set(slot, None);
                 }
                 // The queue was shut, by this thread or another, and what was in it is done.
                 Ok(None) => break,

@@ -135,6 +135,11 @@ impl Desk {
         }
     }
 
+    /// Nobody will answer this login any more.
+    pub(super) fn give_up(&self, login: LoginId) {
+        self.answer(login, Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() }));
+    }
+
     /// Hears auth's decisions, for ever.
     pub(super) async fn hear(&self) {
         loop {

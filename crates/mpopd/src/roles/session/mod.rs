@@ -248,6 +248,9 @@ async fn hold(channels: Channels<'_>, limits: Limits, generation: u32) -> io::Re
                     tokio::spawn(link.hear(house.clone()));
                 }
             }
+            Ok(Some((ToSession::Unanswered(logins), _))) => {
+                logins.into_iter().for_each(|login| house.desk.give_up(login));
+            }
             Ok(Some((ToSession::Ask { number, question }, _))) => {
                 house.answer(&steer, number, question).await
             }

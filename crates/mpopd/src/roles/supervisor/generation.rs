@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use ipc::hire::{Hire, Hired};
 use ipc::report::Figures;
-use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
+use ipc::steer::{FromSession, MOST_LOGINS, Question, Restarts, ToSession, Told};
 use ipc::wire::{self, Wait};
-use ipc::{receive, send};
+use ipc::{LoginId, receive, send};
 use rustix::process::{Pid, Signal as Kill};
 use sys::process::Ending;
 use sys::seqpacket;
@@ -20,7 +20,7 @@ use sys::seqpacket;
 use super::Plan;
 use super::directory::Directory;
 use super::restart::Restart;
-use super::workers::Workers;
+use super::workers::{Ended, Workers};
 use crate::roles::auth;
 use crate::roles::child::{self, Identity, Part};
 use crate::roles::seal::Seal;
@@ -150,6 +150,15 @@ impl Generation {
         }
     }
 
+    /// Has the clients of these logins told that there is no answer.
+    fn refuse(&self, logins: &[LoginId]) {
+        let Some((_, steer)) = &self.session.running else { return };
+        for some in logins.chunks(MOST_LOGINS) {
+            // Where there is no room for it, they wait until the session role gives them up by itself.
+            let _ = send(steer, &ToSession::Unanswered(some.to_vec()), &[], Wait::No);
+        }
+    }
+
     /// Its session role, if it runs.
     pub(super) fn session_pid(&self) -> Option<Pid> {
         self.session.running.as_ref().map(|(pid, _)| *pid)
@@ -218,7 +227,8 @@ impl Generation {
                 restarts.directory += 1;
                 tracing::error!("mpopd-directory ended with {ending}; it is restarted");
             }
-        } else if let Some(uid) = self.workers.ended(pid) {
+        } else if let Some(Ended { uid, unanswered }) = self.workers.ended(pid) {
+            self.refuse(&unanswered);
             match ending {
                 Ending::Exited(0) => {
                     tracing::debug!("maildrop process of uid {uid} had nothing to do any more");

@@ -9,16 +9,18 @@ use std::time::Duration;
 use ::maildrop::{Notice, Opener, Settings};
 use ipc::hire::{Hire, Post, Reach, WorkerId};
 use ipc::mail::FromMaildrop;
-use ipc::send;
+use ipc::open::Open;
 use ipc::steer::ToSession;
-use ipc::wire::Wait;
+use ipc::wire::{self, Wait};
+use ipc::{LoginId, receive, send};
+use rustix::net::{Shutdown, shutdown};
 use rustix::process::Pid;
 use sys::seqpacket;
 
 use crate::mail_group::Group;
 use crate::reach::Roots;
 use crate::roles::child::{self, Identity, Part};
-use crate::roles::maildrop::{self, LastLogins};
+use crate::roles::maildrop::{self, InHand, LastLogins};
 use crate::roles::seal;
 use crate::state::StateDir;
 
@@ -48,8 +50,8 @@ pub(crate) struct Maildrops {
 pub(super) struct Workers {
     /// The process that new orders go to, for each post.
     current: HashMap<Post, Worker>,
-    /// Every process that was not reaped, with its post.
-    living: HashMap<Pid, Post>,
+    /// Every process that was not reaped.
+    living: HashMap<Pid, Living>,
     started: u64,
 }
 
@@ -57,6 +59,25 @@ struct Worker {
     id: WorkerId,
     pid: Pid,
     orders: OwnedFd,
+}
+
+struct Living {
+    post: Post,
+    work: Work,
+}
+
+/// What a process has to do, as it can be seen from outside when it has ended.
+struct Work {
+    /// The queue that it reads.
+    orders: OwnedFd,
+    in_hand: InHand,
+}
+
+/// A process that has ended.
+pub(super) struct Ended {
+    pub(super) uid: u32,
+    /// The logins that it was to answer and did not.
+    pub(super) unanswered: Vec<LoginId>,
 }
 
 impl Workers {
@@ -70,10 +91,10 @@ impl Workers {
         let Hire { post, instead_of } = wish;
         if self.current.get(&post).is_none_or(|worker| instead_of == Some(worker.id)) {
             let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
-            let (pid, orders) = start(&post, plan, steer)?;
+            let (pid, orders, work) = start(&post, plan, steer)?;
             let id = WorkerId(self.started);
             self.started += 1;
-            self.living.insert(pid, post.clone());
+            self.living.insert(pid, Living { post: post.clone(), work });
             self.current.insert(post.clone(), Worker { id, pid, orders });
         }
         match self.current.get(&post) {
@@ -87,13 +108,13 @@ impl Workers {
         self.current.clear();
     }
 
-    /// Notes that a process ended. Returns its uid, if it was one of these.
-    pub(super) fn ended(&mut self, pid: Pid) -> Option<u32> {
-        let post = self.living.remove(&pid)?;
+    /// Notes that a process ended, if it was one of these.
+    pub(super) fn ended(&mut self, pid: Pid) -> Option<Ended> {
+        let Living { post, work } = self.living.remove(&pid)?;
         if self.current.get(&post).is_some_and(|worker| worker.pid == pid) {
             self.current.remove(&post);
         }
-        Some(post.uid)
+        Some(Ended { uid: post.uid, unanswered: work.unanswered() })
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
@@ -101,18 +122,33 @@ impl Workers {
     }
 }
 
-fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd)> {
+impl Work {
+    /// The logins that were left. No order comes after this: auth is told to ask for another process.
+    fn unanswered(&self) -> Vec<LoginId> {
+        let mut logins = self.in_hand.logins();
+        let _ = shutdown(&self.orders, Shutdown::Read);
+        let mut buffer = vec![0; wire::MOST_OCTETS];
+        while let Ok(Some((order, _))) = receive::<Open>(&self.orders, &mut buffer, Wait::No) {
+            logins.push(order.login);
+        }
+        logins
+    }
+}
+
+/// Forks a process: its pid, where it is sent its orders, and its work.
+fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, Work)> {
     let Post { uid, gid, .. } = *post;
     let state = plan.state.folder_of(uid, gid)?;
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
     let (sessions_in, sessions_out) = seqpacket::pair()?;
+    let in_hand = InHand::new(plan.threads)?;
     let identity = match plan.change_user {
         true => Identity::User { uid, gid, file_group: plan.mail_group.map(Group::gid), chroot: None },
         false => Identity::Unchanged,
     };
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd()];
+    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_hand.as_fd()];
     keep.extend(&ours);
     let sealed = seal::maildrop(folders(&plan.roots, &post.reach), ours);
     let part = Part { name: c"mpopd-maildrop", identity: &identity, seal: Some(sealed) };
@@ -121,6 +157,7 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
         let setup = maildrop::Setup {
             users: &plan.users,
             last_logins: last_logins(plan, &state),
+            in_hand: &in_hand,
             threads: plan.threads,
             is_confined: post.reach != Reach::Anything,
         };
@@ -138,7 +175,7 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
         // Without its channel to the session role the process ends by itself.
         io::Error::other(error.to_string())
     })?;
-    Ok((pid, orders_in))
+    Ok((pid, orders_in, Work { orders: orders_out, in_hand }))
 }
 
 /// What enforces the delay between logins, if there is one. Mail is served without it rather than not at all.
