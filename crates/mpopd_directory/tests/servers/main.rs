@@ -11,6 +11,8 @@ mod ldap;
 #[path = "../../../../tests/whole/harness/memory.rs"]
 mod memory;
 mod mysql;
+#[path = "../../../../tests/whole/harness/port.rs"]
+mod port;
 mod postgres;
 mod process;
 mod program;

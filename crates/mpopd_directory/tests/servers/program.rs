@@ -1,9 +1,11 @@
 //! Server programs: found, started, ended.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use super::port::Port;
 
 /// A server that is killed when it is dropped.
 pub(crate) struct Server(Child);
@@ -68,9 +70,13 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that nobody else is given while these tests run.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static HELD: Mutex<Vec<Port>> = Mutex::new(Vec::new());
+    let port = Port::reserve();
+    let number = port.number;
+    HELD.lock().unwrap().push(port);
+    number
 }
 
 /// Whether somebody accepts connections there.
