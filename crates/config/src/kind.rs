@@ -187,7 +187,7 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
 }
 
 /// Text as a TOML string: a literal one where that is possible, because patterns are easier to read without escapes.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     if text.contains('\\') && !text.contains(|c: char| c == '\'' || c.is_control()) {
         return format!("'{text}'");
     }

@@ -20,6 +20,26 @@ pub(crate) struct Row {
     pub(crate) value: Shown,
 }
 
+/// Where a setting stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingName {
+    /// The heading above it in the manual and the sample file.
+    pub group: &'static str,
+    /// Its table; empty for the main table.
+    pub table: &'static str,
+    /// Its name in the table; `USER` in a table that has a value for each user.
+    pub key: &'static str,
+}
+
+/// All settings, in the order of the manual.
+pub fn setting_names() -> impl Iterator<Item = SettingName> {
+    Config::default().rows().into_iter().map(|Row { group, table, key, .. }| SettingName {
+        group,
+        table,
+        key,
+    })
+}
+
 /// The value of a row, in TOML.
 pub(crate) enum Shown {
     Value(String),
