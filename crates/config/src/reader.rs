@@ -117,7 +117,7 @@ impl<'i> Reader<'i> {
     }
 
     /// A table within this one, to be read like it: empty where the file has none.
-    pub(crate) fn table(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Reader<'i> {
+    pub(crate) fn table(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Self {
         let table = self.remove(key).and_then(|(_, value)| table(key, value, findings));
         Reader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
     }

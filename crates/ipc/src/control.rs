@@ -37,8 +37,8 @@ pub enum Request {
 impl Message for Request {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Request::Kick(who) => Question::Kick(who.clone()).check(),
-            Request::Status | Request::Who | Request::Await(_) | Request::Upgrade => Ok(()),
+            Self::Kick(who) => Question::Kick(who.clone()).check(),
+            Self::Status | Self::Who | Self::Await(_) | Self::Upgrade => Ok(()),
         }
     }
 }
@@ -79,8 +79,8 @@ pub enum Answer {
 impl Message for Answer {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Answer::Status(status) => status.check(),
-            Answer::Refused(text) | Answer::Reread(Verdict::Kept(text)) if text.len() > MOST_TEXT => {
+            Self::Status(status) => status.check(),
+            Self::Refused(text) | Self::Reread(Verdict::Kept(text)) if text.len() > MOST_TEXT => {
                 Err("a text out of bounds")
             }
             _ => Ok(()),
@@ -102,9 +102,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// The old settings go on. What is too long of the faults is left out, and said to be.
-    pub fn kept(faults: &str) -> Verdict {
+    pub fn kept(faults: &str) -> Self {
         if faults.len() <= MOST_TEXT {
-            return Verdict::Kept(faults.to_owned());
+            return Self::Kept(faults.to_owned());
         }
         const REST: &str = "\n(and more: mpopd -t shows all)";
         let mut end = MOST_TEXT - REST.len();
@@ -113,7 +113,7 @@ impl Verdict {
         }
         let shown = faults.get(..end).unwrap_or_default();
         let whole_lines = shown.rsplit_once('\n').map_or(shown, |(lines, _)| lines);
-        Verdict::Kept(format!("{whole_lines}{REST}"))
+        Self::Kept(format!("{whole_lines}{REST}"))
     }
 }
 

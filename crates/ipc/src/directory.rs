@@ -43,14 +43,14 @@ impl RequestId {
     /// # Errors
     ///
     /// When the kernel gives none (getrandom(2)).
-    pub fn first() -> std::io::Result<RequestId> {
+    pub fn first() -> std::io::Result<Self> {
         getrandom::u64().map(RequestId).map_err(std::io::Error::other)
     }
 
     /// The number after this one.
     #[must_use]
-    pub fn next(self) -> RequestId {
-        RequestId(self.0.wrapping_add(1))
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
     }
 }
 
@@ -338,7 +338,7 @@ impl Message for ToDirectory {
     const SECRET: bool = true;
 
     fn check(&self) -> Result<(), &'static str> {
-        let ToDirectory::Setup(setup) = self else { return Ok(()) };
+        let Self::Setup(setup) = self else { return Ok(()) };
         let mut texts: Vec<&[u8]> = Vec::new();
         match &setup.users {
             Some(Users::Sql(sql)) => texts.extend([sql.url.expose(), sql.query.as_bytes()]),
@@ -365,8 +365,8 @@ impl Message for ToDirectory {
 impl Message for FromDirectory {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromDirectory::Ready => Ok(()),
-            FromDirectory::Failed(why) => within(why.as_bytes(), MOST_WHY, "the reason is too long"),
+            Self::Ready => Ok(()),
+            Self::Failed(why) => within(why.as_bytes(), MOST_WHY, "the reason is too long"),
         }
     }
 }

@@ -27,11 +27,11 @@ pub struct ListingBuilder {
 
 impl ListingBuilder {
     /// An empty listing with room for `count` messages.
-    pub fn with_capacity(count: u32) -> ListingBuilder {
+    pub fn with_capacity(count: u32) -> Self {
         let count = count as usize;
         let mut entries = Vec::with_capacity(HEADER + count * (ENTRY + 34));
         entries.resize(HEADER, 0);
-        ListingBuilder { entries, heap: Vec::with_capacity(count * 34), count: 0, total: 0 }
+        Self { entries, heap: Vec::with_capacity(count * 34), count: 0, total: 0 }
     }
 
     /// Adds the next message.
@@ -85,9 +85,9 @@ impl Listing {
     /// # Errors
     ///
     /// `InvalidData` when it is no listing.
-    pub fn parse(octets: Octets) -> io::Result<Listing> {
+    pub fn parse(octets: Octets) -> io::Result<Self> {
         match check(&octets) {
-            Some((count, total)) => Ok(Listing { octets, count, total }),
+            Some((count, total)) => Ok(Self { octets, count, total }),
             None => Err(io::Error::new(io::ErrorKind::InvalidData, "a malformed listing of a maildrop")),
         }
     }

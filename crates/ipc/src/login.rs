@@ -175,9 +175,9 @@ pub enum Reaction {
 impl Message for Reaction {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Reaction::Challenge(challenge) => challenge.check(),
-            Reaction::Refused(refused) => refused.check(),
-            Reaction::Accepted => Ok(()),
+            Self::Challenge(challenge) => challenge.check(),
+            Self::Refused(refused) => refused.check(),
+            Self::Accepted => Ok(()),
         }
     }
 }

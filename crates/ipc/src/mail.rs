@@ -55,15 +55,15 @@ pub enum ToMaildrop {
 impl Message for ToMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            ToMaildrop::Fetch { first, window, .. } => {
+            Self::Fetch { first, window, .. } => {
                 if *first == 0 || *window == 0 || *window > MOST_WINDOW {
                     return Err("a fetch out of range");
                 }
                 Ok(())
             }
-            ToMaildrop::Finish { notes, .. }
-            | ToMaildrop::Abandon { notes, .. }
-            | ToMaildrop::Note { notes, .. } => user_log::check(notes),
+            Self::Finish { notes, .. } | Self::Abandon { notes, .. } | Self::Note { notes, .. } => {
+                user_log::check(notes)
+            }
         }
     }
 }
@@ -137,7 +137,7 @@ pub enum FromMaildrop {
 impl Message for FromMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromMaildrop::Fetched { extents, first, .. } => {
+            Self::Fetched { extents, first, .. } => {
                 if extents.is_empty() || extents.len() > MOST_EXTENTS || *first == 0 {
                     return Err("bodies out of range");
                 }
@@ -149,16 +149,15 @@ impl Message for FromMaildrop {
                 }
                 Ok(())
             }
-            FromMaildrop::Opened { user, .. } | FromMaildrop::NotOpened { user, .. } => {
+            Self::Opened { user, .. } | Self::NotOpened { user, .. } => {
                 if user.len() > crate::login::MOST_USER {
                     return Err("the user name is too long");
                 }
                 Ok(())
             }
-            FromMaildrop::NotFetched { .. }
-            | FromMaildrop::Finished { .. }
-            | FromMaildrop::LockWait { .. }
-            | FromMaildrop::Noted { .. } => Ok(()),
+            Self::NotFetched { .. } | Self::Finished { .. } | Self::LockWait { .. } | Self::Noted { .. } => {
+                Ok(())
+            }
         }
     }
 }

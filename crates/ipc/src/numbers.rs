@@ -15,12 +15,12 @@ impl Numbers {
     /// # Errors
     ///
     /// `InvalidInput` when they start at 0, are not ascending or name one twice.
-    pub fn new(numbers: Vec<u32>) -> io::Result<Numbers> {
+    pub fn new(numbers: Vec<u32>) -> io::Result<Self> {
         let ascending = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         if !ascending || numbers.first() == Some(&0) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "message numbers out of order"));
         }
-        Ok(Numbers(numbers))
+        Ok(Self(numbers))
     }
 
     /// The numbers.
@@ -45,7 +45,7 @@ impl Numbers {
     /// # Errors
     ///
     /// `InvalidData` when it is not that, or names a message beyond `count`.
-    pub fn unpack(octets: &[u8], count: u32) -> io::Result<Numbers> {
+    pub fn unpack(octets: &[u8], count: u32) -> io::Result<Self> {
         parse(octets, count)
             .map(Numbers)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed list of messages"))

@@ -37,14 +37,14 @@ pub struct Open {
 pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl From<&Path> for PathOctets {
-    fn from(path: &Path) -> PathOctets {
+    fn from(path: &Path) -> Self {
         use std::os::unix::ffi::OsStrExt;
-        PathOctets(path.as_os_str().as_bytes().to_vec())
+        Self(path.as_os_str().as_bytes().to_vec())
     }
 }
 
 impl From<PathOctets> for std::path::PathBuf {
-    fn from(path: PathOctets) -> std::path::PathBuf {
+    fn from(path: PathOctets) -> Self {
         use std::os::unix::ffi::OsStringExt;
         OsString::from_vec(path.0).into()
     }

@@ -25,11 +25,11 @@ impl Payload {
     /// # Errors
     ///
     /// What [`sealed::seal`] says.
-    pub fn pack(octets: Vec<u8>) -> io::Result<(Payload, Option<OwnedFd>)> {
+    pub fn pack(octets: Vec<u8>) -> io::Result<(Self, Option<OwnedFd>)> {
         if octets.len() <= MOST_INLINE {
-            return Ok((Payload::Inline(octets), None));
+            return Ok((Self::Inline(octets), None));
         }
-        Ok((Payload::Sealed, Some(sealed::seal(&octets)?)))
+        Ok((Self::Sealed, Some(sealed::seal(&octets)?)))
     }
 
     /// Unpacks what was received: at most `most` octets.
@@ -39,9 +39,9 @@ impl Payload {
     /// `InvalidData` when the memory is missing, not sealed or too long.
     pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<Octets> {
         match (self, descriptor) {
-            (Payload::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
-            (Payload::Sealed, Some(memory)) => Ok(Octets::Mapped(sealed::Mapping::of(memory, most)?)),
-            (Payload::Sealed, None) => {
+            (Self::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
+            (Self::Sealed, Some(memory)) => Ok(Octets::Mapped(sealed::Mapping::of(memory, most)?)),
+            (Self::Sealed, None) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "a message without the memory it speaks of"))
             }
         }
@@ -62,8 +62,8 @@ impl Deref for Octets {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Octets::Own(octets) => octets,
-            Octets::Mapped(mapping) => mapping,
+            Self::Own(octets) => octets,
+            Self::Mapped(mapping) => mapping,
         }
     }
 }

@@ -44,7 +44,7 @@ impl Figures {
     }
 
     /// Adds what another session role has counted.
-    pub fn add(&mut self, other: &Figures) {
+    pub fn add(&mut self, other: &Self) {
         for (sum, count) in [
             (&mut self.connections, other.connections),
             (&mut self.sessions, other.sessions),
@@ -65,8 +65,8 @@ impl Figures {
     }
 
     /// What remains when the session role has ended: the totals.
-    pub fn totals(self) -> Figures {
-        Figures { connections: 0, sessions: 0, ..self }
+    pub fn totals(self) -> Self {
+        Self { connections: 0, sessions: 0, ..self }
     }
 
     pub(crate) fn check(&self) -> Result<(), &'static str> {
@@ -117,9 +117,9 @@ impl Activity {
     /// The state's name.
     pub fn word(self) -> &'static str {
         match self {
-            Activity::Authorization => "authorization",
-            Activity::Transaction => "transaction",
-            Activity::Update => "update",
+            Self::Authorization => "authorization",
+            Self::Transaction => "transaction",
+            Self::Update => "update",
         }
     }
 }

@@ -9,8 +9,8 @@ pub struct Secret(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl Secret {
     /// Takes the octets over; the caller keeps no copy.
-    pub fn new(octets: Vec<u8>) -> Secret {
-        Secret(octets)
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(octets)
     }
 
     /// The octets themselves.

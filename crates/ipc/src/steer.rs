@@ -54,7 +54,7 @@ pub struct Restarts {
 impl Restarts {
     /// Each role's name and number.
     pub fn each(&self) -> [(&'static str, u64); 5] {
-        let Restarts { session, auth, maildrop, log, directory } = *self;
+        let Self { session, auth, maildrop, log, directory } = *self;
         [("session", session), ("auth", auth), ("maildrop", maildrop), ("log", log), ("directory", directory)]
     }
 }
@@ -74,13 +74,11 @@ pub enum Question {
 impl Message for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            ToSession::Ask { question, .. } => question.check(),
-            ToSession::Unanswered(logins) if logins.len() > MOST_LOGINS => Err("too many logins"),
-            ToSession::Unanswered(_)
-            | ToSession::Maildrop
-            | ToSession::ShutDown
-            | ToSession::Retire
-            | ToSession::Restarted(_) => Ok(()),
+            Self::Ask { question, .. } => question.check(),
+            Self::Unanswered(logins) if logins.len() > MOST_LOGINS => Err("too many logins"),
+            Self::Unanswered(_) | Self::Maildrop | Self::ShutDown | Self::Retire | Self::Restarted(_) => {
+                Ok(())
+            }
         }
     }
 }
@@ -88,8 +86,8 @@ impl Message for ToSession {
 impl Question {
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         match self {
-            Question::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
-            Question::Kick(_) | Question::Figures | Question::Visitors => Ok(()),
+            Self::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
+            Self::Kick(_) | Self::Figures | Self::Visitors => Ok(()),
         }
     }
 }
@@ -126,10 +124,8 @@ pub enum Told {
 impl Message for FromSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromSession::Answer { told: Told::Figures(figures), .. } | FromSession::Ending(figures) => {
-                figures.check()
-            }
-            FromSession::Answer { .. } | FromSession::Ready => Ok(()),
+            Self::Answer { told: Told::Figures(figures), .. } | Self::Ending(figures) => figures.check(),
+            Self::Answer { .. } | Self::Ready => Ok(()),
         }
     }
 }

@@ -24,10 +24,10 @@ impl Ticket {
     /// # Errors
     ///
     /// When the kernel gives none (getrandom(2)): no login is possible then.
-    pub fn issue() -> std::io::Result<Ticket> {
+    pub fn issue() -> std::io::Result<Self> {
         let mut octets = [0; 16];
         getrandom::fill(&mut octets).map_err(std::io::Error::other)?;
-        Ok(Ticket(octets))
+        Ok(Self(octets))
     }
 }
 

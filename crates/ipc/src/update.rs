@@ -32,14 +32,14 @@ impl Update {
     /// # Errors
     ///
     /// `InvalidData` when it is not that, or names a message beyond `count`.
-    pub fn unpack(octets: &Octets, count: u32) -> io::Result<Update> {
+    pub fn unpack(octets: &Octets, count: u32) -> io::Result<Self> {
         let lists = octets.split_first_chunk().and_then(|(length, lists)| {
             lists.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
         });
         let Some((deleted, read)) = lists else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a malformed update"));
         };
-        Ok(Update { deleted: Numbers::unpack(deleted, count)?, read: Numbers::unpack(read, count)? })
+        Ok(Self { deleted: Numbers::unpack(deleted, count)?, read: Numbers::unpack(read, count)? })
     }
 }
 

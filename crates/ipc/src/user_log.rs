@@ -44,7 +44,7 @@ impl Note {
 
     /// What it counts as.
     pub fn octets(&self) -> usize {
-        Note::OCTETS + self.text().len()
+        Self::OCTETS + self.text().len()
     }
 
     fn text(&self) -> &str {

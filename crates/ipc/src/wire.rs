@@ -38,16 +38,16 @@ pub enum Error {
 impl Error {
     /// Whether the call should be made again when the socket is ready.
     pub fn would_block(&self) -> bool {
-        matches!(self, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Io(error) => write!(f, "the channel to another role failed: {error}"),
-            Error::Malformed(what) => write!(f, "another role sent a malformed message: {what}"),
-            Error::TooLong(octets) => {
+            Self::Io(error) => write!(f, "the channel to another role failed: {error}"),
+            Self::Malformed(what) => write!(f, "another role sent a malformed message: {what}"),
+            Self::TooLong(octets) => {
                 write!(f, "a message of {octets} octets exceeds the bound of {MOST_OCTETS}")
             }
         }
@@ -57,15 +57,15 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Io(error) => Some(error),
-            Error::Malformed(_) | Error::TooLong(_) => None,
+            Self::Io(error) => Some(error),
+            Self::Malformed(_) | Self::TooLong(_) => None,
         }
     }
 }
 
 impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Error {
-        Error::Io(error)
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 

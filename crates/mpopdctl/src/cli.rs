@@ -121,7 +121,7 @@ impl Cli {
         ];
         if let Some((option, _, commands)) = stray.iter().find(|(_, is_stray, _)| *is_stray) {
             let what = format!("{option} belongs to {commands}");
-            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+            Self::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
     }
 }

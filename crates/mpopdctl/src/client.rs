@@ -29,7 +29,7 @@ impl Client {
     /// # Errors
     ///
     /// There is none, or it is not for us.
-    pub(crate) fn connect(path: &Path) -> Result<Client, Failure> {
+    pub(crate) fn connect(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let channel = connect(path).map_err(|errno| match errno {
             Errno::NOENT | Errno::CONNREFUSED => {
@@ -46,7 +46,7 @@ impl Client {
         for timeout in [Timeout::Recv, Timeout::Send] {
             sockopt::set_socket_timeout(&channel, timeout, Some(PATIENCE)).map_err(unknown)?;
         }
-        Ok(Client { channel, path: path.to_owned() })
+        Ok(Self { channel, path: path.to_owned() })
     }
 
     /// Asks, and waits for the answer.

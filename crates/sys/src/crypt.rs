@@ -45,24 +45,24 @@ impl Crypt {
     /// # Errors
     ///
     /// [`CryptError::Library`]: there is none, or it is too old to have crypt_rn(3).
-    pub fn load() -> Result<Crypt, CryptError> {
+    pub fn load() -> Result<Self, CryptError> {
         let mut tried = Vec::new();
         for name in NAMES {
             // SAFETY: the initialisers of libcrypt only set up its own tables. The name has no slash,
             // so the loader takes the system's library.
             match unsafe { Library::new(name) } {
-                Ok(library) => return Crypt::of(library),
+                Ok(library) => return Self::of(library),
                 Err(error) => tried.push(error.to_string()),
             }
         }
         Err(CryptError::Library(tried.join("; ")))
     }
 
-    fn of(library: Library) -> Result<Crypt, CryptError> {
+    fn of(library: Library) -> Result<Self, CryptError> {
         // SAFETY: the type is that of crypt_rn in crypt.h, and has been since the function exists.
         let crypt_rn = unsafe { library.get::<CryptRn>(c"crypt_rn") };
         let crypt_rn = *crypt_rn.map_err(|error| CryptError::Library(error.to_string()))?;
-        Ok(Crypt { crypt_rn, data: CryptData::zeroed(), _library: library })
+        Ok(Self { crypt_rn, data: CryptData::zeroed(), _library: library })
     }
 
     /// Hashes a password as `setting` says: with the scheme, cost and salt of a hash made before, or
@@ -113,17 +113,17 @@ impl fmt::Debug for Crypt {
 }
 
 impl CryptData {
-    fn zeroed() -> Box<CryptData> {
+    fn zeroed() -> Box<Self> {
         // SAFETY: all fields are octets, for which zero is valid.
         Box::new(unsafe { std::mem::zeroed() })
     }
 
     /// Removes every trace of the password and the hash.
     fn wipe(&mut self) {
-        let data: *mut CryptData = self;
+        let data: *mut Self = self;
         // SAFETY: the pointer is that of a whole CryptData that we hold alone, all of whose octets may be
         // zero. (explicit_bzero is not optimised away, as a plain write before a drop may be.)
-        unsafe { libc::explicit_bzero(data.cast(), size_of::<CryptData>()) }
+        unsafe { libc::explicit_bzero(data.cast(), size_of::<Self>()) }
     }
 }
 
@@ -154,14 +154,14 @@ pub enum CryptError {
 impl fmt::Display for CryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CryptError::Library(why) => {
+            Self::Library(why) => {
                 write!(f, "cannot load the system's libcrypt (Debian: apt install libcrypt1): {why}")
             }
-            CryptError::Setting => {
+            Self::Setting => {
                 f.write_str("the system's libcrypt does not know this kind of hash, see crypt(5)")
             }
-            CryptError::Phrase => write!(f, "a password has at most {MOST_PHRASE} octets and no NUL"),
-            CryptError::System(error) => write!(f, "libcrypt failed: {error}"),
+            Self::Phrase => write!(f, "a password has at most {MOST_PHRASE} octets and no NUL"),
+            Self::System(error) => write!(f, "libcrypt failed: {error}"),
         }
     }
 }

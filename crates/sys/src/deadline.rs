@@ -20,7 +20,7 @@ impl Deadline {
     /// # Errors
     ///
     /// What timer_create(2) says.
-    pub fn new() -> io::Result<Deadline> {
+    pub fn new() -> io::Result<Self> {
         // SAFETY: sigevent is plain data for which all-zero is valid; the kernel reads it during
         // the call and writes the timer's id to `timer`.
         unsafe {
@@ -29,7 +29,7 @@ impl Deadline {
             event.sigev_signo = libc::SIGKILL;
             let mut timer: libc::timer_t = std::ptr::null_mut();
             match libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) {
-                0 => Ok(Deadline(timer)),
+                0 => Ok(Self(timer)),
                 _ => Err(io::Error::last_os_error()),
             }
         }

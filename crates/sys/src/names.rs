@@ -108,12 +108,12 @@ fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
 pub struct Unresolved(String);
 
 impl Unresolved {
-    fn new(code: i32) -> Unresolved {
+    fn new(code: i32) -> Self {
         if code == libc::EAI_SYSTEM {
-            return Unresolved(io::Error::last_os_error().to_string());
+            return Self(io::Error::last_os_error().to_string());
         }
         // SAFETY: gai_strerror gives a NUL-terminated string that is never freed, for every number.
-        Unresolved(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned())
+        Self(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned())
     }
 }
 

@@ -54,17 +54,17 @@ impl Pam {
     /// # Errors
     ///
     /// There is none on this machine.
-    pub fn load() -> io::Result<Pam> {
+    pub fn load() -> io::Result<Self> {
         // SAFETY: libpam has no initialisers of its own. The name has no slash, so the loader takes the system's library.
-        unsafe { Library::new("libpam.so.0") }.and_then(Pam::of).map_err(|error| {
+        unsafe { Library::new("libpam.so.0") }.and_then(Self::of).map_err(|error| {
             io::Error::other(format!("cannot load PAM (Debian: apt install libpam0g): {error}"))
         })
     }
 
-    fn of(library: Library) -> Result<Pam, libloading::Error> {
+    fn of(library: Library) -> Result<Self, libloading::Error> {
         // SAFETY: the types are those of security/pam_appl.h, which are part of libpam's stable interface.
         unsafe {
-            Ok(Pam {
+            Ok(Self {
                 start: *library.get(c"pam_start")?,
                 end: *library.get(c"pam_end")?,
                 set_item: *library.get(c"pam_set_item")?,
@@ -209,7 +209,7 @@ impl Drop for Transaction<'_> {
 struct Answer(Vec<u8>);
 
 impl Answer {
-    fn new(password: &[u8]) -> Option<Answer> {
+    fn new(password: &[u8]) -> Option<Self> {
         if password.contains(&0) {
             return None;
         }
@@ -217,7 +217,7 @@ impl Answer {
         let mut text = Vec::with_capacity(password.len() + 1);
         text.extend_from_slice(password);
         text.push(0);
-        Some(Answer(text))
+        Some(Self(text))
     }
 
     /// A copy on the C heap, which libpam frees; null where there is no memory.

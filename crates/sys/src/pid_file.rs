@@ -65,7 +65,7 @@ impl PidFile {
     /// # Errors
     ///
     /// `WouldBlock`: another process holds it. Otherwise what open(2), mkdir(2) or fcntl(2) says.
-    pub fn take(path: &Path) -> io::Result<PidFile> {
+    pub fn take(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent()
             && !folder.exists()
         {
@@ -79,15 +79,15 @@ impl PidFile {
             // The lock may be that of a file whose name is gone by now: its holder replaced or removed it.
             if has_name(&file, path)? {
                 file.set_len(0)?;
-                return Ok(PidFile { path: path.to_owned(), locked: file, shared: false });
+                return Ok(Self { path: path.to_owned(), locked: file, shared: false });
             }
         }
     }
 
     /// A file that another process took hold of and shares: `locked` is its descriptor. With [`PidFile::write`] it becomes this
     /// process's alone.
-    pub fn inherited(path: PathBuf, locked: OwnedFd) -> PidFile {
-        PidFile { path, locked: locked.into(), shared: true }
+    pub fn inherited(path: PathBuf, locked: OwnedFd) -> Self {
+        Self { path, locked: locked.into(), shared: true }
     }
 
     /// Where it is.

@@ -26,21 +26,21 @@ pub enum Ending {
 impl Ending {
     /// Whether the process ended because it tried what its seal forbids ([`crate::seal`]).
     pub fn is_of_a_seal(self) -> bool {
-        self == Ending::Signalled(libc::SIGSYS)
+        self == Self::Signalled(libc::SIGSYS)
     }
 }
 
 impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Ending::Exited(status) => write!(f, "exit status {status}"),
-            Ending::Signalled(signal) if self.is_of_a_seal() => {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signalled(signal) if self.is_of_a_seal() => {
                 write!(
                     f,
                     "signal {signal}: it tried what is forbidden to it; somebody may have taken it over"
                 )
             }
-            Ending::Signalled(signal) => write!(f, "signal {signal}"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Mapping {
     ///
     /// `InvalidData` when a seal is missing or the memory is empty or longer than `most` octets;
     /// otherwise what fcntl(2), fstat(2) or mmap(2) says.
-    pub fn of(memory: impl AsFd, most: u64) -> io::Result<Mapping> {
+    pub fn of(memory: impl AsFd, most: u64) -> io::Result<Self> {
         if !rustix::fs::fcntl_get_seals(&memory)?.contains(SEALS) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "shared memory without its seals"));
         }
@@ -75,7 +75,7 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Mapping { start: start.cast(), length })
+        Ok(Self { start: start.cast(), length })
     }
 }
 

@@ -38,7 +38,7 @@ impl Signals {
     /// # Errors
     ///
     /// What sigprocmask(2) or signalfd(2) says.
-    pub fn listen() -> io::Result<Signals> {
+    pub fn listen() -> io::Result<Self> {
         let set = listened_set();
         // SAFETY: `set` is an initialised sigset_t, the old mask is not asked for, and -1 asks for
         // a new descriptor, which is ours alone.
@@ -48,7 +48,7 @@ impl Signals {
             }
             match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
                 -1 => Err(io::Error::last_os_error()),
-                fd => Ok(Signals(OwnedFd::from_raw_fd(fd))),
+                fd => Ok(Self(OwnedFd::from_raw_fd(fd))),
             }
         }
     }

@@ -214,10 +214,10 @@ pub enum Failed {
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failed::Start(error) => write!(f, "it cannot be started: {error}"),
-            Failed::Time => f.write_str("it took too long and was killed"),
-            Failed::Chatty => f.write_str("it wrote too much and was killed"),
-            Failed::Lost(error) => write!(f, "it cannot be listened to: {error}"),
+            Self::Start(error) => write!(f, "it cannot be started: {error}"),
+            Self::Time => f.write_str("it took too long and was killed"),
+            Self::Chatty => f.write_str("it wrote too much and was killed"),
+            Self::Lost(error) => write!(f, "it cannot be listened to: {error}"),
         }
     }
 }

@@ -30,12 +30,12 @@ pub(crate) struct Auth {
 
 impl Directory {
     /// Starts it, and gives it one channel.
-    pub(crate) fn start(setup: Setup) -> Directory {
+    pub(crate) fn start(setup: Setup) -> Self {
         Self::try_start(setup).unwrap_or_else(|(why, status)| panic!("{status}: {why}"))
     }
 
     /// The same, or what the program says of its settings.
-    pub(crate) fn try_start(setup: Setup) -> Result<Directory, (String, ExitStatus)> {
+    pub(crate) fn try_start(setup: Setup) -> Result<Self, (String, ExitStatus)> {
         let (control, theirs) = sys::seqpacket::pair().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd-directory"))
             .env_clear()
@@ -51,7 +51,7 @@ impl Directory {
             None => return Err(("it says nothing".to_owned(), child.wait().unwrap())),
         }
         let auth = Auth::new(&control);
-        Ok(Directory { child, control: Some(control), auth })
+        Ok(Self { child, control: Some(control), auth })
     }
 
     /// One more auth process.
@@ -84,11 +84,11 @@ impl Drop for Directory {
 }
 
 impl Auth {
-    fn new(control: &OwnedFd) -> Auth {
+    fn new(control: &OwnedFd) -> Self {
         let (channel, theirs) = sys::seqpacket::pair().unwrap();
         set_socket_timeout(&channel, Timeout::Recv, Some(PATIENCE)).unwrap();
         ipc::send(control, &ToDirectory::Serve, &[theirs.as_fd()], Wait::Forever).unwrap();
-        Auth { channel, next: RequestId::first().unwrap() }
+        Self { channel, next: RequestId::first().unwrap() }
     }
 
     pub(crate) fn ask(&mut self, ask: Ask) -> Verdict {

@@ -23,46 +23,46 @@ enum Signer {
 }
 
 impl Signer {
-    fn ec() -> Signer {
+    fn ec() -> Self {
         let random = SystemRandom::new();
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        Signer::Ec(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref(), &random).unwrap())
+        Self::Ec(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref(), &random).unwrap())
     }
 
-    fn ed() -> Signer {
+    fn ed() -> Self {
         let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        Signer::Ed(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
+        Self::Ed(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
     }
 
     /// `None`: openssl, which makes it, is not there.
-    fn rsa() -> Option<Signer> {
+    fn rsa() -> Option<Self> {
         let openssl = find("openssl", &["/usr/bin/openssl"])?;
         let made = run(Command::new(openssl).args(["genpkey", "-algorithm", "RSA", "-outform", "DER"]));
         // Which of the two forms depends on its version.
         let key = RsaKeyPair::from_der(&made.stdout).or_else(|_| RsaKeyPair::from_pkcs8(&made.stdout));
-        Some(Signer::Rsa(key.unwrap()))
+        Some(Self::Rsa(key.unwrap()))
     }
 
     fn algorithm(&self) -> &'static str {
         match self {
-            Signer::Rsa(_) => "RS256",
-            Signer::Ec(_) => "ES256",
-            Signer::Ed(_) => "EdDSA",
+            Self::Rsa(_) => "RS256",
+            Self::Ec(_) => "ES256",
+            Self::Ed(_) => "EdDSA",
         }
     }
 
     fn jwk(&self, id: &str) -> Value {
         match self {
-            Signer::Rsa(key) => {
+            Self::Rsa(key) => {
                 let public: ring::rsa::PublicKeyComponents<Vec<u8>> = key.public().into();
                 let (n, e) = (encode(&public.n), encode(&public.e));
                 json!({"kty": "RSA", "kid": id, "use": "sig", "alg": "RS256", "n": n, "e": e})
             }
-            Signer::Ec(key) => {
+            Self::Ec(key) => {
                 let (x, y) = key.public_key().as_ref()[1..].split_at(32);
                 json!({"kty": "EC", "kid": id, "crv": "P-256", "x": encode(x), "y": encode(y)})
             }
-            Signer::Ed(key) => {
+            Self::Ed(key) => {
                 json!({"kty": "OKP", "kid": id, "crv": "Ed25519", "x": encode(key.public_key().as_ref())})
             }
         }
@@ -70,13 +70,13 @@ impl Signer {
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
-            Signer::Rsa(key) => {
+            Self::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
                 signature
             }
-            Signer::Ec(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
-            Signer::Ed(key) => key.sign(message).as_ref().to_vec(),
+            Self::Ec(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
+            Self::Ed(key) => key.sign(message).as_ref().to_vec(),
         }
     }
 

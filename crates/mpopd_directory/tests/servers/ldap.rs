@@ -73,7 +73,7 @@ pub(crate) struct Slapd {
 }
 
 impl Slapd {
-    pub(crate) fn new() -> Option<Slapd> {
+    pub(crate) fn new() -> Option<Self> {
         let program = find("slapd (package slapd)", &["/usr/sbin/slapd"])?;
         let slapadd = find("slapadd (package slapd)", &["/usr/sbin/slapadd"])?;
         let folder = tempfile::tempdir().unwrap();
@@ -100,7 +100,7 @@ impl Slapd {
         );
         write(&path("data.ldif"), DATA);
         run(Command::new(slapadd).arg("-f").arg(path("slapd.conf")).arg("-l").arg(path("data.ldif")));
-        Some(Slapd { folder, program, ports: [free_port(), free_port()], tls: made.is_some() })
+        Some(Self { folder, program, ports: [free_port(), free_port()], tls: made.is_some() })
     }
 
     pub(crate) fn start(&self) -> Server {

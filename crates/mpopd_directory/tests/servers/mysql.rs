@@ -24,12 +24,12 @@ struct Database {
 }
 
 impl Database {
-    fn new() -> Option<Database> {
+    fn new() -> Option<Self> {
         let program = find("MariaDB (package mariadb-server-core)", &["/usr/sbin/mariadbd"])?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         write(&folder.path().join("init.sql"), DATA);
-        let database = Database { folder, program, port: free_port() };
+        let database = Self { folder, program, port: free_port() };
         database.bootstrap();
         Some(database)
     }

@@ -38,7 +38,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new() -> Option<Cluster> {
+    pub(crate) fn new() -> Option<Self> {
         let mut places: Vec<String> =
             (13..=20).rev().map(|version| format!("/usr/lib/postgresql/{version}/bin")).collect();
         places.push("/usr/local/bin".to_owned());
@@ -60,7 +60,7 @@ impl Cluster {
         if let Some((uid, gid)) = user {
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
         }
-        let mut cluster = Cluster { folder, programs, user, port: free_port(), tls: false };
+        let mut cluster = Self { folder, programs, user, port: free_port(), tls: false };
         let password = cluster.folder.path().join("password");
         write(&password, "of admin\n");
         let mut command = cluster.command("initdb");

@@ -21,7 +21,7 @@ pub(crate) struct TokenServer {
 }
 
 impl TokenServer {
-    pub(crate) fn start(port: u16) -> TokenServer {
+    pub(crate) fn start(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let ends = Arc::new(AtomicBool::new(false));
         let seen = ends.clone();
@@ -33,7 +33,7 @@ impl TokenServer {
                 std::thread::spawn(move || serve(connection.unwrap()));
             }
         });
-        TokenServer { port, ends, thread: Some(thread) }
+        Self { port, ends, thread: Some(thread) }
     }
 }
 

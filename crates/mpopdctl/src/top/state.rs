@@ -63,11 +63,11 @@ impl State {
 
 impl Rates {
     /// Where a number is smaller than before, its counter began anew with a restart.
-    fn between(before: &Figures, now: &Figures, seconds: f64) -> Rates {
+    fn between(before: &Figures, now: &Figures, seconds: f64) -> Self {
         let rate = |before: u64, now: u64| {
             if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 }
         };
-        Rates {
+        Self {
             connections: rate(before.connections_total, now.connections_total),
             logins: rate(before.logins, now.logins),
             failures: rate(before.all_failed(), now.all_failed()),

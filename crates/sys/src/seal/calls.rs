@@ -66,12 +66,12 @@ const fn clear(argument: u8, bits: u64) -> When {
 impl Calls {
     pub(super) fn list(self) -> Vec<Call> {
         let (always, sometimes): (&[c_long], &[Call]) = match self {
-            Calls::Basics => (BASICS, BASICS_IF),
-            Calls::Events => (EVENTS, EVENTS_IF),
-            Calls::Connections => (&[SYS_accept, SYS_accept4, SYS_getpeername], &[]),
-            Calls::Files => (FILES, &[]),
-            Calls::Group => (&[SYS_setfsgid], GROUP_IF),
-            Calls::LocalSockets => (&[SYS_connect], &[(SYS_socket, is(0, libc::AF_UNIX as u64))]),
+            Self::Basics => (BASICS, BASICS_IF),
+            Self::Events => (EVENTS, EVENTS_IF),
+            Self::Connections => (&[SYS_accept, SYS_accept4, SYS_getpeername], &[]),
+            Self::Files => (FILES, &[]),
+            Self::Group => (&[SYS_setfsgid], GROUP_IF),
+            Self::LocalSockets => (&[SYS_connect], &[(SYS_socket, is(0, libc::AF_UNIX as u64))]),
         };
         always.iter().map(|number| (*number, When::Always)).chain(sometimes.iter().copied()).collect()
     }

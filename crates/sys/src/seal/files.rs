@@ -91,9 +91,9 @@ impl Rights {
             | AccessFs::MakeReg
             | AccessFs::RemoveFile;
         match self {
-            Rights::Read => AccessFs::ReadFile.into(),
-            Rights::Files => files,
-            Rights::FilesAndFolders => files | AccessFs::MakeDir | AccessFs::RemoveDir,
+            Self::Read => AccessFs::ReadFile.into(),
+            Self::Files => files,
+            Self::FilesAndFolders => files | AccessFs::MakeDir | AccessFs::RemoveDir,
         }
     }
 }

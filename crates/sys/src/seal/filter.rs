@@ -22,7 +22,7 @@ impl Filter {
     /// # Errors
     ///
     /// There is no filter for this architecture.
-    pub fn only(groups: &[Calls]) -> io::Result<Filter> {
+    pub fn only(groups: &[Calls]) -> io::Result<Self> {
         let left: Vec<Call> = groups.iter().flat_map(|group| group.list()).collect();
         let whole: BTreeSet<c_long> =
             left.iter().filter(|(_, when)| matches!(when, When::Always)).map(|(number, _)| *number).collect();
@@ -40,7 +40,7 @@ impl Filter {
         let allow = program(&left, SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow)?;
         let end = program(&hostile, SeccompAction::Allow, SeccompAction::KillProcess)?;
         // The kernel asks all filters, and the strictest answer counts. The last one leaves no call to install another.
-        Ok(Filter(vec![end, allow]))
+        Ok(Self(vec![end, allow]))
     }
 
     /// Leaves everything but what changes the whole machine or looks into other processes; that fails with `EPERM`.
@@ -48,9 +48,9 @@ impl Filter {
     /// # Errors
     ///
     /// There is no filter for this architecture.
-    pub fn all_but_the_machines() -> io::Result<Filter> {
+    pub fn all_but_the_machines() -> io::Result<Self> {
         let deny = program(THE_MACHINES, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
-        Ok(Filter(vec![deny, no_second_interface()]))
+        Ok(Self(vec![deny, no_second_interface()]))
     }
 
     /// Takes it on, for good. The process gives up ever to gain rights by exec (`PR_SET_NO_NEW_PRIVS`). It must have one thread.

@@ -29,7 +29,7 @@ impl Support {
     }
 
     /// Asks the kernel. What is forbidden to this process counts as missing.
-    pub fn of_this_kernel() -> Support {
+    pub fn of_this_kernel() -> Self {
         let kill = libc::SECCOMP_RET_KILL_PROCESS;
         // SAFETY: seccomp(2) reads the one number that the pointer leads to, and changes nothing.
         let calls = unsafe {
@@ -41,7 +41,7 @@ impl Support {
         let landlock = unsafe {
             libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION)
         };
-        Support { calls, landlock: u32::try_from(landlock).unwrap_or(0) }
+        Self { calls, landlock: u32::try_from(landlock).unwrap_or(0) }
     }
 }
 
