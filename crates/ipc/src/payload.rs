@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
-use sys::sealed;
+use sys::memfd;
 
 /// What is longer than this, in octets, travels as sealed memory.
 pub const MOST_INLINE: usize = 32 * 1024;
@@ -24,12 +24,12 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// What [`sealed::seal`] says.
+    /// What [`memfd::sealed`] says.
     pub fn pack(octets: Vec<u8>) -> io::Result<(Self, Option<OwnedFd>)> {
         if octets.len() <= MOST_INLINE {
             return Ok((Self::Inline(octets), None));
         }
-        Ok((Self::Sealed, Some(sealed::seal(&octets)?)))
+        Ok((Self::Sealed, Some(memfd::sealed(&octets)?)))
     }
 
     /// Unpacks what was received: at most `most` octets.
@@ -40,7 +40,7 @@ impl Payload {
     pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<Octets> {
         match (self, descriptor) {
             (Self::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
-            (Self::Sealed, Some(memory)) => Ok(Octets::Mapped(sealed::Mapping::of(memory, most)?)),
+            (Self::Sealed, Some(memory)) => Ok(Octets::Mapped(memfd::Mapping::new(memory, most)?)),
             (Self::Sealed, None) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "a message without the memory it speaks of"))
             }
@@ -54,7 +54,7 @@ pub enum Octets {
     /// Came in the message.
     Own(Box<[u8]>),
     /// Came as sealed memory.
-    Mapped(sealed::Mapping),
+    Mapped(memfd::Mapping),
 }
 
 impl Deref for Octets {

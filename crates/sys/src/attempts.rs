@@ -7,7 +7,7 @@ use std::io;
 
 use rustix::process::Pid;
 
-use crate::process::Ending;
+use crate::process::ProcessEnd;
 
 /// Calls `body` in a process with one thread, whose exit status is the answer, and waits for its end. For a test, which has more
 /// threads: the caller sees to it that the others do nothing meanwhile, for what they hold stays held in that process.
@@ -15,7 +15,7 @@ use crate::process::Ending;
 /// # Errors
 ///
 /// What fork(2) or waitpid(2) says.
-pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<Ending> {
+pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<ProcessEnd> {
     // SAFETY: the child is a copy of this thread alone. glibc makes the allocator usable in it (malloc(3), fork(2)); of other
     // locks none is held, as the caller promises.
     match unsafe { libc::fork() } {

@@ -44,7 +44,7 @@ pub fn with_file_group<T>(gid: u32, action: impl FnOnce() -> T) -> io::Result<T>
     let signal = rustix::process::parent_process_death_signal()?;
     let before = set_file_group(gid);
     // Dropped by a panic of `action` as well.
-    let _back = Back { gid: before, signal };
+    let _back = RestoreGroup { gid: before, signal };
     // The call tells of no failure; asking for an impossible group changes nothing and tells the present one.
     if set_file_group(u32::MAX) != gid {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
@@ -54,12 +54,12 @@ pub fn with_file_group<T>(gid: u32, action: impl FnOnce() -> T) -> io::Result<T>
 
 /// Gives the thread its own group again, and what the kernel takes away with every change: the signal that ends it with its
 /// parent (prctl(2), `PR_SET_PDEATHSIG`).
-struct Back {
+struct RestoreGroup {
     gid: u32,
     signal: Option<rustix::process::Signal>,
 }
 
-impl Drop for Back {
+impl Drop for RestoreGroup {
     fn drop(&mut self) {
         set_file_group(self.gid);
         if self.signal.is_some() {

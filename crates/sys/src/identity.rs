@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// An entry of the user database (passwd(5)), without its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct SystemUser {
     /// The login name as the database spells it.
     pub name: String,
     /// The user id.
@@ -28,7 +28,7 @@ pub fn is_root() -> bool {
 /// # Errors
 ///
 /// The name service's failure. `Ok(None)`: it works, and there is no such user.
-pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
+pub fn user_by_name(name: &str) -> io::Result<Option<SystemUser>> {
     by_name(name, |entry| entry.user())
 }
 
@@ -46,7 +46,7 @@ pub fn password_field(name: &str) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 ///
 /// The name service's failure. `Ok(None)`: it works, and there is no such user.
-pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
+pub fn user_by_uid(uid: u32) -> io::Result<Option<SystemUser>> {
     let ask = |entry, buffer, length, found| {
         // SAFETY: the pointers are those that `lookup` vouches for.
         unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) }
@@ -54,7 +54,7 @@ pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
     lookup(ask, |entry| entry.user())
 }
 
-fn by_name<T>(name: &str, read: impl Fn(Entry<'_>) -> T) -> io::Result<Option<T>> {
+fn by_name<T>(name: &str, read: impl Fn(PasswdEntry<'_>) -> T) -> io::Result<Option<T>> {
     let Ok(name) = CString::new(name) else { return Ok(None) };
     let ask = |entry, buffer, length, found| {
         // SAFETY: `name` is NUL-terminated and outlives the call; the other pointers are those
@@ -65,7 +65,7 @@ fn by_name<T>(name: &str, read: impl Fn(Entry<'_>) -> T) -> io::Result<Option<T>
 }
 
 /// What a lookup has found, before it is copied.
-struct Entry<'a> {
+struct PasswdEntry<'a> {
     name: &'a CStr,
     password: &'a CStr,
     uid: u32,
@@ -73,9 +73,9 @@ struct Entry<'a> {
     home: &'a CStr,
 }
 
-impl Entry<'_> {
-    fn user(self) -> User {
-        User {
+impl PasswdEntry<'_> {
+    fn user(self) -> SystemUser {
+        SystemUser {
             name: self.name.to_string_lossy().into_owned(),
             uid: self.uid,
             gid: self.gid,
@@ -86,7 +86,7 @@ impl Entry<'_> {
 
 fn lookup<T>(
     ask: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> libc::c_int,
-    read: impl Fn(Entry<'_>) -> T,
+    read: impl Fn(PasswdEntry<'_>) -> T,
 ) -> io::Result<Option<T>> {
     /// No sane entry is larger; the lookup doubles its buffer up to here.
     const MOST: usize = 1 << 20;
@@ -107,7 +107,7 @@ fn lookup<T>(
                         CStr::from_ptr(entry.pw_dir),
                     )
                 };
-                let entry = Entry { name, password, uid: entry.pw_uid, gid: entry.pw_gid, home };
+                let entry = PasswdEntry { name, password, uid: entry.pw_uid, gid: entry.pw_gid, home };
                 return Ok(Some(read(entry)));
             }
             libc::EINTR => {}
@@ -154,7 +154,7 @@ pub fn become_user(uid: u32, gid: u32, file_group: Option<u32>) -> io::Result<()
 /// # Errors
 ///
 /// What chroot(2) or chdir(2) says of `directory`.
-pub fn confine_to(directory: &Path) -> io::Result<()> {
+pub fn enter_chroot(directory: &Path) -> io::Result<()> {
     rustix::process::chroot(directory)?;
     Ok(rustix::process::chdir("/")?)
 }

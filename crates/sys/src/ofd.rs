@@ -12,7 +12,7 @@ pub const MOST_OFFSET: u64 = i64::MAX as u64 - 1;
 
 /// What to do with a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum RecordLock {
     /// Shared with other readers.
     Read,
     /// Held alone. The descriptor must be open for writing.
@@ -23,7 +23,7 @@ pub enum Claim {
 
 /// Which octets of a file a lock speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
+pub enum LockRange {
     /// All of the file, however long it becomes.
     All,
     /// The one octet at this offset, which need not exist; at most [`MOST_OFFSET`].
@@ -36,7 +36,7 @@ pub enum Range {
 ///
 /// `InvalidInput` for an offset beyond [`MOST_OFFSET`]; otherwise what fcntl(2) says, `ENOLCK` and `EBADF`
 /// above all.
-pub fn set(file: impl AsFd, claim: Claim, range: Range) -> io::Result<bool> {
+pub fn set(file: impl AsFd, claim: RecordLock, range: LockRange) -> io::Result<bool> {
     let lock = flock(claim, range)?;
     loop {
         // SAFETY: the descriptor is borrowed for the whole call, and the kernel only reads `lock`, a
@@ -59,8 +59,8 @@ pub fn set(file: impl AsFd, claim: Claim, range: Range) -> io::Result<bool> {
 /// # Errors
 ///
 /// As [`set`].
-pub fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
-    let mut lock = flock(Claim::Write, range)?;
+pub fn is_held(file: impl AsFd, range: LockRange) -> io::Result<bool> {
+    let mut lock = flock(RecordLock::Write, range)?;
     // SAFETY: the descriptor is borrowed for the whole call, and the kernel reads and writes `lock`, a complete `struct
     // flock` on our stack.
     match unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) } {
@@ -69,16 +69,16 @@ pub fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
     }
 }
 
-fn flock(claim: Claim, range: Range) -> io::Result<libc::flock> {
+fn flock(claim: RecordLock, range: LockRange) -> io::Result<libc::flock> {
     let (start, length) = match range {
-        Range::All => (0, 0),
-        Range::Octet(at) if at <= MOST_OFFSET => (at as libc::off_t, 1),
-        Range::Octet(_) => return Err(io::ErrorKind::InvalidInput.into()),
+        LockRange::All => (0, 0),
+        LockRange::Octet(at) if at <= MOST_OFFSET => (at as libc::off_t, 1),
+        LockRange::Octet(_) => return Err(io::ErrorKind::InvalidInput.into()),
     };
     let kind = match claim {
-        Claim::Read => libc::F_RDLCK,
-        Claim::Write => libc::F_WRLCK,
-        Claim::Release => libc::F_UNLCK,
+        RecordLock::Read => libc::F_RDLCK,
+        RecordLock::Write => libc::F_WRLCK,
+        RecordLock::Release => libc::F_UNLCK,
     };
     Ok(libc::flock {
         l_type: kind as libc::c_short,
@@ -104,30 +104,33 @@ mod tests {
     #[test]
     fn descriptions_exclude_each_other_even_in_one_process() {
         let (one, two) = twice();
-        assert!(set(&one, Claim::Write, Range::All).unwrap());
-        assert!(!set(&two, Claim::Write, Range::All).unwrap());
-        assert!(!set(&two, Claim::Read, Range::Octet(9)).unwrap());
-        assert!(set(&one, Claim::Release, Range::All).unwrap());
-        assert!(set(&two, Claim::Write, Range::All).unwrap());
+        assert!(set(&one, RecordLock::Write, LockRange::All).unwrap());
+        assert!(!set(&two, RecordLock::Write, LockRange::All).unwrap());
+        assert!(!set(&two, RecordLock::Read, LockRange::Octet(9)).unwrap());
+        assert!(set(&one, RecordLock::Release, LockRange::All).unwrap());
+        assert!(set(&two, RecordLock::Write, LockRange::All).unwrap());
     }
 
     #[test]
     fn one_octet_leaves_the_others_free() {
         let (one, two) = twice();
-        assert!(set(&one, Claim::Write, Range::Octet(MOST_OFFSET)).unwrap());
-        assert!(set(&two, Claim::Write, Range::Octet(7)).unwrap());
-        assert!(!set(&two, Claim::Write, Range::Octet(MOST_OFFSET)).unwrap());
-        assert!(set(&two, Claim::Write, Range::Octet(MOST_OFFSET + 1)).is_err());
+        assert!(set(&one, RecordLock::Write, LockRange::Octet(MOST_OFFSET)).unwrap());
+        assert!(set(&two, RecordLock::Write, LockRange::Octet(7)).unwrap());
+        assert!(!set(&two, RecordLock::Write, LockRange::Octet(MOST_OFFSET)).unwrap());
+        assert!(set(&two, RecordLock::Write, LockRange::Octet(MOST_OFFSET + 1)).is_err());
     }
 
     #[test]
     fn closing_the_description_releases() {
         let (one, two) = twice();
         let third = File::open(one.path()).unwrap();
-        assert!(set(&two, Claim::Write, Range::All).unwrap());
+        assert!(set(&two, RecordLock::Write, LockRange::All).unwrap());
         drop(third);
-        assert!(!set(&one, Claim::Read, Range::All).unwrap(), "another descriptor's close released it");
+        assert!(
+            !set(&one, RecordLock::Read, LockRange::All).unwrap(),
+            "another descriptor's close released it"
+        );
         drop(two);
-        assert!(set(&one, Claim::Read, Range::All).unwrap());
+        assert!(set(&one, RecordLock::Read, LockRange::All).unwrap());
     }
 }

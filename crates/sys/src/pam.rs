@@ -9,12 +9,12 @@ use libloading::Library;
 
 /// The loaded library.
 pub struct Pam {
-    start: Start,
-    end: End,
+    start: PamStart,
+    end: PamEnd,
     set_item: SetItem,
     get_item: GetItem,
-    authenticate: Phase,
-    acct_mgmt: Phase,
+    authenticate: PamStep,
+    acct_mgmt: PamStep,
     strerror: StrError,
     /// Keeps the functions loaded.
     _library: Library,
@@ -22,7 +22,7 @@ pub struct Pam {
 
 /// A login to be judged.
 #[derive(Clone, Copy)]
-pub struct Login<'a> {
+pub struct PamLogin<'a> {
     /// The service: the name of a file in /etc/pam.d.
     pub service: &'a str,
     /// The user name as the client sent it.
@@ -87,12 +87,12 @@ impl Pam {
     /// # Errors
     ///
     /// Why they are not let in.
-    pub fn login(&self, login: &Login<'_>) -> Result<Vec<u8>, Denied> {
+    pub fn login(&self, login: &PamLogin<'_>) -> Result<Vec<u8>, Denied> {
         if login.password.is_empty() {
             return Err(Denied::Password);
         }
         // No password with a NUL can have been set through a C interface.
-        let password = Answer::new(login.password).ok_or(Denied::Password)?;
+        let password = CPassword::new(login.password).ok_or(Denied::Password)?;
         let user = CString::new(login.user).map_err(|_| Denied::UnknownUser)?;
         let setting =
             |text| CString::new(text).map_err(|_| Denied::Failed("a NUL in a setting for PAM".to_owned()));
@@ -100,9 +100,9 @@ impl Pam {
         let remote_host = setting(login.remote_host)?;
         let terminal = setting(login.terminal)?;
         let conversation =
-            Conversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
+            PamConversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
 
-        let mut transaction = Transaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
+        let mut transaction = PamTransaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
         // SAFETY: the strings are NUL-terminated, and `conversation` and the password that it points to outlive the
         // transaction: they are declared before it, so dropped after it.
         let started =
@@ -140,14 +140,14 @@ impl fmt::Debug for Pam {
     }
 }
 
-impl fmt::Debug for Login<'_> {
+impl fmt::Debug for PamLogin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login(service {:?}, user {:?}, password ******)", self.service, self.user)
     }
 }
 
 /// A transaction that ends when it is dropped, whatever happened in it.
-struct Transaction<'a> {
+struct PamTransaction<'a> {
     pam: &'a Pam,
     /// Null until pam_start has succeeded.
     handle: *mut c_void,
@@ -155,7 +155,7 @@ struct Transaction<'a> {
     last: c_int,
 }
 
-impl Transaction<'_> {
+impl PamTransaction<'_> {
     fn set(&mut self, item: c_int, value: *const c_void) -> Result<(), Denied> {
         // SAFETY: the transaction has begun, and `value` is what pam_set_item(3) wants for this item: a NUL-terminated
         // string, which libpam copies, or the function for delays.
@@ -196,7 +196,7 @@ impl Transaction<'_> {
     }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for PamTransaction<'_> {
     fn drop(&mut self) {
         if !self.handle.is_null() {
             // SAFETY: the transaction has begun, and this is its one end.
@@ -206,9 +206,9 @@ impl Drop for Transaction<'_> {
 }
 
 /// The password as a C string, wiped in the end.
-struct Answer(Vec<u8>);
+struct CPassword(Vec<u8>);
 
-impl Answer {
+impl CPassword {
     fn new(password: &[u8]) -> Option<Self> {
         if password.contains(&0) {
             return None;
@@ -227,7 +227,7 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for CPassword {
     fn drop(&mut self) {
         // SAFETY: the pointer and length are those of a vector that we hold alone. (explicit_bzero is not optimised away.)
         unsafe { libc::explicit_bzero(self.0.as_mut_ptr().cast(), self.0.len()) }
@@ -238,17 +238,17 @@ impl Drop for Answer {
 /// question ends the conversation.
 unsafe extern "C" fn converse(
     count: c_int,
-    messages: *mut *const Message,
-    responses: *mut *mut Response,
+    messages: *mut *const PamMessage,
+    responses: *mut *mut PamResponse,
     password: *mut c_void,
 ) -> c_int {
     let Some(count) = usize::try_from(count).ok().filter(|count| (1..=MOST_MESSAGES).contains(count)) else {
         return CONV_ERR;
     };
-    // SAFETY: libpam passes back the pointer that `login` gave it, and the `Answer` there outlives the transaction.
-    let password = unsafe { &*password.cast::<Answer>() };
-    // SAFETY: calloc has no preconditions; all-zero is a valid Response.
-    let answers = unsafe { libc::calloc(count, size_of::<Response>()) }.cast::<Response>();
+    // SAFETY: libpam passes back the pointer that `login` gave it, and the `CPassword` there outlives the transaction.
+    let password = unsafe { &*password.cast::<CPassword>() };
+    // SAFETY: calloc has no preconditions; all-zero is a valid PamResponse.
+    let answers = unsafe { libc::calloc(count, size_of::<PamResponse>()) }.cast::<PamResponse>();
     if answers.is_null() {
         return BUF_ERR;
     }
@@ -279,7 +279,7 @@ unsafe extern "C" fn converse(
 /// # Safety
 ///
 /// `answers` comes from calloc and has `count` elements, whose texts are null or from strdup; no one else refers to them.
-unsafe fn discard(answers: *mut Response, count: usize) {
+unsafe fn discard(answers: *mut PamResponse, count: usize) {
     for nth in 0..count {
         // SAFETY: in bounds, and each text is NUL-terminated and ours.
         unsafe {
@@ -298,31 +298,32 @@ unsafe fn discard(answers: *mut Response, count: usize) {
 extern "C" fn no_delay(_status: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 type FailDelay = extern "C" fn(c_int, c_uint, *mut c_void);
-type Start =
-    unsafe extern "C" fn(*const c_char, *const c_char, *const Conversation, *mut *mut c_void) -> c_int;
-type End = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+type PamStart =
+    unsafe extern "C" fn(*const c_char, *const c_char, *const PamConversation, *mut *mut c_void) -> c_int;
+type PamEnd = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 type SetItem = unsafe extern "C" fn(*mut c_void, c_int, *const c_void) -> c_int;
 type GetItem = unsafe extern "C" fn(*const c_void, c_int, *mut *const c_void) -> c_int;
-type Phase = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+type PamStep = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 type StrError = unsafe extern "C" fn(*mut c_void, c_int) -> *const c_char;
 
 /// `struct pam_conv`.
 #[repr(C)]
-struct Conversation {
-    converse: unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int,
+struct PamConversation {
+    converse:
+        unsafe extern "C" fn(c_int, *mut *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
     data: *mut c_void,
 }
 
 /// `struct pam_message`.
 #[repr(C)]
-struct Message {
+struct PamMessage {
     style: c_int,
     text: *const c_char,
 }
 
 /// `struct pam_response`.
 #[repr(C)]
-struct Response {
+struct PamResponse {
     text: *mut c_char,
     /// Unused; zero.
     code: c_int,
@@ -356,17 +357,17 @@ const AUTHTOK_EXPIRED: c_int = 27;
 mod tests {
     use super::*;
 
-    fn message(style: c_int) -> Message {
-        Message { style, text: c"Password: ".as_ptr() }
+    fn message(style: c_int) -> PamMessage {
+        PamMessage { style, text: c"Password: ".as_ptr() }
     }
 
     /// What the conversation answers to questions of these styles.
     fn answers(styles: &[c_int]) -> Result<Vec<Option<String>>, c_int> {
-        let messages: Vec<Message> = styles.iter().map(|style| message(*style)).collect();
-        let mut pointers: Vec<*const Message> = messages.iter().map(ptr::from_ref).collect();
-        let password = Answer::new(b"se cret").unwrap();
+        let messages: Vec<PamMessage> = styles.iter().map(|style| message(*style)).collect();
+        let mut pointers: Vec<*const PamMessage> = messages.iter().map(ptr::from_ref).collect();
+        let password = CPassword::new(b"se cret").unwrap();
         let data = ptr::from_ref(&password).cast_mut().cast::<c_void>();
-        let mut responses: *mut Response = ptr::null_mut();
+        let mut responses: *mut PamResponse = ptr::null_mut();
         // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the result, and
         // the pointer to the password.
         let code = unsafe { converse(styles.len() as c_int, pointers.as_mut_ptr(), &mut responses, data) };
@@ -401,7 +402,7 @@ mod tests {
     #[test]
     fn what_no_password_can_be_is_not_asked() {
         let pam = Pam::load().unwrap();
-        let login = Login {
+        let login = PamLogin {
             service: "mpopd-none",
             user: "root",
             password: b"",
@@ -409,8 +410,8 @@ mod tests {
             terminal: "mpopd",
         };
         assert_eq!(pam.login(&login), Err(Denied::Password));
-        assert_eq!(pam.login(&Login { password: b"a\0b", ..login }), Err(Denied::Password));
-        assert_eq!(pam.login(&Login { password: b"a", user: "a\0b", ..login }), Err(Denied::UnknownUser));
-        assert!(!format!("{:?}", Login { password: b"hunter2", ..login }).contains("hunter2"));
+        assert_eq!(pam.login(&PamLogin { password: b"a\0b", ..login }), Err(Denied::Password));
+        assert_eq!(pam.login(&PamLogin { password: b"a", user: "a\0b", ..login }), Err(Denied::UnknownUser));
+        assert!(!format!("{:?}", PamLogin { password: b"hunter2", ..login }).contains("hunter2"));
     }
 }

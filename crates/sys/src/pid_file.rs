@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-use crate::ofd::{self, Claim, Range};
+use crate::ofd::{self, LockRange, RecordLock};
 
 /// The most octets that are read of such a file.
 const MOST_OCTETS: u64 = 64;
 
 /// What a pid file says, and whether it is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct PidFileContent {
     /// The first line; `None` where there is no number, as in the moment in which a daemon starts.
     pub pid: Option<Pid>,
     /// The second line.
@@ -35,7 +35,7 @@ pub struct Found {
 /// # Errors
 ///
 /// What open(2), read(2) or fcntl(2) says.
-pub fn read(path: &Path) -> io::Result<Option<Found>> {
+pub fn read(path: &Path) -> io::Result<Option<PidFileContent>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> io::Result<Option<Found>> {
     let number = lines.next().and_then(|line| line.trim().parse::<u32>().ok());
     let pid = number.and_then(|number| Pid::from_raw(number.try_into().ok()?));
     let port = lines.next().and_then(|line| line.trim().parse().ok());
-    Ok(Some(Found { pid, port, held: ofd::is_held(&file, Range::All)? }))
+    Ok(Some(PidFileContent { pid, port, held: ofd::is_held(&file, LockRange::All)? }))
 }
 
 /// A pid file that this process, or one that it was forked from, holds.
@@ -73,7 +73,7 @@ impl PidFile {
         }
         loop {
             let file = options().create(true).truncate(false).open(path)?;
-            if !ofd::set(&file, Claim::Write, Range::All)? {
+            if !ofd::set(&file, RecordLock::Write, LockRange::All)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             // The lock may be that of a file whose name is gone by now: its holder replaced or removed it.
@@ -109,7 +109,7 @@ impl PidFile {
         let _ = std::fs::remove_file(&new);
         let mut file = options().create_new(true).open(&new)?;
         let written = file.write_all(format!("{pid}\n{port}\n").as_bytes()).and_then(|()| {
-            if !ofd::set(&file, Claim::Write, Range::All)? {
+            if !ofd::set(&file, RecordLock::Write, LockRange::All)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             std::fs::rename(&new, &self.path)
@@ -167,14 +167,14 @@ mod tests {
         let path = folder.path().join("run/x.pid");
         assert_eq!(read(&path).unwrap(), None);
         let mut first = PidFile::take(&path).unwrap();
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: None, port: None, held: true }));
         first.write(110).unwrap();
         assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         first.write(8110).unwrap();
         assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: true }));
         drop(first);
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: false }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: false }));
         let second = PidFile::take(&path).unwrap();
         second.remove();
         assert_eq!(read(&path).unwrap(), None);
@@ -204,7 +204,7 @@ mod tests {
         let mut second = share();
         second.write(8110).unwrap();
         first.remove();
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: true }));
         second.remove();
         assert_eq!(read(&path).unwrap(), None);
     }
@@ -215,7 +215,11 @@ mod tests {
         let path = folder.path().join("x.pid");
         for text in ["", "-1\nx\n", "0\n\n", "99999999999999999999\n", "alpha"] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: false }), "{text:?}");
+            assert_eq!(
+                read(&path).unwrap(),
+                Some(PidFileContent { pid: None, port: None, held: false }),
+                "{text:?}"
+            );
         }
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();

@@ -16,25 +16,25 @@ pub enum Forked {
 
 /// How a child ended (waitpid(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum ProcessEnd {
     /// It called exit with this status.
     Exited(i32),
     /// This signal ended it.
     Signalled(i32),
 }
 
-impl Ending {
+impl ProcessEnd {
     /// Whether the process ended because it tried what its seal forbids ([`crate::seal`]).
-    pub fn is_of_a_seal(self) -> bool {
+    pub fn is_sandbox_violation(self) -> bool {
         self == Self::Signalled(libc::SIGSYS)
     }
 }
 
-impl std::fmt::Display for Ending {
+impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "exit status {status}"),
-            Self::Signalled(signal) if self.is_of_a_seal() => {
+            Self::Signalled(signal) if self.is_sandbox_violation() => {
                 write!(
                     f,
                     "signal {signal}: it tried what is forbidden to it; somebody may have taken it over"
@@ -76,13 +76,13 @@ pub fn exit_now(status: i32) -> ! {
 }
 
 /// Reaps one ended child, if there is one. Never blocks.
-pub fn reap() -> Option<(Pid, Ending)> {
+pub fn reap() -> Option<(Pid, ProcessEnd)> {
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 let ending = match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Ending::Exited(code),
-                    (None, Some(signal)) => Ending::Signalled(signal),
+                    (Some(code), _) => ProcessEnd::Exited(code),
+                    (None, Some(signal)) => ProcessEnd::Signalled(signal),
                     (None, None) => continue, // stopped or continued: it lives
                 };
                 return Some((pid, ending));
@@ -98,12 +98,12 @@ pub fn reap() -> Option<(Pid, Ending)> {
 /// # Errors
 ///
 /// What waitpid(2) says; `ECHILD` when it is none.
-pub fn await_end(pid: Pid) -> io::Result<Ending> {
+pub fn await_end(pid: Pid) -> io::Result<ProcessEnd> {
     loop {
         match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
             Ok(Some((_, status))) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => return Ok(Ending::Exited(code)),
-                (None, Some(signal)) => return Ok(Ending::Signalled(signal)),
+                (Some(code), _) => return Ok(ProcessEnd::Exited(code)),
+                (None, Some(signal)) => return Ok(ProcessEnd::Signalled(signal)),
                 (None, None) => {} // stopped or continued: it lives
             },
             Ok(None) | Err(rustix::io::Errno::INTR) => {}

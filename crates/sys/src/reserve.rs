@@ -59,7 +59,7 @@ fn fill() -> bool {
 }
 
 /// Gives one piece back to the system; whether there was one.
-fn spend() -> bool {
+fn release_one() -> bool {
     for place in &PIECES {
         let piece = place.swap(ptr::null_mut(), Ordering::AcqRel);
         if !piece.is_null() {
@@ -73,10 +73,10 @@ fn spend() -> bool {
 }
 
 /// Allocates, and spends piece after piece until it can.
-pub(crate) fn insist(allocate: impl Fn() -> *mut u8) -> *mut u8 {
+pub(crate) fn allocate(attempt: impl Fn() -> *mut u8) -> *mut u8 {
     loop {
-        let got = allocate();
-        if !got.is_null() || !spend() {
+        let got = attempt();
+        if !got.is_null() || !release_one() {
             return got;
         }
     }

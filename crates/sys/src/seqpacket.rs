@@ -24,7 +24,7 @@ pub enum Wait {
 
 /// What [`receive`] gave.
 #[derive(Debug)]
-pub struct Received {
+pub struct ReceivedPacket {
     /// The message's length in octets; 0 means that the peer is gone.
     pub length: usize,
     /// The descriptors that came with it, closed on exec. Those for which this process had no room (`RLIMIT_NOFILE`)
@@ -75,7 +75,7 @@ pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], w
 ///
 /// `InvalidData` when the message did not fit: the peer broke the bounds, and what came with it is closed; otherwise
 /// what recvmsg(2) says.
-pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<Received> {
+pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<ReceivedPacket> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = match wait {
@@ -98,7 +98,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<R
     if got.flags.contains(ReturnFlags::TRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message between roles exceeds its bound"));
     }
-    Ok(Received { length: got.bytes, descriptors })
+    Ok(ReceivedPacket { length: got.bytes, descriptors })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{fmt, io};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::process::Ending;
+use crate::process::ProcessEnd;
 
 /// The most octets that a program may read from descriptor 3: what a pipe holds, so that writing them never waits.
 pub const MOST_INPUT: usize = 65_536;
@@ -38,9 +38,9 @@ pub struct Run<'a> {
 
 /// What became of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProgramOutput {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: ProcessEnd,
     /// All that it wrote to standard output.
     pub output: Vec<u8>,
     /// The beginning of what it wrote to standard error.
@@ -55,13 +55,13 @@ pub struct Answer {
 /// # Errors
 ///
 /// It could not be started, took too long, or wrote too much. No process of its group is left then either.
-pub fn run(run: &Run<'_>) -> Result<Answer, Failed> {
+pub fn run(run: &Run<'_>) -> Result<ProgramOutput, ProgramError> {
     let deadline = Instant::now() + run.time;
     let (input, fill) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(start)?;
     if run.input.len() > MOST_INPUT {
-        return Err(Failed::Start(io::ErrorKind::ArgumentListTooLong.into()));
+        return Err(ProgramError::Start(io::ErrorKind::ArgumentListTooLong.into()));
     }
-    write_all(&fill, run.input).map_err(Failed::Start)?;
+    write_all(&fill, run.input).map_err(ProgramError::Start)?;
     drop(fill);
 
     let mut command = Command::new(run.program);
@@ -71,21 +71,21 @@ pub fn run(run: &Run<'_>) -> Result<Answer, Failed> {
     // SAFETY: between fork and exec `only_descriptors_to_3` makes nothing but system calls with plain numbers: it neither
     // allocates nor takes a lock. `input` is open until after the spawn.
     unsafe { command.pre_exec(move || only_descriptors_to_3(number)) };
-    let mut group = Group(command.spawn().map_err(Failed::Start)?);
+    let mut group = ProcessGroup(command.spawn().map_err(ProgramError::Start)?);
     drop(input);
 
     let heard = group.hear(run.most_output, deadline);
-    let status = group.end().map_err(Failed::Lost);
+    let status = group.end().map_err(ProgramError::Lost);
     let (output, errors) = heard?;
-    Ok(Answer { ending: ending(status?), output, errors })
+    Ok(ProgramOutput { ending: ending(status?), output, errors })
 }
 
 /// The program with all that it started.
-struct Group(Child);
+struct ProcessGroup(Child);
 
-impl Group {
+impl ProcessGroup {
     /// Reads until the leader ends and nothing more is to be read.
-    fn hear(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), Failed> {
+    fn hear(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), ProgramError> {
         let pid = Pid::from_child(&self.0);
         let leader = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(start)?;
         let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -95,23 +95,23 @@ impl Group {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failed::Time);
+                return Err(ProgramError::Time);
             }
             let ready = readable(
                 [Some(leader.as_fd()), stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)],
                 left,
             )
-            .map_err(Failed::Lost)?;
+            .map_err(ProgramError::Lost)?;
             let [ended, out, err] = ready;
             let mut chunk = [0; 4096];
             if out {
-                match read_some(stdout.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                match read_some(stdout.as_ref(), &mut chunk).map_err(ProgramError::Lost)? {
                     [] => stdout = None,
                     octets => output.extend_from_slice(octets),
                 }
             }
             if err {
-                match read_some(stderr.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                match read_some(stderr.as_ref(), &mut chunk).map_err(ProgramError::Lost)? {
                     [] => stderr = None,
                     octets => {
                         written_errors += octets.len();
@@ -121,7 +121,7 @@ impl Group {
                 }
             }
             if output.len() > most_output || written_errors > MOST_ERRORS.1 {
-                return Err(Failed::Chatty);
+                return Err(ProgramError::Chatty);
             }
             if ended && !out && !err {
                 return Ok((output, errors));
@@ -137,8 +137,8 @@ impl Group {
     }
 }
 
-fn start(error: rustix::io::Errno) -> Failed {
-    Failed::Start(error.into())
+fn start(error: rustix::io::Errno) -> ProgramError {
+    ProgramError::Start(error.into())
 }
 
 /// Runs in the child, between fork and exec.
@@ -191,16 +191,16 @@ fn read_some<'a>(from: Option<&OwnedFd>, chunk: &'a mut [u8]) -> io::Result<&'a 
     Ok(chunk.get(..octets).unwrap_or_default())
 }
 
-fn ending(status: ExitStatus) -> Ending {
+fn ending(status: ExitStatus) -> ProcessEnd {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Exited(code),
-        (None, signal) => Ending::Signalled(signal.unwrap_or(0)),
+        (Some(code), _) => ProcessEnd::Exited(code),
+        (None, signal) => ProcessEnd::Signalled(signal.unwrap_or(0)),
     }
 }
 
 /// Why a program gave no answer.
 #[derive(Debug)]
-pub enum Failed {
+pub enum ProgramError {
     /// It could not be started.
     Start(io::Error),
     /// It took too long.
@@ -211,7 +211,7 @@ pub enum Failed {
     Lost(io::Error),
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => write!(f, "it cannot be started: {error}"),
@@ -222,14 +222,14 @@ impl fmt::Display for Failed {
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for ProgramError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Runs a line of sh(1).
-    fn sh(line: &str, input: &[u8], time: Duration) -> Result<Answer, Failed> {
+    fn sh(line: &str, input: &[u8], time: Duration) -> Result<ProgramOutput, ProgramError> {
         run(&Run {
             program: Path::new("/bin/sh"),
             arguments: &["-c".as_ref(), line.as_ref()],
@@ -252,7 +252,7 @@ mod tests {
         let answer = answer.unwrap();
         // 3 is the input, and 4 what ls itself opens to list them.
         assert_eq!(String::from_utf8_lossy(&answer.output), "a\0b\n/\n0\n1\n2\n3\n4\nPATH=/usr/bin:/bin\n");
-        assert_eq!((answer.ending, answer.errors.as_slice()), (Ending::Exited(3), &b"x\n"[..]));
+        assert_eq!((answer.ending, answer.errors.as_slice()), (ProcessEnd::Exited(3), &b"x\n"[..]));
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         let answer = sh("cat <&3 | wc -c", &[b'x'; MOST_INPUT], LONG).unwrap();
         assert_eq!(answer.output.trim_ascii(), b"65536");
         assert!(sh("exit 0", &[b'x'; MOST_INPUT], LONG).is_ok(), "it need not be read");
-        assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(Failed::Start(_))));
+        assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(ProgramError::Start(_))));
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pids = folder.path().join("pids");
         let line = format!("sleep 1000 & echo $! > {0}; echo $$ >> {0}; wait", pids.display());
-        assert!(matches!(sh(&line, b"", Duration::from_secs(2)), Err(Failed::Time)));
+        assert!(matches!(sh(&line, b"", Duration::from_secs(2)), Err(ProgramError::Time)));
         for pid in std::fs::read_to_string(pids).unwrap().lines() {
             assert_gone(pid);
         }
@@ -278,7 +278,7 @@ mod tests {
     fn what_it_leaves_behind_is_killed_and_does_not_delay() {
         // The sleeper holds standard output open.
         let answer = sh("sleep 1000 & echo $!", b"", LONG).unwrap();
-        assert_eq!(answer.ending, Ending::Exited(0));
+        assert_eq!(answer.ending, ProcessEnd::Exited(0));
         assert_gone(String::from_utf8(answer.output).unwrap().trim());
     }
 
@@ -298,15 +298,15 @@ mod tests {
 
     #[test]
     fn a_flood_ends_it() {
-        assert!(matches!(sh("yes", b"", LONG), Err(Failed::Chatty)));
-        assert!(matches!(sh("yes >&2", b"", LONG), Err(Failed::Chatty)));
+        assert!(matches!(sh("yes", b"", LONG), Err(ProgramError::Chatty)));
+        assert!(matches!(sh("yes >&2", b"", LONG), Err(ProgramError::Chatty)));
         let answer = sh("head -c 5000 /dev/zero >&2", b"", LONG).unwrap();
         assert_eq!(answer.errors.len(), MOST_ERRORS.0);
     }
 
     #[test]
     fn other_ends_are_told() {
-        assert_eq!(sh("kill -SEGV $$", b"", LONG).unwrap().ending, Ending::Signalled(libc::SIGSEGV));
+        assert_eq!(sh("kill -SEGV $$", b"", LONG).unwrap().ending, ProcessEnd::Signalled(libc::SIGSEGV));
         let missing = Run {
             program: Path::new("/nonexistent/plugin"),
             arguments: &[],
@@ -316,7 +316,7 @@ mod tests {
             most_output: 0,
         };
         assert!(
-            matches!(run(&missing), Err(Failed::Start(error)) if error.kind() == io::ErrorKind::NotFound)
+            matches!(run(&missing), Err(ProgramError::Start(error)) if error.kind() == io::ErrorKind::NotFound)
         );
     }
 }

@@ -24,12 +24,12 @@ pub fn stop() {
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the same.
-        reserve::insist(|| unsafe { System.alloc(layout) })
+        reserve::allocate(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the same.
-        reserve::insist(|| unsafe { System.alloc_zeroed(layout) })
+        reserve::allocate(|| unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Wiping {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !ON.load(Ordering::Relaxed) {
             // SAFETY: the caller's promise is the same, and a call that failed leaves the block as it was.
-            return reserve::insist(|| unsafe { System.realloc(block, layout, size) });
+            return reserve::allocate(|| unsafe { System.realloc(block, layout, size) });
         }
         // SAFETY: the caller promises that `size`, rounded up to this alignment, is no more than isize::MAX, and not 0.
         let new = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::{Config, Fault, check_permissions};
 use sys::identity::user_by_name;
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 use sys::spawn::{Run, run};
 use vocabulary::Storage;
 use zeroize::Zeroizing;
@@ -115,10 +115,10 @@ impl Plugins {
         }
         let output = Zeroizing::new(answer.output);
         match answer.ending {
-            Ending::Exited(0) => {
+            ProcessEnd::Exited(0) => {
                 Answer::parse(&output).map(Verdict::Accepted).map_err(|why| temporary(why.to_string()))
             }
-            Ending::Exited(1) => Ok(Verdict::Refused),
+            ProcessEnd::Exited(1) => Ok(Verdict::Refused),
             ending => Err(temporary(format!("it ended with {ending}"))),
         }
     }

@@ -7,8 +7,8 @@ use std::{fmt, io};
 
 use config::{Config, Fault};
 use sys::crypt::{Crypt, CryptError};
-use sys::identity::{User, password_field, user_by_name};
-use sys::pam::{Denied, Login, Pam};
+use sys::identity::{SystemUser, password_field, user_by_name};
+use sys::pam::{Denied, Pam, PamLogin};
 use zeroize::Zeroizing;
 
 use super::pam_time::PamTime;
@@ -82,7 +82,7 @@ impl Passdb for SystemUsers {
 
     fn ask(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
         let Check::Pam { pam, service, time } = &mut self.check else { return Err(Refusal::UnknownUser) };
-        let login = Login {
+        let login = PamLogin {
             service,
             user: query.user.as_str(),
             password,
@@ -142,7 +142,7 @@ impl Passdb for SystemUsers {
 }
 
 /// The name is from here on as the user database spells it. `None`: this user owns no mail, for example root.
-fn owner(user: User) -> Option<Owner> {
+fn owner(user: SystemUser) -> Option<Owner> {
     let name = UserName::try_from(user.name.as_bytes()).ok()?;
     let home = Some(user.home).filter(|home: &PathBuf| home.is_absolute());
     Some(Owner {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::fs::FlockOperation;
-use sys::ofd::{self, Claim, Range};
+use sys::ofd::{self, LockRange, RecordLock};
 
 use self::dotlock::{Dotlock, Dotlocks, Try};
 use crate::disk::{Disk, retry};
@@ -145,8 +145,8 @@ impl<'a> Locker<'a> {
                     }
                 },
                 LockMethod::Fcntl => {
-                    let claim = if mailbox.writable { Claim::Write } else { Claim::Read };
-                    match ofd::set(mailbox.file, claim, Range::All) {
+                    let claim = if mailbox.writable { RecordLock::Write } else { RecordLock::Read };
+                    match ofd::set(mailbox.file, claim, LockRange::All) {
                         Ok(true) => Held::Fcntl,
                         Ok(false) => return Ok(hindered(Busy::new(mailbox.path, "held with fcntl(2)"))),
                         Err(error) => return Err(refused(error, "lock with fcntl(2)", mailbox.path)),
@@ -207,7 +207,7 @@ impl Drop for MailboxLock<'_> {
             match held {
                 Held::Dotlock(dotlock) => drop(dotlock),
                 // A failure cannot be helped; closing the descriptor releases these, too.
-                Held::Fcntl => drop(ofd::set(self.mailbox.file, Claim::Release, Range::All)),
+                Held::Fcntl => drop(ofd::set(self.mailbox.file, RecordLock::Release, LockRange::All)),
                 Held::Flock => drop(rustix::fs::flock(self.mailbox.file, FlockOperation::Unlock)),
             }
         }

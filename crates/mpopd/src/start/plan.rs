@@ -8,7 +8,7 @@ use std::sync::Arc;
 use auth::Authenticator;
 use config::{Config, Fault, Faults, Loaded};
 use maildrop::{Boundaries, BoundaryError, Received, Unescape};
-use sys::identity::User;
+use sys::identity::SystemUser;
 use vocabulary::{LockMethod, Storage, UnescapeFrom};
 
 use crate::cli::Failure;
@@ -321,7 +321,7 @@ fn directory(config: &Config) -> Result<Option<Program>, String> {
     let Some(setup) = auth::directory_setup(config) else { return Ok(None) };
     let identity = match sys::identity::is_root() {
         true => {
-            let User { uid, gid, .. } =
+            let SystemUser { uid, gid, .. } =
                 powerless_user("mpopd-directory, for [sql], [ldap] and [oauth]", DIRECTORY_USER)?;
             Identity::User { uid, gid, file_group: None, chroot: None }
         }
@@ -388,7 +388,7 @@ fn session_identity(config: &Config) -> Result<Identity, String> {
 }
 
 /// The user `name`, who must not be root. `what` says in an error who should be that.
-fn powerless_user(what: &str, name: &str) -> Result<User, String> {
+fn powerless_user(what: &str, name: &str) -> Result<SystemUser, String> {
     match sys::identity::user_by_name(name) {
         Ok(Some(user)) if user.uid != 0 => Ok(user),
         Ok(Some(_)) => Err(format!("{what}: {name} is root, who must not run this")),

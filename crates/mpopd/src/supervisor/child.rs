@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use rustix::process::Pid;
-use sys::process::{self, Ending, Forked};
+use sys::process::{self, Forked, ProcessEnd};
 
 use super::seal::Seal;
 
@@ -111,8 +111,8 @@ pub(crate) fn try_out(check: impl FnOnce() -> Result<bool, String>) -> Result<bo
             let read = std::fs::File::from(reader).read_to_string(&mut what);
             let ending = process::await_end(pid).map_err(|error| failed(&error))?;
             match (ending, read) {
-                (Ending::Exited(YES), Ok(_)) => Ok(true),
-                (Ending::Exited(NO), Ok(_)) => Ok(false),
+                (ProcessEnd::Exited(YES), Ok(_)) => Ok(true),
+                (ProcessEnd::Exited(NO), Ok(_)) => Ok(false),
                 (_, Ok(_)) if !what.is_empty() => Err(what),
                 (ending, _) => Err(failed(&ending)),
             }
@@ -138,7 +138,7 @@ fn confine(part: &Part<'_>, supervisor: Pid) -> Result<(), String> {
     }
     if let Identity::User { uid, gid, file_group, chroot } = part.identity {
         if let Some(directory) = chroot {
-            sys::identity::confine_to(directory).map_err(at("chroot"))?;
+            sys::identity::enter_chroot(directory).map_err(at("chroot"))?;
         }
         sys::identity::become_user(*uid, *gid, *file_group).map_err(at("changing the user"))?;
         process::no_new_privileges().map_err(at("no_new_privs"))?;

@@ -15,7 +15,7 @@ use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
-use sys::sealed::{self, Mapping};
+use sys::memfd::{self, Mapping};
 use sys::seqpacket::{self, MOST_DESCRIPTORS};
 use zeroize::Zeroizing;
 
@@ -44,7 +44,7 @@ impl Program {
         let message = wire::encode(&ToDirectory::Setup(Box::new(setup)))
             .map(Zeroizing::new)
             .map_err(|error| format!("the settings of mpopd-directory: {error}"))?;
-        let setup = sealed::seal(&message).map_err(|error| format!("no memory for settings: {error}"))?;
+        let setup = memfd::sealed(&message).map_err(|error| format!("no memory for settings: {error}"))?;
         Ok(Program { path, identity, setup })
     }
 
@@ -73,7 +73,7 @@ impl Program {
     /// The process, and the channel on which it has its settings.
     fn start(&self) -> io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
-        let setup = Mapping::of(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
+        let setup = Mapping::new(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
         seqpacket::send(&ours, &setup, &[], Wait::No)?;
         drop(setup);
         let become_it = |_, input: OwnedFd| {

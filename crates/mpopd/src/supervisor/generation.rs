@@ -14,7 +14,7 @@ use ipc::steer::{FromSession, MOST_LOGINS, Question, Restarts, ToSession, Told};
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use rustix::process::{Pid, Signal as Kill};
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 use sys::seqpacket;
 
 use super::Plan;
@@ -190,7 +190,13 @@ impl Generation {
     }
 
     /// Takes note of a child's end, and counts it if nobody wanted it. Returns whether it was one of this generation's.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
+    pub(super) fn ended(
+        &mut self,
+        pid: Pid,
+        ending: ProcessEnd,
+        restarts: &mut Restarts,
+        now: Instant,
+    ) -> bool {
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
         let leaving = self.leave.is_some();
@@ -202,7 +208,7 @@ impl Generation {
             match (&mut self.leave, ending) {
                 (Some(leave), _) => {
                     leave.maildrops_until = Some(now + COMMIT);
-                    if ending != Ending::Exited(0) {
+                    if ending != ProcessEnd::Exited(0) {
                         tracing::error!("session ended with {ending}, and with it its last connections");
                     }
                 }
@@ -230,7 +236,7 @@ impl Generation {
         } else if let Some(Ended { uid, unanswered }) = self.workers.ended(pid) {
             self.refuse(&unanswered);
             match ending {
-                Ending::Exited(0) => {
+                ProcessEnd::Exited(0) => {
                     tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
                 }
                 _ => {

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use sys::seal::{Calls, Filter, Grant, Place, Rights, Support, confine};
+use sys::sandbox::{Calls, Filter, Grant, GrantTarget, Rights, Support, confine};
 
 /// How a role is sealed.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ static SESSION: Compiled =
     LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Events, Calls::Connections]));
 static MAILDROP: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::Group]));
 static LOG: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::LocalSockets]));
-static MODULES: Compiled = LazyLock::new(Filter::all_but_the_machines);
+static MODULES: Compiled = LazyLock::new(Filter::all_but_machine_wide);
 
 impl Seal<'_> {
     /// Takes it on, as far as the kernel can see to it.
@@ -81,10 +81,10 @@ pub(crate) fn maildrop<'a>(
     mail: impl IntoIterator<Item = PathBuf>,
     ours: impl IntoIterator<Item = BorrowedFd<'a>>,
 ) -> Seal<'a> {
-    let granted = |place, rights| Grant { place, rights };
-    let mail = mail.into_iter().map(|folder| granted(Place::Path(folder), Rights::Files));
-    let ours = ours.into_iter().map(|folder| granted(Place::Open(folder), Rights::FilesAndFolders));
-    let read = MAILDROP_READS.iter().map(|file| granted(Place::Path(file.into()), Rights::Read));
+    let granted = |target, rights| Grant { target, rights };
+    let mail = mail.into_iter().map(|folder| granted(GrantTarget::Path(folder), Rights::Files));
+    let ours = ours.into_iter().map(|folder| granted(GrantTarget::Open(folder), Rights::FilesAndFolders));
+    let read = MAILDROP_READS.iter().map(|file| granted(GrantTarget::Path(file.into()), Rights::Read));
     Seal::Maildrop(mail.chain(ours).chain(read).collect())
 }
 
@@ -92,7 +92,9 @@ pub(crate) fn maildrop<'a>(
 pub(crate) fn log(file: Option<&Path>) -> Seal<'static> {
     let real = file.and_then(|file| file.canonicalize().ok());
     let folders = [file, real.as_deref()].into_iter().flatten().filter_map(there);
-    Seal::Log(folders.map(|folder| Grant { place: Place::Path(folder), rights: Rights::Files }).collect())
+    Seal::Log(
+        folders.map(|folder| Grant { target: GrantTarget::Path(folder), rights: Rights::Files }).collect(),
+    )
 }
 
 /// The folder of a file, or what there is of the way to it.

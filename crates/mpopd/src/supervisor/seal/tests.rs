@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal};
 use sys::attempts;
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 
 use super::*;
 use crate::supervisor::child::{self, Identity, Part};
@@ -164,7 +164,7 @@ fn each_role_can_do_what_security_md_says() {
         return;
     }
 
-    assert_eq!(attempts::in_one_thread(compare).unwrap(), Ending::Exited(0));
+    assert_eq!(attempts::in_one_thread(compare).unwrap(), ProcessEnd::Exited(0));
 }
 
 /// Tries everything as everyone, and compares that with the table in SECURITY.md.
@@ -216,9 +216,9 @@ fn outcome(
     };
     let pid = child::start(&part, &[], Vec::new(), || Ok(()), role).unwrap();
     match sys::process::await_end(pid).unwrap() {
-        Ending::Exited(DONE | 0) => "yes",
-        Ending::Exited(REFUSED) => "no",
-        ending if ending.is_of_a_seal() => "ends it",
+        ProcessEnd::Exited(DONE | 0) => "yes",
+        ProcessEnd::Exited(REFUSED) => "no",
+        ending if ending.is_sandbox_violation() => "ends it",
         ending => panic!("{name} ended with {ending}"),
     }
 }

@@ -269,7 +269,7 @@ pub(super) const HOSTILE: &[Call] = &[
 ];
 
 /// What changes the whole machine or looks into other processes. No server needs it, nor what a server runs.
-pub(super) const THE_MACHINES: &[Call] = &[
+pub(super) const MACHINE_WIDE: &[Call] = &[
     // other processes
     (libc::SYS_ptrace, When::Always),
     (libc::SYS_process_vm_readv, When::Always),

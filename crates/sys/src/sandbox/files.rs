@@ -19,14 +19,14 @@ pub(super) const WHOLE: u32 = 6;
 #[derive(Debug, Clone)]
 pub struct Grant<'a> {
     /// Which.
-    pub place: Place<'a>,
+    pub target: GrantTarget<'a>,
     /// For what.
     pub rights: Rights,
 }
 
 /// Where something lies.
 #[derive(Debug, Clone)]
-pub enum Place<'a> {
+pub enum GrantTarget<'a> {
     /// At this path, links followed. What cannot be opened by the process is not granted.
     Path(PathBuf),
     /// Here.
@@ -62,20 +62,20 @@ pub fn confine(grants: &[Grant<'_>]) -> io::Result<()> {
         .and_then(|ruleset| ruleset.scope(Scope::from_all(KNOWN)))
         .and_then(Ruleset::create);
     let mut ruleset = ruleset.map_err(io::Error::other)?;
-    for Grant { place, rights } in grants {
-        let opened = match place {
-            Place::Path(path) => {
+    for Grant { target, rights } in grants {
+        let opened = match target {
+            GrantTarget::Path(path) => {
                 match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
                     Ok(opened) => Some(opened),
                     Err(_) => continue,
                 }
             }
-            Place::Open(_) => None,
+            GrantTarget::Open(_) => None,
         };
-        let at = match (&opened, place) {
+        let at = match (&opened, target) {
             (Some(opened), _) => opened.as_fd(),
-            (None, Place::Open(at)) => *at,
-            (None, Place::Path(_)) => continue,
+            (None, GrantTarget::Open(at)) => *at,
+            (None, GrantTarget::Path(_)) => continue,
         };
         ruleset = ruleset.add_rule(PathBeneath::new(at, rights.access())).map_err(io::Error::other)?;
     }

@@ -8,7 +8,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-use super::calls::{Call, Calls, HOSTILE, THE_MACHINES, When};
+use super::calls::{Call, Calls, HOSTILE, MACHINE_WIDE, When};
 
 /// A compiled filter. It is made once and serves every process that is forked later.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Filter {
         let in_part: BTreeSet<c_long> = left.iter().map(|(number, _)| *number).collect();
         let hostile: Vec<Call> = HOSTILE
             .iter()
-            .chain(THE_MACHINES)
+            .chain(MACHINE_WIDE)
             // What is left under a condition would be hostile always: that condition decides alone.
             .filter(|(number, when)| match when {
                 When::Always => !in_part.contains(number),
@@ -48,8 +48,8 @@ impl Filter {
     /// # Errors
     ///
     /// There is no filter for this architecture.
-    pub fn all_but_the_machines() -> io::Result<Self> {
-        let deny = program(THE_MACHINES, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
+    pub fn all_but_machine_wide() -> io::Result<Self> {
+        let deny = program(MACHINE_WIDE, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
         Ok(Self(vec![deny, no_second_interface()]))
     }
 

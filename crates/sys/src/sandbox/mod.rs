@@ -10,7 +10,7 @@ mod filter;
 use std::fmt;
 
 pub use calls::Calls;
-pub use files::{Grant, Place, Rights, confine};
+pub use files::{Grant, GrantTarget, Rights, confine};
 pub use filter::Filter;
 
 /// What the kernel offers of this.

@@ -17,7 +17,7 @@ const SEALS: SealFlags =
 /// # Errors
 ///
 /// What memfd_create(2), write(2) or fcntl(2) `F_ADD_SEALS` says; `ENOMEM` and `EMFILE` above all.
-pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
+pub fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     let memory = rustix::fs::memfd_create("mpopd", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -51,7 +51,7 @@ impl Mapping {
     ///
     /// `InvalidData` when a seal is missing or the memory is empty or longer than `most` octets;
     /// otherwise what fcntl(2), fstat(2) or mmap(2) says.
-    pub fn of(memory: impl AsFd, most: u64) -> io::Result<Self> {
+    pub fn new(memory: impl AsFd, most: u64) -> io::Result<Self> {
         if !rustix::fs::fcntl_get_seals(&memory)?.contains(SEALS) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "shared memory without its seals"));
         }
@@ -84,7 +84,7 @@ impl Deref for Mapping {
 
     fn deref(&self) -> &[u8] {
         // SAFETY: `start` is a live mapping of `length` readable octets until `drop`; the seals
-        // checked in `of` forbid every write and every truncation by anybody.
+        // checked in `new` forbid every write and every truncation by anybody.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn what_was_sealed_is_what_is_mapped() {
         let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        let memory = seal(&bytes).unwrap();
-        assert_eq!(&*Mapping::of(&memory, 1 << 20).unwrap(), &bytes[..]);
+        let memory = sealed(&bytes).unwrap();
+        assert_eq!(&*Mapping::new(&memory, 1 << 20).unwrap(), &bytes[..]);
         assert!(rustix::io::write(&memory, b"x").is_err(), "sealed memory can be written");
     }
 
@@ -112,12 +112,12 @@ mod tests {
     fn memory_that_its_giver_could_still_change_is_refused() {
         let open = rustix::fs::memfd_create("t", MemfdFlags::ALLOW_SEALING).unwrap();
         rustix::io::write(&open, b"x").unwrap();
-        assert_eq!(Mapping::of(&open, 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(Mapping::new(&open, 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
     fn empty_and_too_large_memory_is_refused() {
-        assert!(Mapping::of(seal(b"").unwrap(), 10).is_err());
-        assert!(Mapping::of(seal(b"12345678901").unwrap(), 10).is_err());
+        assert!(Mapping::new(sealed(b"").unwrap(), 10).is_err());
+        assert!(Mapping::new(sealed(b"12345678901").unwrap(), 10).is_err());
     }
 }
