@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use config::{Config, SecretText};
 use ipc::directory::{
-    Answer, Ask, Attributes, Bounds, Ldap, OAuth, Request, RequestId, Setup, Sql, TokensBy, Users, Verdict,
+    DirectoryAnswer, DirectoryQuery, DirectoryRequest, DirectorySettings, LdapAttributes, LdapSettings,
+    LookupOutcome, OAuthSettings, RequestId, ServerBounds, SqlSettings, TokenVerification, UserSource,
 };
 use ipc::wire::{self, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,20 +23,20 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The settings that mpopd-directory is to be started with; `None` if they name no server, and it is not needed.
 ///
 /// They hold passwords. [`config::Loaded::check_serving`] has found them complete.
-pub fn directory_setup(config: &Config) -> Option<Setup> {
+pub fn directory_setup(config: &Config) -> Option<DirectorySettings> {
     let (sql, ldap) = (&config.sql, &config.ldap);
-    let bounds = |timeout, connections, ca: &Option<std::path::PathBuf>| Bounds {
+    let bounds = |timeout, connections, ca: &Option<std::path::PathBuf>| ServerBounds {
         timeout,
         connections,
         ca: ca.as_deref().map(Into::into),
     };
     let users = match (&sql.url, &ldap.url) {
-        (Some(url), _) => Some(Users::Sql(Sql {
+        (Some(url), _) => Some(UserSource::Sql(SqlSettings {
             url: secret(url),
             query: sql.query.as_ref().map_or_else(String::new, ToString::to_string),
             bounds: bounds(sql.timeout, sql.connections, &sql.ca),
         })),
-        (None, Some(url)) => Some(Users::Ldap(Box::new(Ldap {
+        (None, Some(url)) => Some(UserSource::Ldap(Box::new(LdapSettings {
             url: url.clone(),
             starttls: ldap.starttls,
             service: (!ldap.service_dn.is_empty())
@@ -43,7 +44,7 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
             base: ldap.base.clone(),
             filter: ldap.filter.to_string(),
             bind: ldap.bind,
-            attributes: Attributes {
+            attributes: LdapAttributes {
                 user: ldap.user_attribute.clone(),
                 password: ldap.password_attribute.clone(),
                 uid: ldap.uid_attribute.clone(),
@@ -60,15 +61,15 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
     };
     let oauth = &config.oauth;
     let by = match (&oauth.introspection_url, &oauth.jwks) {
-        (Some(url), _) => Some(TokensBy::Introspection {
+        (Some(url), _) => Some(TokenVerification::Introspection {
             url: url.clone(),
             client_id: oauth.client_id.clone(),
             client_secret: secret(&oauth.client_secret),
         }),
-        (None, Some(path)) => Some(TokensBy::Keys(path.as_path().into())),
+        (None, Some(path)) => Some(TokenVerification::Keys(path.as_path().into())),
         (None, None) => None,
     };
-    let oauth = by.map(|by| OAuth {
+    let oauth = by.map(|by| OAuthSettings {
         by,
         issuer: oauth.issuer.clone(),
         audience: oauth.audience.clone(),
@@ -76,11 +77,11 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
         user_claim: oauth.user_claim.clone(),
         bounds: bounds(oauth.timeout, oauth.connections, &oauth.ca),
     });
-    (users.is_some() || oauth.is_some()).then_some(Setup { users, oauth })
+    (users.is_some() || oauth.is_some()).then_some(DirectorySettings { users, oauth })
 }
 
-fn secret(text: &SecretText) -> ipc::Secret {
-    ipc::Secret::new(text.expose().as_bytes().to_vec())
+fn secret(text: &SecretText) -> ipc::SecretOctets {
+    ipc::SecretOctets::new(text.expose().as_bytes().to_vec())
 }
 
 /// The channel to mpopd-directory, shared by all that ask it.
@@ -114,16 +115,16 @@ impl Directory {
     ///
     /// # Errors
     /// Why there is none, for the log.
-    pub(crate) fn ask(&self, ask: Ask) -> Result<Verdict, String> {
-        match self.0.borrow_mut().ask(ask)? {
-            Verdict::Temporary(why) => Err(why),
+    pub(crate) fn ask(&self, query: DirectoryQuery) -> Result<LookupOutcome, String> {
+        match self.0.borrow_mut().ask(query)? {
+            LookupOutcome::Temporary(why) => Err(why),
             verdict => Ok(verdict),
         }
     }
 }
 
 impl Client {
-    fn ask(&mut self, ask: Ask) -> Result<Verdict, String> {
+    fn ask(&mut self, query: DirectoryQuery) -> Result<LookupOutcome, String> {
         let until = Instant::now() + self.patience;
         let channel = self.channel.as_ref().ok_or("mpopd-directory is not connected")?;
         let id = match self.last {
@@ -132,10 +133,10 @@ impl Client {
         };
         self.last = Some(id);
         // If there is no room, it has not read for as long as it takes to fill it.
-        ipc::send(channel, &Request { id, ask }, &[], Wait::No)
+        ipc::send(channel, &DirectoryRequest { id, query }, &[], Wait::No)
             .map_err(|error| format!("mpopd-directory cannot be asked: {error}"))?;
         loop {
-            match ipc::receive::<Answer>(channel, &mut self.buffer, Wait::No) {
+            match ipc::receive::<DirectoryAnswer>(channel, &mut self.buffer, Wait::No) {
                 Ok(Some((answer, _))) if answer.id == id => return Ok(answer.verdict),
                 // To a request that was given up, by this process or by its predecessor.
                 Ok(Some(_)) => {}
@@ -177,9 +178,9 @@ impl Tokens {
 
 impl TokenCheck for Tokens {
     fn check(&mut self, token: &[u8]) -> Result<String, BadToken> {
-        match self.directory.ask(Ask::Token(ipc::Secret::new(token.to_vec()))) {
-            Ok(Verdict::Granted(user)) => Ok(user),
-            Ok(Verdict::Refused) => Err(BadToken::Refused),
+        match self.directory.ask(DirectoryQuery::Token(ipc::SecretOctets::new(token.to_vec()))) {
+            Ok(LookupOutcome::Granted(user)) => Ok(user),
+            Ok(LookupOutcome::Refused) => Err(BadToken::Refused),
             Ok(_) => Err(BadToken::Temporary("mpopd-directory answered something else".to_owned())),
             Err(why) => Err(BadToken::Temporary(why)),
         }
@@ -193,18 +194,21 @@ impl TokenCheck for Tokens {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use ipc::directory::Name;
+    use ipc::directory::LookupName;
 
     /// The channel to a directory that answers each request as the function says, until it is closed.
-    pub(crate) fn channel_answering(answers: impl Fn(&Ask) -> Vec<Verdict> + Send + 'static) -> OwnedFd {
+    pub(crate) fn channel_answering(
+        answers: impl Fn(&DirectoryQuery) -> Vec<LookupOutcome> + Send + 'static,
+    ) -> OwnedFd {
         let (ours, theirs) = sys::seqpacket::pair().unwrap();
         std::thread::spawn(move || {
             let mut buffer = vec![0; wire::MOST_OCTETS];
             while let Some((request, _)) =
-                ipc::receive::<Request>(&theirs, &mut buffer, Wait::Forever).unwrap()
+                ipc::receive::<DirectoryRequest>(&theirs, &mut buffer, Wait::Forever).unwrap()
             {
-                for verdict in answers(&request.ask) {
-                    ipc::send(&theirs, &Answer { id: request.id, verdict }, &[], Wait::Forever).unwrap();
+                for verdict in answers(&request.query) {
+                    ipc::send(&theirs, &DirectoryAnswer { id: request.id, verdict }, &[], Wait::Forever)
+                        .unwrap();
                 }
             }
         });
@@ -214,15 +218,15 @@ pub(crate) mod tests {
     /// A client of such a directory.
     pub(crate) fn answering(
         config: &Config,
-        answers: impl Fn(&Ask) -> Vec<Verdict> + Send + 'static,
+        answers: impl Fn(&DirectoryQuery) -> Vec<LookupOutcome> + Send + 'static,
     ) -> Directory {
         let directory = Directory::new(config);
         directory.connect(channel_answering(answers));
         directory
     }
 
-    fn lookup() -> Ask {
-        Ask::Lookup(Name { user: "a".to_owned(), local_part: "a".to_owned(), domain: None })
+    fn lookup() -> DirectoryQuery {
+        DirectoryQuery::Lookup(LookupName { user: "a".to_owned(), local_part: "a".to_owned(), domain: None })
     }
 
     fn config(toml: &str) -> Config {
@@ -232,10 +236,10 @@ pub(crate) mod tests {
     #[test]
     fn late_answers_are_not_taken_for_the_next_one() {
         // Two answers to each request: the second one is still there when the next request is made.
-        let twice = |_: &Ask| vec![Verdict::NotFound, Verdict::Refused];
+        let twice = |_: &DirectoryQuery| vec![LookupOutcome::NotFound, LookupOutcome::Refused];
         let directory = answering(&Config::default(), twice);
         for _ in 0..3 {
-            assert_eq!(directory.ask(lookup()), Ok(Verdict::NotFound));
+            assert_eq!(directory.ask(lookup()), Ok(LookupOutcome::NotFound));
         }
     }
 
@@ -249,7 +253,7 @@ pub(crate) mod tests {
         assert_eq!(directory.ask(lookup()), Err("mpopd-directory does not answer".to_owned()));
         drop(theirs);
         assert!(directory.ask(lookup()).unwrap_err().starts_with("mpopd-directory cannot be asked: "));
-        let down = |_: &Ask| vec![Verdict::Temporary("it is down".to_owned())];
+        let down = |_: &DirectoryQuery| vec![LookupOutcome::Temporary("it is down".to_owned())];
         let directory = answering(&Config::default(), down);
         assert_eq!(directory.ask(lookup()), Err("it is down".to_owned()));
     }
@@ -258,11 +262,15 @@ pub(crate) mod tests {
     fn tokens_are_asked_for_where_somebody_vouches() {
         assert!(Tokens::new(&Config::default(), &Directory::new(&Config::default())).is_none());
         let config = config("[oauth]\nintrospection_url = \"https://h/\"\nscope = \"pop\"\n");
-        let answers = |ask: &Ask| match ask {
-            Ask::Token(token) if token.expose() == b"good" => vec![Verdict::Granted("alice".to_owned())],
-            Ask::Token(token) if token.expose() == b"down" => vec![Verdict::Temporary("down".to_owned())],
-            Ask::Token(_) => vec![Verdict::Refused],
-            Ask::Lookup(_) | Ask::Verify { .. } => vec![Verdict::NotFound],
+        let answers = |query: &DirectoryQuery| match query {
+            DirectoryQuery::Token(token) if token.expose() == b"good" => {
+                vec![LookupOutcome::Granted("alice".to_owned())]
+            }
+            DirectoryQuery::Token(token) if token.expose() == b"down" => {
+                vec![LookupOutcome::Temporary("down".to_owned())]
+            }
+            DirectoryQuery::Token(_) => vec![LookupOutcome::Refused],
+            DirectoryQuery::Lookup(_) | DirectoryQuery::Verify { .. } => vec![LookupOutcome::NotFound],
         };
         let directory = answering(&config, answers);
         let mut tokens = Tokens::new(&config, &directory).unwrap();
@@ -279,15 +287,18 @@ pub(crate) mod tests {
             "[ldap]\nurl = \"ldaps://h\"\nbase = \"dc=org\"\nservice_dn = \"cn=s\"\nservice_password = \"pw\"\nuid = 7\n\
              [oauth]\njwks = \"/k\"\nissuer = \"i\"\naudience = \"a\"\n",
         ));
-        let Some(Setup { users: Some(Users::Ldap(ldap)), oauth: Some(oauth) }) = setup else {
+        let Some(DirectorySettings { users: Some(UserSource::Ldap(ldap)), oauth: Some(oauth) }) = setup
+        else {
             panic!("{setup:?}")
         };
         assert_eq!((ldap.filter.as_str(), ldap.uid, ldap.bind), ("(uid=%u)", Some(7), true));
-        assert_eq!(ldap.service, Some(("cn=s".to_owned(), ipc::Secret::new(b"pw".to_vec()))));
-        assert_eq!(oauth.by, TokensBy::Keys(std::path::Path::new("/k").into()));
+        assert_eq!(ldap.service, Some(("cn=s".to_owned(), ipc::SecretOctets::new(b"pw".to_vec()))));
+        assert_eq!(oauth.by, TokenVerification::Keys(std::path::Path::new("/k").into()));
         let setup =
             directory_setup(&config("[sql]\nurl = \"mysql://u:p@h/d\"\nquery = \"SELECT 1 WHERE a = %u\"\n"));
-        let Some(Setup { users: Some(Users::Sql(sql)), oauth: None }) = setup else { panic!("{setup:?}") };
+        let Some(DirectorySettings { users: Some(UserSource::Sql(sql)), oauth: None }) = setup else {
+            panic!("{setup:?}")
+        };
         assert_eq!(
             (sql.url.expose(), sql.query.as_str()),
             (&b"mysql://u:p@h/d"[..], "SELECT 1 WHERE a = %u")

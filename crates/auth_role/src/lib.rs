@@ -14,11 +14,14 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use ::auth::sasl::{self, Exchange, Progress};
 use ::auth::{Account, Authenticator, Refusal};
-use ipc::hire::{Hire, Hired, Post, WorkerId};
-use ipc::login::{Attempt, Challenge, DEADLINE, Decision, Login, Reaction, Refused, Response, Said};
-use ipc::open::Open;
+use ipc::hire::{HireRequest, Hired, WorkerId, WorkerIdentity};
+use ipc::login::{
+    AuthVerdict, Challenge, ClientCredentials, DEADLINE, Decision, ExchangeReply, ExchangeResponse,
+    LoginRequest, RefusedLogin,
+};
+use ipc::open::OpenRequest;
 use ipc::wire::{self, Wait};
-use ipc::{LoginId, Secret, Ticket, receive, send};
+use ipc::{LoginId, SecretOctets, Ticket, receive, send};
 use sys::deadline::Deadline;
 use sys::seqpacket;
 use vocabulary::{LoginFailure, SaslMechanism, Words};
@@ -87,7 +90,7 @@ struct Auth<'a> {
     roots: &'a Roots,
     deadline: Deadline,
     /// Kept for the life of this process: a dead one is noticed when it is next needed.
-    workers: HashMap<Post, Worker>,
+    workers: HashMap<WorkerIdentity, Worker>,
     exchanges: Exchanges,
     buffer: Vec<u8>,
 }
@@ -129,7 +132,7 @@ impl Auth<'_> {
 
     /// Takes one login from the queue. Returns whether there can be another.
     fn serve_login(&mut self, wait: Wait) -> Result<bool, wire::Error> {
-        let login = match receive::<Login>(self.channels.queue, &mut self.buffer, wait) {
+        let login = match receive::<LoginRequest>(self.channels.queue, &mut self.buffer, wait) {
             Ok(Some((login, _))) => login,
             Ok(None) => return Ok(false),
             Err(error) if error.would_block() => return Ok(true),
@@ -138,35 +141,37 @@ impl Auth<'_> {
         // Without its timer a login may hang, but it is still decided rightly.
         let _ = self.deadline.arm(DEADLINE);
         let mut channel = None;
-        let said = match &login.attempt {
-            Attempt::Name { user } => Some(self.name(user, &login)),
-            Attempt::Password { user, password } => match self.password(user, password.expose(), &login) {
-                Ok(()) => None,
-                Err(why) => Some(Said::Refused(Refused { why, user: user.clone() })),
-            },
-            Attempt::Sasl { .. } => {
-                let (said, ours) = self.begin_exchange(&login);
+        let verdict = match &login.attempt {
+            ClientCredentials::Name { user } => Some(self.name(user, &login)),
+            ClientCredentials::Password { user, password } => {
+                match self.password(user, password.expose(), &login) {
+                    Ok(()) => None,
+                    Err(why) => Some(AuthVerdict::Refused(RefusedLogin { why, user: user.clone() })),
+                }
+            }
+            ClientCredentials::Sasl { .. } => {
+                let (verdict, ours) = self.begin_exchange(&login);
                 channel = ours;
-                said
+                verdict
             }
         };
         let _ = self.deadline.disarm();
-        match said {
-            Some(said) => {
+        match verdict {
+            Some(verdict) => {
                 let descriptors: Vec<_> = channel.iter().map(AsFd::as_fd).collect();
-                send(self.channels.queue, &Decision { id: login.id, said }, &descriptors, Wait::Forever)
+                send(self.channels.queue, &Decision { id: login.id, verdict }, &descriptors, Wait::Forever)
                     .map(|()| true)
             }
             None => Ok(true),
         }
     }
 
-    /// Begins an exchange. When it needs another step, a channel for the client's answers goes with what is said.
-    fn begin_exchange(&mut self, login: &Login) -> (Option<Said>, Option<OwnedFd>) {
-        let Attempt::Sasl { mechanism, initial, binding, certificate } = &login.attempt else {
+    /// Begins an exchange. When it needs another step, a channel for the client's answers goes with the verdict.
+    fn begin_exchange(&mut self, login: &LoginRequest) -> (Option<AuthVerdict>, Option<OwnedFd>) {
+        let ClientCredentials::Sasl { mechanism, initial, binding, certificate } = &login.attempt else {
             return (None, None);
         };
-        let refused = |why| (Some(Said::Refused(Refused { why, user: Vec::new() })), None);
+        let refused = |why| (Some(AuthVerdict::Refused(RefusedLogin { why, user: Vec::new() })), None);
         let Some(mechanism) = SaslMechanism::from_word(mechanism) else {
             return refused(LoginFailure::Temporary);
         };
@@ -175,12 +180,12 @@ impl Auth<'_> {
             channel_binding: binding.clone().map(Vec::into_boxed_slice),
             certificate: certificate.clone().map(Vec::into_boxed_slice),
         };
-        let initial = initial.as_ref().map(Secret::expose);
+        let initial = initial.as_ref().map(SecretOctets::expose);
         match Exchange::begin(mechanism, initial, client, self.authenticator) {
             Progress::Challenge(challenge, exchange) => match seqpacket::pair() {
                 Ok((ours, theirs)) => {
                     self.exchanges.push(Waiting::new(login.id, login.utf8, ours, exchange));
-                    (Some(Said::Challenge(Challenge(challenge))), Some(theirs))
+                    (Some(AuthVerdict::Challenge(Challenge(challenge))), Some(theirs))
                 }
                 Err(error) => {
                     tracing::error!("no channel for a login in several steps: {error}");
@@ -189,27 +194,29 @@ impl Auth<'_> {
             },
             Progress::Done(account) => match self.admit(login.id, login.utf8, &account) {
                 Ok(()) => (None, None),
-                Err(refused) => (Some(Said::Refused(refused)), None),
+                Err(refused) => (Some(AuthVerdict::Refused(refused)), None),
             },
-            Progress::Refused(no) => (Some(Said::Refused(refusal(no))), None),
+            Progress::Refused(no) => (Some(AuthVerdict::Refused(refusal(no))), None),
         }
     }
 
     /// Goes on with an exchange whose client has answered. Whoever is gone is forgotten.
     fn serve_answer(&mut self, waiting: Waiting) {
         let Waiting { login, utf8, channel, exchange, .. } = waiting;
-        let Ok(Some((Response(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else { return };
+        let Ok(Some((ExchangeResponse(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else {
+            return;
+        };
         let _ = self.deadline.arm(DEADLINE);
         let progress = exchange.answer(response.expose(), self.authenticator);
         let (reaction, next) = match progress {
             Progress::Challenge(challenge, exchange) => {
-                (Reaction::Challenge(Challenge(challenge)), Some(exchange))
+                (ExchangeReply::Challenge(Challenge(challenge)), Some(exchange))
             }
             Progress::Done(account) => match self.admit(login, utf8, &account) {
-                Ok(()) => (Reaction::Accepted, None),
-                Err(refused) => (Reaction::Refused(refused), None),
+                Ok(()) => (ExchangeReply::Accepted, None),
+                Err(refused) => (ExchangeReply::Refused(refused), None),
             },
-            Progress::Refused(no) => (Reaction::Refused(refusal(no)), None),
+            Progress::Refused(no) => (ExchangeReply::Refused(refusal(no)), None),
         };
         let _ = self.deadline.disarm();
         let sent = send(&channel, &reaction, &[], Wait::No);
@@ -219,38 +226,45 @@ impl Auth<'_> {
     }
 
     /// Whether there is such a user.
-    fn name(&mut self, user: &[u8], login: &Login) -> Said {
+    fn name(&mut self, user: &[u8], login: &LoginRequest) -> AuthVerdict {
         match self.authenticator.knows(user, login.peer) {
-            Ok(true) => Said::Known,
-            Ok(false) => Said::Refused(Refused { why: LoginFailure::UnknownUser, user: user.to_vec() }),
-            Err(refusal) => Said::Refused(Refused { why: why(user, &refusal), user: user.to_vec() }),
+            Ok(true) => AuthVerdict::Known,
+            Ok(false) => {
+                AuthVerdict::Refused(RefusedLogin { why: LoginFailure::UnknownUser, user: user.to_vec() })
+            }
+            Err(refusal) => {
+                AuthVerdict::Refused(RefusedLogin { why: why(user, &refusal), user: user.to_vec() })
+            }
         }
     }
 
-    fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), LoginFailure> {
+    fn password(&mut self, user: &[u8], password: &[u8], login: &LoginRequest) -> Result<(), LoginFailure> {
         let account =
             self.authenticator.login(user, password, login.peer).map_err(|refusal| why(user, &refusal))?;
         self.admit(login.id, login.utf8, &account).map_err(|refused| refused.why)
     }
 
     /// Has the maildrop of a user opened who is who they say: the maildrop process answers.
-    fn admit(&mut self, login: LoginId, utf8: bool, account: &Account) -> Result<(), Refused> {
+    fn admit(&mut self, login: LoginId, utf8: bool, account: &Account) -> Result<(), RefusedLogin> {
         self.open(login, utf8, account).map_err(|cause| {
             let user = account.user.as_str().as_bytes().to_vec();
             tracing::error!("user={} has no maildrop process: {cause}", Untrusted(&user));
-            Refused { why: LoginFailure::Temporary, user }
+            RefusedLogin { why: LoginFailure::Temporary, user }
         })
     }
 
     fn open(&mut self, login: LoginId, utf8: bool, account: &Account) -> Result<(), String> {
-        let post = Post { uid: account.uid.get(), gid: account.gid, reach: self.roots.reach(account) };
+        let worker_identity =
+            WorkerIdentity { uid: account.uid.get(), gid: account.gid, access: self.roots.reach(account) };
         // A user whose log cannot be written reads mail all the same.
-        let log = self.user_logs.of(&account.user, post.uid, post.gid).unwrap_or_else(|error| {
-            let user = Untrusted(account.user.as_str().as_bytes());
-            tracing::warn!("the own log of user={user} cannot be opened: {error}");
-            None
-        });
-        let order = Open {
+        let log = self.user_logs.of(&account.user, worker_identity.uid, worker_identity.gid).unwrap_or_else(
+            |error| {
+                let user = Untrusted(account.user.as_str().as_bytes());
+                tracing::warn!("the own log of user={user} cannot be opened: {error}");
+                None
+            },
+        );
+        let order = OpenRequest {
             login,
             ticket: Ticket::issue().map_err(|error| format!("no random numbers: {error}"))?,
             user: account.user.as_str().to_owned(),
@@ -262,9 +276,11 @@ impl Auth<'_> {
         // The first process may have ended since it was last used, a second one has not.
         let mut gone = None;
         for _ in 0..2 {
-            match self.order(&post, gone, &order, log.as_ref().map(|(_, file)| file)) {
+            match self.order(&worker_identity, gone, &order, log.as_ref().map(|(_, file)| file)) {
                 Ok(()) => return Ok(()),
-                Err(Unreachable::Gone) => gone = self.workers.remove(&post).map(|worker| worker.id),
+                Err(Unreachable::Gone) => {
+                    gone = self.workers.remove(&worker_identity).map(|worker| worker.id)
+                }
                 Err(Unreachable::Failed(cause)) => return Err(cause),
             }
         }
@@ -273,22 +289,22 @@ impl Auth<'_> {
 
     fn order(
         &mut self,
-        post: &Post,
+        worker_identity: &WorkerIdentity,
         instead_of: Option<WorkerId>,
-        order: &Open,
+        order: &OpenRequest,
         log: Option<&OwnedFd>,
     ) -> Result<(), Unreachable> {
         let session = order.login.generation;
-        let known = self.workers.get(post);
+        let known = self.workers.get(worker_identity);
         if known.is_none_or(|worker| worker.session != session) {
             let instead_of = instead_of.or(known.map(|worker| worker.id));
             if self.workers.len() >= MOST_REMEMBERED {
                 self.workers.clear();
             }
-            let worker = self.hire(post, session, instead_of)?;
-            self.workers.insert(post.clone(), worker);
+            let worker = self.hire(worker_identity, session, instead_of)?;
+            self.workers.insert(worker_identity.clone(), worker);
         }
-        let Some(worker) = self.workers.get(post) else { return Err(Unreachable::Gone) };
+        let Some(worker) = self.workers.get(worker_identity) else { return Err(Unreachable::Gone) };
         let log: Vec<_> = log.iter().map(AsFd::as_fd).collect();
         match send(&worker.orders, order, &log, Wait::Forever) {
             Ok(()) => Ok(()),
@@ -299,11 +315,11 @@ impl Auth<'_> {
 
     fn hire(
         &mut self,
-        post: &Post,
+        worker_identity: &WorkerIdentity,
         session: u32,
         instead_of: Option<WorkerId>,
     ) -> Result<Worker, Unreachable> {
-        let wish = Hire { post: post.clone(), instead_of };
+        let wish = HireRequest { worker: worker_identity.clone(), instead_of };
         let supervisor = self.channels.hire;
         send(supervisor, &wish, &[], Wait::Forever).map_err(failed)?;
         match receive::<Hired>(supervisor, &mut self.buffer, Wait::Forever).map_err(failed)? {
@@ -323,8 +339,8 @@ fn failed(error: wire::Error) -> Unreachable {
     Unreachable::Failed(error.to_string())
 }
 
-fn refusal(refused: sasl::Refused) -> Refused {
-    Refused { why: why(&refused.user, &refused.why), user: refused.user }
+fn refusal(refused: sasl::Refused) -> RefusedLogin {
+    RefusedLogin { why: why(&refused.user, &refused.why), user: refused.user }
 }
 
 fn why(user: &[u8], refusal: &Refusal) -> LoginFailure {

@@ -6,7 +6,7 @@ use crate::kind::quoted;
 use crate::table::Config;
 
 /// A setting, with everything that a reader may want to know of it.
-pub(crate) struct Row {
+pub(crate) struct SettingRow {
     /// The heading under which it stands.
     pub(crate) group: &'static str,
     /// The table that it is in; empty for the main table.
@@ -33,7 +33,7 @@ pub struct SettingName {
 
 /// All settings, in the order of the manual.
 pub fn setting_names() -> impl Iterator<Item = SettingName> {
-    Config::default().rows().into_iter().map(|Row { group, table, key, .. }| SettingName {
+    Config::default().rows().into_iter().map(|SettingRow { group, table, key, .. }| SettingName {
         group,
         table,
         key,

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use ipc::Ticket;
-use ipc::mail::{Extent, FromMaildrop, ToMaildrop};
+use ipc::mail::{BodyExtent, FromMaildrop, ToMaildrop};
 use ipc::wire::{self, MOST_OCTETS, Wait};
 use kit::Work;
 use sys::seqpacket;
@@ -42,7 +42,7 @@ fn round_trip(descriptors: usize) -> (Work, Box<dyn FnMut()>) {
         while let Ok(Some((ToMaildrop::Fetch { ticket, first, .. }, _))) =
             wire::receive::<ToMaildrop>(&maildrop, &mut buffer, Wait::Forever)
         {
-            let extent = |descriptor| Extent { descriptor, offset: 0, length: 4000, prefix: Vec::new() };
+            let extent = |descriptor| BodyExtent { descriptor, offset: 0, length: 4000, prefix: Vec::new() };
             let extents = (0..descriptors as u8).map(extent).collect();
             let answer = FromMaildrop::Fetched { ticket, first, extents };
             if wire::send(&maildrop, &answer, &bodies, Wait::Forever).is_err() {

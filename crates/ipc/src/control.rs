@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::payload::Payload;
-use crate::report::Figures;
-use crate::steer::Question;
-use crate::wire::Message;
+use crate::report::SessionFigures;
+use crate::steer::SteerQuestion;
+use crate::wire::ChannelMessage;
 
 /// The longest text that goes back, in octets.
 pub const MOST_TEXT: usize = 32 * 1024;
@@ -20,24 +20,24 @@ const MOST_VERSION: usize = 64;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Request {
-    /// Which daemon is this, and what has it done? Answered with [`Answer::Status`].
+pub enum ControlRequest {
+    /// Which daemon is this, and what has it done? Answered with [`ControlReply::Status`].
     Status,
-    /// Who is connected? Answered with [`Answer::Visitors`], any number of times, and [`Answer::NoMoreVisitors`].
+    /// Who is connected? Answered with [`ControlReply::Connections`], any number of times, and [`ControlReply::NoMoreConnections`].
     Who,
-    /// End the sessions of this user, or this one session: see [`Question::Kick`]. Answered with [`Answer::Kicked`].
+    /// End the sessions of this user, or this one session: see [`SteerQuestion::Kick`]. Answered with [`ControlReply::Kicked`].
     Kick(String),
-    /// Tell what becomes of the next re-reading of this kind. Answered with [`Answer::Awaiting`] at once, so that
-    /// the client may send the signal; and then with [`Answer::Reread`].
-    Await(Rereading),
-    /// Start the program anew, as it is installed now, and let it take over. Answered with [`Answer::Upgraded`].
+    /// Tell what becomes of the next re-reading of this kind. Answered with [`ControlReply::Awaiting`] at once, so that
+    /// the client may send the signal; and then with [`ControlReply::Reread`].
+    Await(ReloadKind),
+    /// Start the program anew, as it is installed now, and let it take over. Answered with [`ControlReply::Upgraded`].
     Upgrade,
 }
 
-impl Message for Request {
+impl ChannelMessage for ControlRequest {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Kick(who) => Question::Kick(who.clone()).check(),
+            Self::Kick(who) => SteerQuestion::Kick(who.clone()).check(),
             Self::Status | Self::Who | Self::Await(_) | Self::Upgrade => Ok(()),
         }
     }
@@ -45,7 +45,7 @@ impl Message for Request {
 
 /// How the configuration is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rereading {
+pub enum ReloadKind {
     /// SIGHUP: all sessions end, the ports are bound anew.
     Refresh,
     /// SIGUSR1: for sessions that begin later.
@@ -54,20 +54,20 @@ pub enum Rereading {
 
 /// What the supervisor answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
-    /// To [`Request::Status`].
+pub enum ControlReply {
+    /// To [`ControlRequest::Status`].
     Status(Status),
-    /// To [`Request::Who`]: some of them, packed by [`crate::report::pack`].
-    Visitors(Payload),
-    /// To [`Request::Who`]: there are no more.
-    NoMoreVisitors,
-    /// To [`Request::Kick`]: so many sessions are being ended.
+    /// To [`ControlRequest::Who`]: some of them, packed by [`crate::report::pack`].
+    Connections(Payload),
+    /// To [`ControlRequest::Who`]: there are no more.
+    NoMoreConnections,
+    /// To [`ControlRequest::Kick`]: so many sessions are being ended.
     Kicked(u32),
-    /// To [`Request::Await`]: from here on.
+    /// To [`ControlRequest::Await`]: from here on.
     Awaiting,
     /// The configuration was read again.
-    Reread(Verdict),
-    /// To [`Request::Upgrade`]: this process serves from here on.
+    Reread(ReloadOutcome),
+    /// To [`ControlRequest::Upgrade`]: this process serves from here on.
     Upgraded {
         /// The new supervisor.
         pid: u32,
@@ -76,11 +76,11 @@ pub enum Answer {
     Refused(String),
 }
 
-impl Message for Answer {
+impl ChannelMessage for ControlReply {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Status(status) => status.check(),
-            Self::Refused(text) | Self::Reread(Verdict::Kept(text)) if text.len() > MOST_TEXT => {
+            Self::Refused(text) | Self::Reread(ReloadOutcome::Kept(text)) if text.len() > MOST_TEXT => {
                 Err("a text out of bounds")
             }
             _ => Ok(()),
@@ -90,7 +90,7 @@ impl Message for Answer {
 
 /// What became of a re-reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum ReloadOutcome {
     /// The new settings are in force.
     InForce {
         /// The port that is served now.
@@ -100,7 +100,7 @@ pub enum Verdict {
     Kept(String),
 }
 
-impl Verdict {
+impl ReloadOutcome {
     /// The old settings go on. What is too long of the faults is left out, and said to be.
     pub fn kept(faults: &str) -> Self {
         if faults.len() <= MOST_TEXT {
@@ -129,7 +129,7 @@ pub struct Status {
     /// For how many seconds it has run.
     pub uptime: u64,
     /// What is counted, over all session roles.
-    pub figures: Figures,
+    pub figures: SessionFigures,
 }
 
 /// Where clients connect.
@@ -158,11 +158,11 @@ mod tests {
     #[test]
     fn requests_and_answers_survive() {
         for request in [
-            Request::Status,
-            Request::Who,
-            Request::Kick("alice".to_owned()),
-            Request::Await(Rereading::Refresh),
-            Request::Await(Rereading::Config),
+            ControlRequest::Status,
+            ControlRequest::Who,
+            ControlRequest::Kick("alice".to_owned()),
+            ControlRequest::Await(ReloadKind::Refresh),
+            ControlRequest::Await(ReloadKind::Config),
         ] {
             round_trip(&request);
         }
@@ -171,17 +171,17 @@ mod tests {
             pid: 7,
             ports: vec![Port { address: "[::]:995".parse().unwrap(), tls: true }],
             uptime: 60,
-            figures: Figures::default(),
+            figures: SessionFigures::default(),
         };
         for answer in [
-            Answer::Status(status),
-            Answer::Visitors(Payload::Inline(vec![0])),
-            Answer::NoMoreVisitors,
-            Answer::Kicked(1),
-            Answer::Awaiting,
-            Answer::Reread(Verdict::InForce { port: 110 }),
-            Answer::Reread(Verdict::kept("mpopd.conf:1: port: no")),
-            Answer::Refused("later".to_owned()),
+            ControlReply::Status(status),
+            ControlReply::Connections(Payload::Inline(vec![0])),
+            ControlReply::NoMoreConnections,
+            ControlReply::Kicked(1),
+            ControlReply::Awaiting,
+            ControlReply::Reread(ReloadOutcome::InForce { port: 110 }),
+            ControlReply::Reread(ReloadOutcome::kept("mpopd.conf:1: port: no")),
+            ControlReply::Refused("later".to_owned()),
         ] {
             round_trip(&answer);
         }
@@ -189,17 +189,17 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        assert!(encode(&Request::Kick("x".repeat(256))).is_err());
-        assert!(encode(&Answer::Refused("x".repeat(MOST_TEXT + 1))).is_err());
-        assert!(encode(&Answer::Reread(Verdict::Kept("x".repeat(MOST_TEXT + 1)))).is_err());
+        assert!(encode(&ControlRequest::Kick("x".repeat(256))).is_err());
+        assert!(encode(&ControlReply::Refused("x".repeat(MOST_TEXT + 1))).is_err());
+        assert!(encode(&ControlReply::Reread(ReloadOutcome::Kept("x".repeat(MOST_TEXT + 1)))).is_err());
     }
 
     #[test]
     fn a_long_list_of_faults_is_cut_at_a_line_and_says_so() {
         let faults = "mpopd.conf:1: prot: unknown setting – did you mean port?\n".repeat(2000);
-        let verdict = Verdict::kept(&faults);
-        let Verdict::Kept(text) = &verdict else { panic!("{verdict:?}") };
-        assert!(encode(&Answer::Reread(verdict.clone())).is_ok());
+        let verdict = ReloadOutcome::kept(&faults);
+        let ReloadOutcome::Kept(text) = &verdict else { panic!("{verdict:?}") };
+        assert!(encode(&ControlReply::Reread(verdict.clone())).is_ok());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.last(), Some(&"(and more: mpopd -t shows all)"));
         assert!(lines[..lines.len() - 1].iter().all(|line| line.ends_with("did you mean port?")));

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crate::payload::Octets;
+use crate::payload::PayloadOctets;
 
 const HEADER: usize = 16;
 const ENTRY: usize = 12;
@@ -73,19 +73,19 @@ impl ListingBuilder {
 
 /// An unpacked listing. Messages are numbered from 1.
 #[derive(Debug)]
-pub struct Listing {
-    octets: Octets,
+pub struct PackedListing {
+    octets: PayloadOctets,
     count: u32,
     total: u64,
 }
 
-impl Listing {
+impl PackedListing {
     /// Takes a packed listing over after checking all of it, so that no later access can fail.
     ///
     /// # Errors
     ///
     /// `InvalidData` when it is no listing.
-    pub fn parse(octets: Octets) -> io::Result<Self> {
+    pub fn parse(octets: PayloadOctets) -> io::Result<Self> {
         match check(&octets) {
             Some((count, total)) => Ok(Self { octets, count, total }),
             None => Err(io::Error::new(io::ErrorKind::InvalidData, "a malformed listing of a maildrop")),
@@ -160,8 +160,8 @@ mod tests {
 
     use super::*;
 
-    fn own(octets: Vec<u8>) -> Octets {
-        Octets::Own(octets.into_boxed_slice())
+    fn own(octets: Vec<u8>) -> PayloadOctets {
+        PayloadOctets::Own(octets.into_boxed_slice())
     }
 
     proptest! {
@@ -171,7 +171,7 @@ mod tests {
             for (octets, uidl) in &messages {
                 builder.push(*octets, uidl.as_bytes()).unwrap();
             }
-            let listing = Listing::parse(own(builder.finish())).unwrap();
+            let listing = PackedListing::parse(own(builder.finish())).unwrap();
             prop_assert_eq!(listing.count() as usize, messages.len());
             prop_assert_eq!(listing.total_octets(), messages.iter().map(|m| m.0).sum::<u64>());
             for (n, (octets, uidl)) in (1..).zip(&messages) {
@@ -190,7 +190,7 @@ mod tests {
                 octets[..4].copy_from_slice(&count.to_le_bytes());
                 octets[4..8].fill(0);
             }
-            if let Ok(listing) = Listing::parse(own(octets)) {
+            if let Ok(listing) = PackedListing::parse(own(octets)) {
                 for n in 0..=listing.count() {
                     let _ = (listing.octets(n), listing.uidl(n));
                 }
@@ -207,6 +207,6 @@ mod tests {
         builder.push(1, b"x").unwrap();
         let mut packed = builder.finish();
         *packed.last_mut().unwrap() = b' ';
-        assert!(Listing::parse(own(packed)).is_err());
+        assert!(PackedListing::parse(own(packed)).is_err());
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use vocabulary::LoginFailure;
 
-use crate::wire::Message;
-use crate::{LoginId, Secret};
+use crate::wire::ChannelMessage;
+use crate::{LoginId, SecretOctets};
 
 /// The longest user name that a client may claim, in octets.
 pub const MOST_USER: usize = 255;
@@ -24,7 +24,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
+pub struct LoginRequest {
     /// By this name the answer comes.
     pub id: LoginId,
     /// The client's address.
@@ -32,12 +32,12 @@ pub struct Login {
     /// Whether the client takes messages in UTF-8 (RFC 6856).
     pub utf8: bool,
     /// What the client shows.
-    pub attempt: Attempt,
+    pub attempt: ClientCredentials,
 }
 
 /// What a client shows to get in.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Attempt {
+pub enum ClientCredentials {
     /// Nothing yet: is there such a user?
     Name {
         /// The name as the client sent it: auth decides whether it is one.
@@ -50,14 +50,14 @@ pub enum Attempt {
         #[serde(with = "serde_bytes")]
         user: Vec<u8>,
         /// The password.
-        password: Secret,
+        password: SecretOctets,
     },
     /// The beginning of a SASL exchange.
     Sasl {
         /// The mechanism's name, in capitals.
         mechanism: String,
         /// The initial response, if the client sent one.
-        initial: Option<Secret>,
+        initial: Option<SecretOctets>,
         /// What only the two ends of this TLS connection know (`tls-exporter`, RFC 9266).
         #[serde(with = "serde_bytes")]
         binding: Option<Vec<u8>>,
@@ -67,27 +67,31 @@ pub enum Attempt {
     },
 }
 
-impl Message for Login {
+impl ChannelMessage for LoginRequest {
     const SECRET: bool = true;
 
     fn check(&self) -> Result<(), &'static str> {
         match &self.attempt {
-            Attempt::Name { user } | Attempt::Password { user, .. } if user.len() > MOST_USER => {
+            ClientCredentials::Name { user } | ClientCredentials::Password { user, .. }
+                if user.len() > MOST_USER =>
+            {
                 Err("the user name is too long")
             }
-            Attempt::Password { password, .. } if password.expose().len() > MOST_PASSWORD => {
+            ClientCredentials::Password { password, .. } if password.expose().len() > MOST_PASSWORD => {
                 Err("the password is too long")
             }
-            Attempt::Sasl { mechanism, .. } if mechanism.len() > MOST_MECHANISM => {
+            ClientCredentials::Sasl { mechanism, .. } if mechanism.len() > MOST_MECHANISM => {
                 Err("the mechanism's name is too long")
             }
-            Attempt::Sasl { initial: Some(initial), .. } if initial.expose().len() > MOST_PASSWORD => {
+            ClientCredentials::Sasl { initial: Some(initial), .. }
+                if initial.expose().len() > MOST_PASSWORD =>
+            {
                 Err("the initial response is too long")
             }
-            Attempt::Sasl { binding: Some(binding), .. } if binding.len() > MOST_BINDING => {
+            ClientCredentials::Sasl { binding: Some(binding), .. } if binding.len() > MOST_BINDING => {
                 Err("the channel binding is too long")
             }
-            Attempt::Sasl { certificate: Some(name), .. } if name.len() > MOST_USER => {
+            ClientCredentials::Sasl { certificate: Some(name), .. } if name.len() > MOST_USER => {
                 Err("the certificate's name is too long")
             }
             _ => Ok(()),
@@ -101,34 +105,34 @@ pub struct Decision {
     /// Which login.
     pub id: LoginId,
     /// What auth says.
-    pub said: Said,
+    pub verdict: AuthVerdict,
 }
 
 /// What auth says to a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Said {
+pub enum AuthVerdict {
     /// No.
-    Refused(Refused),
-    /// There is such a user ([`Attempt::Name`]).
+    Refused(RefusedLogin),
+    /// There is such a user ([`ClientCredentials::Name`]).
     Known,
     /// The exchange goes on: the descriptor beside this message is a channel for the rest of it,
     /// to the auth process that began it.
     Challenge(Challenge),
 }
 
-impl Message for Decision {
+impl ChannelMessage for Decision {
     fn check(&self) -> Result<(), &'static str> {
-        match &self.said {
-            Said::Challenge(challenge) => challenge.check(),
-            Said::Refused(refused) => refused.check(),
-            Said::Known => Ok(()),
+        match &self.verdict {
+            AuthVerdict::Challenge(challenge) => challenge.check(),
+            AuthVerdict::Refused(refused) => refused.check(),
+            AuthVerdict::Known => Ok(()),
         }
     }
 }
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedLogin {
     /// Why, for the log; the client learns less.
     pub why: LoginFailure,
     /// Whom the client claimed to be, as far as that is known: for the log.
@@ -136,7 +140,7 @@ pub struct Refused {
     pub user: Vec<u8>,
 }
 
-impl Refused {
+impl RefusedLogin {
     fn check(&self) -> Result<(), &'static str> {
         if self.user.len() > MOST_USER { Err("the user name is too long") } else { Ok(()) }
     }
@@ -155,9 +159,9 @@ impl Challenge {
 /// The client's answer to a challenge, on the channel of its exchange. An exchange that the client
 /// gives up ends with the channel.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Response(pub Secret);
+pub struct ExchangeResponse(pub SecretOctets);
 
-impl Message for Response {
+impl ChannelMessage for ExchangeResponse {
     const SECRET: bool = true;
 
     fn check(&self) -> Result<(), &'static str> {
@@ -167,16 +171,16 @@ impl Message for Response {
 
 /// What auth says on the channel of an exchange.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reaction {
+pub enum ExchangeReply {
     /// The next challenge.
     Challenge(Challenge),
     /// Yes: the maildrop process answers next.
     Accepted,
     /// No.
-    Refused(Refused),
+    Refused(RefusedLogin),
 }
 
-impl Message for Reaction {
+impl ChannelMessage for ExchangeReply {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Challenge(challenge) => challenge.check(),
@@ -193,18 +197,21 @@ mod tests {
 
     const ID: LoginId = LoginId { generation: 3, number: 1 << 40 };
 
-    fn login(attempt: Attempt) -> Login {
-        Login { id: ID, peer: "2001:db8::1".parse().unwrap(), utf8: true, attempt }
+    fn login(attempt: ClientCredentials) -> LoginRequest {
+        LoginRequest { id: ID, peer: "2001:db8::1".parse().unwrap(), utf8: true, attempt }
     }
 
-    fn password(user: usize, password: usize) -> Login {
-        login(Attempt::Password { user: vec![b'u'; user], password: Secret::new(vec![0xff; password]) })
+    fn password(user: usize, password: usize) -> LoginRequest {
+        login(ClientCredentials::Password {
+            user: vec![b'u'; user],
+            password: SecretOctets::new(vec![0xff; password]),
+        })
     }
 
-    fn sasl(initial: usize) -> Login {
-        login(Attempt::Sasl {
+    fn sasl(initial: usize) -> LoginRequest {
+        login(ClientCredentials::Sasl {
             mechanism: "SCRAM-SHA-256-PLUS".to_owned(),
-            initial: Some(Secret::new(vec![1; initial])),
+            initial: Some(SecretOctets::new(vec![1; initial])),
             binding: Some(vec![2; 32]),
             certificate: Some(b"alice".to_vec()),
         })
@@ -212,7 +219,7 @@ mod tests {
 
     #[test]
     fn logins_and_answers_survive() {
-        round_trip(&login(Attempt::Name { user: b"alice".to_vec() }));
+        round_trip(&login(ClientCredentials::Name { user: b"alice".to_vec() }));
         round_trip(&password(0, 0));
         round_trip(&password(MOST_USER, 100));
         round_trip(&sasl(80));
@@ -223,15 +230,15 @@ mod tests {
             LoginFailure::DeniedHost,
             LoginFailure::Temporary,
         ] {
-            let refused = || Refused { why, user: b"alice\xff".to_vec() };
-            round_trip(&Decision { id: ID, said: Said::Refused(refused()) });
-            round_trip(&Reaction::Refused(refused()));
+            let refused = || RefusedLogin { why, user: b"alice\xff".to_vec() };
+            round_trip(&Decision { id: ID, verdict: AuthVerdict::Refused(refused()) });
+            round_trip(&ExchangeReply::Refused(refused()));
         }
-        round_trip(&Decision { id: ID, said: Said::Known });
-        round_trip(&Decision { id: ID, said: Said::Challenge(Challenge(b"r=x".to_vec())) });
-        round_trip(&Reaction::Accepted);
-        round_trip(&Reaction::Challenge(Challenge(Vec::new())));
-        round_trip(&Response(Secret::new(b"c=biws".to_vec())));
+        round_trip(&Decision { id: ID, verdict: AuthVerdict::Known });
+        round_trip(&Decision { id: ID, verdict: AuthVerdict::Challenge(Challenge(b"r=x".to_vec())) });
+        round_trip(&ExchangeReply::Accepted);
+        round_trip(&ExchangeReply::Challenge(Challenge(Vec::new())));
+        round_trip(&ExchangeResponse(SecretOctets::new(b"c=biws".to_vec())));
     }
 
     #[test]
@@ -241,14 +248,18 @@ mod tests {
         assert!(encode(&password(MOST_USER, MOST_PASSWORD)).is_ok());
         assert!(encode(&sasl(MOST_PASSWORD)).is_ok());
         assert!(encode(&sasl(MOST_PASSWORD + 1)).is_err());
-        assert!(encode(&Response(Secret::new(vec![0; MOST_PASSWORD + 1]))).is_err());
-        assert!(encode(&Reaction::Challenge(Challenge(vec![0; MOST_PASSWORD + 1]))).is_err());
+        assert!(encode(&ExchangeResponse(SecretOctets::new(vec![0; MOST_PASSWORD + 1]))).is_err());
+        assert!(encode(&ExchangeReply::Challenge(Challenge(vec![0; MOST_PASSWORD + 1]))).is_err());
     }
 
     #[test]
     fn a_login_shows_no_password() {
-        let attempt = Attempt::Password { user: b"u".to_vec(), password: Secret::new(b"hunter2".to_vec()) };
-        let shown = format!("{:?} {:?}", login(attempt), Response(Secret::new(b"hunter2".to_vec())));
+        let attempt = ClientCredentials::Password {
+            user: b"u".to_vec(),
+            password: SecretOctets::new(b"hunter2".to_vec()),
+        };
+        let shown =
+            format!("{:?} {:?}", login(attempt), ExchangeResponse(SecretOctets::new(b"hunter2".to_vec())));
         assert!(!shown.contains("hunter2") && !shown.contains("104"), "{shown}");
     }
 }

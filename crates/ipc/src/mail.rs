@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{LoginFailure, Storage};
 
 use crate::user_log::{self, Detail, Note};
-use crate::wire::Message;
+use crate::wire::ChannelMessage;
 use crate::{LoginId, Payload, Ticket};
 
 /// The most bodies in one answer of a maildrop of single files: one descriptor each.
@@ -52,7 +52,7 @@ pub enum ToMaildrop {
     },
 }
 
-impl Message for ToMaildrop {
+impl ChannelMessage for ToMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Fetch { first, window, .. } => {
@@ -106,7 +106,7 @@ pub enum FromMaildrop {
         /// The first message's number.
         first: u32,
         /// Where each body lies.
-        extents: Vec<Extent>,
+        extents: Vec<BodyExtent>,
     },
     /// There is no body of the first message of a fetch.
     NotFetched {
@@ -120,7 +120,7 @@ pub enum FromMaildrop {
         /// Whose maildrop.
         ticket: Ticket,
         /// What became of the deletions.
-        outcome: Outcome,
+        outcome: UpdateOutcome,
     },
     /// Another program held a mailbox's lock; belongs to no session.
     LockWait {
@@ -134,7 +134,7 @@ pub enum FromMaildrop {
     },
 }
 
-impl Message for FromMaildrop {
+impl ChannelMessage for FromMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Fetched { extents, first, .. } => {
@@ -164,7 +164,7 @@ impl Message for FromMaildrop {
 
 /// A body: a part of what one of the message's descriptors reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extent {
+pub struct BodyExtent {
     /// Which descriptor, counted from 0.
     pub descriptor: u8,
     /// Where the body begins, in octets.
@@ -187,7 +187,7 @@ pub enum NotFetched {
 
 /// What became of a session's deletions (RFC 1939, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
+pub enum UpdateOutcome {
     /// All are removed.
     Removed,
     /// Another program changed the maildrop: nothing was removed, nothing is lost.
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn answers_survive() {
         let login = LoginId { generation: 9, number: 7 };
-        let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
+        let extent = BodyExtent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         let user_log = Some(Detail::Commands);
@@ -250,7 +250,7 @@ mod tests {
         round_trip(&FromMaildrop::NotOpened { login, user, why: LoginFailure::InUse });
         round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
-        round_trip(&FromMaildrop::Finished { ticket, outcome: Outcome::Remaining(3) });
+        round_trip(&FromMaildrop::Finished { ticket, outcome: UpdateOutcome::Remaining(3) });
     }
 
     fn note(what: Noted) -> Note {
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn the_largest_answer_fits_its_packet() {
         let prefix = vec![0; MOST_PREFIXES / MOST_EXTENTS];
-        let extent = Extent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2, prefix };
+        let extent = BodyExtent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2, prefix };
         let largest =
             FromMaildrop::Fetched { ticket: ticket(), first: u32::MAX, extents: vec![extent; MOST_EXTENTS] };
         assert!(encode(&largest).is_ok());
@@ -289,8 +289,8 @@ mod tests {
         for (first, window) in [(0, 1), (1, 0), (1, MOST_WINDOW + 1)] {
             assert!(encode(&ToMaildrop::Fetch { ticket: ticket(), first, window }).is_err());
         }
-        let beyond = Extent { descriptor: 0, offset: u64::MAX, length: 1, prefix: vec![] };
-        let wordy = Extent { offset: 0, prefix: vec![0; MOST_PREFIXES + 1], ..beyond.clone() };
+        let beyond = BodyExtent { descriptor: 0, offset: u64::MAX, length: 1, prefix: vec![] };
+        let wordy = BodyExtent { offset: 0, prefix: vec![0; MOST_PREFIXES + 1], ..beyond.clone() };
         for extents in [vec![], vec![beyond], vec![wordy]] {
             assert!(encode(&FromMaildrop::Fetched { ticket: ticket(), first: 1, extents }).is_err());
         }
@@ -301,12 +301,12 @@ mod tests {
         fn no_octets_make_decoding_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode::<ToMaildrop>(&octets);
             let _ = decode::<FromMaildrop>(&octets);
-            let _ = decode::<crate::login::Login>(&octets);
-            let _ = decode::<crate::open::Open>(&octets);
-            let _ = decode::<crate::hire::Hire>(&octets);
+            let _ = decode::<crate::login::LoginRequest>(&octets);
+            let _ = decode::<crate::open::OpenRequest>(&octets);
+            let _ = decode::<crate::hire::HireRequest>(&octets);
             let _ = decode::<crate::hire::Hired>(&octets);
             let _ = decode::<crate::steer::ToSession>(&octets);
-            let _ = decode::<crate::log::Line>(&octets);
+            let _ = decode::<crate::log::LogLine>(&octets);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use vocabulary::Storage;
 
 use crate::user_log::Detail;
-use crate::wire::Message;
+use crate::wire::ChannelMessage;
 use crate::{LoginId, Ticket, login};
 
 /// The longest path, in octets (`PATH_MAX` with its NUL).
@@ -15,7 +15,7 @@ const MOST_PATH: usize = 4095;
 
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
+pub struct OpenRequest {
     /// The login that this serves; the answer to the session role carries it.
     pub login: LoginId,
     /// The right to the opened maildrop.
@@ -50,7 +50,7 @@ impl From<PathOctets> for std::path::PathBuf {
     }
 }
 
-impl Message for Open {
+impl ChannelMessage for OpenRequest {
     fn check(&self) -> Result<(), &'static str> {
         if self.user.len() > login::MOST_USER {
             return Err("the user name is too long");
@@ -70,9 +70,9 @@ mod tests {
     use super::*;
     use crate::wire::{encode, tests::round_trip};
 
-    fn open(path: &[u8]) -> Open {
+    fn open(path: &[u8]) -> OpenRequest {
         use std::os::unix::ffi::OsStrExt;
-        Open {
+        OpenRequest {
             login: LoginId { generation: 1, number: 2 },
             ticket: Ticket::issue().unwrap(),
             user: "alice".into(),

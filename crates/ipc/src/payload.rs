@@ -1,4 +1,4 @@
-//! Octets that may be too long for a message: inline when short, else as sealed memory beside it.
+//! PayloadOctets that may be too long for a message: inline when short, else as sealed memory beside it.
 
 use std::io;
 use std::ops::Deref;
@@ -37,10 +37,10 @@ impl Payload {
     /// # Errors
     ///
     /// `InvalidData` when the memory is missing, not sealed or too long.
-    pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<Octets> {
+    pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<PayloadOctets> {
         match (self, descriptor) {
-            (Self::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
-            (Self::Sealed, Some(memory)) => Ok(Octets::Mapped(memfd::Mapping::new(memory, most)?)),
+            (Self::Inline(octets), _) => Ok(PayloadOctets::Own(octets.into_boxed_slice())),
+            (Self::Sealed, Some(memory)) => Ok(PayloadOctets::Mapped(memfd::Mapping::new(memory, most)?)),
             (Self::Sealed, None) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "a message without the memory it speaks of"))
             }
@@ -50,14 +50,14 @@ impl Payload {
 
 /// Unpacked octets.
 #[derive(Debug)]
-pub enum Octets {
+pub enum PayloadOctets {
     /// Came in the message.
     Own(Box<[u8]>),
     /// Came as sealed memory.
     Mapped(memfd::Mapping),
 }
 
-impl Deref for Octets {
+impl Deref for PayloadOctets {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

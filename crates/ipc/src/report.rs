@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::payload::{Octets, Payload};
+use crate::payload::{Payload, PayloadOctets};
 
 /// The longest list of connections, in octets.
 pub const MOST_OCTETS: u64 = 512 * 1024 * 1024;
@@ -18,7 +18,7 @@ const MOST_WORD: usize = 32;
 
 /// What is counted. The totals are those since the server began; a session role that crashes takes what it counted with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct SessionFigures {
     /// Connections now, logged in or not.
     pub connections: u64,
     /// Sessions now: connections that are logged in.
@@ -31,13 +31,13 @@ pub struct Figures {
     pub logins: u64,
     /// Logins that failed, by the `reason` of the log. Each reason stands here once, if only with 0.
     pub logins_failed: Vec<(String, u64)>,
-    /// Octets sent to clients, before encryption.
+    /// PayloadOctets sent to clients, before encryption.
     pub octets_sent: u64,
-    /// Octets received from clients, after decryption.
+    /// PayloadOctets received from clients, after decryption.
     pub octets_received: u64,
 }
 
-impl Figures {
+impl SessionFigures {
     /// All logins that failed.
     pub fn all_failed(&self) -> u64 {
         self.logins_failed.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
@@ -81,7 +81,7 @@ impl Figures {
 
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visitor {
+pub struct ConnectionInfo {
     /// Its number, which the log writes in hexadecimal digits as `session=`.
     pub session: u64,
     /// The client's address.
@@ -98,7 +98,7 @@ pub struct Visitor {
     pub idle: u64,
     /// Messages in the maildrop at login.
     pub messages: u32,
-    /// Octets sent to the client, before encryption.
+    /// PayloadOctets sent to the client, before encryption.
     pub octets_sent: u64,
 }
 
@@ -129,7 +129,7 @@ impl Activity {
 /// # Errors
 ///
 /// What [`Payload::pack`] says.
-pub fn pack(visitors: &[Visitor]) -> io::Result<(Payload, Option<std::os::fd::OwnedFd>)> {
+pub fn pack(visitors: &[ConnectionInfo]) -> io::Result<(Payload, Option<std::os::fd::OwnedFd>)> {
     let octets = postcard::to_allocvec(visitors).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     Payload::pack(octets)
 }
@@ -139,15 +139,15 @@ pub fn pack(visitors: &[Visitor]) -> io::Result<(Payload, Option<std::os::fd::Ow
 /// # Errors
 ///
 /// `InvalidData` when it is no such list, or out of bounds.
-pub fn unpack(octets: &Octets) -> io::Result<Vec<Visitor>> {
+pub fn unpack(octets: &PayloadOctets) -> io::Result<Vec<ConnectionInfo>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a list of connections that is none");
-    match postcard::take_from_bytes::<Vec<Visitor>>(octets) {
-        Ok((visitors, [])) if visitors.iter().all(Visitor::is_sound) => Ok(visitors),
+    match postcard::take_from_bytes::<Vec<ConnectionInfo>>(octets) {
+        Ok((visitors, [])) if visitors.iter().all(ConnectionInfo::is_sound) => Ok(visitors),
         _ => Err(invalid()),
     }
 }
 
-impl Visitor {
+impl ConnectionInfo {
     fn is_sound(&self) -> bool {
         is_word(&self.tls) && self.user.as_ref().is_none_or(|user| user.len() <= MOST_USER)
     }
@@ -161,8 +161,8 @@ fn is_word(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn visitor(session: u64) -> Visitor {
-        Visitor {
+    fn visitor(session: u64) -> ConnectionInfo {
+        ConnectionInfo {
             session,
             peer: "2001:db8::1".parse().unwrap(),
             user: Some("alice@example.org".to_owned()),
@@ -178,10 +178,11 @@ mod tests {
     #[test]
     fn figures_are_added_by_name() {
         let failed = |reason: &str, count| (reason.to_owned(), count);
-        let mut sum = Figures { sessions: 2, logins: 3, ..Figures::default() };
+        let mut sum = SessionFigures { sessions: 2, logins: 3, ..SessionFigures::default() };
         sum.logins_failed = vec![failed("password", 1), failed("limit", 5)];
-        let other = Figures { sessions: 1, logins: u64::MAX, octets_sent: 7, ..Figures::default() };
-        sum.add(&Figures { logins_failed: vec![failed("limit", 2), failed("in-use", 1)], ..other });
+        let other =
+            SessionFigures { sessions: 1, logins: u64::MAX, octets_sent: 7, ..SessionFigures::default() };
+        sum.add(&SessionFigures { logins_failed: vec![failed("limit", 2), failed("in-use", 1)], ..other });
         assert_eq!((sum.sessions, sum.logins, sum.octets_sent), (3, u64::MAX, 7));
         assert_eq!(sum.logins_failed, [failed("password", 1), failed("limit", 7), failed("in-use", 1)]);
         assert_eq!((sum.all_failed(), sum.totals().sessions), (9, 0));
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn few_and_many_connections_survive() {
         for count in [0, 1, 10_000] {
-            let visitors: Vec<Visitor> = (0..count).map(visitor).collect();
+            let visitors: Vec<ConnectionInfo> = (0..count).map(visitor).collect();
             let (payload, memory) = pack(&visitors).unwrap();
             assert_eq!(memory.is_some(), count > 1000);
             assert_eq!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).unwrap(), visitors);
@@ -199,15 +200,15 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        let long = Visitor { user: Some("u".repeat(MOST_USER + 1)), ..visitor(1) };
-        let cursor = Visitor { tls: "\x1b[2J".to_owned(), ..visitor(1) };
+        let long = ConnectionInfo { user: Some("u".repeat(MOST_USER + 1)), ..visitor(1) };
+        let cursor = ConnectionInfo { tls: "\x1b[2J".to_owned(), ..visitor(1) };
         for wrong in [long, cursor] {
             let (payload, memory) = pack(&[wrong]).unwrap();
             assert!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).is_err());
         }
         let octets = postcard::to_allocvec(&[visitor(1)][..]).unwrap();
         for cut in 0..octets.len() {
-            assert!(unpack(&Octets::Own(octets[..cut].into())).is_err(), "cut at {cut}");
+            assert!(unpack(&PayloadOctets::Own(octets[..cut].into())).is_err(), "cut at {cut}");
         }
     }
 }

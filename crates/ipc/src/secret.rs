@@ -5,9 +5,9 @@ use zeroize::Zeroize;
 
 /// A password, or what else must not stay in memory or reach a log.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secret(#[serde(with = "serde_bytes")] Vec<u8>);
+pub struct SecretOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
-impl Secret {
+impl SecretOctets {
     /// Takes the octets over; the caller keeps no copy.
     pub fn new(octets: Vec<u8>) -> Self {
         Self(octets)
@@ -19,13 +19,13 @@ impl Secret {
     }
 }
 
-impl Drop for Secret {
+impl Drop for SecretOctets {
     fn drop(&mut self) {
         self.0.zeroize();
     }
 }
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for SecretOctets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("******")
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::LoginId;
 use crate::payload::Payload;
-use crate::report::Figures;
-use crate::wire::Message;
+use crate::report::SessionFigures;
+use crate::wire::ChannelMessage;
 
 /// The longest name of whom to end, in octets.
 pub const MOST_WHO: usize = 255;
@@ -32,7 +32,7 @@ pub enum ToSession {
         /// The answer bears it too.
         number: u64,
         /// What is asked.
-        question: Question,
+        question: SteerQuestion,
     },
 }
 
@@ -61,17 +61,17 @@ impl Restarts {
 
 /// What the supervisor asks the session role, in the name of an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Question {
+pub enum SteerQuestion {
     /// What was counted?
     Figures,
     /// Who is there?
-    Visitors,
+    Connections,
     /// End the sessions of this user; if there are none, the one with this number, in hexadecimal digits as in
     /// the log. Their deletions do not happen. How many are there?
     Kick(String),
 }
 
-impl Message for ToSession {
+impl ChannelMessage for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Ask { question, .. } => question.check(),
@@ -83,11 +83,11 @@ impl Message for ToSession {
     }
 }
 
-impl Question {
+impl SteerQuestion {
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
-            Self::Kick(_) | Self::Figures | Self::Visitors => Ok(()),
+            Self::Kick(_) | Self::Figures | Self::Connections => Ok(()),
         }
     }
 }
@@ -102,29 +102,31 @@ pub enum FromSession {
         /// The question's.
         number: u64,
         /// What it asked for.
-        told: Told,
+        answer: SteerAnswer,
     },
     /// All connections have ended, and the role ends now. This is what it counted.
-    Ending(Figures),
+    Ending(SessionFigures),
 }
 
 /// What the session role tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Told {
-    /// To [`Question::Figures`].
-    Figures(Figures),
-    /// To [`Question::Visitors`]: packed by [`crate::report::pack`].
-    Visitors(Payload),
-    /// To [`Question::Kick`]: so many sessions are being ended.
+pub enum SteerAnswer {
+    /// To [`SteerQuestion::Figures`].
+    Figures(SessionFigures),
+    /// To [`SteerQuestion::Connections`]: packed by [`crate::report::pack`].
+    Connections(Payload),
+    /// To [`SteerQuestion::Kick`]: so many sessions are being ended.
     Kicked(u32),
-    /// It cannot be told now; the session role has logged why.
+    /// It cannot be answer now; the session role has logged why.
     Failed,
 }
 
-impl Message for FromSession {
+impl ChannelMessage for FromSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Answer { told: Told::Figures(figures), .. } | Self::Ending(figures) => figures.check(),
+            Self::Answer { answer: SteerAnswer::Figures(figures), .. } | Self::Ending(figures) => {
+                figures.check()
+            }
             Self::Answer { .. } | Self::Ready => Ok(()),
         }
     }
@@ -145,27 +147,36 @@ mod tests {
         round_trip(&ToSession::Retire);
         round_trip(&FromSession::Ready);
         round_trip(&ToSession::Restarted(Restarts { auth: u64::MAX, ..Restarts::default() }));
-        for question in [Question::Figures, Question::Visitors, Question::Kick("alice".to_owned())] {
+        for question in
+            [SteerQuestion::Figures, SteerQuestion::Connections, SteerQuestion::Kick("alice".to_owned())]
+        {
             round_trip(&ToSession::Ask { number: u64::MAX, question });
         }
-        let figures = Figures { logins_failed: vec![("password".to_owned(), 3)], ..Figures::default() };
+        let figures =
+            SessionFigures { logins_failed: vec![("password".to_owned(), 3)], ..SessionFigures::default() };
         round_trip(&FromSession::Ending(figures.clone()));
-        for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2), Told::Failed] {
-            round_trip(&FromSession::Answer { number: 7, told });
+        for answer in [
+            SteerAnswer::Figures(figures),
+            SteerAnswer::Connections(Payload::Sealed),
+            SteerAnswer::Kicked(2),
+            SteerAnswer::Failed,
+        ] {
+            round_trip(&FromSession::Answer { number: 7, answer });
         }
     }
 
     #[test]
     fn bounds_hold() {
         assert!(encode(&ToSession::Unanswered(vec![LOGIN; MOST_LOGINS + 1])).is_err());
-        let kick = |who: String| ToSession::Ask { number: 1, question: Question::Kick(who) };
+        let kick = |who: String| ToSession::Ask { number: 1, question: SteerQuestion::Kick(who) };
         assert!(encode(&kick("u".repeat(MOST_WHO))).is_ok());
         assert!(encode(&kick("u".repeat(MOST_WHO + 1))).is_err());
         assert!(encode(&kick(String::new())).is_err());
-        let told = |word: &str| {
-            let figures = Figures { logins_failed: vec![(word.to_owned(), 3)], ..Figures::default() };
-            FromSession::Answer { number: 1, told: Told::Figures(figures) }
+        let answer = |word: &str| {
+            let figures =
+                SessionFigures { logins_failed: vec![(word.to_owned(), 3)], ..SessionFigures::default() };
+            FromSession::Answer { number: 1, answer: SteerAnswer::Figures(figures) }
         };
-        assert!(encode(&told("two words")).is_err());
+        assert!(encode(&answer("two words")).is_err());
     }
 }

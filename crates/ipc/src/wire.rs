@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 pub const MOST_OCTETS: usize = 64 * 1024;
 
 /// A message of one of the channels.
-pub trait Message: Serialize + DeserializeOwned {
+pub trait ChannelMessage: Serialize + DeserializeOwned {
     /// Whether it may carry a password: its octets are wiped from every buffer after use.
     const SECRET: bool = false;
 
@@ -74,7 +74,7 @@ impl From<io::Error> for Error {
 /// # Errors
 ///
 /// [`Error::TooLong`] or [`Error::Malformed`] when it is out of bounds.
-pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, Error> {
+pub fn encode<M: ChannelMessage>(message: &M) -> Result<Vec<u8>, Error> {
     message.check().map_err(Error::Malformed)?;
     let encoded = postcard::to_allocvec(message).map_err(|_| Error::Malformed("it cannot be encoded"))?;
     if encoded.len() > MOST_OCTETS {
@@ -88,7 +88,7 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, Error> {
 /// # Errors
 ///
 /// [`Error::Malformed`] for anything else.
-pub fn decode<M: Message>(octets: &[u8]) -> Result<M, Error> {
+pub fn decode<M: ChannelMessage>(octets: &[u8]) -> Result<M, Error> {
     if octets.len() > MOST_OCTETS {
         return Err(Error::Malformed("it exceeds the bound"));
     }
@@ -105,7 +105,7 @@ pub fn decode<M: Message>(octets: &[u8]) -> Result<M, Error> {
 ///
 /// [`Error::Io`] with `WouldBlock` when it would have to wait and may not, `BrokenPipe` when the
 /// peer is gone; [`Error::TooLong`] or [`Error::Malformed`] when the message itself is at fault.
-pub fn send<M: Message>(
+pub fn send<M: ChannelMessage>(
     socket: impl AsFd,
     message: &M,
     descriptors: &[BorrowedFd<'_>],
@@ -126,7 +126,7 @@ pub fn send<M: Message>(
 ///
 /// [`Error::Io`] with `WouldBlock` when nothing has come; [`Error::Malformed`] when the peer broke
 /// the rules.
-pub fn receive<M: Message>(
+pub fn receive<M: ChannelMessage>(
     socket: impl AsFd,
     buffer: &mut [u8],
     wait: Wait,
@@ -153,7 +153,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// For the tests of each channel: the message survives, and nothing else passes for it.
-    pub(crate) fn round_trip<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
+    pub(crate) fn round_trip<M: ChannelMessage + PartialEq + std::fmt::Debug>(message: &M) {
         let octets = encode(message).unwrap();
         assert_eq!(&decode::<M>(&octets).unwrap(), message);
         for cut in 0..octets.len() {

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use ipc::log::{Field, Level, Line, MOST_EVENT, MOST_FIELDS, MOST_VALUE, Value};
+use ipc::log::{LogField, LogLine, LogValue, MOST_EVENT, MOST_FIELDS, MOST_VALUE};
 use ipc::wire::Wait;
 use rustix::net::sockopt;
 use tracing::field::Visit;
@@ -117,7 +117,7 @@ impl Subscriber for Logger {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line {
+        let mut line = LogLine {
             time: render::now(SystemTime::now()),
             level: level_of(event.metadata().level()),
             lost: 0,
@@ -138,17 +138,17 @@ impl Subscriber for Logger {
     fn exit(&self, _: &Id) {}
 }
 
-fn level_of(level: &tracing::Level) -> Level {
+fn level_of(level: &tracing::Level) -> LogLevel {
     match *level {
-        tracing::Level::ERROR => Level::Error,
-        tracing::Level::WARN => Level::Warn,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::DEBUG => Level::Debug,
-        tracing::Level::TRACE => Level::Trace,
+        tracing::Level::ERROR => LogLevel::Error,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::TRACE => LogLevel::Trace,
     }
 }
 
-fn write(mut line: Line) {
+fn write(mut line: LogLine) {
     match OUTPUT.get() {
         Some(Output::Queue(queue)) => {
             line.lost = LOST.swap(0, Ordering::Relaxed);
@@ -167,7 +167,7 @@ fn write(mut line: Line) {
 }
 
 /// Makes a line's words and fields of what the code said.
-struct Collect<'a>(&'a mut Line);
+struct Collect<'a>(&'a mut LogLine);
 
 impl Visit for Collect<'_> {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
@@ -182,10 +182,10 @@ impl Visit for Collect<'_> {
         self.push(
             field.name(),
             match client {
-                Some(client) => Value::Client(client),
+                Some(client) => LogValue::Client(client),
                 None => {
                     cut(&mut text, MOST_VALUE);
-                    Value::Text(text)
+                    LogValue::Text(text)
                 }
             },
         );
@@ -196,14 +196,14 @@ impl Visit for Collect<'_> {
     }
 
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.push(field.name(), Value::Number(value));
+        self.push(field.name(), LogValue::Number(value));
     }
 }
 
 impl Collect<'_> {
-    fn push(&mut self, name: &'static str, value: Value) {
+    fn push(&mut self, name: &'static str, value: LogValue) {
         if self.0.fields.len() < MOST_FIELDS {
-            self.0.fields.push(Field { name: name.into(), value });
+            self.0.fields.push(LogField { name: name.into(), value });
         }
     }
 }

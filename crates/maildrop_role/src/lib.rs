@@ -25,8 +25,8 @@ use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
-use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
-use ipc::open::Open;
+use ipc::mail::{BodyExtent, FromMaildrop, NotFetched, ToMaildrop, UpdateOutcome};
+use ipc::open::OpenRequest;
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Payload, Ticket, receive, send};
@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         loop {
-            match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
+            match receive::<OpenRequest>(self.channels.orders, &mut buffer, Wait::Forever) {
                 Ok(Some((order, descriptors))) => {
                     self.last_order.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
                     self.setup.in_hand.set(slot, Some(order.login));
@@ -270,8 +270,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { login, ticket, user, storage, path, user_log, utf8 } = order;
+    fn open(&self, order: OpenRequest, log: Option<OwnedFd>) {
+        let OpenRequest { login, ticket, user, storage, path, user_log, utf8 } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
         let wishes = self.setup.users.wishes_of(&user, utf8);
@@ -394,7 +394,7 @@ impl<'a> Worker<'a> {
                     }
                     let descriptor = (descriptors.len() - 1) as u8;
                     let (offset, length, prefix) = (body.offset, body.length, body.prefix.clone());
-                    extents.push(Extent { descriptor, offset, length, prefix });
+                    extents.push(BodyExtent { descriptor, offset, length, prefix });
                 }
                 self.answer(&FromMaildrop::Fetched { ticket, first, extents }, &descriptors);
             }
@@ -412,31 +412,37 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn finish(&self, ticket: Ticket, update: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
-        let Some(Kept { user, mail, .. }) = self.close(ticket, notes) else { return Outcome::Changed };
+    fn finish(
+        &self,
+        ticket: Ticket,
+        update: Payload,
+        descriptors: Vec<OwnedFd>,
+        notes: &[Note],
+    ) -> UpdateOutcome {
+        let Some(Kept { user, mail, .. }) = self.close(ticket, notes) else { return UpdateOutcome::Changed };
         let count = mail.count();
         let user = Untrusted(user.as_bytes());
         let update = update
             .unpack(descriptors.into_iter().next(), ipc::update::MOST_OCTETS)
-            .and_then(|octets| ipc::Update::unpack(&octets, count));
+            .and_then(|octets| ipc::SessionUpdate::unpack(&octets, count));
         let update = match update {
             Ok(update) => update,
             Err(error) => {
                 tracing::error!("nothing removed for user={user}: {error}");
-                return Outcome::Changed;
+                return UpdateOutcome::Changed;
             }
         };
         let update = Update { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
-            return Outcome::Removed;
+            return UpdateOutcome::Removed;
         }
         match mail.commit(update) {
-            Ok(()) => Outcome::Removed,
+            Ok(()) => UpdateOutcome::Removed,
             Err(error) => {
                 tracing::error!("deletions of user={user} incomplete: {error}");
                 match error {
-                    CommitError::Changed { .. } => Outcome::Changed,
-                    other => Outcome::Remaining(other.remaining(update.deleted).len() as u32),
+                    CommitError::Changed { .. } => UpdateOutcome::Changed,
+                    other => UpdateOutcome::Remaining(other.remaining(update.deleted).len() as u32),
                 }
             }
         }

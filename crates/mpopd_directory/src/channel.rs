@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ipc::directory::{Answer, Request, Verdict};
+use ipc::directory::{DirectoryAnswer, DirectoryRequest, LookupOutcome};
 use ipc::socket::MessageSocket;
-use ipc::wire::Message;
+use ipc::wire::ChannelMessage;
 use tokio::sync::Semaphore;
 
 use crate::directory::Directory;
@@ -20,7 +20,7 @@ pub(crate) async fn serve(socket: Arc<MessageSocket>, directory: Arc<Directory>)
     loop {
         // The semaphore is never closed.
         let Ok(place) = under_way.clone().acquire_owned().await else { return };
-        let request = match socket.receive::<Request>().await {
+        let request = match socket.receive::<DirectoryRequest>().await {
             Ok(Some((request, _))) => request,
             Ok(None) => return,
             Err(error) => {
@@ -32,23 +32,23 @@ pub(crate) async fn serve(socket: Arc<MessageSocket>, directory: Arc<Directory>)
         tokio::spawn(async move {
             let id = request.id;
             // In a task of its own: a library that panics over what a server sent costs that one answer.
-            let found = tokio::spawn(async move { directory.answer(&request.ask).await }).await;
+            let found = tokio::spawn(async move { directory.answer(&request.query).await }).await;
             let verdict =
-                found.unwrap_or_else(|_| Verdict::Temporary("mpopd-directory has a fault".to_owned()));
+                found.unwrap_or_else(|_| LookupOutcome::Temporary("mpopd-directory has a fault".to_owned()));
             // Who does not hear it any more is gone; the loop above learns it.
-            let _ = socket.send(&sendable(Answer { id, verdict }), &[]).await;
+            let _ = socket.send(&sendable(DirectoryAnswer { id, verdict }), &[]).await;
             drop(place);
         });
     }
 }
 
 /// The answer, or, if it exceeds its bounds, one that says so.
-fn sendable(answer: Answer) -> Answer {
+fn sendable(answer: DirectoryAnswer) -> DirectoryAnswer {
     match answer.check() {
         Ok(()) => answer,
         Err(why) => {
             let why = one_line(&format!("what the server says of the user cannot be used: {why}"));
-            Answer { id: answer.id, verdict: Verdict::Temporary(why) }
+            DirectoryAnswer { id: answer.id, verdict: LookupOutcome::Temporary(why) }
         }
     }
 }

@@ -66,7 +66,7 @@ async fn serve() -> ExitCode {
                     }
                 }
             }
-            Ok(Some((ToDirectory::Setup(_), _))) => return failed("its settings came twice"),
+            Ok(Some((ToDirectory::Settings(_), _))) => return failed("its settings came twice"),
             Ok(None) => return ExitCode::SUCCESS,
             Err(error) => return failed(&error.to_string()),
         }
@@ -74,10 +74,10 @@ async fn serve() -> ExitCode {
 }
 
 /// Descriptor 0, and the message that must come first there.
-async fn settings() -> io::Result<(MessageSocket, ipc::directory::Setup)> {
+async fn settings() -> io::Result<(MessageSocket, ipc::directory::DirectorySettings)> {
     let control = MessageSocket::new(io::stdin().as_fd().try_clone_to_owned()?)?;
     match control.receive::<ToDirectory>().await.map_err(io::Error::other)? {
-        Some((ToDirectory::Setup(setup), _)) => Ok((control, *setup)),
+        Some((ToDirectory::Settings(setup), _)) => Ok((control, *setup)),
         Some((ToDirectory::Serve, _)) => Err(io::Error::other("the settings did not come first")),
         None => Err(io::Error::other("no settings came")),
     }

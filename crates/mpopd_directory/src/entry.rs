@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ipc::Secret;
-use ipc::directory::{Entry, Mail};
+use ipc::SecretOctets;
+use ipc::directory::{MailPath, UserRecord};
 use zeroize::Zeroizing;
 
 /// The texts of one user. Empty ones say nothing.
@@ -23,7 +23,7 @@ impl Fields {
     ///
     /// # Errors
     /// What is wrong with them, without any password.
-    pub(crate) fn into_entry(self) -> Result<Entry, String> {
+    pub(crate) fn into_entry(self) -> Result<UserRecord, String> {
         let path = |what: &str, text: Option<String>| match filled(text) {
             Some(path) if path.starts_with('/') => Ok(Some(Path::new(&path).into())),
             Some(_) => Err(format!("the {what} is no absolute path")),
@@ -32,16 +32,16 @@ impl Fields {
         let uid = number("uid", self.uid)?.ok_or("there is no uid")?;
         let mail = match (path("mbox", self.mbox)?, path("maildir", self.maildir)?) {
             (None, None) => None,
-            (Some(mbox), None) => Some(Mail::Mbox(mbox)),
-            (None, Some(maildir)) => Some(Mail::Maildir(maildir)),
+            (Some(mbox), None) => Some(MailPath::Mbox(mbox)),
+            (None, Some(maildir)) => Some(MailPath::Maildir(maildir)),
             (Some(_), Some(_)) => return Err("there are an mbox and a maildir; a user has one".to_owned()),
         };
-        Ok(Entry {
+        Ok(UserRecord {
             user: filled(self.user),
             password: self
                 .password
                 .filter(|password| !password.is_empty())
-                .map(|password| Secret::new(password.as_bytes().to_vec())),
+                .map(|password| SecretOctets::new(password.as_bytes().to_vec())),
             uid,
             gid: number("gid", self.gid)?,
             home: path("home", self.home)?,
@@ -77,7 +77,7 @@ mod tests {
     fn a_uid_is_enough_and_empty_texts_say_nothing() {
         let empty = || Some(String::new());
         let entry = Fields { user: empty(), gid: empty(), home: empty(), mbox: empty(), ..fields("5000") };
-        let bare = Entry { user: None, password: None, uid: 5000, gid: None, home: None, mail: None };
+        let bare = UserRecord { user: None, password: None, uid: 5000, gid: None, home: None, mail: None };
         assert_eq!(entry.into_entry(), Ok(bare));
     }
 

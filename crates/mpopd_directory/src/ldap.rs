@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use config::{Pattern, PatternPiece};
-use ipc::Secret;
-use ipc::directory::{self, Attributes, Entry, Name};
+use config::{QueryPart, QueryPattern};
+use ipc::SecretOctets;
+use ipc::directory::{self, LdapAttributes, LookupName, UserRecord};
 use ldap3::{
     LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, SearchOptions, ldap_escape,
     parse_filter,
@@ -36,7 +36,7 @@ pub(crate) struct Ldap(Pool<Directory>);
 /// What came of checking a password.
 pub(crate) enum Bound {
     /// It is right.
-    As(Entry),
+    As(UserRecord),
     /// There is no such user.
     Unknown,
     /// It is wrong, or the user may not log in.
@@ -48,10 +48,12 @@ impl Ldap {
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::Ldap) -> Result<Self, NotStarted> {
+    pub(crate) fn new(settings: directory::LdapSettings) -> Result<Self, NotStarted> {
         let bad = |key, why: String| NotStarted::Setting { key, why };
-        let filter = Pattern::parse(&settings.filter).map_err(|why| bad("ldap.filter", why.to_string()))?;
-        let sample = Name { user: "u".to_owned(), local_part: "u".to_owned(), domain: Some("d".to_owned()) };
+        let filter =
+            QueryPattern::parse(&settings.filter).map_err(|why| bad("ldap.filter", why.to_string()))?;
+        let sample =
+            LookupName { user: "u".to_owned(), local_part: "u".to_owned(), domain: Some("d".to_owned()) };
         // Names are escaped, so what is a filter for one name is one for all.
         if fill(&filter, &sample).is_none_or(|filter| parse_filter(filter).is_err()) {
             return Err(bad("ldap.filter", "it is no filter (RFC 4515)".to_owned()));
@@ -66,7 +68,7 @@ impl Ldap {
     ///
     /// # Errors
     /// The server does not say.
-    pub(crate) async fn find(&self, name: &Name) -> Result<Option<Entry>, Failure> {
+    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, Failure> {
         match self.0.ask(&Question { name: name.clone(), password: None }).await? {
             Bound::As(entry) => Ok(Some(entry)),
             Bound::Unknown | Bound::Refused => Ok(None),
@@ -77,7 +79,7 @@ impl Ldap {
     ///
     /// # Errors
     /// The server does not say.
-    pub(crate) async fn verify(&self, name: &Name, password: &Secret) -> Result<Bound, Failure> {
+    pub(crate) async fn verify(&self, name: &LookupName, password: &SecretOctets) -> Result<Bound, Failure> {
         // To bind without a password is to be anonymous, and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8 (5.1.3).
         match str::from_utf8(password.expose()) {
             Ok("") | Err(_) => Ok(Bound::Refused),
@@ -90,11 +92,11 @@ impl Ldap {
 }
 
 /// The filter for a name; none if it asks for a domain that the name does not have.
-fn fill(filter: &Pattern, name: &Name) -> Option<String> {
+fn fill(filter: &QueryPattern, name: &LookupName) -> Option<String> {
     let mut text = String::new();
     for piece in filter.pieces() {
         match (piece, Which::of(piece)) {
-            (PatternPiece::Literal(literal), _) => text.push_str(literal),
+            (QueryPart::Literal(literal), _) => text.push_str(literal),
             (_, Some(which)) => text.push_str(&ldap_escape(which.in_name(name)?)),
             (_, None) => {}
         }
@@ -103,14 +105,14 @@ fn fill(filter: &Pattern, name: &Name) -> Option<String> {
 }
 
 struct Directory {
-    settings: directory::Ldap,
-    filter: Pattern,
+    settings: directory::LdapSettings,
+    filter: QueryPattern,
     tls: Arc<ClientConfig>,
     name: String,
 }
 
 struct Question {
-    name: Name,
+    name: LookupName,
     /// To be checked, if there is one.
     password: Option<Zeroizing<String>>,
 }
@@ -175,7 +177,11 @@ impl Server for Directory {
 }
 
 impl Directory {
-    async fn search(&self, connection: &mut Connection, name: &Name) -> Result<Option<SearchEntry>, Trouble> {
+    async fn search(
+        &self,
+        connection: &mut Connection,
+        name: &LookupName,
+    ) -> Result<Option<SearchEntry>, Trouble> {
         let Some(filter) = fill(&self.filter, name) else { return Ok(None) };
         if !connection.searches {
             let (dn, password) = match &self.settings.service {
@@ -208,7 +214,7 @@ impl Directory {
 
     /// The attributes to be read. The password is not sent for nothing.
     fn wanted(&self) -> Vec<&str> {
-        let Attributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
+        let LdapAttributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
         let password = if self.settings.bind { "" } else { password };
         let all = [user, uid, gid, home, mbox, maildir].map(String::as_str).into_iter().chain([password]);
         let wanted: Vec<&str> = all.filter(|name| !name.is_empty()).collect();
@@ -216,8 +222,8 @@ impl Directory {
         if wanted.is_empty() { vec!["1.1"] } else { wanted }
     }
 
-    fn entry(&self, mut found: SearchEntry) -> Result<Entry, String> {
-        let Attributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
+    fn entry(&self, mut found: SearchEntry) -> Result<UserRecord, String> {
+        let LdapAttributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
         let number = |number: Option<u32>| number.map(|number| number.to_string());
         let mut fields = Fields::default();
         if !self.settings.bind {

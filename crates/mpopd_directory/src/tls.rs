@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ipc::directory::Bounds;
+use ipc::directory::ServerBounds;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -19,7 +19,7 @@ impl Roots {
     ///
     /// # Errors
     /// The file cannot be used.
-    pub(crate) fn of(bounds: &Bounds) -> Result<Self, NotStarted> {
+    pub(crate) fn of(bounds: &ServerBounds) -> Result<Self, NotStarted> {
         match &bounds.ca {
             Some(path) => Self::read(&PathBuf::from(path.clone())),
             // What cannot be read of the system's is missing when it is needed, and the handshake says so.

@@ -7,9 +7,9 @@ mod listing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipc::login::{Attempt, Refused};
-use ipc::mail::{NotFetched, Outcome};
-use ipc::{Numbers, Secret};
+use ipc::login::{ClientCredentials, RefusedLogin};
+use ipc::mail::{NotFetched, UpdateOutcome};
+use ipc::{MessageNumbers, SecretOctets};
 use pop3::Listing as _;
 use pop3::{
     AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
@@ -212,7 +212,7 @@ impl Connection {
     /// Whether there is such a user, where that is told before the password is asked for.
     async fn name(&mut self, user: &UserName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
-        let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
+        let attempt = ClientCredentials::Name { user: user.as_str().as_bytes().to_vec() };
         match self.house.desk.ask(attempt, self.client()).await {
             Verdict::Known => self.dialogue.user_known(&mut self.out),
             Verdict::Refused(refused) => self.refuse(&refused).await?,
@@ -231,9 +231,9 @@ impl Connection {
         let now = Instant::now().into_std();
         let wait = self.house.penalties().wait(self.origin.peer, claimed.as_bytes(), now);
         self.hold(wait).await?;
-        let attempt = Attempt::Password {
+        let attempt = ClientCredentials::Password {
             user: claimed.as_bytes().to_vec(),
-            password: Secret::new(credentials.password.expose().to_vec()),
+            password: SecretOctets::new(credentials.password.expose().to_vec()),
         };
         let verdict = self.ask(attempt).await;
         self.carry_out(verdict, "PASS").await?;
@@ -253,9 +253,9 @@ impl Connection {
         // Whom the client wants to be is not known yet: what counts is where it comes from.
         let wait = self.house.penalties().wait(self.origin.peer, b"", Instant::now().into_std());
         self.hold(wait).await?;
-        let attempt = Attempt::Sasl {
+        let attempt = ClientCredentials::Sasl {
             mechanism: request.mechanism.to_owned(),
-            initial: request.initial.map(|initial| Secret::new(initial.expose().to_vec())),
+            initial: request.initial.map(|initial| SecretOctets::new(initial.expose().to_vec())),
             binding: self.stream.channel_binding(),
             certificate: self.stream.certified_user().map(String::into_bytes),
         };
@@ -266,7 +266,7 @@ impl Connection {
     /// The client has answered a challenge.
     async fn go_on(&mut self, response: &Response) -> Result<(), Shutdown> {
         let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::Fault) };
-        let response = Secret::new(response.expose().to_vec());
+        let response = SecretOctets::new(response.expose().to_vec());
         let began = Instant::now();
         let verdict = self.house.desk.respond(exchange, response).await;
         self.house.counters.login_time.observe(began.elapsed());
@@ -274,7 +274,7 @@ impl Connection {
     }
 
     /// Has a login decided.
-    async fn ask(&self, attempt: Attempt) -> Verdict {
+    async fn ask(&self, attempt: ClientCredentials) -> Verdict {
         let began = Instant::now();
         let verdict = self.house.desk.ask(attempt, self.client()).await;
         self.house.counters.login_time.observe(began.elapsed());
@@ -327,8 +327,8 @@ impl Connection {
     }
 
     /// Auth said no. Who may be guessing waits for the answer, and holds up nobody but itself.
-    async fn refuse(&mut self, refused: &Refused) -> Result<(), Shutdown> {
-        let Refused { why, user } = refused;
+    async fn refuse(&mut self, refused: &RefusedLogin) -> Result<(), Shutdown> {
+        let RefusedLogin { why, user } = refused;
         self.note_failure(user, *why);
         if may_be_guessing(*why) {
             let now = Instant::now().into_std();
@@ -463,13 +463,15 @@ impl Connection {
         let began = Instant::now();
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
-        let commit = match (self.mail.take(), Numbers::new(numbers)) {
+        let commit = match (self.mail.take(), MessageNumbers::new(numbers)) {
             (Some(mut mail), Ok(deleted)) => {
                 mail.notes().closed(CloseReason::Quit.as_str());
                 match mail.finish(deleted).await {
-                    Ok(Outcome::Removed) => Commit::Done,
-                    Ok(Outcome::Remaining(left)) => Commit::Partial { removed: wanted.saturating_sub(left) },
-                    Ok(Outcome::Changed) | Err(_) => Commit::Failed,
+                    Ok(UpdateOutcome::Removed) => Commit::Done,
+                    Ok(UpdateOutcome::Remaining(left)) => {
+                        Commit::Partial { removed: wanted.saturating_sub(left) }
+                    }
+                    Ok(UpdateOutcome::Changed) | Err(_) => Commit::Failed,
                 }
             }
             _ => Commit::Failed,

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said};
-use ipc::{LoginId, Secret};
+use ipc::login::{
+    AuthVerdict, Challenge, ClientCredentials, Decision, ExchangeReply, ExchangeResponse, LoginRequest,
+    RefusedLogin,
+};
+use ipc::{LoginId, SecretOctets};
 use tokio::sync::oneshot;
 use vocabulary::LoginFailure;
 
@@ -30,7 +33,7 @@ pub(crate) struct Desk {
 /// What became of a login.
 pub(crate) enum Verdict {
     /// Auth refused it.
-    Refused(Refused),
+    Refused(RefusedLogin),
     /// There is such a user.
     Known,
     /// The client is to answer this; then the exchange goes on with [`Desk::respond`].
@@ -66,12 +69,12 @@ impl Desk {
     }
 
     /// Asks auth, and waits for whoever answers.
-    pub(crate) async fn ask(&self, attempt: Attempt, client: Client) -> Verdict {
+    pub(crate) async fn ask(&self, attempt: ClientCredentials, client: Client) -> Verdict {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.await_answer(number);
         let Client { peer, utf8 } = client;
-        let login = Login { id, peer, utf8, attempt };
+        let login = LoginRequest { id, peer, utf8, attempt };
         let verdict = tokio::time::timeout(PATIENCE, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
@@ -80,17 +83,17 @@ impl Desk {
     }
 
     /// Goes on with an exchange: tells auth what the client answered, and waits for whoever answers that.
-    pub(crate) async fn respond(&self, exchange: Exchange, response: Secret) -> Verdict {
+    pub(crate) async fn respond(&self, exchange: Exchange, response: SecretOctets) -> Verdict {
         let Exchange { channel, number } = exchange;
         let answer = self.await_answer(number);
         let verdict = tokio::time::timeout(PATIENCE, async {
-            channel.send(&Response(response), &[]).await?;
-            Ok(match channel.receive::<Reaction>().await? {
-                Some((Reaction::Challenge(Challenge(challenge)), _)) => {
+            channel.send(&ExchangeResponse(response), &[]).await?;
+            Ok(match channel.receive::<ExchangeReply>().await? {
+                Some((ExchangeReply::Challenge(Challenge(challenge)), _)) => {
                     Some(Verdict::Challenge(challenge, Exchange { channel, number }))
                 }
-                Some((Reaction::Refused(refused), _)) => Some(Verdict::Refused(refused)),
-                Some((Reaction::Accepted, _)) => answer.await.ok(),
+                Some((ExchangeReply::Refused(refused), _)) => Some(Verdict::Refused(refused)),
+                Some((ExchangeReply::Accepted, _)) => answer.await.ok(),
                 // The auth process that had the exchange is gone.
                 None => None,
             })
@@ -117,7 +120,7 @@ impl Desk {
             Ok(Err(error)) => tracing::error!("auth cannot be asked: {error}"),
             Err(_) => tracing::error!("no answer to a login within {} s", PATIENCE.as_secs()),
         }
-        Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() })
+        Verdict::Refused(RefusedLogin { why: LoginFailure::Temporary, user: Vec::new() })
     }
 
     /// Gives an answer to the connection that waits for it. One that nobody waits for is dropped,
@@ -134,24 +137,24 @@ impl Desk {
 
     /// Nobody will answer this login any more.
     pub(crate) fn give_up(&self, login: LoginId) {
-        self.answer(login, Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() }));
+        self.answer(login, Verdict::Refused(RefusedLogin { why: LoginFailure::Temporary, user: Vec::new() }));
     }
 
     /// Hears auth's decisions, for ever.
     pub(crate) async fn hear(&self) {
         loop {
             match self.socket.receive::<Decision>().await {
-                Ok(Some((Decision { id, said }, descriptors))) => {
-                    let verdict = match said {
-                        Said::Refused(refused) => Verdict::Refused(refused),
-                        Said::Known => Verdict::Known,
-                        Said::Challenge(Challenge(challenge)) => {
+                Ok(Some((Decision { id, verdict }, descriptors))) => {
+                    let verdict = match verdict {
+                        AuthVerdict::Refused(refused) => Verdict::Refused(refused),
+                        AuthVerdict::Known => Verdict::Known,
+                        AuthVerdict::Challenge(Challenge(challenge)) => {
                             let channel = descriptors.into_iter().next().map(MessageSocket::new);
                             match channel {
                                 Some(Ok(channel)) => {
                                     Verdict::Challenge(challenge, Exchange { channel, number: id.number })
                                 }
-                                _ => Verdict::Refused(Refused {
+                                _ => Verdict::Refused(RefusedLogin {
                                     why: LoginFailure::Temporary,
                                     user: Vec::new(),
                                 }),

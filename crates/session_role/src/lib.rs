@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
+use ipc::steer::{FromSession, Restarts, SteerAnswer, SteerQuestion, ToSession};
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
@@ -242,20 +242,20 @@ impl House {
     }
 
     /// Answers the supervisor, which never waits for it.
-    async fn answer(&self, steer: &MessageSocket, number: u64, question: Question) {
-        let (told, memory) = match question {
-            Question::Figures => (Told::Figures(self.counters.figures()), None),
-            Question::Kick(who) => (Told::Kicked(self.visits.kick(&who)), None),
-            Question::Visitors => match ipc::report::pack(&self.visits.describe()) {
-                Ok((packed, memory)) => (Told::Visitors(packed), memory),
+    async fn answer(&self, steer: &MessageSocket, number: u64, question: SteerQuestion) {
+        let (answer, memory) = match question {
+            SteerQuestion::Figures => (SteerAnswer::Figures(self.counters.figures()), None),
+            SteerQuestion::Kick(who) => (SteerAnswer::Kicked(self.visits.kick(&who)), None),
+            SteerQuestion::Connections => match ipc::report::pack(&self.visits.describe()) {
+                Ok((packed, memory)) => (SteerAnswer::Connections(packed), memory),
                 Err(error) => {
                     tracing::error!("the list of connections cannot be passed on: {error}");
-                    (Told::Failed, None)
+                    (SteerAnswer::Failed, None)
                 }
             },
         };
         let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
-        if let Err(error) = steer.send(&FromSession::Answer { number, told }, &memory).await {
+        if let Err(error) = steer.send(&FromSession::Answer { number, answer }, &memory).await {
             tracing::error!("the supervisor cannot be answered: {error}");
         }
     }

@@ -5,10 +5,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::Refused;
-use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
+use ipc::login::RefusedLogin;
+use ipc::mail::{BodyExtent, FromMaildrop, NotFetched, ToMaildrop, UpdateOutcome};
 use ipc::user_log::Note;
-use ipc::{Listing, Ticket};
+use ipc::{PackedListing, Ticket};
 use pop3::Shutdown;
 use tokio::sync::oneshot;
 use vocabulary::LoginFailure;
@@ -38,9 +38,9 @@ struct Session {
 
 /// A maildrop's answer to a session's request.
 pub(crate) enum Answer {
-    Fetched { first: u32, extents: Vec<Extent>, descriptors: Vec<OwnedFd> },
+    Fetched { first: u32, extents: Vec<BodyExtent>, descriptors: Vec<OwnedFd> },
     NotFetched(NotFetched),
-    Finished(Outcome),
+    Finished(UpdateOutcome),
     Noted,
 }
 
@@ -125,7 +125,7 @@ impl Link {
                 let mut mail = OpenMail::new(self.clone(), ticket, user, user_log, marks_read);
                 let listing = listing
                     .unpack(descriptors.into_iter().next(), ipc::listing::MOST_OCTETS)
-                    .and_then(Listing::parse);
+                    .and_then(PackedListing::parse);
                 let verdict = match listing {
                     Ok(listing) => {
                         mail.set_listing(listing);
@@ -133,7 +133,7 @@ impl Link {
                     }
                     Err(error) => {
                         tracing::error!("a maildrop process listed its messages wrongly: {error}");
-                        Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() })
+                        Verdict::Refused(RefusedLogin { why: LoginFailure::Temporary, user: Vec::new() })
                     }
                 };
                 house.desk.answer(login, verdict);

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use ipc::mail::{Extent, MOST_WINDOW, NotFetched, Outcome, ToMaildrop};
+use ipc::mail::{BodyExtent, MOST_WINDOW, NotFetched, ToMaildrop, UpdateOutcome};
 use ipc::user_log::Detail;
-use ipc::{Listing, Numbers, Payload, Ticket, Update};
+use ipc::{MessageNumbers, PackedListing, Payload, SessionUpdate, Ticket};
 
 use crate::ending::Ending;
 use crate::link::{Answer, Link, Lost};
@@ -20,7 +20,7 @@ pub(crate) struct OpenMail {
     ticket: Ticket,
     user: String,
     /// Until the dialogue takes it.
-    listing: Option<Listing>,
+    listing: Option<PackedListing>,
     /// The messages that were sent whole, where the maildrop wants to know that.
     read: Option<BTreeSet<u32>>,
     finished: bool,
@@ -33,7 +33,7 @@ pub(crate) struct OpenMail {
 struct Window {
     /// The number of the first of `extents`.
     first: u32,
-    extents: Vec<Extent>,
+    extents: Vec<BodyExtent>,
     /// Closed as soon as the reader is past them.
     descriptors: Vec<Option<Arc<OwnedFd>>>,
     /// The last message that was asked for.
@@ -90,11 +90,11 @@ impl OpenMail {
         }
     }
 
-    pub(crate) fn set_listing(&mut self, listing: Listing) {
+    pub(crate) fn set_listing(&mut self, listing: PackedListing) {
         self.listing = Some(listing);
     }
 
-    pub(crate) fn take_listing(&mut self) -> Option<Listing> {
+    pub(crate) fn take_listing(&mut self) -> Option<PackedListing> {
         self.listing.take()
     }
 
@@ -136,9 +136,10 @@ impl OpenMail {
 
     /// Ends the session with QUIT: removes messages and gives the maildrop up. With the answer its
     /// locks are gone, so a client that is told +OK can come back at once.
-    pub(crate) async fn finish(mut self, deleted: Numbers) -> Result<Outcome, Lost> {
+    pub(crate) async fn finish(mut self, deleted: MessageNumbers) -> Result<UpdateOutcome, Lost> {
         let read = self.read.take().unwrap_or_default().into_iter().collect();
-        let packed = Numbers::new(read).and_then(|read| Payload::pack(Update { deleted, read }.pack()));
+        let packed =
+            MessageNumbers::new(read).and_then(|read| Payload::pack(SessionUpdate { deleted, read }.pack()));
         let (update, memory) = packed.map_err(|error| no_memory(&error))?;
         let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
         let request = ToMaildrop::Finish { ticket: self.ticket, update, notes: self.notes.take() };
@@ -197,7 +198,7 @@ mod tests {
             first,
             extents: descriptors
                 .iter()
-                .map(|descriptor| Extent {
+                .map(|descriptor| BodyExtent {
                     descriptor: *descriptor,
                     offset: 0,
                     length: 1,

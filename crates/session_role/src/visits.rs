@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ipc::report::{Activity, Visitor};
+use ipc::report::{Activity, ConnectionInfo};
 use pop3::Shutdown;
 use tokio::sync::Notify;
 
@@ -102,10 +102,10 @@ impl Visit {
         self.stirred.store(millis(self.since.elapsed()), Ordering::Relaxed);
     }
 
-    fn describe(&self) -> Visitor {
+    fn describe(&self) -> ConnectionInfo {
         let age = millis(self.since.elapsed());
         let facts = self.facts();
-        Visitor {
+        ConnectionInfo {
             session: self.session,
             peer: facts.peer,
             user: facts.user.clone(),
@@ -210,8 +210,9 @@ impl Visits {
     }
 
     /// What is known of each, in the order in which they came.
-    pub(crate) fn describe(&self) -> Vec<Visitor> {
-        let mut visitors: Vec<Visitor> = self.lock().living.values().map(|visit| visit.describe()).collect();
+    pub(crate) fn describe(&self) -> Vec<ConnectionInfo> {
+        let mut visitors: Vec<ConnectionInfo> =
+            self.lock().living.values().map(|visit| visit.describe()).collect();
         visitors.sort_unstable_by_key(|visitor| visitor.session);
         visitors
     }

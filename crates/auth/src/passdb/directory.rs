@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use config::{Config, Fault};
-use ipc::directory::{Ask, Entry, Name, Verdict};
+use ipc::directory::{DirectoryQuery, LookupName, LookupOutcome, UserRecord};
 
 use super::lists::host_and_local;
 use super::{Found, Passdb, Query};
@@ -39,7 +39,7 @@ struct ByHost {
 
 /// Whom to look for, and where their mail is if the server does not say.
 struct Place {
-    name: Name,
+    name: LookupName,
     mail: Mail,
     /// The server is not asked where the mail is.
     fixed: bool,
@@ -67,7 +67,7 @@ impl DirectoryUsers {
                 Some((local_part, domain)) => (local_part, Some(domain.to_owned())),
                 None => (user, None),
             };
-            let name = Name { user: user.to_owned(), local_part: local_part.to_owned(), domain };
+            let name = LookupName { user: user.to_owned(), local_part: local_part.to_owned(), domain };
             return Ok(Some(Place { name, mail: Mail::BySettings, fixed: false }));
         };
         let Some((host, local)) = host_and_local(query)? else { return Ok(None) };
@@ -77,7 +77,7 @@ impl DirectoryUsers {
                 by_host.host_mail_path.join(host.initial()).join(host.as_str()).join(local.as_str()),
             ),
         };
-        let name = Name {
+        let name = LookupName {
             user: user.to_owned(),
             local_part: local.as_str().to_owned(),
             domain: Some(host.as_str().to_owned()),
@@ -85,10 +85,10 @@ impl DirectoryUsers {
         Ok(Some(Place { name, mail, fixed: by_host.switch }))
     }
 
-    fn lookup(&self, query: &Query<'_>, name: Name) -> Result<Option<Entry>, Refusal> {
-        match self.directory.ask(Ask::Lookup(name)) {
-            Ok(Verdict::Found(entry)) => Ok(Some(entry)),
-            Ok(Verdict::NotFound) => Ok(None),
+    fn lookup(&self, query: &Query<'_>, name: LookupName) -> Result<Option<UserRecord>, Refusal> {
+        match self.directory.ask(DirectoryQuery::Lookup(name)) {
+            Ok(LookupOutcome::Found(entry)) => Ok(Some(entry)),
+            Ok(LookupOutcome::NotFound) => Ok(None),
             Ok(_) => Err(temporary(query, "mpopd-directory answered something else")),
             Err(why) => Err(temporary(query, &why)),
         }
@@ -125,11 +125,11 @@ impl Passdb for DirectoryUsers {
 
     fn ask(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
         let Some(place) = self.place(query)? else { return Err(Refusal::UnknownUser) };
-        let password = ipc::Secret::new(password.to_vec());
-        match self.directory.ask(Ask::Verify { name: place.name.clone(), password }) {
-            Ok(Verdict::Found(entry)) => owner(query, entry, place),
-            Ok(Verdict::NotFound) => Err(Refusal::UnknownUser),
-            Ok(Verdict::Refused) => Err(Refusal::Password),
+        let password = ipc::SecretOctets::new(password.to_vec());
+        match self.directory.ask(DirectoryQuery::Verify { name: place.name.clone(), password }) {
+            Ok(LookupOutcome::Found(entry)) => owner(query, entry, place),
+            Ok(LookupOutcome::NotFound) => Err(Refusal::UnknownUser),
+            Ok(LookupOutcome::Refused) => Err(Refusal::Password),
             Ok(_) => Err(temporary(query, "mpopd-directory answered something else")),
             Err(why) => Err(temporary(query, &why)),
         }
@@ -157,7 +157,7 @@ impl Passdb for DirectoryUsers {
 }
 
 /// The owner whom the server names.
-fn owner(query: &Query<'_>, entry: Entry, place: Place) -> Result<Owner, Refusal> {
+fn owner(query: &Query<'_>, entry: UserRecord, place: Place) -> Result<Owner, Refusal> {
     let user = match entry.user {
         Some(name) => UserName::try_from(name.as_bytes())
             .map_err(|why| temporary(query, &format!("the server's name for them is none: {why}")))?,
@@ -166,8 +166,10 @@ fn owner(query: &Query<'_>, entry: Entry, place: Place) -> Result<Owner, Refusal
     let uid = OwnerUid::new(entry.uid).ok_or_else(|| temporary(query, "root owns no maildrop"))?;
     let at = |storage, path: ipc::open::PathOctets| Mail::At(Location { storage, path: path.into() });
     let mail = match entry.mail {
-        Some(ipc::directory::Mail::Mbox(path)) if !place.fixed => at(vocabulary::Storage::Mbox, path),
-        Some(ipc::directory::Mail::Maildir(path)) if !place.fixed => at(vocabulary::Storage::Maildir, path),
+        Some(ipc::directory::MailPath::Mbox(path)) if !place.fixed => at(vocabulary::Storage::Mbox, path),
+        Some(ipc::directory::MailPath::Maildir(path)) if !place.fixed => {
+            at(vocabulary::Storage::Maildir, path)
+        }
         _ => place.mail,
     };
     Ok(Owner { user, uid, gid: entry.gid, own_uid: false, home: entry.home.map(PathBuf::from), mail })
@@ -193,39 +195,42 @@ mod tests {
         config
     }
 
-    fn entry(password: Option<&str>) -> Entry {
-        let password = password.map(|text| ipc::Secret::new(text.as_bytes().to_vec()));
-        Entry { user: None, password, uid: 5000, gid: Some(8), home: None, mail: None }
+    fn entry(password: Option<&str>) -> UserRecord {
+        let password = password.map(|text| ipc::SecretOctets::new(text.as_bytes().to_vec()));
+        UserRecord { user: None, password, uid: 5000, gid: Some(8), home: None, mail: None }
     }
 
     /// Knows alice of nowhere, and alice of example.org.
-    fn answers(ask: &Ask) -> Vec<Verdict> {
-        let maildir = || Some(ipc::directory::Mail::Maildir(Path::new("/m/alice").into()));
+    fn answers(ask: &DirectoryQuery) -> Vec<LookupOutcome> {
+        let maildir = || Some(ipc::directory::MailPath::Maildir(Path::new("/m/alice").into()));
         vec![match ask {
-            Ask::Lookup(name) => match (name.local_part.as_str(), name.domain.as_deref()) {
-                ("alice", None) => Verdict::Found(entry(Some("{PLAIN}pw"))),
+            DirectoryQuery::Lookup(name) => match (name.local_part.as_str(), name.domain.as_deref()) {
+                ("alice", None) => LookupOutcome::Found(entry(Some("{PLAIN}pw"))),
                 ("alice", Some("example.org")) => {
                     let user = Some("alice@example.org".to_owned());
-                    Verdict::Found(Entry { user, mail: maildir(), ..entry(Some("{PLAIN}pw")) })
+                    LookupOutcome::Found(UserRecord { user, mail: maildir(), ..entry(Some("{PLAIN}pw")) })
                 }
-                ("alice", Some("a.example.org")) => Verdict::Found(entry(Some("{PLAIN}pw"))),
-                ("locked", _) => Verdict::Found(entry(Some("!"))),
-                ("bare", _) => Verdict::Found(entry(None)),
-                ("odd", _) => Verdict::Found(entry(Some("{MD5}hunter2"))),
-                ("root", _) => Verdict::Found(Entry { uid: 0, ..entry(Some("{PLAIN}pw")) }),
-                ("lost", _) => {
-                    Verdict::Found(Entry { user: Some("../x".to_owned()), ..entry(Some("{PLAIN}pw")) })
+                ("alice", Some("a.example.org")) => LookupOutcome::Found(entry(Some("{PLAIN}pw"))),
+                ("locked", _) => LookupOutcome::Found(entry(Some("!"))),
+                ("bare", _) => LookupOutcome::Found(entry(None)),
+                ("odd", _) => LookupOutcome::Found(entry(Some("{MD5}hunter2"))),
+                ("root", _) => LookupOutcome::Found(UserRecord { uid: 0, ..entry(Some("{PLAIN}pw")) }),
+                ("lost", _) => LookupOutcome::Found(UserRecord {
+                    user: Some("../x".to_owned()),
+                    ..entry(Some("{PLAIN}pw"))
+                }),
+                ("down", _) => LookupOutcome::Temporary("it is down".to_owned()),
+                _ => LookupOutcome::NotFound,
+            },
+            DirectoryQuery::Verify { name, password } => {
+                match (name.local_part.as_str(), password.expose()) {
+                    ("alice", b"pw") => LookupOutcome::Found(entry(None)),
+                    ("alice", _) => LookupOutcome::Refused,
+                    ("down", _) => LookupOutcome::Temporary("it is down".to_owned()),
+                    _ => LookupOutcome::NotFound,
                 }
-                ("down", _) => Verdict::Temporary("it is down".to_owned()),
-                _ => Verdict::NotFound,
-            },
-            Ask::Verify { name, password } => match (name.local_part.as_str(), password.expose()) {
-                ("alice", b"pw") => Verdict::Found(entry(None)),
-                ("alice", _) => Verdict::Refused,
-                ("down", _) => Verdict::Temporary("it is down".to_owned()),
-                _ => Verdict::NotFound,
-            },
-            Ask::Token(_) => Verdict::Refused,
+            }
+            DirectoryQuery::Token(_) => LookupOutcome::Refused,
         }]
     }
 

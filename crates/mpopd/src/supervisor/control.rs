@@ -5,9 +5,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use ipc::control::{Answer, Port, Request, Rereading, Status, Verdict};
-use ipc::report::Figures;
-use ipc::steer::{Question, Told};
+use ipc::control::{ControlReply, ControlRequest, Port, ReloadKind, ReloadOutcome, Status};
+use ipc::report::SessionFigures;
+use ipc::steer::{SteerAnswer, SteerQuestion};
 use ipc::wire::Wait;
 use ipc::{receive, send};
 use rustix::event::PollFlags;
@@ -33,7 +33,7 @@ pub(super) struct Control {
     /// How many clients and questions there were: each has a number of its own.
     numbers: u64,
     /// What session roles counted that have ended.
-    past: Figures,
+    past: SessionFigures,
 }
 
 struct Client {
@@ -48,7 +48,7 @@ enum Waits {
     Nothing,
     Sessions(Asked),
     Rereading {
-        kind: Rereading,
+        kind: ReloadKind,
         /// It has begun after the client asked. The verdict on one that had begun before would be on an older file.
         begun: bool,
     },
@@ -68,7 +68,7 @@ struct Asked {
 /// What the session roles have answered so far.
 #[derive(Debug, PartialEq, Eq)]
 enum Gathered {
-    Figures(Figures),
+    Figures(SessionFigures),
     /// Those who answered have been passed on.
     Visitors {
         heard: bool,
@@ -78,7 +78,7 @@ enum Gathered {
 
 impl Control {
     pub(super) fn new(socket: Option<ControlSocket>) -> Control {
-        Control { socket, spare: spare(), clients: Vec::new(), numbers: 0, past: Figures::default() }
+        Control { socket, spare: spare(), clients: Vec::new(), numbers: 0, past: SessionFigures::default() }
     }
 
     /// What to listen to.
@@ -137,7 +137,7 @@ impl Control {
     }
 
     /// A re-reading of this kind begins: this is what those wait for who have asked.
-    pub(super) fn begin(&mut self, wanted: Rereading) {
+    pub(super) fn begin(&mut self, wanted: ReloadKind) {
         for client in &mut self.clients {
             match &mut client.waits {
                 Waits::Rereading { kind, begun } if *kind == wanted => *begun = true,
@@ -147,17 +147,17 @@ impl Control {
     }
 
     /// Tells those who wait for a re-reading of this kind what became of it.
-    pub(super) fn tell(&mut self, kind: Rereading, verdict: &Verdict) {
+    pub(super) fn tell(&mut self, kind: ReloadKind, verdict: &ReloadOutcome) {
         let awaited = Waits::Rereading { kind, begun: true };
         let waiting = self.clients.iter().filter(|client| client.waits == awaited);
         let waiting: Vec<u64> = waiting.map(|client| client.number).collect();
         for number in waiting {
-            self.answer(number, &Answer::Reread(verdict.clone()), &[]);
+            self.answer(number, &ControlReply::Reread(verdict.clone()), &[]);
         }
     }
 
     /// A session role has ended, and had counted this.
-    pub(super) fn remember(&mut self, figures: Figures) {
+    pub(super) fn remember(&mut self, figures: SessionFigures) {
         self.past.add(&figures.totals());
     }
 
@@ -191,9 +191,9 @@ impl Control {
     }
 
     /// The next request of a client. One that is gone or makes no sense is dropped.
-    fn hear(&mut self, number: u64, buffer: &mut [u8]) -> Option<Request> {
+    fn hear(&mut self, number: u64, buffer: &mut [u8]) -> Option<ControlRequest> {
         let client = self.clients.iter().find(|client| client.number == number)?;
-        match receive::<Request>(&client.channel, buffer, Wait::No) {
+        match receive::<ControlRequest>(&client.channel, buffer, Wait::No) {
             // It has not taken in the answer to its last one: it is not ours, or it is gone.
             Ok(Some(_)) if client.waits != Waits::Nothing => {}
             Ok(Some((request, _))) => return Some(request),
@@ -206,11 +206,11 @@ impl Control {
     }
 
     /// Answers a client, which may ask again after it.
-    pub(super) fn answer(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+    pub(super) fn answer(&mut self, number: u64, answer: &ControlReply, descriptors: &[BorrowedFd<'_>]) {
         self.say(number, answer, descriptors, Waits::Nothing);
     }
 
-    fn say(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>], waits: Waits) {
+    fn say(&mut self, number: u64, answer: &ControlReply, descriptors: &[BorrowedFd<'_>], waits: Waits) {
         self.pass(number, answer, descriptors);
         if let Some(client) = self.clients.iter_mut().find(|client| client.number == number) {
             client.waits = waits;
@@ -218,7 +218,7 @@ impl Control {
     }
 
     /// Tells a client something while it goes on waiting.
-    fn pass(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+    fn pass(&mut self, number: u64, answer: &ControlReply, descriptors: &[BorrowedFd<'_>]) {
         let Some(at) = self.clients.iter().position(|client| client.number == number) else { return };
         let Some(client) = self.clients.get(at) else { return };
         if let Err(error) = send(&client.channel, answer, descriptors, Wait::No) {
@@ -246,24 +246,26 @@ impl Supervisor {
     pub(super) fn obey(&mut self, client: u64, buffer: &mut [u8]) {
         let Some(request) = self.control.hear(client, buffer) else { return };
         match request {
-            Request::Status => {
-                self.ask(client, &Question::Figures, Gathered::Figures(self.control.past.clone()))
+            ControlRequest::Status => {
+                self.ask(client, &SteerQuestion::Figures, Gathered::Figures(self.control.past.clone()))
             }
-            Request::Who => self.ask(client, &Question::Visitors, Gathered::Visitors { heard: false }),
-            Request::Kick(who) => {
+            ControlRequest::Who => {
+                self.ask(client, &SteerQuestion::Connections, Gathered::Visitors { heard: false })
+            }
+            ControlRequest::Kick(who) => {
                 tracing::info!("mpopdctl kicks {}", logging::Untrusted(who.as_bytes()));
-                self.ask(client, &Question::Kick(who), Gathered::Kicked(None));
+                self.ask(client, &SteerQuestion::Kick(who), Gathered::Kicked(None));
             }
-            Request::Upgrade => self.upgrade(client),
-            Request::Await(kind) => {
+            ControlRequest::Upgrade => self.upgrade(client),
+            ControlRequest::Await(kind) => {
                 let waits = Waits::Rereading { kind, begun: false };
-                self.control.say(client, &Answer::Awaiting, &[], waits);
+                self.control.say(client, &ControlReply::Awaiting, &[], waits);
             }
         }
     }
 
     /// Asks the session roles in a client's name. The answers come by [`Supervisor::session_answers`].
-    fn ask(&mut self, client: u64, question: &Question, answer: Gathered) {
+    fn ask(&mut self, client: u64, question: &SteerQuestion, answer: Gathered) {
         let number = self.control.next_number();
         let generations = self.current.iter().chain(&self.leaving);
         let asked = generations.filter(|generation| generation.ask(number, question.clone()));
@@ -279,7 +281,7 @@ impl Supervisor {
         &mut self,
         generation: u32,
         number: u64,
-        told: Told,
+        told: SteerAnswer,
         descriptors: &[OwnedFd],
     ) {
         let Some((client, asked)) = self.control.asked().find(|(_, asked)| asked.number == number) else {
@@ -288,9 +290,11 @@ impl Supervisor {
         asked.owing.retain(|owing| *owing != generation);
         let mut visitors = None;
         match (&mut asked.answer, told) {
-            (Gathered::Figures(sum), Told::Figures(figures)) => sum.add(&figures),
-            (Gathered::Kicked(sum), Told::Kicked(more)) => *sum = Some(sum.unwrap_or(0).saturating_add(more)),
-            (Gathered::Visitors { heard }, Told::Visitors(packed)) => {
+            (Gathered::Figures(sum), SteerAnswer::Figures(figures)) => sum.add(&figures),
+            (Gathered::Kicked(sum), SteerAnswer::Kicked(more)) => {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more))
+            }
+            (Gathered::Visitors { heard }, SteerAnswer::Connections(packed)) => {
                 *heard = true;
                 visitors = Some(packed);
             }
@@ -299,7 +303,7 @@ impl Supervisor {
         }
         if let Some(packed) = visitors {
             let memory: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-            self.control.pass(client, &Answer::Visitors(packed), &memory);
+            self.control.pass(client, &ControlReply::Connections(packed), &memory);
         }
         self.answer_if_complete(client);
     }
@@ -322,16 +326,16 @@ impl Supervisor {
         let answer = match &mut asked.answer {
             Gathered::Figures(figures) => {
                 let figures = std::mem::take(figures);
-                Answer::Status(self.status(figures))
+                ControlReply::Status(self.status(figures))
             }
-            Gathered::Visitors { heard: true } => Answer::NoMoreVisitors,
-            Gathered::Kicked(Some(sessions)) => Answer::Kicked(*sessions),
+            Gathered::Visitors { heard: true } => ControlReply::NoMoreConnections,
+            Gathered::Kicked(Some(sessions)) => ControlReply::Kicked(*sessions),
             Gathered::Visitors { heard: false } | Gathered::Kicked(None) => unavailable(),
         };
         self.control.answer(client, &answer, &[]);
     }
 
-    fn status(&self, figures: Figures) -> Status {
+    fn status(&self, figures: SessionFigures) -> Status {
         let ports = self.current.iter().flat_map(|current| current.plan.arrivals.listeners());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -349,8 +353,8 @@ fn spare() -> Option<OwnedFd> {
     std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
-fn unavailable() -> Answer {
-    Answer::Refused("the session role cannot answer now, it is being restarted: ask again".to_owned())
+fn unavailable() -> ControlReply {
+    ControlReply::Refused("the session role cannot answer now, it is being restarted: ask again".to_owned())
 }
 
 #[cfg(test)]
@@ -359,7 +363,7 @@ mod tests {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
     /// A client that waits for a re-reading, and its end of the connection.
-    fn waiting(kind: Rereading) -> (Control, OwnedFd, tempfile::TempDir) {
+    fn waiting(kind: ReloadKind) -> (Control, OwnedFd, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
         let mut control = Control::new(Some(ControlSocket::bind(&path).unwrap()));
@@ -368,14 +372,14 @@ mod tests {
         rustix::net::connect(&ours, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         control.admit();
         let client = control.clients[0].number;
-        control.say(client, &Answer::Awaiting, &[], Waits::Rereading { kind, begun: false });
-        assert_eq!(heard(&ours), Some(Answer::Awaiting));
+        control.say(client, &ControlReply::Awaiting, &[], Waits::Rereading { kind, begun: false });
+        assert_eq!(heard(&ours), Some(ControlReply::Awaiting));
         (control, ours, folder)
     }
 
-    fn heard(client: &OwnedFd) -> Option<Answer> {
+    fn heard(client: &OwnedFd) -> Option<ControlReply> {
         let mut buffer = vec![0; ipc::wire::MOST_OCTETS];
-        match receive::<Answer>(client, &mut buffer, Wait::No) {
+        match receive::<ControlReply>(client, &mut buffer, Wait::No) {
             Ok(heard) => heard.map(|(answer, _)| answer),
             Err(error) => {
                 assert!(error.would_block(), "{error}");
@@ -386,17 +390,17 @@ mod tests {
 
     #[test]
     fn a_verdict_is_on_a_reading_that_began_after_the_question() {
-        let (mut control, client, _folder) = waiting(Rereading::Config);
-        let verdict = Verdict::InForce { port: 110 };
-        control.tell(Rereading::Config, &verdict);
+        let (mut control, client, _folder) = waiting(ReloadKind::Config);
+        let verdict = ReloadOutcome::InForce { port: 110 };
+        control.tell(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "that one had read an older file");
-        control.begin(Rereading::Refresh);
-        control.tell(Rereading::Config, &verdict);
+        control.begin(ReloadKind::Refresh);
+        control.tell(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "nor is it one of the other kind");
-        control.begin(Rereading::Config);
-        control.tell(Rereading::Config, &verdict);
-        assert_eq!(heard(&client), Some(Answer::Reread(verdict.clone())));
-        control.tell(Rereading::Config, &verdict);
+        control.begin(ReloadKind::Config);
+        control.tell(ReloadKind::Config, &verdict);
+        assert_eq!(heard(&client), Some(ControlReply::Reread(verdict.clone())));
+        control.tell(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "once");
     }
 }

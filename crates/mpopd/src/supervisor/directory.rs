@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ipc::directory::{FromDirectory, Setup, ToDirectory};
+use ipc::directory::{DirectorySettings, FromDirectory, ToDirectory};
 use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -40,8 +40,12 @@ impl Program {
     /// # Errors
     ///
     /// When the settings are too long for a message, or there is no memory for them.
-    pub(crate) fn new(path: PathBuf, identity: Identity, setup: Setup) -> Result<Program, String> {
-        let message = wire::encode(&ToDirectory::Setup(Box::new(setup)))
+    pub(crate) fn new(
+        path: PathBuf,
+        identity: Identity,
+        setup: DirectorySettings,
+    ) -> Result<Program, String> {
+        let message = wire::encode(&ToDirectory::Settings(Box::new(setup)))
             .map(Zeroizing::new)
             .map_err(|error| format!("the settings of mpopd-directory: {error}"))?;
         let setup = memfd::sealed(&message).map_err(|error| format!("no memory for settings: {error}"))?;

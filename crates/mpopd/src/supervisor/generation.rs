@@ -8,9 +8,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ipc::hire::{Hire, Hired};
-use ipc::report::Figures;
-use ipc::steer::{FromSession, MOST_LOGINS, Question, Restarts, ToSession, Told};
+use ipc::hire::{HireRequest, Hired};
+use ipc::report::SessionFigures;
+use ipc::steer::{FromSession, MOST_LOGINS, Restarts, SteerAnswer, SteerQuestion, ToSession};
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use rustix::process::{Pid, Signal as Kill};
@@ -60,9 +60,9 @@ pub(super) enum Heard {
     /// Its session role accepts connections.
     Ready,
     /// Its session role answers this question. Descriptors may come with it.
-    Answer(u64, Told, Vec<OwnedFd>),
+    Answer(u64, SteerAnswer, Vec<OwnedFd>),
     /// Its session role ends, and has counted this.
-    Counted(Figures),
+    Counted(SessionFigures),
     /// Nothing that concerns others.
     Nothing,
 }
@@ -136,7 +136,7 @@ impl Generation {
     }
 
     /// Asks the session role. Returns whether it can be expected to answer.
-    pub(super) fn ask(&self, number: u64, question: Question) -> bool {
+    pub(super) fn ask(&self, number: u64, question: SteerQuestion) -> bool {
         self.session.running.as_ref().is_some_and(|(_, steer)| {
             send(steer, &ToSession::Ask { number, question }, &[], Wait::No).is_ok()
         })
@@ -419,7 +419,7 @@ impl Generation {
     /// Answers an auth process that needs a maildrop process.
     fn hear_auth(&mut self, slot: usize, buffer: &mut [u8]) {
         let Some((pid, channel)) = self.auth.get(slot).and_then(|auth| auth.running.as_ref()) else { return };
-        let wish = match receive::<Hire>(channel, buffer, Wait::No) {
+        let wish = match receive::<HireRequest>(channel, buffer, Wait::No) {
             Ok(Some((wish, _))) => wish,
             Ok(None) => return, // it ended, and SIGCHLD says so
             Err(error) if error.would_block() => return,
@@ -430,7 +430,7 @@ impl Generation {
             }
         };
         let steer = self.session.running.as_ref().map(|(_, channel)| channel);
-        let uid = wish.post.uid;
+        let uid = wish.worker.uid;
         let sent = match self.workers.get(wish, &self.plan.maildrops, steer) {
             Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
             Err(error) => {
@@ -493,7 +493,7 @@ impl Generation {
 fn heard(said: FromSession, descriptors: Vec<OwnedFd>) -> Heard {
     match said {
         FromSession::Ready => Heard::Ready,
-        FromSession::Answer { number, told } => Heard::Answer(number, told, descriptors),
+        FromSession::Answer { number, answer } => Heard::Answer(number, answer, descriptors),
         FromSession::Ending(figures) => Heard::Counted(figures),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc::control::{Rereading, Verdict};
+use ipc::control::{ReloadKind, ReloadOutcome};
 
 use super::generation::Generation;
 use super::{Reload, Supervisor};
@@ -57,9 +57,9 @@ impl Supervisor {
             return tracing::warn!("there is no configuration to be re-read");
         };
         self.herald.reloading();
-        self.control.begin(Rereading::Config);
+        self.control.begin(ReloadKind::Config);
         if reload == Reload::All {
-            self.control.begin(Rereading::Refresh);
+            self.control.begin(ReloadKind::Refresh);
         }
         let generation = file.again(&current.plan, reload).and_then(|plan| {
             Generation::new(self.generations, plan, now).map_err(|error| Failure::Other(error.to_string()))
@@ -121,7 +121,7 @@ impl Supervisor {
         let verdict = match done {
             Ok(()) => {
                 tracing::info!("the configuration was re-read");
-                Verdict::InForce { port }
+                ReloadOutcome::InForce { port }
             }
             Err(failure) => {
                 let faults = failure.to_string();
@@ -129,13 +129,13 @@ impl Supervisor {
                     tracing::error!("{line}");
                 }
                 tracing::error!("the configuration was not taken over: the settings stay as they were");
-                Verdict::kept(&faults)
+                ReloadOutcome::kept(&faults)
             }
         };
         // Whoever waits for new settings has them by SIGHUP too.
-        self.control.tell(Rereading::Config, &verdict);
+        self.control.tell(ReloadKind::Config, &verdict);
         if reload == Reload::All {
-            self.control.tell(Rereading::Refresh, &verdict);
+            self.control.tell(ReloadKind::Refresh, &verdict);
         }
     }
 }

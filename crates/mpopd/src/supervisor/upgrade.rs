@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ipc::control::Answer;
+use ipc::control::ControlReply;
 use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal as Kill};
 
@@ -56,7 +56,7 @@ impl Supervisor {
                 self.successor = Some(successor);
                 self.control.await_successor(client);
             }
-            Err(why) => self.control.answer(client, &Answer::Refused(why), &[]),
+            Err(why) => self.control.answer(client, &ControlReply::Refused(why), &[]),
         }
     }
 
@@ -67,7 +67,7 @@ impl Supervisor {
         match detach::told(word) {
             Ok(()) => {
                 tracing::info!("process {pid_number} serves from here on");
-                self.control.answer(client, &Answer::Upgraded { pid: pid_number }, &[]);
+                self.control.answer(client, &ControlReply::Upgraded { pid: pid_number }, &[]);
                 self.control.give_up();
                 self.herald.succeeded_by(pid_number);
                 let now = Instant::now();
@@ -123,6 +123,6 @@ impl Supervisor {
             tracing::error!("{line}");
         }
         tracing::error!("mpopd was not replaced: it goes on as it was");
-        self.control.answer(client, &Answer::Refused(why.to_owned()), &[]);
+        self.control.answer(client, &ControlReply::Refused(why.to_owned()), &[]);
     }
 }

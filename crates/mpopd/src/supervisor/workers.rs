@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::maildrop::{Notice, Opener, Settings};
-use ipc::hire::{Hire, Post, Reach, WorkerId};
+use ipc::hire::{FileAccess, HireRequest, WorkerId, WorkerIdentity};
 use ipc::mail::FromMaildrop;
-use ipc::open::Open;
+use ipc::open::OpenRequest;
 use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
@@ -48,8 +48,8 @@ pub(crate) struct Maildrops {
 
 #[derive(Default)]
 pub(super) struct Workers {
-    /// The process that new orders go to, for each post.
-    current: HashMap<Post, Worker>,
+    /// The process that new orders go to, for each identity.
+    current: HashMap<WorkerIdentity, Worker>,
     /// Every process that was not reaped.
     living: HashMap<Pid, Living>,
     started: u64,
@@ -62,7 +62,7 @@ struct Worker {
 }
 
 struct Living {
-    post: Post,
+    identity: WorkerIdentity,
     work: Work,
 }
 
@@ -81,23 +81,23 @@ pub(super) struct Ended {
 }
 
 impl Workers {
-    /// The process for a post: the one there is, unless auth says that it answers no more.
+    /// The process for an identity: the one there is, unless auth says that it answers no more.
     pub(super) fn get(
         &mut self,
-        wish: Hire,
+        wish: HireRequest,
         plan: &Maildrops,
         steer: Option<&OwnedFd>,
     ) -> io::Result<(WorkerId, &OwnedFd)> {
-        let Hire { post, instead_of } = wish;
-        if self.current.get(&post).is_none_or(|worker| instead_of == Some(worker.id)) {
+        let HireRequest { worker: identity, instead_of } = wish;
+        if self.current.get(&identity).is_none_or(|worker| instead_of == Some(worker.id)) {
             let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
-            let (pid, orders, work) = start(&post, plan, steer)?;
+            let (pid, orders, work) = start(&identity, plan, steer)?;
             let id = WorkerId(self.started);
             self.started += 1;
-            self.living.insert(pid, Living { post: post.clone(), work });
-            self.current.insert(post.clone(), Worker { id, pid, orders });
+            self.living.insert(pid, Living { identity: identity.clone(), work });
+            self.current.insert(identity.clone(), Worker { id, pid, orders });
         }
-        match self.current.get(&post) {
+        match self.current.get(&identity) {
             Some(worker) => Ok((worker.id, &worker.orders)),
             None => Err(io::Error::other("it was lost")),
         }
@@ -110,11 +110,11 @@ impl Workers {
 
     /// Notes that a process ended, if it was one of these.
     pub(super) fn ended(&mut self, pid: Pid) -> Option<Ended> {
-        let Living { post, work } = self.living.remove(&pid)?;
-        if self.current.get(&post).is_some_and(|worker| worker.pid == pid) {
-            self.current.remove(&post);
+        let Living { identity, work } = self.living.remove(&pid)?;
+        if self.current.get(&identity).is_some_and(|worker| worker.pid == pid) {
+            self.current.remove(&identity);
         }
-        Some(Ended { uid: post.uid, unanswered: work.unanswered() })
+        Some(Ended { uid: identity.uid, unanswered: work.unanswered() })
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
@@ -128,7 +128,7 @@ impl Work {
         let mut logins = self.in_hand.logins();
         let _ = shutdown(&self.orders, Shutdown::Read);
         let mut buffer = vec![0; wire::MOST_OCTETS];
-        while let Ok(Some((order, _))) = receive::<Open>(&self.orders, &mut buffer, Wait::No) {
+        while let Ok(Some((order, _))) = receive::<OpenRequest>(&self.orders, &mut buffer, Wait::No) {
             logins.push(order.login);
         }
         logins
@@ -136,8 +136,8 @@ impl Work {
 }
 
 /// Forks a process: its pid, where it is sent its orders, and its work.
-fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, Work)> {
-    let Post { uid, gid, .. } = *post;
+fn start(worker: &WorkerIdentity, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, Work)> {
+    let WorkerIdentity { uid, gid, .. } = *worker;
     let state = plan.state.folder_of(uid, gid)?;
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
@@ -150,7 +150,7 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
     let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_hand.as_fd()];
     keep.extend(&ours);
-    let sealed = seal::maildrop(folders(&plan.roots, &post.reach), ours);
+    let sealed = seal::maildrop(folders(&plan.roots, &worker.access), ours);
     let part = Part { name: c"mpopd-maildrop", identity: &identity, seal: Some(sealed) };
     let role = |_, ()| {
         let channels = maildrop_role::Channels { orders: &orders_out, sessions: &sessions_out };
@@ -159,7 +159,7 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
             last_logins: last_logins(plan, &state),
             in_hand: &in_hand,
             threads: plan.threads,
-            is_confined: post.reach != Reach::Anything,
+            is_confined: worker.access != FileAccess::Anything,
         };
         match opener(plan, &state, spool.as_ref(), &sessions_out) {
             Ok(opener) => maildrop_role::run(channels, opener, setup),
@@ -191,13 +191,13 @@ fn last_logins(plan: &Maildrops, state: &OwnedFd) -> Option<LastLogins> {
 }
 
 /// The folders of mail that a process with this reach opens.
-fn folders(roots: &Roots, reach: &Reach) -> Vec<PathBuf> {
+fn folders(roots: &Roots, reach: &FileAccess) -> Vec<PathBuf> {
     match reach {
-        Reach::Roots => roots.folders().to_vec(),
-        Reach::Folders(folders) => {
+        FileAccess::Roots => roots.folders().to_vec(),
+        FileAccess::Folders(folders) => {
             roots.folders().iter().cloned().chain(folders.iter().cloned().map(PathBuf::from)).collect()
         }
-        Reach::Anything => vec![Path::new("/").to_owned()],
+        FileAccess::Anything => vec![Path::new("/").to_owned()],
     }
 }
 

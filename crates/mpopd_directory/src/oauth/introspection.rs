@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ipc::Secret;
-use ipc::directory::Bounds;
+use ipc::SecretOctets;
+use ipc::directory::ServerBounds;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
@@ -42,8 +42,8 @@ impl Introspection {
     pub(super) fn new(
         url: String,
         client_id: &str,
-        client_secret: &Secret,
-        bounds: &Bounds,
+        client_secret: &SecretOctets,
+        bounds: &ServerBounds,
     ) -> Result<Self, NotStarted> {
         let uri: ureq::http::Uri = url.parse().map_err(|error| NotStarted::Setting {
             key: "oauth.introspection_url",

@@ -7,8 +7,8 @@ mod signature;
 
 use std::path::PathBuf;
 
-use ipc::Secret;
-use ipc::directory::{self, TokensBy};
+use ipc::SecretOctets;
+use ipc::directory::{self, TokenVerification};
 
 use crate::failure::{Failure, NotStarted};
 use claims::Wanted;
@@ -31,7 +31,7 @@ impl OAuth {
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::OAuth) -> Result<Self, NotStarted> {
+    pub(crate) fn new(settings: directory::OAuthSettings) -> Result<Self, NotStarted> {
         let wanted = Wanted {
             issuer: settings.issuer,
             audience: settings.audience,
@@ -39,10 +39,10 @@ impl OAuth {
             user_claim: settings.user_claim,
         };
         let by = match settings.by {
-            TokensBy::Introspection { url, client_id, client_secret } => {
+            TokenVerification::Introspection { url, client_id, client_secret } => {
                 By::Introspection(Introspection::new(url, &client_id, &client_secret, &settings.bounds)?)
             }
-            TokensBy::Keys(path) => By::Keys(Box::new(KeyFile::new(PathBuf::from(path), &wanted)?)),
+            TokenVerification::Keys(path) => By::Keys(Box::new(KeyFile::new(PathBuf::from(path), &wanted)?)),
         };
         Ok(Self { by, wanted })
     }
@@ -51,7 +51,7 @@ impl OAuth {
     ///
     /// # Errors
     /// It could not be found out.
-    pub(crate) async fn check(&self, token: &Secret) -> Result<Option<String>, Failure> {
+    pub(crate) async fn check(&self, token: &SecretOctets) -> Result<Option<String>, Failure> {
         // RFC 6750 section 2.1: visible ASCII. Anything else is no token, and is sent nowhere.
         let token = match str::from_utf8(token.expose()) {
             Ok(token) if !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic()) => token,

@@ -5,8 +5,8 @@ mod postgres;
 mod query;
 mod sqlite;
 
-use config::Pattern;
-use ipc::directory::{self, Entry, Name};
+use config::QueryPattern;
+use ipc::directory::{self, LookupName, UserRecord};
 use zeroize::Zeroizing;
 
 use crate::entry::Fields;
@@ -32,8 +32,8 @@ impl Sql {
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::Sql) -> Result<Self, NotStarted> {
-        let pattern = Pattern::parse_query(&settings.query)
+    pub(crate) fn new(settings: directory::SqlSettings) -> Result<Self, NotStarted> {
+        let pattern = QueryPattern::parse_query(&settings.query)
             .map_err(|why| NotStarted::Setting { key: "sql.query", why: why.to_string() })?;
         let bad_url = |why: String| NotStarted::Setting { key: "sql.url", why };
         let url = str::from_utf8(settings.url.expose()).map_err(|error| bad_url(error.to_string()))?;
@@ -56,7 +56,7 @@ impl Sql {
     ///
     /// # Errors
     /// The database does not say.
-    pub(crate) async fn find(&self, name: &Name) -> Result<Option<Entry>, Failure> {
+    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, Failure> {
         let (server, rows) = match self {
             Self::Postgres(pool) => (pool.server().name(), pool.ask(name).await?),
             Self::Mysql(pool) => (pool.server().name(), pool.ask(name).await?),
@@ -67,7 +67,7 @@ impl Sql {
 }
 
 /// Reads the one row that there may be.
-fn only_row(mut rows: Vec<Row>) -> Result<Option<Entry>, String> {
+fn only_row(mut rows: Vec<Row>) -> Result<Option<UserRecord>, String> {
     let row = match (rows.pop(), rows.len()) {
         (None, _) => return Ok(None),
         (Some(row), 0) => row,

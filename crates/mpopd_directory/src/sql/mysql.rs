@@ -1,7 +1,7 @@
 //! MySQL and MariaDB.
 
-use config::Pattern;
-use ipc::directory::Name;
+use config::QueryPattern;
+use ipc::directory::LookupName;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Value};
 use zeroize::Zeroizing;
@@ -21,7 +21,7 @@ pub(crate) struct Mysql {
 impl Mysql {
     /// # Errors
     /// The URL is none.
-    pub(super) fn new(url: &str, pattern: &Pattern, roots: &Roots) -> Result<Self, NotStarted> {
+    pub(super) fn new(url: &str, pattern: &QueryPattern, roots: &Roots) -> Result<Self, NotStarted> {
         let opts = Opts::from_url(url)
             .map_err(|error| NotStarted::Setting { key: "sql.url", why: chain(&error) })?;
         // The library takes the process's default.
@@ -52,7 +52,7 @@ impl Mysql {
 
 impl Server for Mysql {
     type Connection = Conn;
-    type Question = Name;
+    type Question = LookupName;
     type Answer = Vec<Row>;
 
     fn name(&self) -> &str {
@@ -68,7 +68,7 @@ impl Server for Mysql {
         true
     }
 
-    async fn ask(&self, connection: &mut Conn, name: &Name) -> Result<Vec<Row>, Trouble> {
+    async fn ask(&self, connection: &mut Conn, name: &LookupName) -> Result<Vec<Row>, Trouble> {
         let values = self.query.values(name).into_iter().map(Value::from).collect();
         let rows: Vec<mysql_async::Row> =
             connection.exec(&self.query.text, Params::Positional(values)).await.map_err(|error| {

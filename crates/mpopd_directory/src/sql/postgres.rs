@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use config::Pattern;
-use ipc::directory::Name;
+use config::QueryPattern;
+use ipc::directory::LookupName;
 use tokio::runtime::Handle;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
@@ -28,7 +28,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// # Errors
     /// The URL is none.
-    pub(super) fn new(url: &str, pattern: &Pattern, roots: &Roots) -> Result<Self, NotStarted> {
+    pub(super) fn new(url: &str, pattern: &QueryPattern, roots: &Roots) -> Result<Self, NotStarted> {
         let mut config: Config =
             url.parse().map_err(|error: Error| NotStarted::Setting { key: "sql.url", why: chain(&error) })?;
         if config.get_application_name().is_none() {
@@ -54,7 +54,7 @@ impl Postgres {
 
 impl Server for Postgres {
     type Connection = Client;
-    type Question = Name;
+    type Question = LookupName;
     type Answer = Vec<Row>;
 
     fn name(&self) -> &str {
@@ -75,7 +75,7 @@ impl Server for Postgres {
         !client.is_closed()
     }
 
-    async fn ask(&self, client: &mut Client, name: &Name) -> Result<Vec<Row>, Trouble> {
+    async fn ask(&self, client: &mut Client, name: &LookupName) -> Result<Vec<Row>, Trouble> {
         let values = self.query.values(name);
         // Of an unknown type, so that the server takes that of the column, as it does with a literal.
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> =

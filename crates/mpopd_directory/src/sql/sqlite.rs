@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::Pattern;
-use ipc::directory::{Bounds, Name};
+use config::QueryPattern;
+use ipc::directory::{LookupName, ServerBounds};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, params_from_iter};
 use tokio::sync::{Semaphore, oneshot};
@@ -31,7 +31,7 @@ struct File {
 }
 
 impl Sqlite {
-    pub(super) fn new(url: &str, pattern: &Pattern, bounds: &Bounds) -> Self {
+    pub(super) fn new(url: &str, pattern: &QueryPattern, bounds: &ServerBounds) -> Self {
         let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches('/');
         let path = PathBuf::from(format!("/{path}"));
         let name = format!("the SQLite file {}", path.display());
@@ -49,7 +49,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// The file cannot be read, or not in time. A query that is too slow is interrupted.
-    pub(super) async fn ask(&self, name: &Name) -> Result<Vec<Row>, Failure> {
+    pub(super) async fn ask(&self, name: &LookupName) -> Result<Vec<Row>, Failure> {
         let (opened, mut interrupt) = oneshot::channel();
         let asked = tokio::time::timeout(self.limit, async {
             // The semaphore is never closed. The place is free again when the thread is.
@@ -79,7 +79,7 @@ impl Sqlite {
 }
 
 impl File {
-    fn ask(&self, name: &Name, opened: oneshot::Sender<InterruptHandle>) -> Result<Vec<Row>, Failure> {
+    fn ask(&self, name: &LookupName, opened: oneshot::Sender<InterruptHandle>) -> Result<Vec<Row>, Failure> {
         let failure = |error: rusqlite::Error| self.failure(&error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ipc::directory::{TokensBy, Verdict};
+use ipc::directory::{LookupOutcome, TokenVerification};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -100,12 +100,12 @@ fn claims() -> Value {
     json!({"email": "alice@example.org", "iss": "https://id.example", "aud": ["mail"], "exp": 99_999_999_999_u64})
 }
 
-fn granted() -> Verdict {
-    Verdict::Granted("alice@example.org".to_owned())
+fn granted() -> LookupOutcome {
+    LookupOutcome::Granted("alice@example.org".to_owned())
 }
 
 fn start(path: &Path) -> Directory {
-    Directory::start(oauth(TokensBy::Keys(path.into()), bounds(30)))
+    Directory::start(oauth(TokenVerification::Keys(path.into()), bounds(30)))
 }
 
 #[test]
@@ -148,13 +148,13 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
             ("no signature", token(&json!({"alg": signer.algorithm()}), &claims(), |_| Vec::new())),
             ("alg none", token(&json!({"alg": "none"}), &claims(), |_| Vec::new())),
         ] {
-            assert_eq!(directory.token(&bad), Verdict::Refused, "{}: {what}", signer.algorithm());
+            assert_eq!(directory.token(&bad), LookupOutcome::Refused, "{}: {what}", signer.algorithm());
         }
         let good = signer.token(&named(nth), &claims());
         let mut parts: Vec<&str> = good.split('.').collect();
         let theirs = encode(claims().to_string().replace("alice", "mallory").as_bytes());
         parts[1] = &theirs;
-        assert_eq!(directory.token(&parts.join(".")), Verdict::Refused, "changed claims");
+        assert_eq!(directory.token(&parts.join(".")), LookupOutcome::Refused, "changed claims");
     }
     // The public key of a signer, or the shared one, taken for a secret.
     let Signer::Ec(ec) = &signers[0] else { panic!("the first one is EC") };
@@ -163,11 +163,11 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
         for id in ["key0", "shared"] {
             let header = json!({"alg": "HS256", "kid": id});
             let forged = token(&header, &claims(), |message| hmac::sign(&key, message).as_ref().to_vec());
-            assert_eq!(directory.token(&forged), Verdict::Refused);
+            assert_eq!(directory.token(&forged), LookupOutcome::Refused);
         }
     }
     for nonsense in ["a", "a.b", "a.b.c", "....", "e30.e30.", &"x".repeat(9000)] {
-        assert_eq!(directory.token(nonsense), Verdict::Refused, "{nonsense}");
+        assert_eq!(directory.token(nonsense), LookupOutcome::Refused, "{nonsense}");
     }
 }
 
@@ -194,7 +194,7 @@ fn a_genuine_token_must_be_for_this_server_and_current() {
         if bad.is_null() {
             claims.as_object_mut().unwrap().remove(name);
         }
-        assert_eq!(directory.token(&signer.token("k", &claims)), Verdict::Refused, "{name} = {bad}");
+        assert_eq!(directory.token(&signer.token("k", &claims)), LookupOutcome::Refused, "{name} = {bad}");
     }
     assert_eq!(directory.token(&signer.token("k", &claims())), granted());
 }
@@ -206,11 +206,11 @@ fn keys_change_with_their_file() {
     let (old, new) = (Signer::ec(), Signer::ec());
     write(&path, &json!({"keys": [old.jwk("old")]}).to_string());
     let mut directory = start(&path);
-    assert_eq!(directory.token(&new.token("new", &claims())), Verdict::Refused);
+    assert_eq!(directory.token(&new.token("new", &claims())), LookupOutcome::Refused);
     write(&folder.path().join("next"), &json!({"keys": [new.jwk("new")]}).to_string());
     std::fs::rename(folder.path().join("next"), &path).unwrap();
     assert_eq!(directory.token(&new.token("new", &claims())), granted());
-    assert_eq!(directory.token(&old.token("old", &claims())), Verdict::Refused);
+    assert_eq!(directory.token(&old.token("old", &claims())), LookupOutcome::Refused);
     std::fs::remove_file(&path).unwrap();
     assert!(why(directory.token(&new.token("new", &claims()))).contains("keys.json"));
 }

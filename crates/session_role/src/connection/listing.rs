@@ -1,9 +1,9 @@
 //! The listing that came from the maildrop process, as the dialogue reads it.
 
-use ipc::Listing;
+use ipc::PackedListing;
 use pop3::MessageNumber;
 
-pub(super) struct MailListing(pub(super) Listing);
+pub(super) struct MailListing(pub(super) PackedListing);
 
 impl pop3::Listing for MailListing {
     fn count(&self) -> u32 {
