@@ -1,17 +1,17 @@
-//! The names that a pattern is filled with.
+//! The names of a user in queries and filters.
 
 use config::QueryPart;
 use ipc::directory::LookupName;
 
-/// Which of a user's names.
+/// One of the names of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum NameKind {
     User,
     LocalPart,
     Domain,
 }
 
-impl Which {
+impl NameKind {
     /// `None` for literal text.
     pub(crate) fn of(piece: &QueryPart) -> Option<Self> {
         match piece {
@@ -22,7 +22,7 @@ impl Which {
         }
     }
 
-    /// The name itself; none for the domain of a user without one.
+    /// The name itself; `None` for the domain of a user without one.
     pub(crate) fn in_name(self, name: &LookupName) -> Option<&str> {
         match self {
             Self::User => Some(&name.user),

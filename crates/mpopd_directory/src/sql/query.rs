@@ -1,22 +1,22 @@
-//! A query as a database takes it: with placeholders, and what is bound to them.
+//! A query in the form that a database accepts: placeholders, and the values bound to them.
 
 use config::{QueryPart, QueryPattern};
 use ipc::directory::LookupName;
 
-use crate::names::Which;
+use crate::names::NameKind;
 
-/// A query whose names are parameters.
-pub(super) struct Query {
+/// A query in which the names of a user are parameters.
+pub(super) struct BoundQuery {
     pub(super) text: String,
-    parameters: Vec<Which>,
+    parameters: Vec<NameKind>,
 }
 
-impl Query {
-    /// Writes a placeholder for each name; the first one has the number 1.
+impl BoundQuery {
+    /// Replaces each name with a placeholder, numbered from 1.
     pub(super) fn new(pattern: &QueryPattern, placeholder: impl Fn(usize) -> String) -> Self {
         let (mut text, mut parameters) = (String::new(), Vec::new());
         for piece in pattern.pieces() {
-            match (piece, Which::of(piece)) {
+            match (piece, NameKind::of(piece)) {
                 (QueryPart::Literal(literal), _) => text.push_str(literal),
                 (_, Some(which)) => {
                     parameters.push(which);
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn names_are_bound_and_never_part_of_the_text() {
         let pattern = QueryPattern::parse_query("SELECT '%%' WHERE a = %n AND b = %d OR c = %u").unwrap();
-        let query = Query::new(&pattern, |number| format!("${number}"));
+        let query = BoundQuery::new(&pattern, |number| format!("${number}"));
         assert_eq!(query.text, "SELECT '%' WHERE a = $1 AND b = $2 OR c = $3");
         let name = LookupName { user: "u@d".to_owned(), local_part: "' OR 1=1".to_owned(), domain: None };
         assert_eq!(query.values(&name), [Some("' OR 1=1"), None, Some("u@d")]);
