@@ -1,7 +1,6 @@
-//! Memory that one role fills, seals and hands to another, which maps it (memfd_create(2)).
+//! Memory that one process fills, seals and passes to another, which maps it (memfd_create(2)).
 //!
-//! The seals promise that neither side can change or shrink it any more, so a mapping is as good as
-//! immutable memory.
+//! After sealing, neither side can change or shrink the memory, so the mapping is immutable.
 
 use std::io;
 use std::ops::Deref;
@@ -12,7 +11,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 const SEALS: SealFlags =
     SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
-/// Puts `bytes` into a new sealed descriptor, to be passed on.
+/// A new sealed descriptor with `bytes`, to be passed to another process.
 ///
 /// # Errors
 ///
@@ -38,14 +37,14 @@ pub struct Mapping {
     length: usize,
 }
 
-// SAFETY: the mapping is read-only and its memory is sealed, so sharing it between threads is
-// sharing an immutable slice; munmap in `drop` may run on any thread.
+// SAFETY: the mapping is read-only and its memory sealed, so threads share an immutable slice. munmap in `drop` may run on
+// any thread.
 unsafe impl Send for Mapping {}
 // SAFETY: as for Send.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps what another role sealed. The descriptor itself is not needed any more afterwards.
+    /// Maps memory that another process sealed. The descriptor is not needed any more afterwards.
     ///
     /// # Errors
     ///
@@ -83,15 +82,15 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`; the seals
-        // checked in `new` forbid every write and every truncation by anybody.
+        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`. The seals, which `new` checked, deny
+        // every write and every truncation to every process.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: exactly the range that mmap returned; no slice of it outlives self.
+        // SAFETY: this is the range that mmap returned, and no slice of it outlives self.
         unsafe { libc::munmap(self.start.cast_mut().cast(), self.length) };
     }
 }

@@ -1,6 +1,6 @@
-//! PAM: the system's own libpam, loaded when the first login needs it.
+//! PAM: the system's libpam, loaded when the first login needs it.
 //!
-//! A module can do anything, and take any time for it: whoever calls this has a [`crate::deadline`] around it.
+//! A module can do anything and take any time, so callers set a [`crate::deadline`].
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::{fmt, io, ptr};
@@ -20,31 +20,31 @@ pub struct Pam {
     _library: Library,
 }
 
-/// A login to be judged.
+/// A login to check.
 #[derive(Clone, Copy)]
 pub struct PamLogin<'a> {
     /// The service: the name of a file in /etc/pam.d.
     pub service: &'a str,
     /// The user name as the client sent it.
     pub user: &'a str,
-    /// The answer to each question for a password.
+    /// The answer to each password prompt.
     pub password: &'a [u8],
-    /// The client's address, for modules that have rules by host (`PAM_RHOST`).
+    /// The address of the client, for modules with rules by host (`PAM_RHOST`).
     pub remote_host: &'a str,
-    /// What stands for the terminal (`PAM_TTY`); some modules want one.
+    /// The name of the terminal (`PAM_TTY`), which some modules require.
     pub terminal: &'a str,
 }
 
-/// Why PAM let nobody in.
+/// Why PAM denied a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// The password is wrong.
     Password,
     /// There is no such user.
     UnknownUser,
-    /// The user may not log in: expired, locked, not now, not from there.
+    /// The user may not log in: expired, locked, not at this time, not from this host.
     Disabled,
-    /// A module or PAM itself failed, or asked for more than a password. The text says what, without the password.
+    /// A module or PAM itself failed, or asked for more than a password. The text does not contain the password.
     Failed(String),
 }
 
@@ -53,16 +53,16 @@ impl Pam {
     ///
     /// # Errors
     ///
-    /// There is none on this machine.
+    /// This machine has no PAM.
     pub fn load() -> io::Result<Self> {
-        // SAFETY: libpam has no initialisers of its own. The name has no slash, so the loader takes the system's library.
+        // SAFETY: libpam has no initialisers. The name has no slash, so the loader takes the system's library.
         unsafe { Library::new("libpam.so.0") }.and_then(Self::of).map_err(|error| {
             io::Error::other(format!("cannot load PAM (Debian: apt install libpam0g): {error}"))
         })
     }
 
     fn of(library: Library) -> Result<Self, libloading::Error> {
-        // SAFETY: the types are those of security/pam_appl.h, which are part of libpam's stable interface.
+        // SAFETY: the types are those of security/pam_appl.h, which are part of the stable interface of libpam.
         unsafe {
             Ok(Self {
                 start: *library.get(c"pam_start")?,
@@ -77,21 +77,21 @@ impl Pam {
         }
     }
 
-    /// Asks whether this is who they say (pam_authenticate(3)) and whether they may log in (pam_acct_mgmt(3)). Gives the user
-    /// name as the modules left it: they may have changed it. An empty password is never right.
+    /// Checks the password (pam_authenticate(3)) and whether the user may log in (pam_acct_mgmt(3)). Returns the user name, which
+    /// modules may have changed. An empty password is never right.
     ///
-    /// A password that is so old that it must be changed (`PAM_NEW_AUTHTOK_REQD`) lets nobody in: a mail program cannot change it.
+    /// An expired password (`PAM_NEW_AUTHTOK_REQD`) denies the login: a mail program cannot change it.
     ///
-    /// The delay that modules ask for after a failure (pam_fail_delay(3)) is left to the caller.
+    /// The delay after a failure that modules request (pam_fail_delay(3)) is left to the caller.
     ///
     /// # Errors
     ///
-    /// Why they are not let in.
+    /// Why the login is denied.
     pub fn login(&self, login: &PamLogin<'_>) -> Result<Vec<u8>, Denied> {
         if login.password.is_empty() {
             return Err(Denied::Password);
         }
-        // No password with a NUL can have been set through a C interface.
+        // A password with a NUL cannot have been set through a C interface.
         let password = CPassword::new(login.password).ok_or(Denied::Password)?;
         let user = CString::new(login.user).map_err(|_| Denied::UnknownUser)?;
         let setting =
@@ -103,8 +103,8 @@ impl Pam {
             PamConversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
 
         let mut transaction = PamTransaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
-        // SAFETY: the strings are NUL-terminated, and `conversation` and the password that it points to outlive the
-        // transaction: they are declared before it, so dropped after it.
+        // SAFETY: the strings are NUL-terminated. `conversation`, and the password that it points to, are declared before the
+        // transaction, so they are dropped after it.
         let started =
             unsafe { (self.start)(service.as_ptr(), user.as_ptr(), &conversation, &mut transaction.handle) };
         transaction.done("pam_start", started, |_| None)?;
@@ -113,7 +113,7 @@ impl Pam {
         transaction.set(FAIL_DELAY, no_delay as FailDelay as *const c_void)?;
 
         const FLAGS: c_int = SILENT | DISALLOW_NULL_AUTHTOK;
-        // SAFETY: the handle is that of a transaction which has begun and not ended.
+        // SAFETY: the transaction of the handle has begun and not ended.
         let authenticated = unsafe { (self.authenticate)(transaction.handle, FLAGS) };
         transaction.done("pam_authenticate", authenticated, |code| match code {
             AUTH_ERR | MAXTRIES | CRED_INSUFFICIENT => Some(Denied::Password),
@@ -151,22 +151,22 @@ struct PamTransaction<'a> {
     pam: &'a Pam,
     /// Null until pam_start has succeeded.
     handle: *mut c_void,
-    /// What the last call returned; pam_end wants to know.
+    /// The result of the last call, for pam_end.
     last: c_int,
 }
 
 impl PamTransaction<'_> {
     fn set(&mut self, item: c_int, value: *const c_void) -> Result<(), Denied> {
-        // SAFETY: the transaction has begun, and `value` is what pam_set_item(3) wants for this item: a NUL-terminated
-        // string, which libpam copies, or the function for delays.
+        // SAFETY: the transaction has begun, and `value` has the type of this item (pam_set_item(3)): a NUL-terminated string,
+        // which libpam copies, or the function for delays.
         let set = unsafe { (self.pam.set_item)(self.handle, item, value) };
         self.done("pam_set_item", set, |_| None)
     }
 
-    /// The user name now; it is libpam's, so it is copied.
+    /// A copy of the present user name, which belongs to libpam.
     fn user(&mut self) -> Result<Vec<u8>, Denied> {
         let mut user: *const c_void = ptr::null();
-        // SAFETY: the transaction has begun; `user` takes a pointer that stays valid until it ends.
+        // SAFETY: the transaction has begun, and the pointer in `user` stays valid until it ends.
         let got = unsafe { (self.pam.get_item)(self.handle, USER, &mut user) };
         self.done("pam_get_item", got, |_| None)?;
         if user.is_null() {
@@ -176,7 +176,7 @@ impl PamTransaction<'_> {
         Ok(unsafe { CStr::from_ptr(user.cast()) }.to_bytes().to_vec())
     }
 
-    /// Sorts the outcome of a call; `denied` says which codes are about the user.
+    /// Checks the result of a call; `denied` knows the codes that are about the user.
     fn done(
         &mut self,
         call: &str,
@@ -188,8 +188,8 @@ impl PamTransaction<'_> {
             return Ok(());
         }
         Err(denied(code).unwrap_or_else(|| {
-            // SAFETY: pam_strerror gives a NUL-terminated string that is never freed, for every number, and does not
-            // use the handle.
+            // SAFETY: for every number pam_strerror returns a NUL-terminated string that is never freed. It does not use the
+            // handle.
             let text = unsafe { CStr::from_ptr((self.pam.strerror)(self.handle, code)) };
             Denied::Failed(format!("{call}: {}", text.to_string_lossy()))
         }))
@@ -199,13 +199,13 @@ impl PamTransaction<'_> {
 impl Drop for PamTransaction<'_> {
     fn drop(&mut self) {
         if !self.handle.is_null() {
-            // SAFETY: the transaction has begun, and this is its one end.
+            // SAFETY: the transaction has begun, and ends only here.
             unsafe { (self.pam.end)(self.handle, self.last) };
         }
     }
 }
 
-/// The password as a C string, wiped in the end.
+/// The password as a C string, wiped when dropped.
 struct CPassword(Vec<u8>);
 
 impl CPassword {
@@ -213,14 +213,14 @@ impl CPassword {
         if password.contains(&0) {
             return None;
         }
-        // Of the right size at once: a vector that grows leaves copies behind.
+        // With its final size: a vector that grows leaves copies behind.
         let mut text = Vec::with_capacity(password.len() + 1);
         text.extend_from_slice(password);
         text.push(0);
         Some(Self(text))
     }
 
-    /// A copy on the C heap, which libpam frees; null where there is no memory.
+    /// A copy on the C heap, which libpam frees; null if there is no memory.
     fn for_libpam(&self) -> *mut c_char {
         // SAFETY: the text ends in NUL.
         unsafe { libc::strdup(self.0.as_ptr().cast()) }
@@ -229,13 +229,13 @@ impl CPassword {
 
 impl Drop for CPassword {
     fn drop(&mut self) {
-        // SAFETY: the pointer and length are those of a vector that we hold alone. (explicit_bzero is not optimised away.)
+        // SAFETY: the pointer and length are those of a vector that only we hold. explicit_bzero is not optimised away.
         unsafe { libc::explicit_bzero(self.0.as_mut_ptr().cast(), self.0.len()) }
     }
 }
 
-/// Answers the modules (pam_conv(3)): a question for a password gets the password, a remark gets nothing, and any other
-/// question ends the conversation.
+/// Answers the modules (pam_conv(3)): a password prompt gets the password, a message gets nothing, and any other prompt ends the
+/// conversation.
 unsafe extern "C" fn converse(
     count: c_int,
     messages: *mut *const PamMessage,
@@ -245,7 +245,7 @@ unsafe extern "C" fn converse(
     let Some(count) = usize::try_from(count).ok().filter(|count| (1..=MOST_MESSAGES).contains(count)) else {
         return CONV_ERR;
     };
-    // SAFETY: libpam passes back the pointer that `login` gave it, and the `CPassword` there outlives the transaction.
+    // SAFETY: libpam passes the pointer that it got from `login`, and the `CPassword` there outlives the transaction.
     let password = unsafe { &*password.cast::<CPassword>() };
     // SAFETY: calloc has no preconditions; all-zero is a valid PamResponse.
     let answers = unsafe { libc::calloc(count, size_of::<PamResponse>()) }.cast::<PamResponse>();
@@ -264,12 +264,12 @@ unsafe extern "C" fn converse(
             _ => false,
         };
         if !good {
-            // SAFETY: `answers` has `count` elements, each null or from strdup, and libpam does not get them.
+            // SAFETY: `answers` has `count` elements, whose texts are null or from strdup, and libpam does not get them.
             unsafe { discard(answers, count) };
             return CONV_ERR;
         }
     }
-    // SAFETY: libpam passes a place for one pointer. It owns the answers from here on.
+    // SAFETY: libpam passes a pointer to write to, and owns the answers from here on.
     unsafe { *responses = answers };
     SUCCESS
 }
@@ -294,7 +294,7 @@ unsafe fn discard(answers: *mut PamResponse, count: usize) {
     unsafe { libc::free(answers.cast()) }
 }
 
-/// In place of libpam's sleep after a failure (pam_fail_delay(3)): the caller holds the answer back without holding a process.
+/// Replaces the sleep of libpam after a failure (pam_fail_delay(3)). The session role delays the reply without blocking a process.
 extern "C" fn no_delay(_status: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 type FailDelay = extern "C" fn(c_int, c_uint, *mut c_void);
@@ -370,7 +370,9 @@ mod tests {
         let mut responses: *mut PamResponse = ptr::null_mut();
         // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the result, and
         // the pointer to the password.
-        let code = unsafe { converse(styles.len() as c_int, pointers.as_mut_ptr(), &mut responses, data) };
+        let code = unsafe {
+            converse(c_int::try_from(styles.len()).unwrap(), pointers.as_mut_ptr(), &mut responses, data)
+        };
         if code != SUCCESS {
             assert!(responses.is_null());
             return Err(code);

@@ -1,4 +1,4 @@
-//! Running a program of the administrator's and hearing its answer, within bounds of time and octets.
+//! Running a program of the administrator and reading its output, within bounds of time and octets.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -13,30 +13,32 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::process::ProcessEnd;
 
-/// The most octets that a program may read from descriptor 3: what a pipe holds, so that writing them never waits.
+/// The most octets of input on descriptor 3: a pipe holds them all, so writing them never blocks.
 pub const MOST_INPUT: usize = 65_536;
 
-/// The most octets of standard error that are kept, and that a program may write there at all.
-const MOST_ERRORS: (usize, usize) = (1024, 65_536);
+/// The most octets of standard error that are kept.
+const MOST_KEPT_ERRORS: usize = 1024;
+/// The most octets that a program may write to standard error.
+const MOST_ERRORS: usize = 65_536;
 
-/// What to run, and within which bounds.
+/// What to run, and its bounds.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// The program, by its absolute path.
+    /// The absolute path of the program.
     pub program: &'a Path,
-    /// Its arguments, from the first.
+    /// Its arguments, without its own name.
     pub arguments: &'a [&'a OsStr],
-    /// The whole of its environment.
+    /// Its whole environment.
     pub environment: &'a [(&'a str, &'a OsStr)],
-    /// What it reads from descriptor 3; at most [`MOST_INPUT`] octets.
+    /// Its input on descriptor 3; at most [`MOST_INPUT`] octets.
     pub input: &'a [u8],
-    /// How long it may take. After that it is killed.
+    /// The time after which it is killed.
     pub time: Duration,
-    /// How many octets it may write to standard output. One more, and it is killed.
+    /// The most octets of standard output. If it writes more, it is killed.
     pub most_output: usize,
 }
 
-/// What became of a program.
+/// The result of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramOutput {
     /// How it ended.
@@ -47,10 +49,10 @@ pub struct ProgramOutput {
     pub errors: Vec<u8>,
 }
 
-/// Runs a program to its end and hears what it says.
+/// Runs a program to its end and reads its output.
 ///
-/// It is the leader of a process group of its own, in the folder `/`, with `/dev/null` as standard input, and has no
-/// descriptors but 0 to 3. When it ends, or must end, the whole group is killed. It dies with this process.
+/// The program leads its own process group, in the folder `/`, with `/dev/null` as standard input and no descriptors but 0 to
+/// 3. When it exits, or exceeds a bound, the whole group is killed. The program is also killed when this process ends.
 ///
 /// # Errors
 ///
@@ -68,24 +70,24 @@ pub fn run(run: &Run<'_>) -> Result<ProgramOutput, ProgramError> {
     command.args(run.arguments).env_clear().envs(run.environment.iter().copied()).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let number = input.as_raw_fd();
-    // SAFETY: between fork and exec `only_descriptors_to_3` makes nothing but system calls with plain numbers: it neither
-    // allocates nor takes a lock. `input` is open until after the spawn.
+    // SAFETY: between fork and exec `only_descriptors_to_3` only makes system calls that take numbers: it neither allocates
+    // nor takes a lock. `input` is open until after the spawn.
     unsafe { command.pre_exec(move || only_descriptors_to_3(number)) };
     let mut group = ProcessGroup(command.spawn().map_err(ProgramError::Start)?);
     drop(input);
 
-    let heard = group.hear(run.most_output, deadline);
+    let written = group.read(run.most_output, deadline);
     let status = group.end().map_err(ProgramError::Lost);
-    let (output, errors) = heard?;
+    let (output, errors) = written?;
     Ok(ProgramOutput { ending: ending(status?), output, errors })
 }
 
-/// The program with all that it started.
+/// The program and the processes that it started.
 struct ProcessGroup(Child);
 
 impl ProcessGroup {
-    /// Reads until the leader ends and nothing more is to be read.
-    fn hear(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), ProgramError> {
+    /// Reads until the leader exits and there is nothing more to read.
+    fn read(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), ProgramError> {
         let pid = Pid::from_child(&self.0);
         let leader = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(start)?;
         let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -115,13 +117,13 @@ impl ProcessGroup {
                     [] => stderr = None,
                     octets => {
                         written_errors += octets.len();
-                        let room = MOST_ERRORS.0.saturating_sub(errors.len());
+                        let room = MOST_KEPT_ERRORS.saturating_sub(errors.len());
                         errors.extend(octets.iter().take(room));
                     }
                 }
             }
-            if output.len() > most_output || written_errors > MOST_ERRORS.1 {
-                return Err(ProgramError::Chatty);
+            if output.len() > most_output || written_errors > MOST_ERRORS {
+                return Err(ProgramError::TooMuchOutput);
             }
             if ended && !out && !err {
                 return Ok((output, errors));
@@ -129,9 +131,9 @@ impl ProcessGroup {
         }
     }
 
-    /// Kills what is left of the group and reaps the leader.
+    /// Kills the rest of the group and reaps the leader.
     fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until the leader is reaped below, its number is no one else's. An error says that nothing is left to be killed.
+        // Until the leader is reaped below, no other process can have its pid. An error means that the group is empty.
         let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         self.0.wait()
     }
@@ -144,16 +146,15 @@ fn start(error: rustix::io::Errno) -> ProgramError {
 /// Runs in the child, between fork and exec.
 fn only_descriptors_to_3(input: RawFd) -> io::Result<()> {
     let errno = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-    // SAFETY: these calls take plain numbers. Descriptor 3 of the child, whatever it was, is not used by it any more:
-    // the pipe through which the child reports a failed exec is not 3, because `input` was opened before it and took
-    // that number if it was free.
+    // SAFETY: these calls take numbers. The child no longer uses its descriptor 3, whatever it was. The pipe through which it
+    // reports a failed exec is not 3: `input` was opened before it and took that number if it was free.
     unsafe {
         if input == 3 {
             errno(libc::fcntl(input, libc::F_SETFD, 0))?;
         } else {
             errno(libc::dup2(input, 3))?;
         }
-        // Not closed at once: the pipe just spoken of must stay until the exec.
+        // Not closed at once: that pipe must stay open until the exec.
         let rest = libc::syscall(libc::SYS_close_range, 4u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         errno(if rest < 0 { -1 } else { 0 })?;
         errno(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
@@ -168,7 +169,7 @@ fn write_all(fill: &OwnedFd, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until one of the descriptors can be read or has ended, or the time is over; says which.
+/// Waits until a descriptor is readable or closed, or the time is over; returns which are ready.
 fn readable<const N: usize>(
     descriptors: [Option<BorrowedFd<'_>>; N],
     time: Duration,
@@ -198,7 +199,7 @@ fn ending(status: ExitStatus) -> ProcessEnd {
     }
 }
 
-/// Why a program gave no answer.
+/// Why a program has no result.
 #[derive(Debug)]
 pub enum ProgramError {
     /// It could not be started.
@@ -206,8 +207,8 @@ pub enum ProgramError {
     /// It took too long.
     Time,
     /// It wrote too much.
-    Chatty,
-    /// This process lost sight of it.
+    TooMuchOutput,
+    /// This process could not observe it.
     Lost(io::Error),
 }
 
@@ -216,8 +217,8 @@ impl fmt::Display for ProgramError {
         match self {
             Self::Start(error) => write!(f, "it cannot be started: {error}"),
             Self::Time => f.write_str("it took too long and was killed"),
-            Self::Chatty => f.write_str("it wrote too much and was killed"),
-            Self::Lost(error) => write!(f, "it cannot be listened to: {error}"),
+            Self::TooMuchOutput => f.write_str("it wrote too much and was killed"),
+            Self::Lost(error) => write!(f, "its output cannot be read: {error}"),
         }
     }
 }
@@ -298,10 +299,10 @@ mod tests {
 
     #[test]
     fn a_flood_ends_it() {
-        assert!(matches!(sh("yes", b"", LONG), Err(ProgramError::Chatty)));
-        assert!(matches!(sh("yes >&2", b"", LONG), Err(ProgramError::Chatty)));
+        assert!(matches!(sh("yes", b"", LONG), Err(ProgramError::TooMuchOutput)));
+        assert!(matches!(sh("yes >&2", b"", LONG), Err(ProgramError::TooMuchOutput)));
         let answer = sh("head -c 5000 /dev/zero >&2", b"", LONG).unwrap();
-        assert_eq!(answer.errors.len(), MOST_ERRORS.0);
+        assert_eq!(answer.errors.len(), MOST_KEPT_ERRORS);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use sys::sandbox::{Calls, Filter, Grant, GrantTarget, Rights, Support, confine};
+use sys::sandbox::{Calls, Grant, GrantTarget, Rights, Support, SyscallFilter, confine};
 
 /// The rights that a role keeps.
 #[derive(Debug, Clone)]
@@ -26,13 +26,15 @@ pub(crate) enum Sandbox<'a> {
 /// Files that the libraries of a maildrop process read; everyone may.
 const MAILDROP_READS: &[&str] = &["/proc/sys/kernel/random/boot_id"];
 
-type Compiled = LazyLock<io::Result<Filter>>;
+type Compiled = LazyLock<io::Result<SyscallFilter>>;
 
 static SESSION: Compiled =
-    LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Events, Calls::Connections]));
-static MAILDROP: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::Group]));
-static LOG: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::LocalSockets]));
-static MODULES: Compiled = LazyLock::new(Filter::all_but_machine_wide);
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Events, Calls::Connections]));
+static MAILDROP: Compiled =
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Files, Calls::Group]));
+static LOG: Compiled =
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Files, Calls::LocalSockets]));
+static MODULES: Compiled = LazyLock::new(SyscallFilter::all_but_machine_wide);
 
 impl Sandbox<'_> {
     /// Confines this process, as far as the kernel can.

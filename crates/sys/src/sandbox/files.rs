@@ -1,4 +1,4 @@
-//! Which files a process can still reach by name, and no ports, no signals (landlock(7)).
+//! Restricts a process to some files, and denies ports and signals (landlock(7)).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,46 +10,46 @@ use landlock::{
 };
 use rustix::fs::{Mode, OFlags};
 
-/// What we know of the interface.
+/// The version of the interface that this module uses.
 const KNOWN: ABI = ABI::V6;
 /// The same as a number.
 pub(super) const WHOLE: u32 = 6;
 
-/// A file or folder that stays reachable, with all below it.
+/// A file that stays accessible, or a folder with everything below it.
 #[derive(Debug, Clone)]
 pub struct Grant<'a> {
-    /// Which.
+    /// The file or folder.
     pub target: GrantTarget<'a>,
-    /// For what.
+    /// What may be done with it.
     pub rights: Rights,
 }
 
-/// Where something lies.
+/// A file or folder to grant access to.
 #[derive(Debug, Clone)]
 pub enum GrantTarget<'a> {
-    /// At this path, links followed. What cannot be opened by the process is not granted.
+    /// The one at this path, links followed. It is left out if the process cannot open it.
     Path(PathBuf),
-    /// Here.
+    /// This open one.
     Open(BorrowedFd<'a>),
 }
 
-/// What may be done below a place, as far as the file's own permissions allow. Never: executing, making links, devices and
-/// sockets, and controlling devices.
+/// What may be done below a folder, as far as the permissions of the files allow. Never granted: executing; creating links,
+/// devices and sockets; controlling devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
     /// Reading.
     Read,
-    /// Reading, listing, writing, making and removing files.
+    /// Reading, listing, writing, creating and removing files.
     Files,
-    /// The same, and making and removing folders.
+    /// The same, and creating and removing folders.
     FilesAndFolders,
 }
 
-/// Leaves the process these files by name and no other; no TCP port to bind or to connect to; no signal to and no abstract
-/// socket of a process outside. What is open stays usable. It gives up ever to gain rights by exec
-/// (`PR_SET_NO_NEW_PRIVS`), and must have one thread.
+/// Restricts the process to these files. It can neither bind nor connect to a TCP port, nor send a signal to a process outside
+/// or connect to its abstract socket. Open descriptors stay usable. The process also gives up gaining rights by exec
+/// (`PR_SET_NO_NEW_PRIVS`). It must have one thread.
 ///
-/// An older kernel enforces what it knows of this, and one without landlock nothing: see [`super::Support`].
+/// An older kernel enforces the part of this that it supports, and one without landlock nothing: see `Support`.
 ///
 /// # Errors
 ///
