@@ -1,7 +1,7 @@
-//! What roles say to each other: no octets make decoding panic, and whatever is decoded is the same when it was encoded and decoded again. The
-//! same for what is packed beside the messages.
+//! Messages between roles: no octets make decoding panic, and a decoded message is the same after encoding
+//! and decoding it again. The same holds for packed payloads.
 //!
-//! Input: which message it is to be, then its octets.
+//! Input: the kind of message, then its octets.
 #![no_main]
 
 use fuzz::Input;
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
         19 => listing(content),
         20 => numbers(content),
         21 => update(content),
-        _ => visitors(content),
+        _ => connections(content),
     }
 });
 
@@ -45,7 +45,7 @@ fn round_trip<M: ChannelMessage + PartialEq + Debug>(octets: &[u8]) {
     let Ok(message) = decode::<M>(octets) else { return };
     let encoded = encode(&message).expect("what was decoded is within its bounds");
     assert_eq!(decode::<M>(&encoded).expect("what was encoded can be decoded"), message);
-    // Shorter or longer it is another message, or none.
+    // One octet less or more is not a message.
     for other in [&encoded[..encoded.len().saturating_sub(1)], &[&encoded[..], b"\0"].concat()] {
         if other.len() != encoded.len() {
             assert!(decode::<M>(other).is_err(), "{message:?}");
@@ -70,7 +70,7 @@ fn listing(octets: &[u8]) {
     assert_eq!(builder.finish(), octets);
 }
 
-/// Messages of a maildrop of so many.
+/// The number of messages in the maildrop.
 const COUNT: u32 = 1000;
 
 fn numbers(octets: &[u8]) {
@@ -85,9 +85,9 @@ fn update(octets: &[u8]) {
     assert_eq!(SessionUpdate::unpack(&own(&update.pack()), COUNT).expect("what was packed"), update);
 }
 
-fn visitors(octets: &[u8]) {
-    let Ok(visitors) = report::unpack(&own(octets)) else { return };
-    let (payload, descriptor) = report::pack(&visitors).expect("what was unpacked");
+fn connections(octets: &[u8]) {
+    let Ok(connections) = report::unpack(&own(octets)) else { return };
+    let (payload, descriptor) = report::pack(&connections).expect("what was unpacked");
     let again = payload.unpack(descriptor, u64::MAX).and_then(|octets| report::unpack(&octets));
-    assert_eq!(format!("{:?}", again.expect("what was packed")), format!("{visitors:?}"));
+    assert_eq!(format!("{:?}", again.expect("what was packed")), format!("{connections:?}"));
 }

@@ -1,5 +1,5 @@
-//! Configurations of the Perl programs: any octets are imported or refused. mpopd accepts an imported file, and its
-//! number of CHECK comments is the one that was reported.
+//! Configurations of the Perl programs: any octets are imported or refused. mpopd accepts an imported file,
+//! and its number of CHECK comments is the one that was reported.
 #![no_main]
 
 use config::parse;

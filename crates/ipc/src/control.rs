@@ -1,6 +1,6 @@
-//! mpopdctl ↔ supervisor, over the control socket. Nothing here reads mail or carries a password.
+//! mpopdctl ↔ supervisor, over the control socket. No message carries mail or a password.
 //!
-//! A client has at most one request under way: the supervisor reads its next one after the answer.
+//! A client has at most one request under way: the supervisor reads the next one after its reply.
 
 use std::net::SocketAddr;
 
@@ -11,26 +11,28 @@ use crate::report::SessionFigures;
 use crate::steer::SteerQuestion;
 use crate::wire::ChannelMessage;
 
-/// The longest text that goes back, in octets.
+/// The longest text of a reply, in octets.
 pub const MOST_TEXT: usize = 32 * 1024;
 /// The most ports in a status.
 const MOST_PORTS: usize = 1024;
 /// The longest version, in octets.
 const MOST_VERSION: usize = 64;
 
-/// What a client asks.
+/// A request of mpopdctl.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ControlRequest {
     /// Which daemon is this, and what has it done? Answered with [`ControlReply::Status`].
     Status,
-    /// Who is connected? Answered with [`ControlReply::Connections`], any number of times, and [`ControlReply::NoMoreConnections`].
+    /// List the connections. Answered with any number of [`ControlReply::Connections`], then
+    /// [`ControlReply::NoMoreConnections`].
     Who,
-    /// End the sessions of this user, or this one session: see [`SteerQuestion::Kick`]. Answered with [`ControlReply::Kicked`].
+    /// End the sessions of this user, or this session: see [`SteerQuestion::Kick`]. Answered with
+    /// [`ControlReply::Kicked`].
     Kick(String),
-    /// Tell what becomes of the next re-reading of this kind. Answered with [`ControlReply::Awaiting`] at once, so that
-    /// the client may send the signal; and then with [`ControlReply::Reread`].
+    /// Report the result of the next reload of this kind. Answered with [`ControlReply::Awaiting`] at once,
+    /// so that the client can send the signal, and later with [`ControlReply::Reread`].
     Await(ReloadKind),
-    /// Start the program anew, as it is installed now, and let it take over. Answered with [`ControlReply::Upgraded`].
+    /// Start the installed program and let it take over. Answered with [`ControlReply::Upgraded`].
     Upgrade,
 }
 
@@ -43,36 +45,36 @@ impl ChannelMessage for ControlRequest {
     }
 }
 
-/// How the configuration is read again.
+/// How the configuration is reloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReloadKind {
-    /// SIGHUP: all sessions end, the ports are bound anew.
+    /// SIGHUP: all sessions end, and the ports are bound again.
     Refresh,
-    /// SIGUSR1: for sessions that begin later.
+    /// SIGUSR1: for sessions that start later.
     Config,
 }
 
-/// What the supervisor answers.
+/// A reply of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ControlReply {
     /// To [`ControlRequest::Status`].
     Status(Status),
-    /// To [`ControlRequest::Who`]: some of them, packed by [`crate::report::pack`].
+    /// To [`ControlRequest::Who`]: some of the connections, packed by [`crate::report::pack`].
     Connections(Payload),
     /// To [`ControlRequest::Who`]: there are no more.
     NoMoreConnections,
-    /// To [`ControlRequest::Kick`]: so many sessions are being ended.
+    /// To [`ControlRequest::Kick`]: the number of sessions that are being ended.
     Kicked(u32),
-    /// To [`ControlRequest::Await`]: from here on.
+    /// To [`ControlRequest::Await`]: the next reload will be reported.
     Awaiting,
-    /// The configuration was read again.
+    /// The result of the reload.
     Reread(ReloadOutcome),
-    /// To [`ControlRequest::Upgrade`]: this process serves from here on.
+    /// To [`ControlRequest::Upgrade`]: this process serves from now on.
     Upgraded {
         /// The new supervisor.
         pid: u32,
     },
-    /// Not now, and why.
+    /// The request is refused, for this reason.
     Refused(String),
 }
 
@@ -88,20 +90,20 @@ impl ChannelMessage for ControlReply {
     }
 }
 
-/// What became of a re-reading.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReloadOutcome {
     /// The new settings are in force.
     InForce {
-        /// The port that is served now.
+        /// The present port.
         port: u16,
     },
-    /// The old settings go on, because of these faults, one a line.
+    /// The old settings stay in force because of these errors, one a line.
     Kept(String),
 }
 
 impl ReloadOutcome {
-    /// The old settings go on. What is too long of the faults is left out, and said to be.
+    /// The old settings stay in force. A list of errors that is too long is cut at a line, and says so.
     pub fn kept(faults: &str) -> Self {
         if faults.len() <= MOST_TEXT {
             return Self::Kept(faults.to_owned());
@@ -117,27 +119,27 @@ impl ReloadOutcome {
     }
 }
 
-/// Which daemon this is, and what it has done.
+/// The identity and the statistics of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its version.
     pub version: String,
-    /// The supervisor's process.
+    /// The pid of the supervisor.
     pub pid: u32,
-    /// Where it listens.
+    /// The addresses that it listens on.
     pub ports: Vec<Port>,
-    /// For how many seconds it has run.
+    /// Its run time in seconds.
     pub uptime: u64,
-    /// What is counted, over all session roles.
+    /// The counts of all session roles together.
     pub figures: SessionFigures,
 }
 
-/// Where clients connect.
+/// An address for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// The address.
     pub address: SocketAddr,
-    /// With TLS from the first octet.
+    /// Whether TLS starts with the first octet.
     pub tls: bool,
 }
 

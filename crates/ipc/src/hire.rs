@@ -1,42 +1,42 @@
-//! Auth ↔ supervisor: auth needs to speak to the maildrop process of a uid, which only the
-//! supervisor can fork.
+//! Auth ↔ supervisor: auth needs the maildrop process of a uid, and only the supervisor can fork it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::open::PathOctets;
 use crate::wire::ChannelMessage;
 
-/// The most folders of [`FileAccess::Folders`]: that of a mailbox, and that where a link to it leads.
+/// The most folders of [`FileAccess::Folders`]: the folder of a mailbox, and the one that a link to it leads
+/// to.
 pub const MOST_FOLDERS: usize = 2;
 
-/// "I need the maildrop process of this user."
+/// The request for a maildrop process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HireRequest {
-    /// What the process is for.
+    /// Which process is needed.
     pub worker: WorkerIdentity,
-    /// The process that auth knew before and that answers no more.
+    /// The process that auth knew before and that no longer answers.
     pub instead_of: Option<WorkerId>,
 }
 
-/// What a maildrop process is for: there is one for each.
+/// As whom a maildrop process runs. There is one process for each identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerIdentity {
-    /// The maildrops' owner; never 0.
+    /// The owner of the maildrops; never 0.
     pub uid: u32,
     /// The owner's group.
     pub gid: u32,
-    /// What the process opens of all that is the owner's.
+    /// Which files of the owner the process can open.
     pub access: FileAccess,
 }
 
-/// Which files a maildrop process can open at all, where the kernel can see to that.
+/// The files that a maildrop process can open, where the kernel can enforce it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FileAccess {
-    /// Those in the folders of mail that the configuration names.
+    /// Files in the mail folders of the configuration.
     Roots,
-    /// Those in these folders as well.
+    /// Files in the mail folders of the configuration and in these folders.
     Folders(Vec<PathOctets>),
-    /// All that the owner can.
+    /// Every file that the owner can open.
     Anything,
 }
 
@@ -46,7 +46,8 @@ impl ChannelMessage for HireRequest {
         if *uid == 0 {
             return Err("root owns no maildrop session");
         }
-        // setresuid(2) and setresgid(2) take this number for "leave it as it is": the process would stay root's.
+        // setresuid(2) and setresgid(2) take this number for "leave it as it is": the process would stay
+        // root.
         if *uid == u32::MAX || *gid == u32::MAX {
             return Err("4294967295 is no uid and no gid");
         }
@@ -57,16 +58,16 @@ impl ChannelMessage for HireRequest {
     }
 }
 
-/// One maildrop process, counted from the supervisor's start.
+/// The number of a maildrop process, counted from the start of the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub u64);
 
-/// The supervisor's answer.
+/// The reply of the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hired {
-    /// The descriptor beside this message takes [`crate::open::OpenRequest`] orders for that process.
+    /// The descriptor of this message is the channel for [`crate::open::OpenRequest`]s to that process.
     Ready(WorkerId),
-    /// No process could be had; the supervisor has logged why.
+    /// The process could not be started; the supervisor has logged why.
     Failed,
 }
 

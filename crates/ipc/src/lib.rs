@@ -13,8 +13,8 @@
 //! | [`log`] | every role → log |
 //! | [`directory`] | auth ↔ mpopd-directory, and its settings from the supervisor |
 //!
-//! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long, every text in
-//! it has its own bound, and octets after the last field are an error.
+//! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long, every
+//! text in it has its own bound, and octets after the last field are an error.
 #![forbid(unsafe_code)]
 
 pub mod control;

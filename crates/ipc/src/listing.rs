@@ -1,7 +1,7 @@
 //! The sizes and UIDLs of an opened maildrop, packed so that both sides can share the memory.
 //!
-//! Layout, all numbers little-endian: count (u32), zero (u32), total octets (u64); then for each
-//! message its octets (u64) and where its UIDL ends in the heap (u32); then the heap of UIDLs.
+//! Layout, with little-endian numbers: count (u32), zero (u32), total octets (u64); for each message its
+//! octets (u64) and the end of its UIDL in the heap (u32); then the heap of UIDLs.
 
 use std::io;
 
@@ -9,9 +9,9 @@ use crate::payload::PayloadOctets;
 
 const HEADER: usize = 16;
 const ENTRY: usize = 12;
-/// A UIDL's longest form, in octets (RFC 1939, section 7).
+/// The longest UIDL, in octets (RFC 1939, section 7).
 pub const MOST_UIDL: usize = 70;
-/// The most messages a listing can speak of: the largest sensible `max_messages`.
+/// The most messages of a listing: the largest sensible `max_messages`.
 pub const MOST_MESSAGES: u32 = 1 << 24;
 /// The longest packed listing, in octets.
 pub const MOST_OCTETS: u64 = (HEADER + MOST_MESSAGES as usize * (ENTRY + MOST_UIDL)) as u64;
@@ -38,8 +38,8 @@ impl ListingBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for what no listing may hold: a UIDL out of the bounds of RFC 1939 section 7,
-    /// too many messages, a sum of octets over 64 bits.
+    /// `InvalidInput` for a UIDL that violates RFC 1939 section 7, for too many messages, and for a sum of
+    /// octets over 64 bits.
     pub fn push(&mut self, octets: u64, uidl: &[u8]) -> io::Result<()> {
         let total = self.total.checked_add(octets);
         match (total, u32::try_from(self.heap.len() + uidl.len())) {
@@ -80,11 +80,11 @@ pub struct PackedListing {
 }
 
 impl PackedListing {
-    /// Takes a packed listing over after checking all of it, so that no later access can fail.
+    /// Checks a whole packed listing, so that no later access can fail.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is no listing.
+    /// `InvalidData` if it is not a listing.
     pub fn parse(octets: PayloadOctets) -> io::Result<Self> {
         match check(&octets) {
             Some((count, total)) => Ok(Self { octets, count, total }),
@@ -92,22 +92,22 @@ impl PackedListing {
         }
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// The sum of all messages' octets.
+    /// The sum of the octets of all messages.
     pub fn total_octets(&self) -> u64 {
         self.total
     }
 
-    /// Message `n`'s octets on the wire before dot-stuffing; 0 for a number out of range.
+    /// The octets of message `n` on the wire before dot-stuffing; 0 for a number out of range.
     pub fn octets(&self, n: u32) -> u64 {
         entry(&self.octets, self.count, n).map_or(0, |(octets, _)| octets)
     }
 
-    /// Message `n`'s UIDL; empty for a number out of range.
+    /// The UIDL of message `n`; empty for a number out of range.
     pub fn uidl(&self, n: u32) -> &[u8] {
         let start = entry(&self.octets, self.count, n.wrapping_sub(1)).map_or(0, |(_, end)| end);
         let end = entry(&self.octets, self.count, n).map_or(0, |(_, end)| end);
@@ -167,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_packed_is_read(messages in prop::collection::vec((0u64..1 << 40, "[!-~]{1,70}"), 0..50)) {
-            let mut builder = ListingBuilder::with_capacity(messages.len() as u32);
+            let mut builder = ListingBuilder::with_capacity(u32::try_from(messages.len()).unwrap());
             for (octets, uidl) in &messages {
                 builder.push(*octets, uidl.as_bytes()).unwrap();
             }

@@ -1,4 +1,4 @@
-//! Every role → log: what belongs in the central log, one line a message. And supervisor → log.
+//! Every role → log: lines for the central log, one in each message. And supervisor → log.
 
 use std::borrow::Cow;
 
@@ -7,27 +7,27 @@ use vocabulary::LogLevel;
 
 use crate::wire::ChannelMessage;
 
-/// The most octets that an event's own words may have.
+/// The longest event text, in octets.
 pub const MOST_EVENT: usize = 4096;
 /// The most fields of a line.
 pub const MOST_FIELDS: usize = 16;
-/// The most octets that a field's value may have as text.
+/// The longest text of a field, in octets.
 pub const MOST_VALUE: usize = 1024;
 /// The longest name of a field, in octets.
 const MOST_NAME: usize = 32;
 
-/// One line of the log. How it is written is decided where it is written.
+/// A line of the log. The log role decides its format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When it happened, in seconds since 1970, UTC.
     pub time: u64,
-    /// How much it matters.
+    /// Its level.
     pub level: LogLevel,
-    /// How many lines the sender has dropped since the last that it sent.
+    /// The number of lines that the sender has dropped since its last one.
     pub lost: u32,
     /// What happened, in words: `login ok`.
     pub event: String,
-    /// The figures and names that belong to it, in the order in which they are written.
+    /// Its fields, in the order of the log.
     pub fields: Vec<LogField>,
 }
 
@@ -36,16 +36,16 @@ pub struct LogLine {
 pub struct LogField {
     /// Lower-case letters, digits and `_`.
     pub name: Cow<'static, str>,
-    /// What it is.
+    /// Its value.
     pub value: LogValue,
 }
 
 /// The value of a [`LogField`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogValue {
-    /// A word of ours.
+    /// Our own text.
     Text(String),
-    /// What a client said, escaped to printable ASCII without `<` and `>`. It is written inside those.
+    /// Text of a client, escaped to printable ASCII without `<` and `>`. The log puts it between those.
     Client(String),
     /// A number.
     Number(u64),
@@ -83,10 +83,11 @@ impl LogField {
     }
 }
 
-/// What the supervisor tells the log role. The end of this channel means: write what is there, and end.
+/// An order of the supervisor to the log role. The end of the channel means: write the lines in the queue,
+/// then exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToLog {
-    /// Close the log file and open it anew: it was renamed.
+    /// Close and reopen the log file, because it was renamed.
     Reopen,
 }
 

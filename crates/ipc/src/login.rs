@@ -1,5 +1,5 @@
-//! Session → auth: who wants in. Auth answers here only when it refuses or asks; when it accepts, the
-//! maildrop process answers ([`crate::mail::FromMaildrop::Opened`]).
+//! Session → auth: login attempts. Auth replies here only when it refuses a login or continues an exchange.
+//! When it accepts a login, the maildrop process replies ([`crate::mail::FromMaildrop::Opened`]).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,31 +16,31 @@ pub const MOST_USER: usize = 255;
 pub const MOST_PASSWORD: usize = 12_288;
 /// The longest name of a SASL mechanism, in octets (RFC 4422, section 3.1).
 const MOST_MECHANISM: usize = 20;
-/// The longest proof of a TLS channel, in octets (RFC 9266: 32).
+/// The longest TLS channel binding, in octets (RFC 9266: 32).
 const MOST_BINDING: usize = 256;
 
-/// How long auth may take for one login. The session role waits a little longer, then gives the login up.
+/// The time limit of auth for one login. The session role waits a little longer, then gives up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginRequest {
-    /// By this name the answer comes.
+    /// The id that the reply repeats.
     pub id: LoginId,
     /// The client's address.
     pub peer: IpAddr,
-    /// Whether the client takes messages in UTF-8 (RFC 6856).
+    /// Whether the client accepts messages in UTF-8 (RFC 6856).
     pub utf8: bool,
-    /// What the client shows.
+    /// The name and proof of the client.
     pub attempt: ClientCredentials,
 }
 
-/// What a client shows to get in.
+/// The credentials of a client.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientCredentials {
-    /// Nothing yet: is there such a user?
+    /// Only a name: does the user exist?
     Name {
-        /// The name as the client sent it: auth decides whether it is one.
+        /// The name as the client sent it; auth checks it.
         #[serde(with = "serde_bytes")]
         user: Vec<u8>,
     },
@@ -52,16 +52,16 @@ pub enum ClientCredentials {
         /// The password.
         password: SecretOctets,
     },
-    /// The beginning of a SASL exchange.
+    /// The start of a SASL exchange.
     Sasl {
-        /// The mechanism's name, in capitals.
+        /// The name of the mechanism, in capitals.
         mechanism: String,
         /// The initial response, if the client sent one.
         initial: Option<SecretOctets>,
-        /// What only the two ends of this TLS connection know (`tls-exporter`, RFC 9266).
+        /// A value that only the two ends of this TLS connection know (`tls-exporter`, RFC 9266).
         #[serde(with = "serde_bytes")]
         binding: Option<Vec<u8>>,
-        /// Whom the client's certificate names, when it has one that was verified.
+        /// The name in the verified certificate of the client, if it has one.
         #[serde(with = "serde_bytes")]
         certificate: Option<Vec<u8>>,
     },
@@ -99,24 +99,24 @@ impl ChannelMessage for LoginRequest {
     }
 }
 
-/// Auth's answer, where the maildrop process gives none.
+/// The reply of auth when the maildrop process sends none.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Which login.
+    /// The login.
     pub id: LoginId,
-    /// What auth says.
+    /// The verdict.
     pub verdict: AuthVerdict,
 }
 
-/// What auth says to a login.
+/// The verdict of auth on a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthVerdict {
-    /// No.
+    /// The login is refused.
     Refused(RefusedLogin),
-    /// There is such a user ([`ClientCredentials::Name`]).
+    /// The user exists ([`ClientCredentials::Name`]).
     Known,
-    /// The exchange goes on: the descriptor beside this message is a channel for the rest of it,
-    /// to the auth process that began it.
+    /// The exchange continues. The descriptor of this message is a channel to the auth process that started
+    /// it.
     Challenge(Challenge),
 }
 
@@ -133,9 +133,9 @@ impl ChannelMessage for Decision {
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedLogin {
-    /// Why, for the log; the client learns less.
+    /// The reason for the log; the client learns less.
     pub why: LoginFailure,
-    /// Whom the client claimed to be, as far as that is known: for the log.
+    /// The name that the client claimed, if it is known, for the log.
     #[serde(with = "serde_bytes")]
     pub user: Vec<u8>,
 }
@@ -146,7 +146,7 @@ impl RefusedLogin {
     }
 }
 
-/// What a client is to answer in an exchange.
+/// A challenge that the client must answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
@@ -156,8 +156,8 @@ impl Challenge {
     }
 }
 
-/// The client's answer to a challenge, on the channel of its exchange. An exchange that the client
-/// gives up ends with the channel.
+/// The client's response to a challenge, on the channel of the exchange. If the client cancels the exchange,
+/// the channel is closed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeResponse(pub SecretOctets);
 
@@ -169,14 +169,14 @@ impl ChannelMessage for ExchangeResponse {
     }
 }
 
-/// What auth says on the channel of an exchange.
+/// A reply of auth on the channel of an exchange.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExchangeReply {
     /// The next challenge.
     Challenge(Challenge),
-    /// Yes: the maildrop process answers next.
+    /// The login is accepted: the maildrop process replies next.
     Accepted,
-    /// No.
+    /// The login is refused.
     Refused(RefusedLogin),
 }
 

@@ -1,5 +1,5 @@
-//! Session ↔ maildrop: one channel for all sessions of one maildrop process, the ticket in each
-//! message. A session has at most one request under way, so an answer needs no number of its own.
+//! Session ↔ maildrop: one channel for all sessions of a maildrop process, with the ticket in each message. A
+//! session has at most one request under way, so replies need no number.
 
 use serde::{Deserialize, Serialize};
 use vocabulary::{LoginFailure, Storage};
@@ -8,44 +8,46 @@ use crate::user_log::{self, Detail, Note};
 use crate::wire::ChannelMessage;
 use crate::{LoginId, Payload, Ticket};
 
-/// The most bodies in one answer of a maildrop of single files: one descriptor each.
-pub const MOST_WINDOW: u32 = sys::seqpacket::MOST_DESCRIPTORS as u32;
-/// The most bodies in one answer when they share a descriptor (mbox).
+/// The most bodies in a reply if each has a descriptor (Maildir).
+pub const MOST_WINDOW: u32 = 32;
+const _: () = assert!(MOST_WINDOW as usize == sys::seqpacket::MOST_DESCRIPTORS);
+/// The most bodies in a reply if they share a descriptor (mbox).
 pub const MOST_EXTENTS: usize = 1024;
-/// The most octets that all prefixes of an answer may have together.
+/// The most octets of all prefixes of a reply together.
 pub const MOST_PREFIXES: usize = 16 * 1024;
 
-/// What the session role asks for.
+/// A request of the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToMaildrop {
-    /// The bodies of message `first` and of those after it, as far as the maildrop finds sensible.
+    /// Get the body of message `first`, and those of as many messages after it as the maildrop process sees
+    /// fit.
     Fetch {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The message wanted now.
+        /// The message that is needed now.
         first: u32,
-        /// How many in all are likely to be wanted, 1 to [`MOST_WINDOW`].
+        /// The number of messages that are likely to be needed, from 1 to [`MOST_WINDOW`].
         window: u32,
     },
-    /// The session ends with QUIT: do what it leaves to be done, give up the locks.
+    /// The session ends with QUIT: carry out its update and release the locks.
     Finish {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// A packed [`crate::Update`].
+        /// A packed [`crate::SessionUpdate`].
         update: Payload,
-        /// The last of the user's log.
+        /// The last notes for the user's log.
         notes: Vec<Note>,
     },
-    /// The session ended in any other way: remove nothing, give up the locks. No answer.
+    /// The session ended in another way: remove nothing and release the locks. There is no reply.
     Abandon {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The last of the user's log.
+        /// The last notes for the user's log.
         notes: Vec<Note>,
     },
-    /// Write these into the user's log.
+    /// Write these notes to the user's log.
     Note {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
         /// In the order in which they happened.
         notes: Vec<Note>,
@@ -68,22 +70,22 @@ impl ChannelMessage for ToMaildrop {
     }
 }
 
-/// What a maildrop process answers.
+/// A reply of a maildrop process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromMaildrop {
     /// The maildrop is open and locked for this login.
     Opened {
         /// The login that auth accepted.
         login: LoginId,
-        /// What the session shows from now on.
+        /// The ticket for all requests of the session.
         ticket: Ticket,
-        /// The user's name as auth settled it.
+        /// The user name as auth decided it.
         user: String,
-        /// A packed [`crate::Listing`].
+        /// A packed [`crate::PackedListing`].
         listing: Payload,
-        /// What to note for the user's log, if there is one.
+        /// What the user's log records, if there is one.
         user_log: Option<Detail>,
-        /// Whether [`crate::Update::read`] is wanted at the end.
+        /// Whether [`crate::SessionUpdate::read`] is needed at the end.
         marks_read: bool,
         /// How the maildrop is stored.
         storage: Storage,
@@ -94,42 +96,43 @@ pub enum FromMaildrop {
     NotOpened {
         /// The login.
         login: LoginId,
-        /// The user's name as auth settled it.
+        /// The user name as auth decided it.
         user: String,
-        /// Why: [`LoginFailure::InUse`], `LoginDelay`, `Maildrop` or `Temporary`. The maildrop role has logged path and cause.
+        /// [`LoginFailure::InUse`], `LoginDelay`, `Maildrop` or `Temporary`. The maildrop role has logged the
+        /// path and the cause.
         why: LoginFailure,
     },
-    /// The bodies of message `first` and the following ones, with their descriptors.
+    /// The bodies of message `first` and those after it, with their descriptors.
     Fetched {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The first message's number.
+        /// The number of the first message.
         first: u32,
-        /// Where each body lies.
+        /// The location of each body.
         extents: Vec<BodyExtent>,
     },
-    /// There is no body of the first message of a fetch.
+    /// The first message of a fetch has no body.
     NotFetched {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// Why.
+        /// The reason.
         why: NotFetched,
     },
-    /// The end of a session that asked for [`ToMaildrop::Finish`]; the locks are given up.
+    /// The session has ended after [`ToMaildrop::Finish`], and the locks are released.
     Finished {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// What became of the deletions.
+        /// The result of the deletions.
         outcome: UpdateOutcome,
     },
-    /// Another program held a mailbox's lock; belongs to no session.
+    /// Another program held the lock of a mailbox. Belongs to no session.
     LockWait {
-        /// For how long it was waited for, in milliseconds.
+        /// The time spent waiting for it, in milliseconds.
         millis: u64,
     },
-    /// The notes were taken.
+    /// The notes are written.
     Noted {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
     },
 }
@@ -162,16 +165,17 @@ impl ChannelMessage for FromMaildrop {
     }
 }
 
-/// A body: a part of what one of the message's descriptors reads.
+/// A body: a range of the file behind one of the descriptors of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyExtent {
     /// Which descriptor, counted from 0.
     pub descriptor: u8,
-    /// Where the body begins, in octets.
+    /// The offset of the body, in octets.
     pub offset: u64,
-    /// How long it is, in octets as stored.
+    /// The length of the body, in octets as stored.
     pub length: u64,
-    /// Whole header lines that come before it, ended by CRLF; of all bodies of an answer together at most [`MOST_PREFIXES`] octets.
+    /// Whole header lines, ended by CRLF, to send before the body. At most [`MOST_PREFIXES`] octets in a
+    /// reply.
     #[serde(with = "serde_bytes")]
     pub prefix: Vec<u8>,
 }
@@ -181,11 +185,11 @@ pub struct BodyExtent {
 pub enum NotFetched {
     /// Another program removed the message during the session.
     Vanished,
-    /// A failure that may pass.
+    /// A temporary failure.
     Temporary,
 }
 
-/// What became of a session's deletions (RFC 1939, section 6).
+/// The result of the deletions of a session (RFC 1939, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpdateOutcome {
     /// All are removed.

@@ -1,4 +1,4 @@
-//! MessageNumbers of messages, packed as runs: those that a session wants removed, those that its client has read.
+//! Message numbers, packed as runs: those that a session deletes, and those that its client has read.
 
 use std::io;
 
@@ -10,11 +10,11 @@ pub(crate) const MOST_OCTETS: u64 = (crate::listing::MOST_MESSAGES as u64 / 2) *
 pub struct MessageNumbers(Vec<u32>);
 
 impl MessageNumbers {
-    /// Takes ascending numbers.
+    /// Checks ascending numbers.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when they start at 0, are not ascending or name one twice.
+    /// `InvalidInput` if they start at 0, are not ascending or repeat one.
     pub fn new(numbers: Vec<u32>) -> io::Result<Self> {
         let ascending = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         if !ascending || numbers.first() == Some(&0) {
@@ -34,22 +34,27 @@ impl MessageNumbers {
         for run in self.0.chunk_by(|a, b| a + 1 == *b) {
             if let Some(first) = run.first() {
                 packed.extend_from_slice(&first.to_le_bytes());
-                packed.extend_from_slice(&(run.len() as u32).to_le_bytes());
+                packed.extend_from_slice(&count(run).to_le_bytes());
             }
         }
         packed
     }
 
-    /// Unpacks what another role packed, for a maildrop of `count` messages.
+    /// Unpacks numbers from another role, for a maildrop of `count` messages.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not that, or names a message beyond `count`.
+    /// `InvalidData` if they are malformed or beyond `count`.
     pub fn unpack(octets: &[u8], count: u32) -> io::Result<Self> {
         parse(octets, count)
             .map(MessageNumbers)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed list of messages"))
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a run has at most as many numbers as a u32 has values")]
+fn count(run: &[u32]) -> u32 {
+    run.len() as u32
 }
 
 fn parse(octets: &[u8], count: u32) -> Option<Vec<u32>> {

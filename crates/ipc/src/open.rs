@@ -1,4 +1,4 @@
-//! Auth → maildrop: open this one. Only auth holds the sending end.
+//! Auth → maildrop: the order to open a maildrop. Only auth has the sending end.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,23 +16,23 @@ const MOST_PATH: usize = 4095;
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRequest {
-    /// The login that this serves; the answer to the session role carries it.
+    /// The login; the reply to the session role repeats it.
     pub login: LoginId,
-    /// The right to the opened maildrop.
+    /// The ticket for the opened maildrop.
     pub ticket: Ticket,
-    /// The user's name as auth settled it.
+    /// The user name as auth decided it.
     pub user: String,
     /// How it is stored.
     pub storage: Storage,
-    /// Where it lies: an absolute path.
+    /// Its absolute path.
     pub path: PathOctets,
-    /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
+    /// What the user's own log records, if there is one. The descriptor of this message is its file.
     pub user_log: Option<Detail>,
-    /// Whether the client takes messages in UTF-8.
+    /// Whether the client accepts messages in UTF-8.
     pub utf8: bool,
 }
 
-/// A path as its octets: serde's own form of paths refuses what is not UTF-8.
+/// A path as octets. serde cannot encode a path that is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
@@ -56,7 +56,7 @@ impl ChannelMessage for OpenRequest {
             return Err("the user name is too long");
         }
         if self.path.0.len() > MOST_PATH || self.path.0.contains(&0) {
-            return Err("the path is none");
+            return Err("the path is invalid");
         }
         if self.path.0.first() != Some(&b'/') {
             return Err("the path is not absolute");

@@ -1,4 +1,4 @@
-//! What the session role tells of itself: figures, and the connections one by one.
+//! Reports of the session role: its counts, and the list of connections.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,39 +11,40 @@ use crate::payload::{Payload, PayloadOctets};
 pub const MOST_OCTETS: u64 = 512 * 1024 * 1024;
 /// The longest user name, in octets.
 pub const MOST_USER: usize = 255;
-/// The most reasons for which logins are refused.
+/// The most reasons of failed logins.
 const MOST_REASONS: usize = 32;
 /// The longest word in a report, in octets.
 const MOST_WORD: usize = 32;
 
-/// What is counted. The totals are those since the server began; a session role that crashes takes what it counted with it.
+/// The counts of a session role. Totals count from the start of the server; those of a session role that
+/// crashes are lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionFigures {
-    /// Connections now, logged in or not.
+    /// Present connections, logged in or not.
     pub connections: u64,
-    /// Sessions now: connections that are logged in.
+    /// Present sessions: connections that are logged in.
     pub sessions: u64,
-    /// Connections that were accepted.
+    /// All accepted connections.
     pub connections_total: u64,
-    /// Connections that were turned away because there were too many.
+    /// Connections that were refused because there were too many.
     pub connections_refused: u64,
     /// Logins that opened a maildrop.
     pub logins: u64,
-    /// Logins that failed, by the `reason` of the log. Each reason stands here once, if only with 0.
+    /// Failed logins by the `reason` in the log. Each reason is listed once, even with 0.
     pub logins_failed: Vec<(String, u64)>,
-    /// PayloadOctets sent to clients, before encryption.
+    /// Octets sent to clients, before encryption.
     pub octets_sent: u64,
-    /// PayloadOctets received from clients, after decryption.
+    /// Octets received from clients, after decryption.
     pub octets_received: u64,
 }
 
 impl SessionFigures {
-    /// All logins that failed.
+    /// The number of failed logins.
     pub fn all_failed(&self) -> u64 {
         self.logins_failed.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// Adds what another session role has counted.
+    /// Adds the counts of another session role.
     pub fn add(&mut self, other: &Self) {
         for (sum, count) in [
             (&mut self.connections, other.connections),
@@ -64,7 +65,7 @@ impl SessionFigures {
         }
     }
 
-    /// What remains when the session role has ended: the totals.
+    /// The counts that remain when the session role has ended.
     pub fn totals(self) -> Self {
         Self { connections: 0, sessions: 0, ..self }
     }
@@ -73,7 +74,7 @@ impl SessionFigures {
         if self.logins_failed.len() > MOST_REASONS
             || self.logins_failed.iter().any(|(reason, _)| !is_word(reason))
         {
-            return Err("reasons that are none");
+            return Err("invalid reasons");
         }
         Ok(())
     }
@@ -82,39 +83,39 @@ impl SessionFigures {
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionInfo {
-    /// Its number, which the log writes in hexadecimal digits as `session=`.
+    /// Its number; the log has it in hexadecimal as `session=`.
     pub session: u64,
     /// The client's address.
     pub peer: IpAddr,
-    /// Who is logged in.
+    /// The user, if logged in.
     pub user: Option<String>,
-    /// The version of TLS as the log names it, `none` without.
+    /// The version of TLS as in the log; `none` without TLS.
     pub tls: String,
-    /// What it is doing.
+    /// Its state.
     pub state: Activity,
-    /// For how many seconds it has been there.
+    /// Its age in seconds.
     pub seconds: u64,
-    /// For how many seconds the client has neither said nor taken anything.
+    /// Seconds since the client last sent or received anything.
     pub idle: u64,
-    /// Messages in the maildrop at login.
+    /// The number of messages at login.
     pub messages: u32,
-    /// PayloadOctets sent to the client, before encryption.
+    /// Octets sent to the client, before encryption.
     pub octets_sent: u64,
 }
 
-/// What a connection is doing, in the terms of RFC 1939, section 3.
+/// The state of a connection, in the terms of RFC 1939, section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activity {
     /// Nobody is logged in yet.
     Authorization,
     /// A maildrop is open.
     Transaction,
-    /// QUIT was said, and messages are being removed.
+    /// The client has sent QUIT, and messages are being removed.
     Update,
 }
 
 impl Activity {
-    /// The state's name.
+    /// The name of the state.
     pub fn word(self) -> &'static str {
         match self {
             Self::Authorization => "authorization",
@@ -129,8 +130,9 @@ impl Activity {
 /// # Errors
 ///
 /// What [`Payload::pack`] says.
-pub fn pack(visitors: &[ConnectionInfo]) -> io::Result<(Payload, Option<std::os::fd::OwnedFd>)> {
-    let octets = postcard::to_allocvec(visitors).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+pub fn pack(connections: &[ConnectionInfo]) -> io::Result<(Payload, Option<std::os::fd::OwnedFd>)> {
+    let octets =
+        postcard::to_allocvec(connections).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     Payload::pack(octets)
 }
 
@@ -138,11 +140,11 @@ pub fn pack(visitors: &[ConnectionInfo]) -> io::Result<(Payload, Option<std::os:
 ///
 /// # Errors
 ///
-/// `InvalidData` when it is no such list, or out of bounds.
+/// `InvalidData` if the list is malformed or out of bounds.
 pub fn unpack(octets: &PayloadOctets) -> io::Result<Vec<ConnectionInfo>> {
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a list of connections that is none");
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a malformed list of connections");
     match postcard::take_from_bytes::<Vec<ConnectionInfo>>(octets) {
-        Ok((visitors, [])) if visitors.iter().all(ConnectionInfo::is_sound) => Ok(visitors),
+        Ok((connections, [])) if connections.iter().all(ConnectionInfo::is_sound) => Ok(connections),
         _ => Err(invalid()),
     }
 }
@@ -161,7 +163,7 @@ fn is_word(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn visitor(session: u64) -> ConnectionInfo {
+    fn connection(session: u64) -> ConnectionInfo {
         ConnectionInfo {
             session,
             peer: "2001:db8::1".parse().unwrap(),
@@ -191,22 +193,22 @@ mod tests {
     #[test]
     fn few_and_many_connections_survive() {
         for count in [0, 1, 10_000] {
-            let visitors: Vec<ConnectionInfo> = (0..count).map(visitor).collect();
-            let (payload, memory) = pack(&visitors).unwrap();
+            let connections: Vec<ConnectionInfo> = (0..count).map(connection).collect();
+            let (payload, memory) = pack(&connections).unwrap();
             assert_eq!(memory.is_some(), count > 1000);
-            assert_eq!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).unwrap(), visitors);
+            assert_eq!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).unwrap(), connections);
         }
     }
 
     #[test]
     fn what_is_no_list_is_refused() {
-        let long = ConnectionInfo { user: Some("u".repeat(MOST_USER + 1)), ..visitor(1) };
-        let cursor = ConnectionInfo { tls: "\x1b[2J".to_owned(), ..visitor(1) };
+        let long = ConnectionInfo { user: Some("u".repeat(MOST_USER + 1)), ..connection(1) };
+        let cursor = ConnectionInfo { tls: "\x1b[2J".to_owned(), ..connection(1) };
         for wrong in [long, cursor] {
             let (payload, memory) = pack(&[wrong]).unwrap();
             assert!(unpack(&payload.unpack(memory, MOST_OCTETS).unwrap()).is_err());
         }
-        let octets = postcard::to_allocvec(&[visitor(1)][..]).unwrap();
+        let octets = postcard::to_allocvec(&[connection(1)][..]).unwrap();
         for cut in 0..octets.len() {
             assert!(unpack(&PayloadOctets::Own(octets[..cut].into())).is_err(), "cut at {cut}");
         }

@@ -1,14 +1,14 @@
-//! Octets that are wiped when dropped and never shown.
+//! Octets that are wiped when they are dropped, and never shown.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-/// A password, or what else must not stay in memory or reach a log.
+/// A password or another secret that must not stay in memory or reach a log.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl SecretOctets {
-    /// Takes the octets over; the caller keeps no copy.
+    /// Takes over the octets; the caller must not keep a copy.
     pub fn new(octets: Vec<u8>) -> Self {
         Self(octets)
     }

@@ -1,4 +1,4 @@
-//! Supervisor ↔ session: orders one way, answers to questions the other way.
+//! Supervisor ↔ session: orders and questions in one direction, answers in the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,43 +7,43 @@ use crate::payload::Payload;
 use crate::report::SessionFigures;
 use crate::wire::ChannelMessage;
 
-/// The longest name of whom to end, in octets.
+/// The longest name in [`SteerQuestion::Kick`], in octets.
 pub const MOST_WHO: usize = 255;
 
 /// The most logins of [`ToSession::Unanswered`].
 pub const MOST_LOGINS: usize = 256;
 
-/// What the supervisor tells the session role.
+/// A message of the supervisor to the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
-    /// The descriptor beside this message is the channel to a new maildrop process.
+    /// The descriptor of this message is the channel to a new maildrop process.
     Maildrop,
     /// A maildrop process has ended, and these logins will not be answered.
     Unanswered(Vec<LoginId>),
-    /// Tell every client `-ERR [SYS/TEMP]`, close all connections and end. A QUIT that is being
-    /// carried out is waited for.
+    /// Send `-ERR [SYS/TEMP]` to every client, close all connections and exit. Updates under way are
+    /// completed first.
     ShutDown,
-    /// Accept no more: another session role does. End when the last connection has ended by itself.
+    /// Stop accepting, because another session role does. Exit when the last connection has ended.
     Retire,
-    /// Roles had to be started again.
+    /// Roles were restarted.
     Restarted(Restarts),
     /// Answer this with [`FromSession`].
     Ask {
-        /// The answer bears it too.
+        /// The number that the answer repeats.
         number: u64,
-        /// What is asked.
+        /// The question.
         question: SteerQuestion,
     },
 }
 
-/// How often processes of each role ended unasked since the supervisor began.
+/// The number of unexpected ends of each role since the supervisor started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restarts {
     /// The session role.
     pub session: u64,
     /// Auth processes.
     pub auth: u64,
-    /// Maildrop processes that ended with a fault: they are started again when they are needed.
+    /// Maildrop processes that ended with an error; they are started again when they are needed.
     pub maildrop: u64,
     /// The log role.
     pub log: u64,
@@ -52,22 +52,22 @@ pub struct Restarts {
 }
 
 impl Restarts {
-    /// Each role's name and number.
+    /// The name and the number of each role.
     pub fn each(&self) -> [(&'static str, u64); 5] {
         let Self { session, auth, maildrop, log, directory } = *self;
         [("session", session), ("auth", auth), ("maildrop", maildrop), ("log", log), ("directory", directory)]
     }
 }
 
-/// What the supervisor asks the session role, in the name of an administrator.
+/// A question of an administrator, which the supervisor passes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SteerQuestion {
-    /// What was counted?
+    /// The counts.
     Figures,
-    /// Who is there?
+    /// The list of connections.
     Connections,
-    /// End the sessions of this user; if there are none, the one with this number, in hexadecimal digits as in
-    /// the log. Their deletions do not happen. How many are there?
+    /// End the sessions of this user or, if there are none, the session with this number, in hexadecimal as
+    /// in the log. Their deletions are not carried out. The answer is the number of sessions.
     Kick(String),
 }
 
@@ -92,30 +92,30 @@ impl SteerQuestion {
     }
 }
 
-/// What the session role says.
+/// A message of the session role to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSession {
     /// It accepts connections.
     Ready,
     /// The answer to [`ToSession::Ask`].
     Answer {
-        /// The question's.
+        /// The number of the question.
         number: u64,
-        /// What it asked for.
+        /// The answer.
         answer: SteerAnswer,
     },
-    /// All connections have ended, and the role ends now. This is what it counted.
+    /// All connections have ended, and the role exits now. These are its counts.
     Ending(SessionFigures),
 }
 
-/// What the session role tells.
+/// An answer of the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SteerAnswer {
     /// To [`SteerQuestion::Figures`].
     Figures(SessionFigures),
     /// To [`SteerQuestion::Connections`]: packed by [`crate::report::pack`].
     Connections(Payload),
-    /// To [`SteerQuestion::Kick`]: so many sessions are being ended.
+    /// To [`SteerQuestion::Kick`]: the number of sessions that are being ended.
     Kicked(u32),
     /// It cannot be answer now; the session role has logged why.
     Failed,

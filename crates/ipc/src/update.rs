@@ -1,4 +1,4 @@
-//! What a session that ends with QUIT leaves to be done.
+//! The update of a session that ends with QUIT.
 
 use std::io;
 
@@ -8,17 +8,17 @@ use crate::payload::PayloadOctets;
 /// The longest packed form, in octets.
 pub const MOST_OCTETS: u64 = 8 + 2 * crate::numbers::MOST_OCTETS;
 
-/// The messages to be removed, and those that the client has read.
+/// The messages to remove, and those that the client has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionUpdate {
-    /// To be removed.
+    /// The messages to remove.
     pub deleted: MessageNumbers,
-    /// Read; none where the maildrop does not want to know.
+    /// The messages that were read; empty unless the maildrop needs to know.
     pub read: MessageNumbers,
 }
 
 impl SessionUpdate {
-    /// Packs it: the length of the one list (u64 little-endian), then both.
+    /// Packs it: the length of the first list (u64 little-endian), then both lists.
     pub fn pack(&self) -> Vec<u8> {
         let deleted = self.deleted.pack();
         let mut packed = (deleted.len() as u64).to_le_bytes().to_vec();
@@ -27,11 +27,11 @@ impl SessionUpdate {
         packed
     }
 
-    /// Unpacks what another role packed, for a maildrop of `count` messages.
+    /// Unpacks an update from another role, for a maildrop of `count` messages.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not that, or names a message beyond `count`.
+    /// `InvalidData` if it is malformed or names a message beyond `count`.
     pub fn unpack(octets: &PayloadOctets, count: u32) -> io::Result<Self> {
         let lists = octets.split_first_chunk().and_then(|(length, lists)| {
             lists.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)

@@ -1,4 +1,4 @@
-//! Messages as octets: postcard inside one packet, with a bound and no trailing octets.
+//! Messages as octets: postcard in a packet, with a bound and without trailing octets.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,15 +8,15 @@ use sys::seqpacket;
 pub use sys::seqpacket::Wait;
 use zeroize::Zeroize;
 
-/// The longest message, in octets. What does not fit travels as sealed memory ([`crate::Payload`]).
+/// The longest message, in octets. Longer content is sent as sealed memory ([`crate::Payload`]).
 pub const MOST_OCTETS: usize = 64 * 1024;
 
 /// A message of one of the channels.
 pub trait ChannelMessage: Serialize + DeserializeOwned {
-    /// Whether it may carry a password: its octets are wiped from every buffer after use.
+    /// Whether it may carry a secret: its octets are wiped from every buffer after use.
     const SECRET: bool = false;
 
-    /// Checks what the types alone do not say: lengths of texts, ranges of numbers.
+    /// Checks the bounds that the types do not express: lengths of texts, ranges of numbers.
     ///
     /// # Errors
     ///
@@ -24,19 +24,20 @@ pub trait ChannelMessage: Serialize + DeserializeOwned {
     fn check(&self) -> Result<(), &'static str>;
 }
 
-/// Why a message did not pass.
+/// Why a message was not sent or received.
 #[derive(Debug)]
 pub enum Error {
-    /// The socket's failure. `WouldBlock` means: later.
+    /// The socket failed. `WouldBlock` means: try again later.
     Io(io::Error),
-    /// The peer sent what is no message of this channel: the peer's fault, and the end of the channel.
+    /// The peer sent something else than a message of this channel. That is a bug of the peer, and the end of
+    /// the channel.
     Malformed(&'static str),
-    /// We tried to send what is out of bounds: our own fault.
+    /// Our message exceeds the bound. That is our own bug.
     TooLong(usize),
 }
 
 impl Error {
-    /// Whether the call should be made again when the socket is ready.
+    /// Whether the call should be repeated when the socket is ready.
     pub fn would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -73,7 +74,7 @@ impl From<io::Error> for Error {
 ///
 /// # Errors
 ///
-/// [`Error::TooLong`] or [`Error::Malformed`] when it is out of bounds.
+/// [`Error::TooLong`] or [`Error::Malformed`] if it is out of bounds.
 pub fn encode<M: ChannelMessage>(message: &M) -> Result<Vec<u8>, Error> {
     message.check().map_err(Error::Malformed)?;
     let encoded = postcard::to_allocvec(message).map_err(|_| Error::Malformed("it cannot be encoded"))?;
@@ -103,8 +104,8 @@ pub fn decode<M: ChannelMessage>(octets: &[u8]) -> Result<M, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] with `WouldBlock` when it would have to wait and may not, `BrokenPipe` when the
-/// peer is gone; [`Error::TooLong`] or [`Error::Malformed`] when the message itself is at fault.
+/// [`Error::Io`] with `WouldBlock` if the channel is full and the call may not wait, and with `BrokenPipe` if
+/// the peer is gone. [`Error::TooLong`] or [`Error::Malformed`] if the message itself is out of bounds.
 pub fn send<M: ChannelMessage>(
     socket: impl AsFd,
     message: &M,
@@ -119,13 +120,13 @@ pub fn send<M: ChannelMessage>(
     Ok(sent?)
 }
 
-/// Receives one message. `buffer` has [`MOST_OCTETS`] and serves for one message after the other.
-/// `Ok(None)`: the peer is gone.
+/// Receives one message; `None` if the peer is gone. `buffer` has [`MOST_OCTETS`] and can be used for any
+/// number of messages.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] with `WouldBlock` when nothing has come; [`Error::Malformed`] when the peer broke
-/// the rules.
+/// [`Error::Io`] with `WouldBlock` if there is no message; [`Error::Malformed`] if the peer sent something
+/// else.
 pub fn receive<M: ChannelMessage>(
     socket: impl AsFd,
     buffer: &mut [u8],
@@ -133,7 +134,7 @@ pub fn receive<M: ChannelMessage>(
 ) -> Result<Option<(M, Vec<OwnedFd>)>, Error> {
     let received = match seqpacket::receive(socket, buffer, wait) {
         Ok(received) => received,
-        // Reading from a peer that was killed with our messages unread.
+        // The peer was killed before it read our messages.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
         Err(error) => return Err(error.into()),
     };

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use crate::directory::UserDirectory;
 use crate::failure::one_line;
 
-/// The number of requests of one auth process that may be under way. A process sends one at a time; the others are left over
-/// from predecessors that were killed at their deadline.
+/// The number of requests of one auth process that may be under way. A process sends one at a time; the
+/// others are left over from predecessors that were killed at their deadline.
 const MOST_UNDER_WAY: usize = 16;
 
 /// Answers requests until the auth process is gone.

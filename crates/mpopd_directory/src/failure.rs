@@ -83,7 +83,8 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Text for the log: one line without control characters, of bounded length. Errors of a server may quote a client.
+/// Text for the log: one line without control characters, of bounded length. Errors of a server may quote a
+/// client.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {

@@ -1,4 +1,5 @@
-//! Users in an LDAP server (RFC 4511): found by a filter. Their password is checked by binding as them, or read.
+//! Users in an LDAP server (RFC 4511): found by a filter. Their password is checked by binding as them, or
+//! read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -116,7 +117,8 @@ impl Ldap {
         name: &LookupName,
         password: &SecretOctets,
     ) -> Result<BindResult, LookupError> {
-        // A bind without a password is anonymous and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8 (5.1.3).
+        // A bind without a password is anonymous and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8
+        // (5.1.3).
         match str::from_utf8(password.expose()) {
             Ok("") | Err(_) => Ok(BindResult::Refused),
             Ok(password) => {
@@ -174,7 +176,8 @@ impl PooledServer for LdapServer {
         let (driver, ldap) = LdapConnAsync::with_settings(settings, &self.settings.url)
             .await
             .map_err(|error| LookupError::Unreachable { server: self.name.clone(), why: chain(&error) })?;
-        // Ends when `ldap` is dropped or the server closes the connection. The next request reports the error.
+        // Ends when `ldap` is dropped or the server closes the connection. The next request reports the
+        // error.
         tokio::spawn(async move {
             let _ = driver.drive().await;
         });

@@ -125,7 +125,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A server that answers with the number of the connection. Connections up to `broken` fail when they are used.
+    /// A server that answers with the number of the connection. Connections up to `broken` fail when they are
+    /// used.
     #[derive(Default)]
     struct Numbered {
         opened: AtomicUsize,

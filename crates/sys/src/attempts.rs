@@ -9,17 +9,18 @@ use rustix::process::Pid;
 
 use crate::process::ProcessEnd;
 
-/// Calls `body` in a child process with one thread and waits for its end; the result of `body` is its exit status.
+/// Calls `body` in a child process with one thread and waits for its end; the result of `body` is its exit
+/// status.
 ///
-/// A test has more threads. The caller ensures that the others do nothing meanwhile: locks that they hold would stay locked
-/// in the child.
+/// A test has more threads. The caller ensures that the others do nothing meanwhile: locks that they hold
+/// would stay locked in the child.
 ///
 /// # Errors
 ///
 /// What fork(2) or waitpid(2) says.
 pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<ProcessEnd> {
-    // SAFETY: the child is a copy of this thread only. glibc keeps the allocator usable in it (malloc(3), fork(2)), and no
-    // other lock is held, as the caller promises.
+    // SAFETY: the child is a copy of this thread only. glibc keeps the allocator usable in it (malloc(3),
+    // fork(2)), and no other lock is held, as the caller promises.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
@@ -41,7 +42,8 @@ pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<ProcessEnd> {
 pub fn run_a_program() -> io::Result<()> {
     let program = c"/bin/true".as_ptr();
     let (arguments, environment) = ([program, std::ptr::null()], [std::ptr::null()]);
-    // SAFETY: the texts are NUL-terminated, the lists end with a null pointer, and all of them live for the call.
+    // SAFETY: the texts are NUL-terminated, the lists end with a null pointer, and all of them live for the
+    // call.
     unsafe { libc::execve(program, arguments.as_ptr(), environment.as_ptr()) };
     Err(io::Error::last_os_error())
 }
@@ -94,7 +96,8 @@ pub fn trace(pid: Pid) -> io::Result<()> {
     outcome(unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0) })
 }
 
-/// Reads zero octets of the memory of another process, with all the checks of a real read (process_vm_readv(2)).
+/// Reads zero octets of the memory of another process, with all the checks of a real read
+/// (process_vm_readv(2)).
 ///
 /// # Errors
 ///

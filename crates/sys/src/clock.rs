@@ -1,7 +1,7 @@
 //! The machine's time zone.
 
-/// The offset of local time from UTC at a moment, in seconds east (localtime_r(3)). The moment is in seconds since 1970.
-/// 0 if the time zone is unknown.
+/// The offset of local time from UTC at a moment, in seconds east (localtime_r(3)). The moment is in seconds
+/// since 1970. 0 if the time zone is unknown.
 pub fn utc_offset(moment: i64) -> i32 {
     // SAFETY: tm is a plain C struct of integers and a pointer, for which all-zero is valid.
     let mut local: libc::tm = unsafe { std::mem::zeroed() };

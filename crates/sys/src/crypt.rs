@@ -1,5 +1,5 @@
-//! crypt(3) of the system's libcrypt. Every hash that the system's login accepts works here, and the build needs no
-//! development package.
+//! crypt(3) of the system's libcrypt. Every hash that the system's login accepts works here, and the build
+//! needs no development package.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
@@ -49,8 +49,8 @@ impl Crypt {
     pub fn load() -> Result<Self, CryptError> {
         let mut tried = Vec::new();
         for name in NAMES {
-            // SAFETY: the initialisers of libcrypt only set up its own tables. The name has no slash, so the loader takes the
-            // system's library.
+            // SAFETY: the initialisers of libcrypt only set up its own tables. The name has no slash, so the
+            // loader takes the system's library.
             match unsafe { Library::new(name) } {
                 Ok(library) => return Self::of(library),
                 Err(error) => tried.push(error.to_string()),
@@ -66,9 +66,9 @@ impl Crypt {
         Ok(Self { crypt_rn, data: CryptData::zeroed(), _library: library })
     }
 
-    /// Hashes a password with the scheme, cost and salt of `setting`, which is an earlier hash or the result of
-    /// crypt_gensalt(3). The password is right if the result equals the earlier hash; compare in constant time. This takes
-    /// milliseconds to seconds, depending on the setting.
+    /// Hashes a password with the scheme, cost and salt of `setting`, which is an earlier hash or the result
+    /// of crypt_gensalt(3). The password is right if the result equals the earlier hash; compare in constant
+    /// time. This takes milliseconds to seconds, depending on the setting.
     ///
     /// # Errors
     ///
@@ -86,9 +86,9 @@ impl Crypt {
         copy_as_c_string(phrase, &mut self.data.input).ok_or(CryptError::Phrase)?;
         copy_as_c_string(setting, &mut self.data.setting).ok_or(CryptError::Setting)?;
         let data: *mut CryptData = &mut *self.data;
-        // SAFETY: `data` points to a whole `struct crypt_data`, zeroed before use as crypt(3) requires, and its size is passed.
-        // `input` and `setting` are fields of it, meant for these texts in crypt.h, and end in NUL. All three pointers derive
-        // from `data`, which nothing else uses during the call.
+        // SAFETY: `data` points to a whole `struct crypt_data`, zeroed before use as crypt(3) requires, and
+        // its size is passed. `input` and `setting` are fields of it, meant for these texts in crypt.h, and
+        // end in NUL. All three pointers derive from `data`, which nothing else uses during the call.
         let hash = unsafe {
             let (input, setting) = (&raw const (*data).input, &raw const (*data).setting);
             (self.crypt_rn)(input.cast(), setting.cast(), data.cast(), DATA_SIZE)
@@ -121,8 +121,8 @@ impl CryptData {
     /// Removes every trace of the password and the hash.
     fn wipe(&mut self) {
         let data: *mut Self = self;
-        // SAFETY: the pointer is to a whole CryptData that only we hold, and zero is valid for all of its octets.
-        // explicit_bzero is not optimised away, as a plain write before a drop may be.
+        // SAFETY: the pointer is to a whole CryptData that only we hold, and zero is valid for all of its
+        // octets. explicit_bzero is not optimised away, as a plain write before a drop may be.
         unsafe { libc::explicit_bzero(data.cast(), size_of::<Self>()) }
     }
 }

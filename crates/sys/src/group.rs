@@ -3,7 +3,8 @@
 use std::ffi::CString;
 use std::io;
 
-/// The id of a group by its name, from the system's name service (getgrnam_r(3)); `None` if there is no such group.
+/// The id of a group by its name, from the system's name service (getgrnam_r(3)); `None` if there is no such
+/// group.
 ///
 /// # Errors
 ///
@@ -17,8 +18,8 @@ pub fn group_by_name(name: &str) -> io::Result<Option<u32>> {
         // SAFETY: group is a plain C struct of integers and pointers, for which all-zero is valid.
         let mut entry: libc::group = unsafe { std::mem::zeroed() };
         let mut found: *mut libc::group = std::ptr::null_mut();
-        // SAFETY: `name` is NUL-terminated, all pointers are valid for the call, and the length is that of the buffer. Only the
-        // id of the entry is used, which is no pointer.
+        // SAFETY: `name` is NUL-terminated, all pointers are valid for the call, and the length is that of
+        // the buffer. Only the id of the entry is used, which is no pointer.
         let answer = unsafe {
             libc::getgrnam_r(name.as_ptr(), &mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found)
         };
@@ -45,15 +46,16 @@ pub fn with_file_group<T>(gid: u32, action: impl FnOnce() -> T) -> io::Result<T>
     let before = set_file_group(gid);
     // Also dropped if `action` panics.
     let _back = RestoreGroup { gid: before, signal };
-    // The call reports no error. Asking for an impossible group changes nothing and returns the present group.
+    // The call reports no error. Asking for an impossible group changes nothing and returns the present
+    // group.
     if set_file_group(u32::MAX) != gid {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
     Ok(action())
 }
 
-/// Restores the group of the thread. Also restores the signal at the end of the parent (prctl(2), `PR_SET_PDEATHSIG`), which
-/// the kernel clears with every change of a group.
+/// Restores the group of the thread. Also restores the signal at the end of the parent (prctl(2),
+/// `PR_SET_PDEATHSIG`), which the kernel clears with every change of a group.
 struct RestoreGroup {
     gid: u32,
     signal: Option<rustix::process::Signal>,
@@ -76,8 +78,8 @@ impl Drop for RestoreGroup {
     reason = "the kernel returns a gid of 32 bits"
 )]
 fn set_file_group(gid: u32) -> u32 {
-    // SAFETY: the call takes a number and touches no memory. The system call, unlike its wrapper, changes only the calling
-    // thread.
+    // SAFETY: the call takes a number and touches no memory. The system call, unlike its wrapper, changes
+    // only the calling thread.
     unsafe { libc::syscall(libc::SYS_setfsgid, gid) as u32 }
 }
 

@@ -32,8 +32,8 @@ pub fn user_by_name(name: &str) -> io::Result<Option<SystemUser>> {
     by_name(name, |entry| entry.user())
 }
 
-/// The password field of a user's entry in passwd(5): usually `x`, which means that shadow(5) has the password. `None` if there
-/// is no such user.
+/// The password field of a user's entry in passwd(5): usually `x`, which means that shadow(5) has the
+/// password. `None` if there is no such user.
 ///
 /// # Errors
 ///
@@ -58,7 +58,8 @@ pub fn user_by_uid(uid: u32) -> io::Result<Option<SystemUser>> {
 fn by_name<T>(name: &str, read: impl Fn(PasswdEntry<'_>) -> T) -> io::Result<Option<T>> {
     let Ok(name) = CString::new(name) else { return Ok(None) };
     let ask = |entry, buffer, length, found| {
-        // SAFETY: `name` is NUL-terminated and outlives the call. `lookup` guarantees that the other pointers are valid.
+        // SAFETY: `name` is NUL-terminated and outlives the call. `lookup` guarantees that the other pointers
+        // are valid.
         unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found) }
     };
     lookup(ask, read)
@@ -98,8 +99,8 @@ fn lookup<T>(
         match ask(&mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found) {
             0 if found.is_null() => return Ok(None),
             0 => {
-                // SAFETY: on success the strings of `entry` are NUL-terminated and lie in `buffer` (getpwnam_r(3)), which
-                // lives until `read` has copied them.
+                // SAFETY: on success the strings of `entry` are NUL-terminated and lie in `buffer`
+                // (getpwnam_r(3)), which lives until `read` has copied them.
                 let (name, password, home) = unsafe {
                     (
                         CStr::from_ptr(entry.pw_name),
@@ -119,10 +120,11 @@ fn lookup<T>(
     }
 }
 
-/// Becomes the given user and group for good: real, effective and saved ids, no supplementary groups. Capabilities are lost
-/// with uid 0. The process must have one thread.
+/// Becomes the given user and group for good: real, effective and saved ids, no supplementary groups.
+/// Capabilities are lost with uid 0. The process must have one thread.
 ///
-/// If `file_group` is given it becomes the saved group id, and [`crate::group::with_file_group`] can use it for a moment.
+/// If `file_group` is given it becomes the saved group id, and [`crate::group::with_file_group`] can use it
+/// for a moment.
 ///
 /// # Errors
 ///

@@ -5,8 +5,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Takes over an inherited descriptor and sets close-on-exec.
 ///
-/// A program calls this at its start, once for each number, and only for numbers that its parent named as passed to it
-/// (sd_listen_fds(3) and the like).
+/// A program calls this at its start, once for each number, and only for numbers that its parent named as
+/// passed to it (sd_listen_fds(3) and the like).
 ///
 /// # Errors
 ///
@@ -19,8 +19,8 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call above found it open. By the contract of this function the parent passed it, so no object of ours owns
-    // it.
+    // SAFETY: the call above found it open. By the contract of this function the parent passed it, so no
+    // object of ours owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

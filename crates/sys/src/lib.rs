@@ -1,7 +1,8 @@
-//! The only crate with `unsafe` code: facilities of the kernel and the C library that no safe library wraps for us.
+//! The only crate with `unsafe` code: facilities of the kernel and the C library that no safe library wraps
+//! for us.
 //!
-//! Every unsafe block states the invariant that it relies on. Nothing here knows of mail, POP3 or the configuration. Each
-//! module is one facility:
+//! Every unsafe block states the invariant that it relies on. Nothing here knows of mail, POP3 or the
+//! configuration. Each module is one facility:
 //!
 //! - [`process`]: fork, end, reap, and what a role closes and gives up after the fork;
 //! - [`reserve`]: memory that is kept for the time when there is no other;

@@ -37,8 +37,8 @@ pub struct Mapping {
     length: usize,
 }
 
-// SAFETY: the mapping is read-only and its memory sealed, so threads share an immutable slice. munmap in `drop` may run on
-// any thread.
+// SAFETY: the mapping is read-only and its memory sealed, so threads share an immutable slice. munmap in
+// `drop` may run on any thread.
 unsafe impl Send for Mapping {}
 // SAFETY: as for Send.
 unsafe impl Sync for Mapping {}
@@ -82,8 +82,8 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`. The seals, which `new` checked, deny
-        // every write and every truncation to every process.
+        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`. The seals, which `new`
+        // checked, deny every write and every truncation to every process.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }

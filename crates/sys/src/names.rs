@@ -7,8 +7,9 @@ use std::{fmt, io, mem, ptr};
 /// The longest host name that getnameinfo(3) gives, with its NUL (`NI_MAXHOST`).
 const MOST_NAME: usize = 1025;
 
-/// The name that is registered for an address (getnameinfo(3)); `None` if there is none. The owner of the address can register
-/// any name, so it means something only if [`addresses_of`] leads back. Blocks for as long as the resolver tries.
+/// The name that is registered for an address (getnameinfo(3)); `None` if there is none. The owner of the
+/// address can register any name, so it means something only if [`addresses_of`] leads back. Blocks for as
+/// long as the resolver tries.
 ///
 /// # Errors
 ///
@@ -40,7 +41,8 @@ pub fn name_of(address: IpAddr) -> Result<Option<String>, Unresolved> {
     }
 }
 
-/// The addresses of a host name (getaddrinfo(3)); none if there is no such name. Blocks for as long as the resolver tries.
+/// The addresses of a host name (getaddrinfo(3)); none if there is no such name. Blocks for as long as the
+/// resolver tries.
 ///
 /// # Errors
 ///
@@ -72,8 +74,8 @@ pub fn addresses_of(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
 }
 
 fn getnameinfo<T>(socket: &T, name: &mut [u8; MOST_NAME]) -> i32 {
-    // SAFETY: `socket` is a whole socket address of the given length, `name` is writable for its length, and no service is
-    // requested.
+    // SAFETY: `socket` is a whole socket address of the given length, `name` is writable for its length, and
+    // no service is requested.
     unsafe {
         libc::getnameinfo(
             ptr::from_ref(socket).cast(),

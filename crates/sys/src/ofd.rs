@@ -1,7 +1,8 @@
 //! Record locks that belong to an open file description (fcntl(2), `F_OFD_SETLK`).
 //!
-//! They conflict with the classic record locks of delivery agents (`F_SETLK`). Unlike those they are not released when any
-//! thread of the process closes any descriptor of the file, and they exclude two threads that have a description each.
+//! They conflict with the classic record locks of delivery agents (`F_SETLK`). Unlike those they are not
+//! released when any thread of the process closes any descriptor of the file, and they exclude two threads
+//! that have a description each.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -33,12 +34,13 @@ pub enum LockRange {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for an offset beyond [`MOST_OFFSET`]. Otherwise those of fcntl(2), above all `ENOLCK` and `EBADF`.
+/// `InvalidInput` for an offset beyond [`MOST_OFFSET`]. Otherwise those of fcntl(2), above all `ENOLCK` and
+/// `EBADF`.
 pub fn set(file: impl AsFd, claim: RecordLock, range: LockRange) -> io::Result<bool> {
     let lock = flock(claim, range)?;
     loop {
-        // SAFETY: the descriptor is borrowed for the whole call, and the kernel only reads `lock`, a complete `struct flock` on
-        // our stack.
+        // SAFETY: the descriptor is borrowed for the whole call, and the kernel only reads `lock`, a complete
+        // `struct flock` on our stack.
         let answer = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
         if answer == 0 {
             return Ok(true);
@@ -59,8 +61,8 @@ pub fn set(file: impl AsFd, claim: RecordLock, range: LockRange) -> io::Result<b
 /// As [`set`].
 pub fn is_held(file: impl AsFd, range: LockRange) -> io::Result<bool> {
     let mut lock = flock(RecordLock::Write, range)?;
-    // SAFETY: the descriptor is borrowed for the whole call, and the kernel reads and writes `lock`, a complete `struct
-    // flock` on our stack.
+    // SAFETY: the descriptor is borrowed for the whole call, and the kernel reads and writes `lock`, a
+    // complete `struct flock` on our stack.
     match unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) } {
         0 => Ok(i32::from(lock.l_type) != libc::F_UNLCK),
         _ => Err(io::Error::last_os_error()),

@@ -44,7 +44,8 @@ pub enum Denied {
     UnknownUser,
     /// The user may not log in: expired, locked, not at this time, not from this host.
     Disabled,
-    /// A module or PAM itself failed, or asked for more than a password. The text does not contain the password.
+    /// A module or PAM itself failed, or asked for more than a password. The text does not contain the
+    /// password.
     Failed(String),
 }
 
@@ -55,14 +56,16 @@ impl Pam {
     ///
     /// This machine has no PAM.
     pub fn load() -> io::Result<Self> {
-        // SAFETY: libpam has no initialisers. The name has no slash, so the loader takes the system's library.
+        // SAFETY: libpam has no initialisers. The name has no slash, so the loader takes the system's
+        // library.
         unsafe { Library::new("libpam.so.0") }.and_then(Self::of).map_err(|error| {
             io::Error::other(format!("cannot load PAM (Debian: apt install libpam0g): {error}"))
         })
     }
 
     fn of(library: Library) -> Result<Self, libloading::Error> {
-        // SAFETY: the types are those of security/pam_appl.h, which are part of the stable interface of libpam.
+        // SAFETY: the types are those of security/pam_appl.h, which are part of the stable interface of
+        // libpam.
         unsafe {
             Ok(Self {
                 start: *library.get(c"pam_start")?,
@@ -77,8 +80,8 @@ impl Pam {
         }
     }
 
-    /// Checks the password (pam_authenticate(3)) and whether the user may log in (pam_acct_mgmt(3)). Returns the user name, which
-    /// modules may have changed. An empty password is never right.
+    /// Checks the password (pam_authenticate(3)) and whether the user may log in (pam_acct_mgmt(3)). Returns
+    /// the user name, which modules may have changed. An empty password is never right.
     ///
     /// An expired password (`PAM_NEW_AUTHTOK_REQD`) denies the login: a mail program cannot change it.
     ///
@@ -103,8 +106,8 @@ impl Pam {
             PamConversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
 
         let mut transaction = PamTransaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
-        // SAFETY: the strings are NUL-terminated. `conversation`, and the password that it points to, are declared before the
-        // transaction, so they are dropped after it.
+        // SAFETY: the strings are NUL-terminated. `conversation`, and the password that it points to, are
+        // declared before the transaction, so they are dropped after it.
         let started =
             unsafe { (self.start)(service.as_ptr(), user.as_ptr(), &conversation, &mut transaction.handle) };
         transaction.done("pam_start", started, |_| None)?;
@@ -157,8 +160,8 @@ struct PamTransaction<'a> {
 
 impl PamTransaction<'_> {
     fn set(&mut self, item: c_int, value: *const c_void) -> Result<(), Denied> {
-        // SAFETY: the transaction has begun, and `value` has the type of this item (pam_set_item(3)): a NUL-terminated string,
-        // which libpam copies, or the function for delays.
+        // SAFETY: the transaction has begun, and `value` has the type of this item (pam_set_item(3)): a
+        // NUL-terminated string, which libpam copies, or the function for delays.
         let set = unsafe { (self.pam.set_item)(self.handle, item, value) };
         self.done("pam_set_item", set, |_| None)
     }
@@ -188,8 +191,8 @@ impl PamTransaction<'_> {
             return Ok(());
         }
         Err(denied(code).unwrap_or_else(|| {
-            // SAFETY: for every number pam_strerror returns a NUL-terminated string that is never freed. It does not use the
-            // handle.
+            // SAFETY: for every number pam_strerror returns a NUL-terminated string that is never freed. It
+            // does not use the handle.
             let text = unsafe { CStr::from_ptr((self.pam.strerror)(self.handle, code)) };
             Denied::Failed(format!("{call}: {}", text.to_string_lossy()))
         }))
@@ -229,13 +232,14 @@ impl CPassword {
 
 impl Drop for CPassword {
     fn drop(&mut self) {
-        // SAFETY: the pointer and length are those of a vector that only we hold. explicit_bzero is not optimised away.
+        // SAFETY: the pointer and length are those of a vector that only we hold. explicit_bzero is not
+        // optimised away.
         unsafe { libc::explicit_bzero(self.0.as_mut_ptr().cast(), self.0.len()) }
     }
 }
 
-/// Answers the modules (pam_conv(3)): a password prompt gets the password, a message gets nothing, and any other prompt ends the
-/// conversation.
+/// Answers the modules (pam_conv(3)): a password prompt gets the password, a message gets nothing, and any
+/// other prompt ends the conversation.
 unsafe extern "C" fn converse(
     count: c_int,
     messages: *mut *const PamMessage,
@@ -245,7 +249,8 @@ unsafe extern "C" fn converse(
     let Some(count) = usize::try_from(count).ok().filter(|count| (1..=MOST_MESSAGES).contains(count)) else {
         return CONV_ERR;
     };
-    // SAFETY: libpam passes the pointer that it got from `login`, and the `CPassword` there outlives the transaction.
+    // SAFETY: libpam passes the pointer that it got from `login`, and the `CPassword` there outlives the
+    // transaction.
     let password = unsafe { &*password.cast::<CPassword>() };
     // SAFETY: calloc has no preconditions; all-zero is a valid PamResponse.
     let answers = unsafe { libc::calloc(count, size_of::<PamResponse>()) }.cast::<PamResponse>();
@@ -253,7 +258,8 @@ unsafe extern "C" fn converse(
         return BUF_ERR;
     }
     for nth in 0..count {
-        // SAFETY: Linux-PAM passes an array of `count` pointers to messages, and `answers` has `count` elements.
+        // SAFETY: Linux-PAM passes an array of `count` pointers to messages, and `answers` has `count`
+        // elements.
         let (style, answer) = unsafe { ((**messages.add(nth)).style, &mut *answers.add(nth)) };
         let good = match style {
             PROMPT_ECHO_OFF => {
@@ -264,7 +270,8 @@ unsafe extern "C" fn converse(
             _ => false,
         };
         if !good {
-            // SAFETY: `answers` has `count` elements, whose texts are null or from strdup, and libpam does not get them.
+            // SAFETY: `answers` has `count` elements, whose texts are null or from strdup, and libpam does
+            // not get them.
             unsafe { discard(answers, count) };
             return CONV_ERR;
         }
@@ -278,7 +285,8 @@ unsafe extern "C" fn converse(
 ///
 /// # Safety
 ///
-/// `answers` comes from calloc and has `count` elements, whose texts are null or from strdup; no one else refers to them.
+/// `answers` comes from calloc and has `count` elements, whose texts are null or from strdup; no one else
+/// refers to them.
 unsafe fn discard(answers: *mut PamResponse, count: usize) {
     for nth in 0..count {
         // SAFETY: in bounds, and each text is NUL-terminated and ours.
@@ -294,7 +302,8 @@ unsafe fn discard(answers: *mut PamResponse, count: usize) {
     unsafe { libc::free(answers.cast()) }
 }
 
-/// Replaces the sleep of libpam after a failure (pam_fail_delay(3)). The session role delays the reply without blocking a process.
+/// Replaces the sleep of libpam after a failure (pam_fail_delay(3)). The session role delays the reply
+/// without blocking a process.
 extern "C" fn no_delay(_status: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 type FailDelay = extern "C" fn(c_int, c_uint, *mut c_void);
@@ -368,8 +377,8 @@ mod tests {
         let password = CPassword::new(b"se cret").unwrap();
         let data = ptr::from_ref(&password).cast_mut().cast::<c_void>();
         let mut responses: *mut PamResponse = ptr::null_mut();
-        // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the result, and
-        // the pointer to the password.
+        // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the
+        // result, and the pointer to the password.
         let code = unsafe {
             converse(c_int::try_from(styles.len()).unwrap(), pointers.as_mut_ptr(), &mut responses, data)
         };

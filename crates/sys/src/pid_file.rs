@@ -1,10 +1,11 @@
 //! The file that names a running daemon: its pid in the first line, its port in the second.
 //!
-//! The daemon holds a record lock on it ([`crate::ofd`]), which the kernel releases when the process ends. The lock, not the
-//! pid, shows whether the daemon is running: another process may have the pid by now.
+//! The daemon holds a record lock on it ([`crate::ofd`]), which the kernel releases when the process ends.
+//! The lock, not the pid, shows whether the daemon is running: another process may have the pid by now.
 //!
-//! The file is replaced by rename(2), so that a reader sees the old lines or the new ones. The new file is locked before it
-//! gets the name. So a process that holds the lock of the file with the name is the only one.
+//! The file is replaced by rename(2), so that a reader sees the old lines or the new ones. The new file is
+//! locked before it gets the name. So a process that holds the lock of the file with the name is the only
+//! one.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -84,8 +85,8 @@ impl PidFile {
         }
     }
 
-    /// A file that another process has locked and shares; `locked` is its descriptor. After [`PidFile::write`] only this process
-    /// holds it.
+    /// A file that another process has locked and shares; `locked` is its descriptor. After
+    /// [`PidFile::write`] only this process holds it.
     pub fn inherited(path: PathBuf, locked: OwnedFd) -> Self {
         Self { path, locked: locked.into(), shared: true }
     }
@@ -105,7 +106,8 @@ impl PidFile {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let new = PathBuf::from(name);
-        // Only the holder of the old file gets here, so such a file was left behind by a process that was killed right here.
+        // Only the holder of the old file gets here, so such a file was left behind by a process that was
+        // killed right here.
         let _ = std::fs::remove_file(&new);
         let mut file = options().create_new(true).open(&new)?;
         let written = file.write_all(format!("{pid}\n{port}\n").as_bytes()).and_then(|()| {

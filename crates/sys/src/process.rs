@@ -49,15 +49,15 @@ impl std::fmt::Display for ProcessEnd {
 ///
 /// # Errors
 ///
-/// `EBUSY` if the process has more than one thread: only the calling thread would exist in the child, and locks of the others,
-/// such as the allocator's, would stay locked for ever. Otherwise those of fork(2), above all `EAGAIN` (process limit) and
-/// `ENOMEM`.
+/// `EBUSY` if the process has more than one thread: only the calling thread would exist in the child, and
+/// locks of the others, such as the allocator's, would stay locked for ever. Otherwise those of fork(2),
+/// above all `EAGAIN` (process limit) and `ENOMEM`.
 pub fn fork() -> io::Result<Forked> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
-    // SAFETY: the process has exactly one thread, checked above, and only that thread could start another. So the child is a
-    // complete copy and may run any code.
+    // SAFETY: the process has exactly one thread, checked above, and only that thread could start another. So
+    // the child is a complete copy and may run any code.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
@@ -114,11 +114,11 @@ pub fn await_end(pid: Pid) -> io::Result<ProcessEnd> {
 
 /// Closes every descriptor above standard error that is not in `keep`.
 ///
-/// A forked role calls this first, so that it has only its own descriptors. A socket that another process keeps open would
-/// never report the end of its peer.
+/// A forked role calls this first, so that it has only its own descriptors. A socket that another process
+/// keeps open would never report the end of its peer.
 ///
-/// The caller must not use any inherited descriptor object that it did not list. The entry functions of roles take what they
-/// keep by value and never return, so no other object is dropped.
+/// The caller must not use any inherited descriptor object that it did not list. The entry functions of roles
+/// take what they keep by value and never return, so no other object is dropped.
 ///
 /// # Errors
 ///
@@ -139,8 +139,8 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {
-    // SAFETY: close_range(2) touches no memory of ours. The contract of `close_all_but`, the only caller, says that no live
-    // descriptor object refers to the range.
+    // SAFETY: close_range(2) touches no memory of ours. The contract of `close_all_but`, the only caller,
+    // says that no live descriptor object refers to the range.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -153,8 +153,8 @@ pub fn set_name(name: &std::ffi::CStr) {
 
 /// Asks the kernel to send SIGKILL when the parent ends, so that no role outlives the supervisor.
 ///
-/// A change of the user clears this, so a role calls it after [`crate::identity::become_user`]. `parent` is the pid of the
-/// supervisor: if it is gone already, this process exits.
+/// A change of the user clears this, so a role calls it after [`crate::identity::become_user`]. `parent` is
+/// the pid of the supervisor: if it is gone already, this process exits.
 ///
 /// # Errors
 ///
@@ -178,7 +178,8 @@ pub fn no_new_privileges() -> io::Result<()> {
 
 /// Refuses ptrace(2), core dumps and `/proc/PID` access by processes of the same user.
 ///
-/// A maildrop process has the uid of a user, but also descriptors that the user's other programs must not get.
+/// A maildrop process has the uid of a user, but also descriptors that the user's other programs must not
+/// get.
 ///
 /// # Errors
 ///
@@ -190,7 +191,8 @@ pub fn not_dumpable() -> io::Result<()> {
 /// Enough open descriptors for any load that we serve, and the default maximum of Linux (`fs.nr_open`).
 const ENOUGH_DESCRIPTORS: u64 = 1 << 20;
 
-/// Raises the hard limit of open descriptors for this process and its children, if this is root. The soft limit stays.
+/// Raises the hard limit of open descriptors for this process and its children, if this is root. The soft
+/// limit stays.
 pub fn allow_enough_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);

@@ -1,9 +1,10 @@
-//! A reserve of memory. When an allocation fails, part of it is returned to the system, so that work under way can finish. No
-//! new work is accepted meanwhile.
+//! A reserve of memory. When an allocation fails, part of it is returned to the system, so that work under
+//! way can finish. No new work is accepted meanwhile.
 //!
-//! Rust aborts a process that runs out of memory. With thousands of clients in one process that must be the last resort: the
-//! allocator ([`crate::wiping`]) uses the reserve first. Nothing is written to the reserve, so it takes hardly any pages. It
-//! keeps address space below `RLIMIT_AS`, or committed memory where the kernel counts it (`vm.overcommit_memory=2`).
+//! Rust aborts a process that runs out of memory. With thousands of clients in one process that must be the
+//! last resort: the allocator ([`crate::wiping`]) uses the reserve first. Nothing is written to the reserve,
+//! so it takes hardly any pages. It keeps address space below `RLIMIT_AS`, or committed memory where the
+//! kernel counts it (`vm.overcommit_memory=2`).
 
 use std::alloc::{GlobalAlloc as _, Layout, System};
 use std::ptr;
@@ -29,8 +30,8 @@ pub fn keep(octets: usize) {
     fill();
 }
 
-/// Whether memory is short: the reserve was used, and cannot be filled again now. Then nothing should be started that needs
-/// memory for long.
+/// Whether memory is short: the reserve was used, and cannot be filled again now. Then nothing should be
+/// started that needs memory for long.
 pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed) && !fill()
 }
@@ -64,7 +65,8 @@ fn release_one() -> bool {
         let piece = place.swap(ptr::null_mut(), Ordering::AcqRel);
         if !piece.is_null() {
             SHORT.store(true, Ordering::Relaxed);
-            // SAFETY: pieces in `PIECES` were allocated with this layout, and after the swap only we have this one.
+            // SAFETY: pieces in `PIECES` were allocated with this layout, and after the swap only we have
+            // this one.
             unsafe { System.dealloc(piece, LAYOUT) };
             return true;
         }

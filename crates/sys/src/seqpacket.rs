@@ -1,5 +1,5 @@
-//! The sockets between the roles: `SOCK_SEQPACKET` pairs. They keep message boundaries, carry descriptors (`SCM_RIGHTS`,
-//! unix(7)) and report the end of the peer.
+//! The sockets between the roles: `SOCK_SEQPACKET` pairs. They keep message boundaries, carry descriptors
+//! (`SCM_RIGHTS`, unix(7)) and report the end of the peer.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -27,8 +27,8 @@ pub enum Wait {
 pub struct ReceivedPacket {
     /// The message's length in octets; 0 means that the peer is gone.
     pub length: usize,
-    /// Its descriptors, closed on exec. If they exceed the limit of this process (`RLIMIT_NOFILE`), the last ones are missing
-    /// and closed. That must not end a channel that others share.
+    /// Its descriptors, closed on exec. If they exceed the limit of this process (`RLIMIT_NOFILE`), the last
+    /// ones are missing and closed. That must not end a channel that others share.
     pub descriptors: Vec<OwnedFd>,
 }
 
@@ -45,8 +45,8 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for an empty message, which would look like the end of the peer, and for more than [`MOST_DESCRIPTORS`];
-/// otherwise those of sendmsg(2).
+/// `InvalidInput` for an empty message, which would look like the end of the peer, and for more than
+/// [`MOST_DESCRIPTORS`]; otherwise those of sendmsg(2).
 pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], wait: Wait) -> io::Result<()> {
     if message.is_empty() || descriptors.len() > MOST_DESCRIPTORS {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -73,8 +73,8 @@ pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], w
 ///
 /// # Errors
 ///
-/// `InvalidData` if the message did not fit: the peer violated the bounds, and the descriptors of the message are closed.
-/// Otherwise those of recvmsg(2).
+/// `InvalidData` if the message did not fit: the peer violated the bounds, and the descriptors of the message
+/// are closed. Otherwise those of recvmsg(2).
 pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<ReceivedPacket> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);

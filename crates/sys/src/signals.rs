@@ -32,15 +32,16 @@ const LISTENED: [(libc::c_int, Signal); 6] = [
 pub struct Signals(OwnedFd);
 
 impl Signals {
-    /// Blocks the usual effects of the signals and opens the descriptor. Children inherit the blocking and call [`restore`].
+    /// Blocks the usual effects of the signals and opens the descriptor. Children inherit the blocking and
+    /// call [`restore`].
     ///
     /// # Errors
     ///
     /// What sigprocmask(2) or signalfd(2) says.
     pub fn listen() -> io::Result<Self> {
         let set = listened_set();
-        // SAFETY: `set` is an initialised sigset_t, the old mask is not requested, and -1 requests a new descriptor, which only
-        // we own.
+        // SAFETY: `set` is an initialised sigset_t, the old mask is not requested, and -1 requests a new
+        // descriptor, which only we own.
         unsafe {
             if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
@@ -88,9 +89,10 @@ impl AsRawFd for Signals {
     }
 }
 
-/// For a forked role: unblocks all signals. The role ignores the signals that a terminal, an init system or an administrator may
-/// send to a whole process group: only the supervisor handles them, and it ends the roles in an order that loses nothing.
-/// SIGXFSZ is ignored too, so that a file over its size limit is an error of write(2) instead of the end of the process.
+/// For a forked role: unblocks all signals. The role ignores the signals that a terminal, an init system or
+/// an administrator may send to a whole process group: only the supervisor handles them, and it ends the
+/// roles in an order that loses nothing. SIGXFSZ is ignored too, so that a file over its size limit is an
+/// error of write(2) instead of the end of the process.
 ///
 /// # Errors
 ///

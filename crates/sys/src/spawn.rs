@@ -51,8 +51,10 @@ pub struct ProgramOutput {
 
 /// Runs a program to its end and reads its output.
 ///
-/// The program leads its own process group, in the folder `/`, with `/dev/null` as standard input and no descriptors but 0 to
-/// 3. When it exits, or exceeds a bound, the whole group is killed. The program is also killed when this process ends.
+/// The program leads its own process group, in the folder `/`, with `/dev/null` as standard input and no
+/// descriptors but 0 to
+/// 3. When it exits, or exceeds a bound, the whole group is killed. The program is also killed when this
+///    process ends.
 ///
 /// # Errors
 ///
@@ -70,8 +72,8 @@ pub fn run(run: &Run<'_>) -> Result<ProgramOutput, ProgramError> {
     command.args(run.arguments).env_clear().envs(run.environment.iter().copied()).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let number = input.as_raw_fd();
-    // SAFETY: between fork and exec `only_descriptors_to_3` only makes system calls that take numbers: it neither allocates
-    // nor takes a lock. `input` is open until after the spawn.
+    // SAFETY: between fork and exec `only_descriptors_to_3` only makes system calls that take numbers: it
+    // neither allocates nor takes a lock. `input` is open until after the spawn.
     unsafe { command.pre_exec(move || only_descriptors_to_3(number)) };
     let mut group = ProcessGroup(command.spawn().map_err(ProgramError::Start)?);
     drop(input);
@@ -133,7 +135,8 @@ impl ProcessGroup {
 
     /// Kills the rest of the group and reaps the leader.
     fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until the leader is reaped below, no other process can have its pid. An error means that the group is empty.
+        // Until the leader is reaped below, no other process can have its pid. An error means that the group
+        // is empty.
         let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         self.0.wait()
     }
@@ -146,8 +149,9 @@ fn start(error: rustix::io::Errno) -> ProgramError {
 /// Runs in the child, between fork and exec.
 fn only_descriptors_to_3(input: RawFd) -> io::Result<()> {
     let errno = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-    // SAFETY: these calls take numbers. The child no longer uses its descriptor 3, whatever it was. The pipe through which it
-    // reports a failed exec is not 3: `input` was opened before it and took that number if it was free.
+    // SAFETY: these calls take numbers. The child no longer uses its descriptor 3, whatever it was. The pipe
+    // through which it reports a failed exec is not 3: `input` was opened before it and took that number if
+    // it was free.
     unsafe {
         if input == 3 {
             errno(libc::fcntl(input, libc::F_SETFD, 0))?;

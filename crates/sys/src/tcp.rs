@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Bounds the octets that the kernel buffers before it can send them (tcp(7) `TCP_NOTSENT_LOWAT`). If set on a listening
-/// socket, connections that are accepted later inherit the bound.
+/// Bounds the octets that the kernel buffers before it can send them (tcp(7) `TCP_NOTSENT_LOWAT`). If set on
+/// a listening socket, connections that are accepted later inherit the bound.
 ///
 /// Without it the kernel buffers megabytes for a client that does not read.
 ///

@@ -1,7 +1,7 @@
 //! An allocator that wipes freed memory, so that a process that is forked later finds no password in it.
 //!
-//! Our code wipes the settings and user lists that it reads, but libraries leave copies behind: a text that was parsed, a vector
-//! that grew.
+//! Our code wipes the settings and user lists that it reads, but libraries leave copies behind: a text that
+//! was parsed, a vector that grew.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,9 @@ pub fn stop() {
     ON.store(false, Ordering::Relaxed);
 }
 
-// SAFETY: all memory is the system allocator's, allocated and freed with the layouts of the caller. The only addition, writing
-// zeros into a block before it is freed, stays within its `layout.size()` octets, which nobody else may use at that time.
+// SAFETY: all memory is the system allocator's, allocated and freed with the layouts of the caller. The only
+// addition, writing zeros into a block before it is freed, stays within its `layout.size()` octets, which
+// nobody else may use at that time.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the contract of the caller is the same.
@@ -45,10 +46,12 @@ unsafe impl GlobalAlloc for Wiping {
             // SAFETY: the contract of the caller is the same, and a failed call leaves the block as it was.
             return reserve::allocate(|| unsafe { System.realloc(block, layout, size) });
         }
-        // SAFETY: the caller promises that `size`, rounded up to this alignment, is no more than isize::MAX, and not 0.
+        // SAFETY: the caller promises that `size`, rounded up to this alignment, is no more than isize::MAX,
+        // and not 0.
         let new = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
         if !new.is_null() {
-            // SAFETY: both blocks are at least that long, and the new one overlaps nothing. The caller frees the old one.
+            // SAFETY: both blocks are at least that long, and the new one overlaps nothing. The caller frees
+            // the old one.
             unsafe {
                 std::ptr::copy_nonoverlapping(block, new, layout.size().min(size));
                 self.dealloc(block, layout);

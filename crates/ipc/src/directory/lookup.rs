@@ -10,8 +10,8 @@ use crate::wire::ChannelMessage;
 
 /// The number of a request; its answer has the same.
 ///
-/// An auth process starts with a random number: a predecessor on the same channel, killed at its deadline, may have
-/// requests under way whose answers are still to come.
+/// An auth process starts with a random number: a predecessor on the same channel, killed at its deadline,
+/// may have requests under way whose answers are still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestId(u64);
 

@@ -27,8 +27,8 @@ pub enum FromDirectory {
     Failed(String),
 }
 
-/// The tables `[sql]`, `[ldap]` and `[oauth]` of mpopd.conf that are in use. `mpopd-directory` reads the files that they
-/// name as its own user.
+/// The tables `[sql]`, `[ldap]` and `[oauth]` of mpopd.conf that are in use. `mpopd-directory` reads the
+/// files that they name as its own user.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectorySettings {
     /// Where users are looked up.
@@ -53,7 +53,8 @@ pub struct ServerBounds {
     pub timeout: Duration,
     /// The number of requests that may be under way at a time.
     pub connections: u16,
-    /// The file of certificate authorities for the server's certificate; those of the system if there is none.
+    /// The file of certificate authorities for the server's certificate; those of the system if there is
+    /// none.
     pub ca: Option<PathOctets>,
 }
 

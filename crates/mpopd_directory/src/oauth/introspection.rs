@@ -111,7 +111,8 @@ impl TokenServer {
         let began = Instant::now();
         match self.request(token) {
             Ok(claims) => Ok(claims),
-            // The server may have closed the connection since the last request. A second request does no harm.
+            // The server may have closed the connection since the last request. A second request does no
+            // harm.
             Err(LookupError::Unreachable { .. }) if began.elapsed() < self.limit / 2 => self.request(token),
             Err(failure) => Err(failure),
         }

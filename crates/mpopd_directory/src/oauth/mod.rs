@@ -1,4 +1,5 @@
-//! The user of an OAuth 2.0 access token: the server that issued it is asked, or its signature is checked here.
+//! The user of an OAuth 2.0 access token: the server that issued it is asked, or its signature is checked
+//! here.
 
 mod claims;
 mod introspection;

@@ -85,8 +85,8 @@ impl PooledServer for Mysql {
     }
 }
 
-/// Whether the error is about the state of the server, not about the query: too many connections, a shutdown, a lack of
-/// resources, a killed connection.
+/// Whether the error is about the state of the server, not about the query: too many connections, a shutdown,
+/// a lack of resources, a killed connection.
 fn is_passing(code: u16) -> bool {
     matches!(
         code,

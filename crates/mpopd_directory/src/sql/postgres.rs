@@ -97,7 +97,8 @@ impl PooledServer for Postgres {
     }
 }
 
-/// A query that is under way. Dropping it asks the server to cancel the query; slow ones would pile up otherwise.
+/// A query that is under way. Dropping it asks the server to cancel the query; slow ones would pile up
+/// otherwise.
 struct UnderWay(Option<(CancelToken, MakeRustlsConnect)>);
 
 impl Drop for UnderWay {
@@ -111,8 +112,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// Whether the error is about the state of the server, not about the query: classes 08 (connection), 53 (resources),
-/// 57 (operator), 58 (system) and XX (internal) of its manual, appendix A.
+/// Whether the error is about the state of the server, not about the query: classes 08 (connection), 53
+/// (resources), 57 (operator), 58 (system) and XX (internal) of its manual, appendix A.
 fn is_passing(code: &SqlState) -> bool {
     ["08", "53", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class))
 }

@@ -1,5 +1,5 @@
-//! SQLite: the file is opened for each query. That costs less than a query to a server, and a replaced file takes effect at
-//! once.
+//! SQLite: the file is opened for each query. That costs less than a query to a server, and a replaced file
+//! takes effect at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;

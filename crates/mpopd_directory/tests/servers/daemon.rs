@@ -1,5 +1,5 @@
-//! mpopd itself, whose users are in a database or an LDAP server: from `PASS` to a message, and what clients are told when
-//! a server is down.
+//! mpopd itself, whose users are in a database or an LDAP server: from `PASS` to a message, and what clients
+//! are told when a server is down.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -79,7 +79,8 @@ impl Daemon {
         std::fs::read_to_string(self.log()).unwrap()
     }
 
-    /// The log, once this is in it: a role of its own writes it, so it may come after the reply that it tells of.
+    /// The log, once this is in it: a role of its own writes it, so it may come after the reply that it tells
+    /// of.
     fn logged_with(&self, part: &str) -> String {
         let until = Instant::now() + Duration::from_secs(120);
         loop {

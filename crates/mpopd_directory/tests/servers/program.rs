@@ -47,7 +47,8 @@ impl Drop for Server {
     }
 }
 
-/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen in CI.
+/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen
+/// in CI.
 pub(crate) fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
     if found.is_none() {

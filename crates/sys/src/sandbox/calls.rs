@@ -1,8 +1,8 @@
 //! Groups of system calls.
 //!
-//! glibc, the standard library and tokio choose among equivalent calls by their own version and the kernel's, so a group has
-//! all forms of a call. A call in no group fails with `ENOSYS`, and the libraries then use an older form: clone3(2) is left out
-//! so that threads start with clone(2), whose flags a filter can see.
+//! glibc, the standard library and tokio choose among equivalent calls by their own version and the kernel's,
+//! so a group has all forms of a call. A call in no group fails with `ENOSYS`, and the libraries then use an
+//! older form: clone3(2) is left out so that threads start with clone(2), whose flags a filter can see.
 
 use libc::{
     SYS_accept, SYS_accept4, SYS_brk, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone,
@@ -33,7 +33,8 @@ pub enum Calls {
     Connections,
     /// Opening, creating, changing and removing files.
     Files,
-    /// Taking a group for file accesses for a moment, and asking whether a process is alive. No signal is sent.
+    /// Taking a group for file accesses for a moment, and asking whether a process is alive. No signal is
+    /// sent.
     Group,
     /// Connecting to sockets that have a name in the file system.
     LocalSockets,
@@ -167,8 +168,8 @@ const EVENTS: &[c_long] = &[
     libc::SYS_epoll_wait,
 ];
 
-/// tokio wakes itself up through a pair of sockets if it is built with signal support. It is when the whole workspace is
-/// built, because of other programs.
+/// tokio wakes itself up through a pair of sockets if it is built with signal support. It is when the whole
+/// workspace is built, because of other programs.
 const EVENTS_IF: &[Call] = &[(SYS_socketpair, is(0, libc::AF_UNIX as u64))];
 
 const FILES: &[c_long] = &[
@@ -233,7 +234,8 @@ const GROUP_IF: &[Call] = &[
     (SYS_prctl, is(0, libc::PR_SET_DUMPABLE as u64)),
 ];
 
-/// Calls that no library makes on its own. A process that makes one it was not granted has been taken over, and is killed.
+/// Calls that no library makes on its own. A process that makes one it was not granted has been taken over,
+/// and is killed.
 pub(super) const HOSTILE: &[Call] = &[
     // other programs, other processes
     (libc::SYS_execve, When::Always),
@@ -269,7 +271,8 @@ pub(super) const HOSTILE: &[Call] = &[
     (libc::SYS_chroot, When::Always),
 ];
 
-/// Calls that change the whole machine or inspect other processes. No server needs them, and no program that it runs.
+/// Calls that change the whole machine or inspect other processes. No server needs them, and no program that
+/// it runs.
 pub(super) const MACHINE_WIDE: &[Call] = &[
     // other processes
     (libc::SYS_ptrace, When::Always),

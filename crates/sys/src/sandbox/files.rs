@@ -33,8 +33,8 @@ pub enum GrantTarget<'a> {
     Open(BorrowedFd<'a>),
 }
 
-/// What may be done below a folder, as far as the permissions of the files allow. Never granted: executing; creating links,
-/// devices and sockets; controlling devices.
+/// What may be done below a folder, as far as the permissions of the files allow. Never granted: executing;
+/// creating links, devices and sockets; controlling devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
     /// Reading.
@@ -45,11 +45,12 @@ pub enum Rights {
     FilesAndFolders,
 }
 
-/// Restricts the process to these files. It can neither bind nor connect to a TCP port, nor send a signal to a process outside
-/// or connect to its abstract socket. Open descriptors stay usable. The process also gives up gaining rights by exec
-/// (`PR_SET_NO_NEW_PRIVS`). It must have one thread.
+/// Restricts the process to these files. It can neither bind nor connect to a TCP port, nor send a signal to
+/// a process outside or connect to its abstract socket. Open descriptors stay usable. The process also gives
+/// up gaining rights by exec (`PR_SET_NO_NEW_PRIVS`). It must have one thread.
 ///
-/// An older kernel enforces the part of this that it supports, and one without landlock nothing: see `Support`.
+/// An older kernel enforces the part of this that it supports, and one without landlock nothing: see
+/// `Support`.
 ///
 /// # Errors
 ///

@@ -18,9 +18,9 @@ const EPERM: u32 = libc::EPERM.unsigned_abs();
 pub struct SyscallFilter(Vec<BpfProgram>);
 
 impl SyscallFilter {
-    /// Allows these groups of calls. A call that only an attacker would make (another program, process or user, a socket, a
-    /// mount, ...) kills the process with SIGSYS unless a group has it. Any other call fails with `ENOSYS`, so that a new version
-    /// of a library falls back to an older call.
+    /// Allows these groups of calls. A call that only an attacker would make (another program, process or
+    /// user, a socket, a mount, ...) kills the process with SIGSYS unless a group has it. Any other call
+    /// fails with `ENOSYS`, so that a new version of a library falls back to an older call.
     ///
     /// # Errors
     ///
@@ -42,7 +42,8 @@ impl SyscallFilter {
             .collect();
         let allow = program(&left, SeccompAction::Errno(ENOSYS), SeccompAction::Allow)?;
         let end = program(&hostile, SeccompAction::Allow, SeccompAction::KillProcess)?;
-        // The kernel runs all filters, and the strictest result counts. The last one denies installing another.
+        // The kernel runs all filters, and the strictest result counts. The last one denies installing
+        // another.
         Ok(Self(vec![end, allow]))
     }
 
@@ -56,8 +57,8 @@ impl SyscallFilter {
         Ok(Self(vec![deny, no_second_interface()]))
     }
 
-    /// Applies the filter to this process for good. The process also gives up gaining rights by exec (`PR_SET_NO_NEW_PRIVS`).
-    /// It must have one thread.
+    /// Applies the filter to this process for good. The process also gives up gaining rights by exec
+    /// (`PR_SET_NO_NEW_PRIVS`). It must have one thread.
     ///
     /// # Errors
     ///
@@ -95,7 +96,8 @@ fn program(calls: &[Call], otherwise: SeccompAction, matched: SeccompAction) -> 
     filter.try_into().map_err(io::Error::other)
 }
 
-/// x86_64 has every call a second time under other numbers (x32). A filter that denies a list must deny all of those.
+/// x86_64 has every call a second time under other numbers (x32). A filter that denies a list must deny all
+/// of those.
 fn no_second_interface() -> BpfProgram {
     use seccompiler::sock_filter;
     const LOAD: u16 = code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);

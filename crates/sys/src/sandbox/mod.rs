@@ -1,7 +1,8 @@
-//! What a process gives up for good before it serves: system calls (seccomp(2)), and files, ports and signals (landlock(7)).
+//! What a process gives up for good before it serves: system calls (seccomp(2)), and files, ports and signals
+//! (landlock(7)).
 //!
-//! Neither can be undone, and every process that this one starts inherits both. They are applied while a forked process has
-//! one thread, so every later thread has them.
+//! Neither can be undone, and every process that this one starts inherits both. They are applied while a
+//! forked process has one thread, so every later thread has them.
 
 mod calls;
 mod files;
@@ -37,7 +38,8 @@ impl Support {
         };
         /// `LANDLOCK_CREATE_RULESET_VERSION`
         const VERSION: u32 = 1;
-        // SAFETY: with this flag the call takes no pointer and no size, and creates nothing (landlock_create_ruleset(2)).
+        // SAFETY: with this flag the call takes no pointer and no size, and creates nothing
+        // (landlock_create_ruleset(2)).
         let landlock = unsafe {
             libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION)
         };
