@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use config::Places;
 use ipc::control::ReloadKind;
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 use crate::start::StartOptions;
 use crate::{check_migration, edit, import, kick, program, reread, start, status, top, upgrade, who};
@@ -130,8 +130,8 @@ impl Cli {
 }
 
 /// Connects to the daemon of this configuration.
-fn client(config: &Path) -> Result<ControlClient, CtlError> {
-    ControlClient::connect(&places(config)?.control_socket)
+fn client(config: &Path) -> Result<DaemonClient, CtlError> {
+    DaemonClient::connect(&places(config)?.control_socket)
 }
 
 fn places(config: &Path) -> Result<Places, CtlError> {

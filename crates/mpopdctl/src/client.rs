@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to reload its configuration and user lists and to start new processes.
 const PATIENCE_FOR_RELOAD: Duration = Duration::from_secs(180);
 
-pub(crate) struct ControlClient {
+pub(crate) struct DaemonClient {
     channel: OwnedFd,
     path: PathBuf,
 }
 
-impl ControlClient {
+impl DaemonClient {
     /// Connects to the daemon with this control socket.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl ControlClient {
     ///
     /// # Errors
     ///
-    /// As for [`ControlClient::ask`].
+    /// As for [`DaemonClient::ask`].
     pub(crate) fn connections(&self) -> Result<Vec<ConnectionInfo>, CtlError> {
         let mut connections = Vec::new();
         let mut reply = self.ask_for(&ControlRequest::Who)?;
@@ -86,7 +86,7 @@ impl ControlClient {
     ///
     /// # Errors
     ///
-    /// As for [`ControlClient::ask`], and those of `begin`.
+    /// As for [`DaemonClient::ask`], and those of `begin`.
     pub(crate) fn await_reload(
         &self,
         kind: ReloadKind,
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn where_nobody_answers_mpopd_is_not_running() {
         let folder = tempfile::tempdir().unwrap();
-        let said = |path: &Path| ControlClient::connect(path).err().unwrap().to_string();
+        let said = |path: &Path| DaemonClient::connect(path).err().unwrap().to_string();
         let path = folder.path().join("control");
         assert!(said(&path).contains("mpopd is not running"), "{}", said(&path));
         let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use ipc::control::{ControlReply, ControlRequest};
 use ipc::steer::MOST_WHO;
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 
 /// Ends the sessions of a user, or the session with this id.
-pub(crate) fn run(daemon: &ControlClient, who: String) -> Result<ExitCode, CtlError> {
+pub(crate) fn run(daemon: &DaemonClient, who: String) -> Result<ExitCode, CtlError> {
     if who.is_empty() || who.len() > MOST_WHO {
         return Err("neither a user's name nor a session's id".into());
     }

@@ -7,7 +7,7 @@ use config::Places;
 use ipc::control::{ReloadKind, ReloadOutcome};
 use rustix::process::Signal;
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 use crate::running;
 
@@ -15,7 +15,7 @@ use crate::running;
 pub(crate) fn run(config: &Path, kind: ReloadKind) -> Result<ExitCode, CtlError> {
     let Places { pid_file, control_socket } = places(config)?;
     let daemon = running::require(&pid_file)?;
-    let client = ControlClient::connect(&control_socket).map_err(|failure| {
+    let client = DaemonClient::connect(&control_socket).map_err(|failure| {
         format!(
             "mpopd runs, process {}, but cannot be asked for the result: {failure}",
             daemon.pid.as_raw_nonzero()

@@ -8,11 +8,11 @@ use ipc::control::{ControlReply, ControlRequest, Port, Status};
 use ipc::report::SessionFigures;
 use serde_json::{Map, Value, json};
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 
 /// Prints the status of the daemon.
-pub(crate) fn run(daemon: &ControlClient, as_json: bool) -> Result<ExitCode, CtlError> {
+pub(crate) fn run(daemon: &DaemonClient, as_json: bool) -> Result<ExitCode, CtlError> {
     let status = ask(daemon)?;
     let mut out = io::stdout().lock();
     match as_json {
@@ -23,7 +23,7 @@ pub(crate) fn run(daemon: &ControlClient, as_json: bool) -> Result<ExitCode, Ctl
 }
 
 /// Asks for the status.
-pub(crate) fn ask(daemon: &ControlClient) -> Result<Status, CtlError> {
+pub(crate) fn ask(daemon: &DaemonClient) -> Result<Status, CtlError> {
     match daemon.ask(&ControlRequest::Status)? {
         ControlReply::Status(status) => Ok(status),
         _ => Err(daemon.unexpected_reply()),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ipc::report::ConnectionInfo;
 use serde_json::{Value, json};
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 use crate::status::duration;
 
@@ -16,7 +16,7 @@ pub(crate) const TITLES: [&str; 8] = ["ID", "USER", "ADDRESS", "TLS", "STATE", "
 pub(crate) const FIRST_NUMBER: usize = 5;
 
 /// Prints the connections.
-pub(crate) fn run(daemon: &ControlClient, as_json: bool) -> Result<ExitCode, CtlError> {
+pub(crate) fn run(daemon: &DaemonClient, as_json: bool) -> Result<ExitCode, CtlError> {
     let connections = daemon.connections()?;
     let mut out = io::stdout().lock();
     match as_json {

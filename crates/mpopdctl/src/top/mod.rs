@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::client::ControlClient;
+use crate::client::DaemonClient;
 use crate::error::CtlError;
 use crate::status;
 use state::TopState;
@@ -25,7 +25,7 @@ pub(crate) fn run(control_socket: &Path) -> Result<ExitCode, CtlError> {
         return Err("top needs a terminal; mpopdctl status and mpopdctl who do without".into());
     }
     let mut state = TopState::default();
-    let mut daemon = Some(ControlClient::connect(control_socket)?);
+    let mut daemon = Some(DaemonClient::connect(control_socket)?);
     let mut terminal = ratatui::try_init().map_err(|error| terminal_failed(&error))?;
     let watched = watch(&mut terminal, control_socket, &mut daemon, &mut state);
     ratatui::restore();
@@ -35,7 +35,7 @@ pub(crate) fn run(control_socket: &Path) -> Result<ExitCode, CtlError> {
 fn watch(
     terminal: &mut DefaultTerminal,
     control_socket: &Path,
-    daemon: &mut Option<ControlClient>,
+    daemon: &mut Option<DaemonClient>,
     state: &mut TopState,
 ) -> io::Result<()> {
     loop {
@@ -60,12 +60,12 @@ fn watch(
 
 fn refresh(
     control_socket: &Path,
-    daemon: &mut Option<ControlClient>,
+    daemon: &mut Option<DaemonClient>,
     state: &mut TopState,
 ) -> Result<(), CtlError> {
     let client = match daemon.take() {
         Some(client) => client,
-        None => ControlClient::connect(control_socket)?,
+        None => DaemonClient::connect(control_socket)?,
     };
     state.update(Instant::now(), status::ask(&client)?, client.connections()?);
     *daemon = Some(client);
