@@ -26,6 +26,10 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
+# Files that import each other, in all crates or in one: `just circles maildrop`.
+circles *CRATE:
+    cargo run --quiet -p source_checks -- circles {{ CRATE }}
+
 # All tests. As root they see real uids; a test that lacks a program says that it is skipped.
 test:
     cargo test --workspace
