@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::{Tree, circles};
+use crate::{Tree, circles, dependencies, names};
 
-const USAGE: &str = "usage: source_checks circles [CRATE]";
+const USAGE: &str = "usage: source_checks circles [CRATE] | names | dependencies";
 
 /// Runs one check and prints what it finds.
 pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
@@ -28,6 +28,11 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             }
             circles_of(&tree, &folder)
         }
+        ["names"] => names::find(&tree).unwrap_or_else(|error| vec![error.to_string()]),
+        ["dependencies"] => match dependencies::graph(&tree) {
+            Ok(graph) => dependencies::violations(&graph),
+            Err(error) => vec![error.to_string()],
+        },
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
