@@ -14,7 +14,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use config::LogLevel;
 use ipc::log::{Field, Level, Line, MOST_EVENT, MOST_FIELDS, MOST_VALUE, Value};
 use ipc::wire::Wait;
 use rustix::net::sockopt;
@@ -23,6 +22,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
+use vocabulary::LogLevel;
 
 pub(crate) use append::append;
 pub(crate) use untrusted::Untrusted;

@@ -7,8 +7,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use config::{Config, LockMethod, Storage};
+use config::Config;
 use maildrop::MailGroup;
+use vocabulary::{LockMethod, Storage};
 
 /// The group, as a maildrop process has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auth::Authenticator;
-use config::{Config, Fault, Faults, Loaded, LockMethod, Storage, UnescapeFrom};
+use config::{Config, Fault, Faults, Loaded};
 use maildrop::{Boundaries, BoundaryError, Received, Unescape};
 use sys::identity::User;
+use vocabulary::{LockMethod, Storage, UnescapeFrom};
 
 use crate::cli::Failure;
 use crate::listen::{self, Listener, Security, Wanted};
@@ -252,8 +253,8 @@ fn limits(config: &Config, scram: bool) -> Limits {
             expire: config.expire,
             utf8: config.utf8,
             language: match config.language {
-                config::Language::English => pop3::Language::English,
-                config::Language::German => pop3::Language::German,
+                vocabulary::Language::English => pop3::Language::English,
+                vocabulary::Language::German => pop3::Language::German,
             },
             ..pop3::Policy::default()
         }),

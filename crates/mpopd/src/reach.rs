@@ -9,8 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use auth::Account;
-use config::{AuthType, Config, Storage};
+use config::{AuthType, Config};
 use ipc::hire::Reach;
+use vocabulary::Storage;
 
 /// The folders in which, by the configuration, mail lies.
 #[derive(Debug, Clone, Default)]

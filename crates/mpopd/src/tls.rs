@@ -6,7 +6,7 @@ mod validity;
 use std::path::Path;
 use std::sync::Arc;
 
-use config::{Tls, TlsVersion};
+use config::Tls;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
+use vocabulary::TlsVersion;
 
 use by_name::ByName;
 pub(crate) use validity::remarks;

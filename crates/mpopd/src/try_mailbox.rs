@@ -5,8 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use auth::{Authenticator, OwnerUid, UserName};
-use config::{AllowPlaintext, Config, LogLevel, Storage};
+use config::Config;
 use maildrop::Location;
+use vocabulary::{AllowPlaintext, LogLevel, Storage};
 use zeroize::Zeroizing;
 
 use crate::cli::{Failure, Try};

@@ -28,7 +28,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 
-use config::SaslMechanism;
+use vocabulary::SaslMechanism;
 
 use crate::authenticator::{Account, Authenticator};
 use crate::refusal::Refusal;

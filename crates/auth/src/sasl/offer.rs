@@ -1,6 +1,6 @@
 //! What is offered.
 
-use config::SaslMechanism;
+use vocabulary::SaslMechanism;
 
 /// What decides which mechanisms a connection offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

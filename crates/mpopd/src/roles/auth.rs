@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use ::auth::sasl::{self, Exchange, Progress};
 use ::auth::{Account, Authenticator, Refusal};
-use config::SaslMechanism;
 use ipc::hire::{Hire, Hired, Post, WorkerId};
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, Why};
-use ipc::open::{Format, Open};
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said};
+use ipc::open::Open;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, Secret, Ticket, receive, send};
 use sys::deadline::Deadline;
 use sys::seqpacket;
+use vocabulary::{LoginFailure, SaslMechanism, Words};
 
 use exchanges::{Due, Exchanges, Waiting};
 
@@ -93,7 +93,7 @@ struct Auth<'a> {
     buffer: Vec<u8>,
 }
 
-/// Why an accepted login does not reach its maildrop.
+/// LoginFailure an accepted login does not reach its maildrop.
 enum Unreachable {
     /// The maildrop process is gone, and another must be hired.
     Gone,
@@ -168,7 +168,9 @@ impl Auth<'_> {
             return (None, None);
         };
         let refused = |why| (Some(Said::Refused(Refused { why, user: Vec::new() })), None);
-        let Some(mechanism) = SaslMechanism::named(mechanism) else { return refused(Why::Temporary) };
+        let Some(mechanism) = SaslMechanism::from_word(mechanism) else {
+            return refused(LoginFailure::Temporary);
+        };
         let client = sasl::Client {
             peer: login.peer,
             channel_binding: binding.clone().map(Vec::into_boxed_slice),
@@ -183,7 +185,7 @@ impl Auth<'_> {
                 }
                 Err(error) => {
                     tracing::error!("no channel for a login in several steps: {error}");
-                    refused(Why::Temporary)
+                    refused(LoginFailure::Temporary)
                 }
             },
             Progress::Done(account) => match self.admit(login.id, login.utf8, &account) {
@@ -221,12 +223,12 @@ impl Auth<'_> {
     fn name(&mut self, user: &[u8], login: &Login) -> Said {
         match self.authenticator.knows(user, login.peer) {
             Ok(true) => Said::Known,
-            Ok(false) => Said::Refused(Refused { why: Why::UnknownUser, user: user.to_vec() }),
+            Ok(false) => Said::Refused(Refused { why: LoginFailure::UnknownUser, user: user.to_vec() }),
             Err(refusal) => Said::Refused(Refused { why: why(user, &refusal), user: user.to_vec() }),
         }
     }
 
-    fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), Why> {
+    fn password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), LoginFailure> {
         let account =
             self.authenticator.login(user, password, login.peer).map_err(|refusal| why(user, &refusal))?;
         self.admit(login.id, login.utf8, &account).map_err(|refused| refused.why)
@@ -237,7 +239,7 @@ impl Auth<'_> {
         self.open(login, utf8, account).map_err(|cause| {
             let user = account.user.as_str().as_bytes().to_vec();
             tracing::error!("user={} has no maildrop process: {cause}", Untrusted(&user));
-            Refused { why: Why::Temporary, user }
+            Refused { why: LoginFailure::Temporary, user }
         })
     }
 
@@ -253,7 +255,7 @@ impl Auth<'_> {
             login,
             ticket: Ticket::issue().map_err(|error| format!("no random numbers: {error}"))?,
             user: account.user.as_str().to_owned(),
-            format: format_of(account),
+            storage: account.maildrop.storage,
             path: account.maildrop.path.as_path().into(),
             user_log: log.as_ref().map(|(detail, _)| *detail),
             utf8,
@@ -322,29 +324,20 @@ fn failed(error: wire::Error) -> Unreachable {
     Unreachable::Failed(error.to_string())
 }
 
-fn format_of(account: &Account) -> Format {
-    match account.maildrop.storage {
-        config::Storage::Mbox => Format::Mbox,
-        config::Storage::Ram => Format::Ram,
-        config::Storage::Disk => Format::Disk,
-        config::Storage::Maildir => Format::Maildir,
-    }
-}
-
 fn refusal(refused: sasl::Refused) -> Refused {
     Refused { why: why(&refused.user, &refused.why), user: refused.user }
 }
 
-fn why(user: &[u8], refusal: &Refusal) -> Why {
+fn why(user: &[u8], refusal: &Refusal) -> LoginFailure {
     if let Refusal::Temporary(cause) = refusal {
         tracing::error!("user={} cannot be looked up: {cause}", Untrusted(user));
     }
     match refusal {
-        Refusal::Password => Why::Password,
-        Refusal::UnknownUser => Why::UnknownUser,
-        Refusal::Disabled => Why::Disabled,
-        Refusal::DeniedHost => Why::DeniedHost,
-        Refusal::ReverseLookup => Why::ReverseLookup,
-        Refusal::Temporary(_) => Why::Temporary,
+        Refusal::Password => LoginFailure::Password,
+        Refusal::UnknownUser => LoginFailure::UnknownUser,
+        Refusal::Disabled => LoginFailure::Disabled,
+        Refusal::DeniedHost => LoginFailure::DeniedHost,
+        Refusal::ReverseLookup => LoginFailure::ReverseLookup,
+        Refusal::Temporary(_) => LoginFailure::Temporary,
     }
 }

@@ -11,11 +11,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use config::{LogFormat, LogLevel, LogTarget};
 use ipc::log::{Line, ToLog};
 use ipc::receive;
 use ipc::wire::{self, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use vocabulary::{LogFormat, LogLevel, LogTarget};
 
 use keeper::Keeper;
 

@@ -22,12 +22,13 @@ use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
-use ipc::mail::{Extent, FromMaildrop, NotFetched, NotOpened, Outcome, ToMaildrop};
-use ipc::open::{Format, Open};
+use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
+use ipc::open::Open;
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Payload, Ticket, receive, send};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use vocabulary::{LoginFailure, Storage};
 
 use crate::log::Untrusted;
 use crate::roles::listings::Listings;
@@ -266,15 +267,15 @@ impl<'a> Worker<'a> {
     }
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { login, ticket, user, format, path, user_log, utf8 } = order;
+        let Open { login, ticket, user, storage, path, user_log, utf8 } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
         let wishes = self.setup.users.wishes_of(&user, utf8);
         let began = Instant::now();
-        let opened = self.open_in_time(format, &path, &wishes, &user).and_then(|mail| {
+        let opened = self.open_in_time(storage, &path, &wishes, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {
                 tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
-                NotOpened::Temporary
+                LoginFailure::Temporary
             });
             Ok((mail, packed?))
         });
@@ -289,7 +290,7 @@ impl<'a> Worker<'a> {
         let memory: Vec<BorrowedFd<'_>> = memory.iter().map(|memory| memory.as_fd()).collect();
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let opened =
-            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, format, micros };
+            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, storage, micros };
         self.answer(&opened, &memory);
     }
 
@@ -297,13 +298,13 @@ impl<'a> Worker<'a> {
     /// once nobody else can be opening it.
     fn open_in_time(
         &self,
-        format: Format,
+        storage: Storage,
         path: &Path,
         wishes: &Wishes,
         user: &str,
-    ) -> Result<Box<dyn Maildrop>, NotOpened> {
+    ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         self.check_delay(path)?;
-        let mail = self.open_now(format, path, wishes, user)?;
+        let mail = self.open_now(storage, path, wishes, user)?;
         self.check_delay(path)?;
         if let Some(last_logins) = &self.setup.last_logins
             && let Err(error) = last_logins.note(path)
@@ -313,10 +314,10 @@ impl<'a> Worker<'a> {
         Ok(mail)
     }
 
-    fn check_delay(&self, path: &Path) -> Result<(), NotOpened> {
+    fn check_delay(&self, path: &Path) -> Result<(), LoginFailure> {
         let Some(last_logins) = &self.setup.last_logins else { return Ok(()) };
         match last_logins.too_soon(path, SystemTime::now()) {
-            Ok(true) => Err(NotOpened::TooSoon),
+            Ok(true) => Err(LoginFailure::LoginDelay),
             Ok(false) => Ok(()),
             Err(error) => {
                 tracing::error!("it cannot be seen when the last login was: {error}");
@@ -327,21 +328,21 @@ impl<'a> Worker<'a> {
 
     fn open_now(
         &self,
-        format: Format,
+        storage: Storage,
         path: &Path,
         wishes: &Wishes,
         user: &str,
-    ) -> Result<Box<dyn Maildrop>, NotOpened> {
+    ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         if sys::reserve::is_short() {
             tracing::error!("maildrop of user={} not opened: memory is short", Untrusted(user.as_bytes()));
-            return Err(NotOpened::Temporary);
+            return Err(LoginFailure::Temporary);
         }
         let path = path.to_owned();
-        let location = match format {
-            Format::Mbox => Location::Mbox(path),
-            Format::Ram => Location::Ram(path),
-            Format::Disk => Location::Disk(path),
-            Format::Maildir => Location::Maildir(path),
+        let location = match storage {
+            Storage::Mbox => Location::Mbox(path),
+            Storage::Ram => Location::Ram(path),
+            Storage::Disk => Location::Disk(path),
+            Storage::Maildir => Location::Maildir(path),
         };
         // A defect in reading one strange mailbox must not end the sessions of all others.
         match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, wishes))) {
@@ -356,7 +357,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(not_opened(&error))
             }
-            Err(_) => Err(NotOpened::Temporary),
+            Err(_) => Err(LoginFailure::Temporary),
         }
     }
 
@@ -458,7 +459,7 @@ impl<'a> Worker<'a> {
                     self.answer_instead(&FromMaildrop::NotOpened {
                         login: *login,
                         user: user.clone(),
-                        why: NotOpened::Temporary,
+                        why: LoginFailure::Temporary,
                     });
                 }
                 FromMaildrop::Fetched { ticket, .. } => {
@@ -495,10 +496,10 @@ fn is_denied(error: &OpenError) -> bool {
     matches!(error, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn not_opened(error: &OpenError) -> NotOpened {
+fn not_opened(error: &OpenError) -> LoginFailure {
     match error {
-        OpenError::InUse | OpenError::Locked { .. } => NotOpened::InUse,
-        OpenError::NotAMaildrop { .. } | OpenError::TooManyMessages { .. } => NotOpened::Unusable,
-        _ => NotOpened::Temporary,
+        OpenError::InUse | OpenError::Locked { .. } => LoginFailure::InUse,
+        OpenError::NotAMaildrop { .. } | OpenError::TooManyMessages { .. } => LoginFailure::Maildrop,
+        _ => LoginFailure::Temporary,
     }
 }

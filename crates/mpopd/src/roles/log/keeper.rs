@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime};
 
-use config::{LogFormat, LogTarget};
 use ipc::log::{Level, Line};
+use vocabulary::{LogFormat, LogTarget};
 
 use super::Settings;
 use super::datagrams::Datagrams;

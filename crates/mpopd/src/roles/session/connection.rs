@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::auth::Seat;
-use ipc::login::{Attempt, Refused, Why};
-use ipc::mail::{NotFetched, NotOpened, Outcome};
+use ipc::login::{Attempt, Refused};
+use ipc::mail::{NotFetched, Outcome};
 use ipc::{Numbers, Secret};
 use pop3::Listing as _;
 use pop3::{
@@ -18,10 +18,10 @@ use pop3::{
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use vocabulary::LoginFailure;
 
 use listing::MailListing;
 
-use super::counters::Failure;
 use super::desk::{Client, Exchange, Verdict};
 use super::mail::{NoBody, OpenMail};
 use super::origin::Origin;
@@ -206,7 +206,7 @@ impl Connection {
 
     /// What a login needs to say of the client.
     fn client(&self) -> Client {
-        Client { peer: self.origin.peer, tls: self.is_encrypted(), utf8: self.dialogue.utf8() }
+        Client { peer: self.origin.peer, utf8: self.dialogue.utf8() }
     }
 
     /// Whether there is such a user, where that is told before the password is asked for.
@@ -285,15 +285,7 @@ impl Connection {
         match verdict {
             Verdict::Opened(mail) => self.enter(mail, method),
             Verdict::Refused(refused) => self.refuse(&refused).await?,
-            Verdict::NotOpened { user, why } => {
-                let (reason, told) = match why {
-                    NotOpened::InUse => (Failure::InUse, LoginRefusal::InUse),
-                    NotOpened::TooSoon => (Failure::LoginDelay, LoginRefusal::TooSoon),
-                    NotOpened::Unusable => (Failure::Maildrop, LoginRefusal::Permanent),
-                    NotOpened::Temporary => (Failure::Temporary, LoginRefusal::Temporary),
-                };
-                self.turn_away(user.as_bytes(), reason, told);
-            }
+            Verdict::NotOpened { user, why } => self.turn_away(user.as_bytes(), why),
             Verdict::Challenge(challenge, exchange) => {
                 self.exchange = Some((method, exchange));
                 self.dialogue.auth_challenge(&challenge, &mut self.out);
@@ -308,10 +300,10 @@ impl Connection {
         let user = mail.user().to_owned();
         self.house.penalties().succeeded(self.origin.peer, user.as_bytes());
         let Some(seat) = self.house.user_seats.take(user.clone()) else {
-            return self.turn_away(user.as_bytes(), Failure::Limit, LoginRefusal::Limit);
+            return self.turn_away(user.as_bytes(), LoginFailure::Limit);
         };
         let (Some(listing), Some(name)) = (mail.take_listing(), UserName::parse(user.as_bytes())) else {
-            return self.turn_away(user.as_bytes(), Failure::Temporary, LoginRefusal::Temporary);
+            return self.turn_away(user.as_bytes(), LoginFailure::Temporary);
         };
         mail.attach(&self.visit.ending);
         mail.notes().opened();
@@ -337,8 +329,8 @@ impl Connection {
     /// Auth said no. Who may be guessing waits for the answer, and holds up nobody but itself.
     async fn refuse(&mut self, refused: &Refused) -> Result<(), Shutdown> {
         let Refused { why, user } = refused;
-        self.note_failure(user, (*why).into());
-        if why.may_be_guessing() {
+        self.note_failure(user, *why);
+        if may_be_guessing(*why) {
             let now = Instant::now().into_std();
             let delay = self.house.penalties().failed(self.origin.peer, user, now);
             self.hold(delay).await?;
@@ -348,9 +340,9 @@ impl Connection {
     }
 
     /// The user is who they say, but there will be no session.
-    fn turn_away(&mut self, user: &[u8], reason: Failure, told: LoginRefusal) {
+    fn turn_away(&mut self, user: &[u8], reason: LoginFailure) {
         self.note_failure(user, reason);
-        self.dialogue.login_refused(told, &mut self.out);
+        self.dialogue.login_refused(told_of(reason), &mut self.out);
     }
 
     /// Waits, within the time that the client has to log in.
@@ -375,7 +367,7 @@ impl Connection {
         // A login that was refused before there was a password to check counts for the log all the same.
         if record.refused == Some(pop3::Refusal::Plaintext) {
             let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
-            self.note_failure(user.as_bytes(), Failure::Plaintext);
+            self.note_failure(user.as_bytes(), LoginFailure::Plaintext);
         }
     }
 
@@ -386,7 +378,7 @@ impl Connection {
         }
     }
 
-    fn note_failure(&self, user: &[u8], reason: Failure) {
+    fn note_failure(&self, user: &[u8], reason: LoginFailure) {
         self.house.counters.failed(reason).add(1);
         tracing::warn!(
             user = %Untrusted(user),
@@ -488,10 +480,20 @@ impl Connection {
     }
 }
 
-fn told_of(why: Why) -> LoginRefusal {
+fn told_of(why: LoginFailure) -> LoginRefusal {
     match why {
-        Why::Password | Why::UnknownUser | Why::Disabled => LoginRefusal::Denied,
-        Why::DeniedHost | Why::ReverseLookup => LoginRefusal::Host,
-        Why::Temporary => LoginRefusal::Temporary,
+        LoginFailure::Password | LoginFailure::UnknownUser | LoginFailure::Disabled => LoginRefusal::Denied,
+        LoginFailure::DeniedHost | LoginFailure::ReverseLookup => LoginRefusal::Host,
+        LoginFailure::Plaintext => LoginRefusal::Plaintext,
+        LoginFailure::Limit => LoginRefusal::Limit,
+        LoginFailure::InUse => LoginRefusal::InUse,
+        LoginFailure::LoginDelay => LoginRefusal::TooSoon,
+        LoginFailure::Maildrop => LoginRefusal::Permanent,
+        LoginFailure::Temporary => LoginRefusal::Temporary,
     }
+}
+
+/// Whether the failure may come from a client that guesses: its reply is delayed.
+fn may_be_guessing(why: LoginFailure) -> bool {
+    matches!(why, LoginFailure::Password | LoginFailure::UnknownUser | LoginFailure::Disabled)
 }

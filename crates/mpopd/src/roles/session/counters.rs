@@ -4,10 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ipc::login::Why;
-use ipc::open::Format;
 use ipc::report::Figures;
 use pop3::Verb;
+use vocabulary::{LoginFailure, Storage};
 
 use super::histogram::Histogram;
 
@@ -43,8 +42,8 @@ pub(super) struct Counters {
     pub(super) connections_refused: Count,
     /// Logins that opened a maildrop.
     pub(super) logins: Count,
-    /// Logins that failed, in the order of [`Failure::ALL`].
-    failed: [Count; Failure::ALL.len()],
+    /// Logins that failed, in the order of [`LoginFailure::ALL`].
+    failed: [Count; LoginFailure::ALL.len()],
     /// Octets sent to clients, before encryption.
     pub(super) octets_sent: Count,
     /// Octets received from clients, after decryption.
@@ -63,8 +62,8 @@ pub(super) struct Counters {
     pub(super) retr_time: Histogram,
     /// How long QUIT took.
     pub(super) quit_time: Histogram,
-    /// How long maildrops took to be opened, in the order of [`Format::ALL`].
-    opens: [Histogram; Format::ALL.len()],
+    /// How long maildrops took to be opened, in the order of [`Storage::ALL`].
+    opens: [Histogram; Storage::ALL.len()],
     /// How often another program held a mailbox's lock.
     pub(super) lock_waits: Count,
     /// For how long that was waited for, in milliseconds.
@@ -72,58 +71,34 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// How long maildrops of each format took to be opened.
-    pub(super) fn opens(&self) -> impl Iterator<Item = (Format, &Histogram)> {
-        Format::ALL.into_iter().zip(&self.opens)
+    /// How long maildrops of each storage took to be opened.
+    pub(super) fn opens(&self) -> impl Iterator<Item = (Storage, &Histogram)> {
+        Storage::ALL.iter().copied().zip(&self.opens)
     }
 
-    /// A maildrop of this format was opened.
-    pub(super) fn opened(&self, format: Format, took: Duration) {
-        if let Some((_, histogram)) = self.opens().find(|(other, _)| *other == format) {
+    /// A maildrop of this storage was opened.
+    pub(super) fn opened(&self, storage: Storage, took: Duration) {
+        if let Some((_, histogram)) = self.opens().find(|(other, _)| *other == storage) {
             histogram.observe(took);
         }
     }
 
     /// Logins that failed for this reason.
-    pub(super) fn failed(&self, reason: Failure) -> &Count {
-        let [
-            password,
-            unknown,
-            disabled,
-            host,
-            reverse,
-            plaintext,
-            limit,
-            temporary,
-            in_use,
-            delay,
-            maildrop,
-        ] = &self.failed;
-        match reason {
-            Failure::Password => password,
-            Failure::UnknownUser => unknown,
-            Failure::Disabled => disabled,
-            Failure::DeniedHost => host,
-            Failure::ReverseLookup => reverse,
-            Failure::Plaintext => plaintext,
-            Failure::Limit => limit,
-            Failure::Temporary => temporary,
-            Failure::InUse => in_use,
-            Failure::LoginDelay => delay,
-            Failure::Maildrop => maildrop,
-        }
+    pub(super) fn failed(&self, reason: LoginFailure) -> &Count {
+        // `ALL` is in the order of declaration, and so are the counts.
+        &self.failed[reason.index()]
     }
 
     /// The numbers as they are now.
     pub(super) fn figures(&self) -> Figures {
-        let failed = |reason: Failure| (reason.word().to_owned(), self.failed(reason).get());
+        let failed = |reason: LoginFailure| (reason.word().to_owned(), self.failed(reason).get());
         Figures {
             connections: self.connections_open.get(),
             sessions: self.sessions_open.get(),
             connections_total: self.connections.get(),
             connections_refused: self.connections_refused.get(),
             logins: self.logins.get(),
-            logins_failed: Failure::ALL.map(failed).to_vec(),
+            logins_failed: LoginFailure::ALL.iter().copied().map(failed).collect(),
             octets_sent: self.octets_sent.get(),
             octets_received: self.octets_received.get(),
         }
@@ -149,79 +124,6 @@ impl Commands {
     }
 }
 
-/// Why a login failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The password is wrong.
-    Password,
-    /// There is no such user.
-    UnknownUser,
-    /// The user exists but may not log in.
-    Disabled,
-    /// The client's host may not connect.
-    DeniedHost,
-    /// The client's address has no host name that leads back to it.
-    ReverseLookup,
-    /// The password would have crossed the network in the clear.
-    Plaintext,
-    /// The user has as many sessions as they may have.
-    Limit,
-    /// It could not be decided now.
-    Temporary,
-    /// The maildrop is open in another session.
-    InUse,
-    /// The user's last login was too short a time ago.
-    LoginDelay,
-    /// The maildrop cannot be opened.
-    Maildrop,
-}
-
-impl Failure {
-    pub(super) const ALL: [Failure; 11] = [
-        Failure::Password,
-        Failure::UnknownUser,
-        Failure::Disabled,
-        Failure::DeniedHost,
-        Failure::ReverseLookup,
-        Failure::Plaintext,
-        Failure::Limit,
-        Failure::Temporary,
-        Failure::InUse,
-        Failure::LoginDelay,
-        Failure::Maildrop,
-    ];
-
-    /// The word in the log line `login failed ... reason=`.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Failure::Password => Why::Password.word(),
-            Failure::UnknownUser => Why::UnknownUser.word(),
-            Failure::Disabled => Why::Disabled.word(),
-            Failure::DeniedHost => Why::DeniedHost.word(),
-            Failure::ReverseLookup => Why::ReverseLookup.word(),
-            Failure::Plaintext => "plaintext",
-            Failure::Limit => "limit",
-            Failure::Temporary => Why::Temporary.word(),
-            Failure::InUse => "in-use",
-            Failure::LoginDelay => "login-delay",
-            Failure::Maildrop => "maildrop",
-        }
-    }
-}
-
-impl From<Why> for Failure {
-    fn from(why: Why) -> Failure {
-        match why {
-            Why::Password => Failure::Password,
-            Why::UnknownUser => Failure::UnknownUser,
-            Why::Disabled => Failure::Disabled,
-            Why::DeniedHost => Failure::DeniedHost,
-            Why::ReverseLookup => Failure::ReverseLookup,
-            Why::Temporary => Failure::Temporary,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,12 +131,14 @@ mod tests {
     #[test]
     fn each_reason_has_a_count_and_a_word_of_its_own() {
         let counters = Counters::default();
-        for (times, reason) in (1..).zip(Failure::ALL) {
+        for (times, reason) in (1..).zip(LoginFailure::ALL.iter().copied()) {
             counters.failed(reason).add(times);
         }
         let figures = counters.figures();
         assert_eq!(figures.all_failed(), (1..=11).sum::<u64>());
-        for ((times, reason), (word, count)) in (1..).zip(Failure::ALL).zip(&figures.logins_failed) {
+        for ((times, reason), (word, count)) in
+            (1..).zip(LoginFailure::ALL.iter().copied()).zip(&figures.logins_failed)
+        {
             assert_eq!((reason.word(), times), (word.as_str(), *count));
             assert_eq!(figures.logins_failed.iter().filter(|(other, _)| other == word).count(), 1);
         }

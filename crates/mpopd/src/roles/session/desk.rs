@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, Why};
-use ipc::mail::NotOpened;
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said};
 use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
+use vocabulary::LoginFailure;
 
 use super::mail::OpenMail;
 use super::socket::Socket;
@@ -40,7 +40,7 @@ pub(super) enum Verdict {
     NotOpened {
         /// The name as auth settled it.
         user: String,
-        why: NotOpened,
+        why: LoginFailure,
     },
     /// The maildrop is open.
     Opened(OpenMail),
@@ -50,8 +50,6 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client {
     pub(super) peer: IpAddr,
-    /// Whether its connection is encrypted.
-    pub(super) tls: bool,
     /// Whether it has said UTF8.
     pub(super) utf8: bool,
 }
@@ -73,8 +71,8 @@ impl Desk {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.await_answer(number);
-        let Client { peer, tls, utf8 } = client;
-        let login = Login { id, peer, tls, utf8, attempt };
+        let Client { peer, utf8 } = client;
+        let login = Login { id, peer, utf8, attempt };
         let verdict = tokio::time::timeout(PATIENCE, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
@@ -120,7 +118,7 @@ impl Desk {
             Ok(Err(error)) => tracing::error!("auth cannot be asked: {error}"),
             Err(_) => tracing::error!("no answer to a login within {} s", PATIENCE.as_secs()),
         }
-        Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() })
+        Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() })
     }
 
     /// Gives an answer to the connection that waits for it. One that nobody waits for is dropped,
@@ -137,7 +135,7 @@ impl Desk {
 
     /// Nobody will answer this login any more.
     pub(super) fn give_up(&self, login: LoginId) {
-        self.answer(login, Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() }));
+        self.answer(login, Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() }));
     }
 
     /// Hears auth's decisions, for ever.
@@ -154,7 +152,10 @@ impl Desk {
                                 Some(Ok(channel)) => {
                                     Verdict::Challenge(challenge, Exchange { channel, number: id.number })
                                 }
-                                _ => Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() }),
+                                _ => Verdict::Refused(Refused {
+                                    why: LoginFailure::Temporary,
+                                    user: Vec::new(),
+                                }),
                             }
                         }
                     };

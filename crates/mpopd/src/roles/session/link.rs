@@ -5,12 +5,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Refused, Why};
+use ipc::login::Refused;
 use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
 use ipc::user_log::Note;
 use ipc::{Listing, Ticket};
 use pop3::Shutdown;
 use tokio::sync::oneshot;
+use vocabulary::LoginFailure;
 
 use super::House;
 use super::desk::Verdict;
@@ -117,8 +118,8 @@ impl Link {
 
     fn heard(self: &Arc<Link>, house: &House, answer: FromMaildrop, descriptors: Vec<OwnedFd>) {
         match answer {
-            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, format, micros } => {
-                house.counters.opened(format, Duration::from_micros(micros));
+            FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, storage, micros } => {
+                house.counters.opened(storage, Duration::from_micros(micros));
                 self.sessions().insert(ticket, Session::default());
                 // From here on, whatever drops it gives the maildrop up.
                 let mut mail = OpenMail::new(self.clone(), ticket, user, user_log, marks_read);
@@ -132,7 +133,7 @@ impl Link {
                     }
                     Err(error) => {
                         tracing::error!("a maildrop process listed its messages wrongly: {error}");
-                        Verdict::Refused(Refused { why: Why::Temporary, user: Vec::new() })
+                        Verdict::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() })
                     }
                 };
                 house.desk.answer(login, verdict);

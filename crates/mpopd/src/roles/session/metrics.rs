@@ -5,8 +5,9 @@ pub(super) mod http;
 use std::fmt::{Display, Write as _};
 
 use ipc::steer::Restarts;
+use vocabulary::LoginFailure;
 
-use super::counters::{Counters, Failure};
+use super::counters::Counters;
 use super::histogram::Histogram;
 
 /// Writes the page that a scrape gets. Counting `began` then, in seconds since 1970.
@@ -48,7 +49,7 @@ pub(super) fn page(counters: &Counters, restarts: &Restarts, began: u64) -> Stri
 
     page.family("mpopd_logins_total", "counter", "Logins by result: ok, or the reason of the log.");
     page.sample("mpopd_logins_total", &[("result", "ok")], counters.logins.get());
-    for reason in Failure::ALL {
+    for reason in LoginFailure::ALL.iter().copied() {
         page.sample("mpopd_logins_total", &[("result", reason.word())], counters.failed(reason).get());
     }
     page.family("mpopd_commands_total", "counter", "Commands by verb; other is what is none.");
@@ -92,8 +93,8 @@ pub(super) fn page(counters: &Counters, restarts: &Restarts, began: u64) -> Stri
     }
     let name = "mpopd_maildrop_open_duration_seconds";
     page.family(name, "histogram", "How long opening a maildrop took, waiting for its locks included.");
-    for (format, histogram) in counters.opens() {
-        page.histogram(name, Some(("storage", format.word())), histogram);
+    for (storage, histogram) in counters.opens() {
+        page.histogram(name, Some(("storage", storage.word())), histogram);
     }
 
     page.single(
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn numbers_stand_where_prometheus_looks_for_them() {
         let counters = Counters::default();
-        counters.failed(Failure::Password).add(3);
+        counters.failed(LoginFailure::Password).add(3);
         counters.retr_time.observe(Duration::from_millis(2));
         counters.lock_wait_millis.add(1500);
         let page = page(&counters, &Restarts { auth: 2, ..Restarts::default() }, 1_793_700_000);

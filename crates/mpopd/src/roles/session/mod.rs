@@ -33,12 +33,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::auth::{Network, Penalties, Seats};
-use config::AllowPlaintext;
 use ipc::steer::{FromSession, Question, Restarts, ToSession, Told};
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
+use vocabulary::AllowPlaintext;
 
 use crate::listen::{Listener, Security};
 use crate::log::render;

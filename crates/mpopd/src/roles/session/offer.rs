@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ::auth::sasl::{self, Connection};
-use config::SaslMechanism;
 use pop3::{Mechanisms, Plaintext, Tls};
+use vocabulary::SaslMechanism;
 
 /// What all connections have in common.
 #[derive(Debug, Clone, Default)]
@@ -65,5 +65,5 @@ impl Offers {
 
 fn list(offer: &Offer, connection: &Connection) -> Mechanisms {
     let offered = sasl::offered(&offer.configured, connection);
-    Arc::from_iter(offered.into_iter().map(SaslMechanism::name))
+    Arc::from_iter(offered.into_iter().map(SaslMechanism::word))
 }

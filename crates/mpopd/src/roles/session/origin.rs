@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use ::auth::{Network, Seat};
-use config::AllowPlaintext;
 use ipnet::IpNet;
 use pop3::proxy::TlsToProxy;
 use pop3::{Forwarded, Plaintext, Tls};
+use vocabulary::AllowPlaintext;
 
 use super::{House, Limits};
 

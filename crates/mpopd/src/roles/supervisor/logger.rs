@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use config::LogTarget;
 use ipc::log::ToLog;
 use ipc::send;
 use ipc::steer::Restarts;
@@ -12,6 +11,7 @@ use ipc::wire::Wait;
 use rustix::process::Pid;
 use sys::process::Ending;
 use sys::seqpacket;
+use vocabulary::LogTarget;
 
 use super::restart::Restart;
 use crate::roles::child::{self, Identity, Part};

@@ -34,11 +34,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the client's passwords are encrypted on their way, at least to a proxy.
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.stream.is_tls() || self.origin.tls.is_some()
-    }
-
     /// The version of TLS as the log names it; `none` without.
     pub(super) fn tls_version(&self) -> &'static str {
         match self.origin.tls {
