@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use crate::documents::{columns, links, retired};
 use crate::{Tree, circles, dependencies, names};
 
-const USAGE: &str = "usage: source_checks circles [CRATE] | names | dependencies";
+const USAGE: &str = "usage: source_checks circles [CRATE] | names | dependencies | documents";
 
 /// Runs one check and prints what it finds.
 pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
@@ -33,6 +34,10 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             Ok(graph) => dependencies::violations(&graph),
             Err(error) => vec![error.to_string()],
         },
+        ["documents"] => {
+            let (broken, orphans) = (links::find_broken(&tree), links::find_orphans(&tree));
+            [broken, orphans, columns::find(&tree), retired::find(&tree)].concat()
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,6 +1,10 @@
 //! The rules of the source tree, checked on the tree that this crate is in.
 
+use source_checks::documents::{columns, links, retired};
 use source_checks::{Tree, circles, dependencies, names};
+
+const TRY: &str = "cargo run --release -- try";
+const TEST: &str = "cargo test --workspace";
 
 fn tree() -> Tree {
     Tree::of_this_project().expect("the source tree")
@@ -38,4 +42,48 @@ fn the_crates_depend_on_each_other_as_designed() {
 #[test]
 fn only_sys_may_have_unsafe_code() {
     assert_none(&dependencies::may_be_unsafe(&tree()));
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    assert_none(&links::find_broken(&tree()));
+}
+
+#[test]
+fn each_document_is_linked() {
+    assert_none(&links::find_orphans(&tree()));
+}
+
+#[test]
+fn prose_fits_into_110_columns() {
+    assert_none(&columns::find(&tree()));
+}
+
+#[test]
+fn retired_names_are_gone() {
+    assert_none(&retired::find(&tree()));
+}
+
+#[test]
+fn the_readme_shows_its_two_commands_first() {
+    let tree = tree();
+    let readme = tree.text("README.md").expect("a README");
+    let first_screen: Vec<&str> = readme.lines().take(40).collect();
+    for command in [TRY, TEST] {
+        let is_there = first_screen.iter().any(|line| line.trim() == command);
+        assert!(is_there, "`{command}` is not on the first screen");
+    }
+}
+
+#[test]
+fn ci_runs_the_commands_of_the_readme() {
+    let tree = tree();
+    let justfile = tree.text("justfile").expect("a justfile");
+    let ci = tree.text(".ci/run").expect("CI's script");
+    assert!(justfile.lines().any(|line| line.trim() == TEST), "no recipe runs `{TEST}`");
+    assert!(ci.contains(TRY), ".ci/run does not run `{TRY}`");
+    for recipe in ["fmt-check", "lint", "test", "doc", "deny"] {
+        assert!(justfile.lines().any(|line| line.starts_with(&format!("{recipe}:"))), "no recipe {recipe}");
+        assert!(ci.contains(&format!("just {recipe}")), ".ci/run does not call `just {recipe}`");
+    }
 }
