@@ -1,5 +1,5 @@
-//! The configurations that the documents show are ones that start. Links and the README's commands are checked by
-//! `crates/source_checks`.
+//! The configurations that the documents show are ones that start. Links and the README's commands are
+//! checked by `crates/source_checks`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

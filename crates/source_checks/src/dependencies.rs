@@ -9,8 +9,8 @@ use crate::Tree;
 /// Our crates, and which of ours each depends on.
 pub type CrateGraph = BTreeMap<String, BTreeSet<String>>;
 
-/// The most that each crate may see of ours, directly or through others. Dependencies for tests and build scripts
-/// count as well. A crate that is not in this table may not exist.
+/// The most that each crate may see of ours, directly or through others. Dependencies for tests and build
+/// scripts count as well. A crate that is not in this table may not exist.
 const MAY_SEE: &[(&str, &[&str])] = &[
     // Words that several crates share.
     ("vocabulary", &[]),
@@ -22,8 +22,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("logging", &["ipc", "sys", "vocabulary"]),
     ("maildrop", &["sys", "vocabulary"]),
     ("auth", &["config", "ipc", "sys", "vocabulary"]),
-    // The roles, a process each. The session role parses what strangers send: it knows neither users nor mailboxes
-    // nor the configuration. Roles that open files never see the protocol.
+    // The roles, a process each. The session role parses what strangers send: it knows neither users nor
+    // mailboxes nor the configuration. Roles that open files never see the protocol.
     ("session_role", &["ipc", "logging", "pop3", "sys", "vocabulary"]),
     ("auth_role", &["auth", "config", "ipc", "logging", "sys", "vocabulary"]),
     ("maildrop_role", &["ipc", "logging", "maildrop", "sys", "vocabulary"]),
@@ -163,7 +163,8 @@ fn reachable(graph: &CrateGraph, from: &str) -> BTreeSet<String> {
     seen
 }
 
-/// Collects the packages in every table of dependencies, those of single targets included, under their real names.
+/// Collects the packages in every table of dependencies, those of single targets included, under their real
+/// names.
 fn dependencies(table: &DeTable<'_>, found: &mut BTreeSet<String>) {
     for (key, value) in table {
         let DeValue::Table(inner) = value.get_ref() else { continue };

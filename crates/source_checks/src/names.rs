@@ -1,7 +1,7 @@
 //! Type names that are defined twice.
 //!
-//! A reader who finds `Entry` in one file and another `Entry` in the next has to remember which is meant. So each
-//! struct, enum, union, trait and type alias of the tree has a name of its own, tests aside.
+//! A reader who finds `Entry` in one file and another `Entry` in the next has to remember which is meant. So
+//! each struct, enum, union, trait and type alias of the tree has a name of its own, tests aside.
 
 use std::collections::{BTreeMap, BTreeSet};
 

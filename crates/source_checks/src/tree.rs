@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// Every file by its path below the top of the project, with `/` between folders. Files that are not UTF-8 have
-/// an empty text.
+/// Every file by its path below the top of the project, with `/` between folders. Files that are not UTF-8
+/// have an empty text.
 #[derive(Debug, Default)]
 pub struct Tree {
     files: BTreeMap<String, String>,
@@ -81,8 +81,8 @@ impl Tree {
     }
 }
 
-/// Whether a folder is no part of the sources: version control, an editor's folder, or a build folder, which cargo
-/// marks whatever its name is.
+/// Whether a folder is no part of the sources: version control, an editor's folder, or a build folder, which
+/// cargo marks whatever its name is.
 fn is_foreign(folder: &Path, name: &str) -> bool {
     let hidden = name.starts_with('.') && ![".ci", ".github"].contains(&name);
     hidden || folder.join("CACHEDIR.TAG").exists()

@@ -33,7 +33,8 @@ pub(crate) fn of(modules: &[Module]) -> Vec<Import> {
     let names = Names::of(modules, uses);
     let mut first: BTreeMap<(String, String), Import> = BTreeMap::new();
     for (index, found) in references.iter().enumerate() {
-        // A re-export is an import only for the file that uses the name itself: that is found among its paths.
+        // A re-export is an import only for the file that uses the name itself: that is found among its
+        // paths.
         let uses = found.uses.iter().filter(|leaf| !leaf.is_reexport);
         let uses = uses.map(|leaf| (&leaf.path, leaf.line, false));
         let paths = found.paths.iter().map(|path| (&path.path, path.line, path.is_macro));

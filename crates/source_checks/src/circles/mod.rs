@@ -1,11 +1,11 @@
 //! Files of one crate that import each other, directly or through others.
 //!
-//! Such files can only be understood together. A circle means that something is in the wrong file, or that a file
-//! is missing that both could import.
+//! Such files can only be understood together. A circle means that something is in the wrong file, or that a
+//! file is missing that both could import.
 //!
-//! What counts as an import: a `use`, and every path in the code, of something that another file defines. Paths are
-//! followed through re-exports to the file with the definition. `mod x;` is no import, nor is a re-export of a name
-//! that its own file does not use, nor anything in code for tests.
+//! What counts as an import: a `use`, and every path in the code, of something that another file defines.
+//! Paths are followed through re-exports to the file with the definition. `mod x;` is no import, nor is a
+//! re-export of a name that its own file does not use, nor anything in code for tests.
 
 mod circle;
 mod imports;

@@ -7,8 +7,8 @@ use crate::Tree;
 /// The most columns of a line of prose, in documents and in comments.
 pub const MOST_COLUMNS: usize = 110;
 
-/// Every line of prose in a document or in a comment of a Rust file that is wider. Tables, code and lines that are
-/// one link may be.
+/// Every line of prose in a document or in a comment of a Rust file that is wider. Tables, code and lines
+/// that are one link may be.
 #[must_use]
 pub fn find(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Comments of a line of Rust.
 
-/// A line without its string literals, and its comment if it has one (with the slashes). A literal over several
-/// lines is not followed; nothing that uses this needs it.
+/// A line without its string literals, and its comment if it has one (with the slashes). A literal over
+/// several lines is not followed; nothing that uses this needs it.
 pub(crate) fn split(line: &str) -> (String, Option<&str>) {
     let mut code = String::new();
     let mut in_literal = false;

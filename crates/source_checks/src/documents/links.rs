@@ -13,8 +13,8 @@ struct Link {
     target: String,
 }
 
-/// Links in documents that lead nowhere: to a file, a folder or a heading that is not there. Links to other hosts
-/// are not followed.
+/// Links in documents that lead nowhere: to a file, a folder or a heading that is not there. Links to other
+/// hosts are not followed.
 #[must_use]
 pub fn find_broken(tree: &Tree) -> Vec<String> {
     let headings: BTreeMap<&str, Vec<String>> =

@@ -4,8 +4,8 @@ use super::comment;
 use super::markdown::{self, LineKind};
 use crate::Tree;
 
-/// Names that were replaced: private metaphors, and second names of things that have one. Looked for as whole words
-/// of code, also where a comment or a document quotes code, since some are words of English too.
+/// Names that were replaced: private metaphors, and second names of things that have one. Looked for as whole
+/// words of code, also where a comment or a document quotes code, since some are words of English too.
 const NAMES: [&str; 24] = [
     "House",
     "Visit",
