@@ -26,6 +26,18 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
+# Compiles everything with the toolchain at hand: with the oldest one, `rustup run 1.88 just check`.
+check:
+    cargo check --workspace --all-targets --locked
+
+# The documentation of all crates; a warning fails.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The rules of the source tree: imports, names, dependencies, documents. Quick, since it builds no server.
+source-checks:
+    cargo test --quiet -p source_checks
+
 # Files that import each other, in all crates or in one: `just circles maildrop`.
 circles *CRATE:
     cargo run --quiet -p source_checks -- circles {{ CRATE }}
@@ -64,9 +76,23 @@ deb:
 deb-test: deb
     packaging/deb-test target/debian/mpopd_*.deb
 
+# Compiles everything with the oldest versions of our dependencies that the manifests allow, in a copy of the tree.
+minimal-versions:
+    rm -rf target/minimal-versions
+    mkdir -p target/minimal-versions
+    git ls-files -z | xargs -0 cp --parents --target-directory target/minimal-versions
+    cd target/minimal-versions && RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
+    cd target/minimal-versions && cargo check --workspace --all-targets --locked --target-dir ../minimal-versions-build
+
+# Lines that the tests reach, in target/coverage.lcov. Needs cargo-llvm-cov. The tests of the whole server are left out:
+# its sandboxed processes cannot write a profile.
+coverage:
+    cargo llvm-cov --workspace --exclude mpopd --lcov --output-path target/coverage.lcov
+    cargo llvm-cov report
+
 # Licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check
 
 # What a change must pass.
-ci: fmt-check lint test
+ci: fmt-check lint doc test
