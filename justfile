@@ -22,7 +22,7 @@ fmt-check:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# All lints; none is let pass.
+# All lints; a warning fails.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
@@ -42,12 +42,13 @@ source-checks:
 circles *CRATE:
     cargo run --quiet -p source_checks -- circles {{ CRATE }}
 
-# All tests. As root they see real uids; a test that lacks a program says that it is skipped.
+# All tests. As root they see real uids. A test that needs a missing program prints `skipped:`.
 test:
     cargo test --workspace
 
-# The dialogues of tests/dialogues against any server. Its user has the messages of tests/dialogues/mailbox; BEFORE is a command that
-# puts them back before each dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+# The user needs the messages of tests/dialogues/mailbox. BEFORE is a command that puts them back before each
+# dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+# Plays the dialogues of tests/dialogues against any server.
 conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
     cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
 
@@ -55,7 +56,7 @@ conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
 fuzz-short:
     fuzz/run 4
 
-# Fuzz targets, all if none is named, for so many seconds each: `just fuzz 1200 mbox ipc`.
+# Fuzz targets, all if none is named, for SECONDS each: `just fuzz 1200 mbox ipc`.
 fuzz SECONDS *TARGETS:
     fuzz/run {{ SECONDS }} {{ TARGETS }}
 
@@ -63,7 +64,7 @@ fuzz SECONDS *TARGETS:
 bench:
     benches/bench.py
 
-# The manual pages, shell completions and sample configuration, from what the programs say of themselves.
+# Writes the manual pages, shell completions and sample configuration from the texts in the programs.
 man:
     cargo run -q -p manual
 
@@ -76,7 +77,7 @@ deb:
 deb-test: deb
     packaging/deb-test target/debian/mpopd_*.deb
 
-# Compiles everything with the oldest versions of our dependencies that the manifests allow, in a copy of the tree.
+# Compiles a copy of the tree with the oldest versions of our dependencies that the manifests allow.
 minimal-versions:
     rm -rf target/minimal-versions
     mkdir -p target/minimal-versions
@@ -84,8 +85,8 @@ minimal-versions:
     cd target/minimal-versions && RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
     cd target/minimal-versions && cargo check --workspace --all-targets --locked --target-dir ../minimal-versions-build
 
-# Lines that the tests reach, in target/coverage.lcov. Needs cargo-llvm-cov. The tests of the whole server are left out:
-# its sandboxed processes cannot write a profile.
+# The tests of the whole server are left out: its sandboxed processes cannot write a profile.
+# Lines that the tests reach, in target/coverage.lcov. Needs cargo-llvm-cov.
 coverage:
     cargo llvm-cov --workspace --exclude mpopd --lcov --output-path target/coverage.lcov
     cargo llvm-cov report
