@@ -7,8 +7,8 @@ use crate::Tree;
 /// The most columns of a line of prose, in documents and in comments.
 pub const MOST_COLUMNS: usize = 110;
 
-/// Every line of prose that is wider: in documents, and in comments of Rust files, scripts and manifests. Tables,
-/// code and lines that are one link may be wider.
+/// Every line of prose that is wider: in documents, and in comments of Rust files, scripts and manifests.
+/// Tables, code and lines that are one link may be wider.
 #[must_use]
 pub fn find(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
