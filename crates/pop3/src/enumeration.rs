@@ -1,8 +1,7 @@
 //! LIST and UIDL of a whole maildrop, a bounded piece at a time.
 
-use crate::commands::{list, uidl};
-use crate::reply::TERMINATOR;
-use crate::state::Transaction;
+use crate::reply::{self, TERMINATOR};
+use crate::transaction::Transaction;
 use crate::{Listing, MessageNumber};
 
 /// About how many octets one step appends: two million messages are never in memory at once.
@@ -11,20 +10,33 @@ const PIECE: usize = 16 * 1024;
 /// How far LIST or UIDL came.
 #[derive(Clone, Copy)]
 pub(crate) struct Enumeration {
-    table: Table,
+    column: Column,
     next: MessageNumber,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Table {
+pub(crate) enum Column {
     Octets,
     Uidl,
 }
 
+impl Column {
+    /// Appends the line of a message: its number, a blank and the value.
+    pub(crate) fn line<L: Listing>(self, at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
+        reply::decimal(out, number.get().into());
+        out.push(b' ');
+        match self {
+            Self::Octets => reply::decimal(out, at.listing.octets(number)),
+            Self::Uidl => out.extend_from_slice(at.listing.uidl(number)),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 impl Enumeration {
     /// Appends the first piece; what is left, if anything is.
-    pub(crate) fn start<L: Listing>(table: Table, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
-        Self { table, next: MessageNumber::FIRST }.resume(at, out)
+    pub(crate) fn start<L: Listing>(column: Column, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
+        Self { column, next: MessageNumber::FIRST }.resume(at, out)
     }
 
     /// Appends the next piece, or the last one and the terminator; what is left, if anything is.
@@ -37,10 +49,7 @@ impl Enumeration {
                 self.next = number;
                 return Some(self);
             }
-            match self.table {
-                Table::Octets => list::line(at, number, out),
-                Table::Uidl => uidl::line(at, number, out),
-            }
+            self.column.line(at, number, out);
             kept = number.following().and_then(|next| at.deletions.next_kept(next, count));
         }
         out.extend_from_slice(TERMINATOR);

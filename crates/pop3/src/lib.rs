@@ -61,45 +61,60 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod close_reason;
 mod code;
 mod commands;
+mod commit;
 mod credentials;
 mod decode;
 mod deletions;
 mod dialogue;
 mod encode;
 mod enumeration;
+mod fetch;
 mod language;
 mod line;
 mod listing;
 mod login_failure;
+mod message_fault;
 mod number;
 mod policy;
 pub mod proxy;
 mod record;
 mod refusal;
 mod reply;
+mod reply_reader;
 mod sasl;
 mod state;
 mod step;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod transaction;
+mod verb;
 
+pub use close_reason::{CloseReason, Shutdown};
 pub use code::ResponseCode;
-pub use commands::{Forwarded, Verb};
+pub use commands::Forwarded;
+pub use commit::Commit;
 pub use credentials::{Credentials, Secret, UserName};
-pub use decode::{Decoded, MultilineDecoder, Reply, ReplyError, ReplyKind, ReplyReader};
+pub use decode::{Decoded, MultilineDecoder};
 pub use deletions::Deletions;
 pub use dialogue::Dialogue;
 pub use encode::{Encoder, Progress, octets};
+pub use fetch::Request;
 pub use line::{Line, LineReader, LineText, MAX_COMMAND_LINE};
 pub use listing::Listing;
+pub use message_fault::MessageFault;
 pub use number::MessageNumber;
 pub use policy::Policy;
-pub use record::{Record, Tally};
-pub use refusal::{CloseReason, Commit, MessageFault, Refusal, Shutdown};
+pub use record::Record;
+pub use refusal::Refusal;
+pub use reply_reader::{Reply, ReplyError, ReplyKind, ReplyReader};
 pub use sasl::{AuthRequest, MAX_SASL_LINE, Mechanisms, Response};
-pub use state::{Phase, Request};
+pub use state::Phase;
 pub use step::Step;
+pub use tally::Tally;
 pub use tls::{Plaintext, Tls};
+pub use verb::Verb;

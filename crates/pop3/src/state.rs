@@ -2,7 +2,8 @@
 //! the command is allowed in, so none can run in another.
 
 use crate::enumeration::Enumeration;
-use crate::{CloseReason, Deletions, Listing, MessageNumber, Refusal, Shutdown, UserName};
+use crate::transaction::Transaction;
+use crate::{CloseReason, Request, Shutdown, UserName};
 
 /// The state of a session, as logs and statistics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +18,6 @@ pub enum Phase {
     Update,
     /// The dialogue is over.
     Closed,
-}
-
-/// A message to send: what [`Step::Send`](crate::Step::Send) asks the driver for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The message. It exists and is not marked as deleted.
-    pub message: MessageNumber,
-    /// Lines of the body that TOP wants; nothing for RETR.
-    pub lines: Option<u64>,
 }
 
 pub(crate) enum State<L> {
@@ -82,15 +74,6 @@ pub(crate) struct StartingTls {
 /// Between XCLIENT and its answer.
 pub(crate) struct Forwarding {
     pub(crate) failed_logins: u32,
-}
-
-/// TRANSACTION: a maildrop is open.
-pub(crate) struct Transaction<L> {
-    pub(crate) user: UserName,
-    pub(crate) listing: L,
-    pub(crate) deletions: Deletions,
-    /// The highest message that RETR accessed, for LAST (RFC 1460).
-    pub(crate) last: Option<MessageNumber>,
 }
 
 /// UPDATE: QUIT was said (RFC 1939, section 6).
@@ -158,32 +141,5 @@ impl<L> State<L> {
 impl<L> Default for State<L> {
     fn default() -> Self {
         Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))
-    }
-}
-
-impl<L: Listing> Transaction<L> {
-    pub(crate) fn new(user: UserName, listing: L) -> Self {
-        Self { user, listing, deletions: Deletions::default(), last: None }
-    }
-
-    /// Messages that are not marked as deleted.
-    pub(crate) fn kept(&self) -> u32 {
-        self.listing.count().saturating_sub(self.deletions.len())
-    }
-
-    /// Octets of the messages that are not marked as deleted.
-    pub(crate) fn kept_octets(&self) -> u64 {
-        self.listing.total_octets().saturating_sub(self.deletions.octets())
-    }
-
-    /// A message that a client named, once it is known to exist and not to be marked as deleted.
-    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
-        if number.get() > self.listing.count() {
-            return Err(Refusal::NoSuchMessage(self.listing.count()));
-        }
-        if self.deletions.contains(number) {
-            return Err(Refusal::Deleted);
-        }
-        Ok(number)
     }
 }

@@ -1,7 +1,7 @@
 //! What the unit tests of this crate share.
 
 use crate::reply::Replies;
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{Listing, MessageNumber, UserName};
 use vocabulary::Language;
 

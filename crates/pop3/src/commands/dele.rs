@@ -2,7 +2,7 @@
 
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{Listing, MessageNumber, Refusal};
 
 pub(crate) fn run<L: Listing>(

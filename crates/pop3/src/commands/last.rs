@@ -1,7 +1,7 @@
 //! LAST: the highest message number that RETR accessed in this session, 0 for none (RFC 1460).
 
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{MessageNumber, Refusal};
 
 pub(crate) fn run<L>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {

@@ -1,9 +1,9 @@
 //! LIST: the octets of one message or of all that are not marked (RFC 1939, section 5).
 
-use crate::enumeration::{Enumeration, Table};
+use crate::enumeration::{Column, Enumeration};
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{Listing, MessageNumber, Refusal};
 
 /// LIST with a message number.
@@ -14,22 +14,14 @@ pub(crate) fn one<L: Listing>(
 ) -> Result<(), Refusal> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
-    line(at, number, out);
+    Column::Octets.line(at, number, out);
     Ok(())
 }
 
 /// LIST without an argument: the first piece; the rest follows step by step.
 pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
     reply::ok(out, Text::Messages { messages: at.kept(), octets: at.kept_octets() });
-    Enumeration::start(Table::Octets, at, out)
-}
-
-/// The scan listing of a message: its number and its octets.
-pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
-    reply::decimal(out, number.get().into());
-    out.push(b' ');
-    reply::decimal(out, at.listing.octets(number));
-    out.extend_from_slice(b"\r\n");
+    Enumeration::start(Column::Octets, at, out)
 }
 
 #[cfg(test)]

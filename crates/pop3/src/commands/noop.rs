@@ -3,7 +3,7 @@
 use crate::Refusal;
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 
 pub(crate) fn run<L>(_: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
     reply::ok(out, Text::NothingDone);

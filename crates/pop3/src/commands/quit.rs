@@ -2,7 +2,8 @@
 
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::{Authorization, Transaction, Update};
+use crate::state::{Authorization, Update};
+use crate::transaction::Transaction;
 use crate::{Commit, Deletions, ResponseCode};
 
 /// QUIT before a login: there is nothing to do.

@@ -1,8 +1,9 @@
 //! RETR: a whole message (RFC 1939, section 5).
 
+use crate::Request;
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::{Request, Transaction};
+use crate::transaction::Transaction;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Asks the driver for the message.

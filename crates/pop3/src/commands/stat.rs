@@ -1,7 +1,7 @@
 //! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
 
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{Listing, Refusal};
 
 pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {

@@ -1,10 +1,11 @@
 //! TOP: the header of a message, the blank line after it, and so many lines of its body (RFC 1939, section 7).
 
-use super::trim_blanks;
+use super::argument::trim_blanks;
+use crate::Request;
 use crate::language::Text;
 use crate::number::decimal;
 use crate::reply::{self, Replies};
-use crate::state::{Request, Transaction};
+use crate::transaction::Transaction;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Two numbers with blanks between them: the message, and lines of its body, 0 or more.

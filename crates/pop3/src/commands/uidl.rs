@@ -1,9 +1,9 @@
 //! UIDL: the unique identifier of one message or of all that are not marked (RFC 1939, section 7).
 
-use crate::enumeration::{Enumeration, Table};
+use crate::enumeration::{Column, Enumeration};
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::transaction::Transaction;
 use crate::{Listing, MessageNumber, Refusal};
 
 /// UIDL with a message number.
@@ -14,22 +14,14 @@ pub(crate) fn one<L: Listing>(
 ) -> Result<(), Refusal> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
-    line(at, number, out);
+    Column::Uidl.line(at, number, out);
     Ok(())
 }
 
 /// UIDL without an argument: the first piece; the rest follows step by step.
 pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
     reply::ok(out, Text::Identifiers);
-    Enumeration::start(Table::Uidl, at, out)
-}
-
-/// The unique-id listing of a message: its number and its identifier.
-pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
-    reply::decimal(out, number.get().into());
-    out.push(b' ');
-    out.extend_from_slice(at.listing.uidl(number));
-    out.extend_from_slice(b"\r\n");
+    Enumeration::start(Column::Uidl, at, out)
 }
 
 #[cfg(test)]

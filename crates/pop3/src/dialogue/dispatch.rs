@@ -1,6 +1,7 @@
 //! From a line to a command, and from there to the function of the command in the state it is allowed in.
 
 use super::Dialogue;
+use crate::Request;
 use crate::commands::{
     Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
     utf8, xclient,
@@ -8,7 +9,8 @@ use crate::commands::{
 use crate::enumeration::Enumeration;
 use crate::language::Text;
 use crate::reply::{self, Replies};
-use crate::state::{Authorization, Request, State, Transaction};
+use crate::state::{Authorization, State};
+use crate::transaction::Transaction;
 use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
 use std::mem;
 

@@ -3,12 +3,14 @@
 mod dispatch;
 mod exchange;
 
+use crate::Request;
 use crate::commands::{quit, retr, top, user, xclient};
 use crate::language::Text;
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
 use crate::login_failure;
 use crate::reply::{self, Replies};
-use crate::state::{Authorization, Request, State, Transaction};
+use crate::state::{Authorization, State};
+use crate::transaction::Transaction;
 use crate::{CloseReason, Commit, Encoder, Listing, MAX_SASL_LINE, Mechanisms, MessageFault};
 use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName};
 

@@ -1,6 +1,6 @@
 //! English. What refusals say in the log is the same.
 
-use super::Text;
+use super::text::Text;
 use std::fmt::{self, Display as _};
 
 pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {

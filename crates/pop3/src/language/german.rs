@@ -1,6 +1,6 @@
 //! German.
 
-use super::Text;
+use super::text::Text;
 use crate::{MessageFault, Refusal, Shutdown};
 use std::fmt;
 

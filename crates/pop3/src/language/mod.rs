@@ -4,8 +4,10 @@
 
 mod english;
 mod german;
+mod text;
 
-use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
+pub(crate) use text::Text;
+
 use std::fmt;
 use vocabulary::Language;
 
@@ -28,55 +30,6 @@ pub(crate) fn say(language: Language, text: Text) -> impl fmt::Display {
     Said(language, text)
 }
 
-/// What a reply says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Text {
-    /// The replies are in this language from here on.
-    ThisLanguage,
-    Languages,
-    SendPassword,
-    Mechanisms,
-    Capabilities,
-    BeginTls,
-    /// A proxy has said for whom it speaks.
-    Forwarded,
-    Utf8Mode,
-    /// What there is after a login, and after RSET.
-    Maildrop {
-        messages: u32,
-        octets: u64,
-    },
-    /// What LIST lists.
-    Messages {
-        messages: u32,
-        octets: u64,
-    },
-    Identifiers,
-    /// The octets of the message that follows. Some clients read the number, so it comes first.
-    Octets(u64),
-    TopOfMessage,
-    Marked(MessageNumber),
-    NothingDone,
-    Goodbye,
-    Removed(u32),
-    PartlyRemoved {
-        removed: u32,
-        marked: u32,
-    },
-    NotUpdated,
-    TooManyBadCommands,
-    Refused(Refusal),
-    WrongCredentials,
-    HostNotAllowed,
-    MaildropInUse,
-    LoginTooSoon,
-    TooManySessions,
-    NoLoginNow,
-    MaildropUnusable,
-    NotSent(MessageFault),
-    Closing(Shutdown),
-}
-
 struct Said(Language, Text);
 
 impl fmt::Display for Said {
@@ -91,7 +44,7 @@ impl fmt::Display for Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Verb, login_failure};
+    use crate::{MessageFault, MessageNumber, Refusal, Shutdown, Verb, login_failure};
     use vocabulary::LoginFailure;
 
     /// One of each kind.

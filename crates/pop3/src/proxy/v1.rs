@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::{Header, NoHeader};
+use super::header::{Header, NoHeader};
 
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
+use super::header::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -45,10 +45,10 @@ enum Command {
 }
 
 impl Command {
-    fn parse(octet: u8) -> Result<Command, NoHeader> {
+    fn parse(octet: u8) -> Result<Self, NoHeader> {
         match octet {
-            0x20 => Ok(Command::Local),
-            0x21 => Ok(Command::Proxy),
+            0x20 => Ok(Self::Local),
+            0x21 => Ok(Self::Proxy),
             other => Err(NoHeader::Undefined(other)),
         }
     }
@@ -63,12 +63,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn parse(octet: u8) -> Result<Kind, NoHeader> {
+    fn parse(octet: u8) -> Result<Self, NoHeader> {
         match octet {
-            0x00 => Ok(Kind::Unspecified),
-            0x11 => Ok(Kind::Inet),
-            0x21 => Ok(Kind::Inet6),
-            0x31 => Ok(Kind::Unix),
+            0x00 => Ok(Self::Unspecified),
+            0x11 => Ok(Self::Inet),
+            0x21 => Ok(Self::Inet6),
+            0x31 => Ok(Self::Unix),
             other => Err(NoHeader::Undefined(other)),
         }
     }
@@ -78,14 +78,14 @@ impl Kind {
         const UNIX_ADDRESSES: usize = 2 * 108;
         let cut_short = NoHeader::Malformed("address");
         match self {
-            Kind::Unspecified => Ok((None, body)),
-            Kind::Unix => Ok((None, body.get(UNIX_ADDRESSES..).ok_or(cut_short)?)),
-            Kind::Inet => {
+            Self::Unspecified => Ok((None, body)),
+            Self::Unix => Ok((None, body.get(UNIX_ADDRESSES..).ok_or(cut_short)?)),
+            Self::Inet => {
                 let (source, rest) = body.split_first_chunk::<4>().ok_or(cut_short)?;
                 let (port, rest) = port_behind(rest, 4).ok_or(cut_short)?;
                 Ok((Some((Ipv4Addr::from(*source), port).into()), rest))
             }
-            Kind::Inet6 => {
+            Self::Inet6 => {
                 let (source, rest) = body.split_first_chunk::<16>().ok_or(cut_short)?;
                 let (port, rest) = port_behind(rest, 16).ok_or(cut_short)?;
                 Ok((Some((Ipv6Addr::from(*source), port).into()), rest))

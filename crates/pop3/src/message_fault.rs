@@ -1,0 +1,42 @@
+//! Why a message cannot be sent.
+
+use crate::ResponseCode;
+use std::fmt;
+
+/// Why a message that is listed cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFault {
+    /// It was removed by somebody else during the session.
+    Gone,
+    /// It cannot be read now: `[SYS/TEMP]`.
+    Temporary,
+    /// It cannot be read until somebody mends it: `[SYS/PERM]`.
+    Permanent,
+}
+
+impl MessageFault {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 3] = [Self::Gone, Self::Temporary, Self::Permanent];
+
+    /// The response code of the reply.
+    pub fn code(self) -> Option<ResponseCode> {
+        match self {
+            Self::Gone => None,
+            Self::Temporary => Some(ResponseCode::SysTemp),
+            Self::Permanent => Some(ResponseCode::SysPerm),
+        }
+    }
+}
+
+impl fmt::Display for MessageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the message was removed from the maildrop by another program",
+            Self::Temporary => "the message cannot be read now, try again later",
+            Self::Permanent => "the message cannot be read, ask the administrator of the maildrop",
+        })
+    }
+}
+
+impl std::error::Error for MessageFault {}

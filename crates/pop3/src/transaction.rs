@@ -1,0 +1,39 @@
+//! The TRANSACTION state (RFC 1939, section 5): a maildrop is open.
+
+use crate::{Deletions, Listing, MessageNumber, Refusal, UserName};
+
+/// TRANSACTION: a maildrop is open.
+pub(crate) struct Transaction<L> {
+    pub(crate) user: UserName,
+    pub(crate) listing: L,
+    pub(crate) deletions: Deletions,
+    /// The highest message that RETR accessed, for LAST (RFC 1460).
+    pub(crate) last: Option<MessageNumber>,
+}
+
+impl<L: Listing> Transaction<L> {
+    pub(crate) fn new(user: UserName, listing: L) -> Self {
+        Self { user, listing, deletions: Deletions::default(), last: None }
+    }
+
+    /// Messages that are not marked as deleted.
+    pub(crate) fn kept(&self) -> u32 {
+        self.listing.count().saturating_sub(self.deletions.len())
+    }
+
+    /// Octets of the messages that are not marked as deleted.
+    pub(crate) fn kept_octets(&self) -> u64 {
+        self.listing.total_octets().saturating_sub(self.deletions.octets())
+    }
+
+    /// A message that a client named, once it is known to exist and not to be marked as deleted.
+    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
+        if number.get() > self.listing.count() {
+            return Err(Refusal::NoSuchMessage(self.listing.count()));
+        }
+        if self.deletions.contains(number) {
+            return Err(Refusal::Deleted);
+        }
+        Ok(number)
+    }
+}
