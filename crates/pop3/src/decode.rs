@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 /// finds the terminator. Line ends stay as they came; a bare LF counts as one.
 #[derive(Debug, Default)]
 pub struct MultilineDecoder {
-    at: At,
+    at: DecodePosition,
     lone_dots: u64,
 }
 
@@ -20,7 +20,7 @@ pub struct Decoded {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum At {
+enum DecodePosition {
     #[default]
     LineStart,
     /// A dot began the line: stuffed, or the terminator.
@@ -36,28 +36,35 @@ impl MultilineDecoder {
     pub fn decode(&mut self, input: &[u8], mut sink: impl FnMut(&[u8])) -> Decoded {
         let stuffing = Finder::new(b"\n.");
         let mut rest = input;
-        while let (false, Some(&next)) = (matches!(self.at, At::Ended), rest.first()) {
+        while let (false, Some(&next)) = (matches!(self.at, DecodePosition::Ended), rest.first()) {
             let taken = match (self.at, next) {
-                (At::LineStart, b'.') => self.step(At::Dot),
-                (At::Dot, b'\r') => self.step(At::DotCr),
-                (At::Dot | At::DotCr, b'\n') => self.step(At::Ended),
-                (At::DotCr, _) => {
+                (DecodePosition::LineStart, b'.') => self.step(DecodePosition::Dot),
+                (DecodePosition::Dot, b'\r') => self.step(DecodePosition::DotCr),
+                (DecodePosition::Dot | DecodePosition::DotCr, b'\n') => self.step(DecodePosition::Ended),
+                (DecodePosition::DotCr, _) => {
                     self.lone_dots += 1;
                     sink(b"\r");
-                    self.at = At::Inside;
+                    self.at = DecodePosition::Inside;
                     0
                 }
-                (At::LineStart | At::Dot | At::Inside | At::Ended, _) => {
-                    self.lone_dots += u64::from(matches!(self.at, At::Dot) && next != b'.');
+                (
+                    DecodePosition::LineStart
+                    | DecodePosition::Dot
+                    | DecodePosition::Inside
+                    | DecodePosition::Ended,
+                    _,
+                ) => {
+                    self.lone_dots += u64::from(matches!(self.at, DecodePosition::Dot) && next != b'.');
                     let run = stuffing.find(rest).map_or(rest, |end| &rest[..=end]);
                     sink(run);
-                    self.at = if run.ends_with(b"\n") { At::LineStart } else { At::Inside };
+                    self.at =
+                        if run.ends_with(b"\n") { DecodePosition::LineStart } else { DecodePosition::Inside };
                     run.len()
                 }
             };
             rest = &rest[taken..];
         }
-        Decoded { consumed: input.len() - rest.len(), ended: matches!(self.at, At::Ended) }
+        Decoded { consumed: input.len() - rest.len(), ended: matches!(self.at, DecodePosition::Ended) }
     }
 
     /// Lines so far that began with one dot and did not end there. A server must double it (RFC 1939, section 3); the
@@ -67,7 +74,7 @@ impl MultilineDecoder {
     }
 
     /// Moves on over one octet that is not content.
-    fn step(&mut self, at: At) -> usize {
+    fn step(&mut self, at: DecodePosition) -> usize {
         self.at = at;
         1
     }

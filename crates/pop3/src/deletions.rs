@@ -39,7 +39,7 @@ impl Deletions {
     pub fn iter(&self) -> impl Iterator<Item = MessageNumber> + '_ {
         let words = self.words.iter().enumerate();
         words.flat_map(|(index, word)| {
-            Bits(*word).filter_map(move |bit| MessageNumber::from_index(index * 64 + bit))
+            SetBits(*word).filter_map(move |bit| MessageNumber::from_index(index * 64 + bit))
         })
     }
 
@@ -85,9 +85,9 @@ fn place(number: MessageNumber) -> (usize, u64) {
 }
 
 /// The positions of the bits that are set in a word, ascending.
-struct Bits(u64);
+struct SetBits(u64);
 
-impl Iterator for Bits {
+impl Iterator for SetBits {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {

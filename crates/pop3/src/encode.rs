@@ -14,7 +14,7 @@ pub struct Encoder {
     /// The octet before the next one was CR.
     after_cr: bool,
     octets: u64,
-    top: Option<Top>,
+    top: Option<TopLimit>,
 }
 
 /// Whether more of the message is wanted.
@@ -34,7 +34,7 @@ impl Encoder {
 
     /// Encodes the header, its blank line, and `lines` lines of the body: TOP.
     pub fn top(lines: u64) -> Self {
-        Self { top: Some(Top { lines, part: Part::Header(Seen::Nothing) }), ..Self::retr() }
+        Self { top: Some(TopLimit { lines, part: TopPosition::Header(HeaderLine::Nothing) }), ..Self::retr() }
     }
 
     /// Appends a chunk of the message to `out`: at most twice its octets, for text about a fortieth more.
@@ -119,28 +119,28 @@ pub fn octets(message: &[u8]) -> u64 {
 
 /// Where TOP stops. Header lines are not counted, and the blank line after them is always sent.
 #[derive(Debug)]
-struct Top {
+struct TopLimit {
     /// Lines of the body still wanted.
     lines: u64,
-    part: Part,
+    part: TopPosition,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Part {
-    Header(Seen),
+enum TopPosition {
+    Header(HeaderLine),
     Body,
     Done,
 }
 
 /// What the current header line holds so far. The line is blank if its LF finds nothing or one CR.
 #[derive(Clone, Copy, Debug)]
-enum Seen {
+enum HeaderLine {
     Nothing,
     Cr,
     Text,
 }
 
-impl Seen {
+impl HeaderLine {
     fn and(self, piece: &[u8]) -> Self {
         match (self, piece) {
             (seen, []) => seen,
@@ -150,36 +150,36 @@ impl Seen {
     }
 }
 
-impl Top {
+impl TopLimit {
     /// How many octets of the chunk are the last ones wanted; nothing while all are wanted and more may be.
     fn wanted(&mut self, chunk: &[u8]) -> Option<usize> {
         let body = match self.part {
-            Part::Done => return Some(0),
-            Part::Body => 0,
-            Part::Header(seen) => self.skip_header(chunk, seen)?,
+            TopPosition::Done => return Some(0),
+            TopPosition::Body => 0,
+            TopPosition::Header(seen) => self.skip_header(chunk, seen)?,
         };
         let end = match self.lines {
             0 => Some(body),
             _ => self.skip_lines(chunk, body),
         };
         if end.is_some() {
-            self.part = Part::Done;
+            self.part = TopPosition::Done;
         }
         end
     }
 
     /// Where the body begins, if it begins in this chunk.
-    fn skip_header(&mut self, chunk: &[u8], mut seen: Seen) -> Option<usize> {
+    fn skip_header(&mut self, chunk: &[u8], mut seen: HeaderLine) -> Option<usize> {
         let mut start = 0;
         for end in memchr_iter(b'\n', chunk) {
-            if !matches!(seen.and(&chunk[start..end]), Seen::Text) {
-                self.part = Part::Body;
+            if !matches!(seen.and(&chunk[start..end]), HeaderLine::Text) {
+                self.part = TopPosition::Body;
                 return Some(end + 1);
             }
-            seen = Seen::Nothing;
+            seen = HeaderLine::Nothing;
             start = end + 1;
         }
-        self.part = Part::Header(seen.and(&chunk[start..]));
+        self.part = TopPosition::Header(seen.and(&chunk[start..]));
         None
     }
 

@@ -1,7 +1,7 @@
 //! LIST and UIDL of a whole maildrop, a bounded piece at a time.
 
 use crate::reply::{self, TERMINATOR};
-use crate::transaction::Transaction;
+use crate::transaction::TransactionState;
 use crate::{Listing, MessageNumber};
 
 /// About how many octets one step appends: two million messages are never in memory at once.
@@ -22,7 +22,7 @@ pub(crate) enum Column {
 
 impl Column {
     /// Appends the line of a message: its number, a blank and the value.
-    pub(crate) fn line<L: Listing>(self, at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
+    pub(crate) fn line<L: Listing>(self, at: &TransactionState<L>, number: MessageNumber, out: &mut Vec<u8>) {
         reply::decimal(out, number.get().into());
         out.push(b' ');
         match self {
@@ -35,12 +35,16 @@ impl Column {
 
 impl Enumeration {
     /// Appends the first piece; what is left, if anything is.
-    pub(crate) fn start<L: Listing>(column: Column, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
+    pub(crate) fn start<L: Listing>(
+        column: Column,
+        at: &TransactionState<L>,
+        out: &mut Vec<u8>,
+    ) -> Option<Self> {
         Self { column, next: MessageNumber::FIRST }.resume(at, out)
     }
 
     /// Appends the next piece, or the last one and the terminator; what is left, if anything is.
-    pub(crate) fn resume<L: Listing>(mut self, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
+    pub(crate) fn resume<L: Listing>(mut self, at: &TransactionState<L>, out: &mut Vec<u8>) -> Option<Self> {
         let start = out.len();
         let count = at.listing.count();
         let mut kept = at.deletions.next_kept(self.next, count);

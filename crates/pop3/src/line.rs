@@ -32,9 +32,9 @@ pub enum Line<'a> {
 }
 
 /// The octets of a line, without its end: lent from the chunk, or owned when the line came in pieces.
-pub struct LineText<'a>(Source<'a>);
+pub struct LineText<'a>(LineSource<'a>);
 
-enum Source<'a> {
+enum LineSource<'a> {
     Chunk(&'a [u8]),
     Stash(Zeroizing<Vec<u8>>),
 }
@@ -85,12 +85,12 @@ impl LineReader {
         self.skipping
     }
 
-    fn complete<'a>(&mut self, piece: &'a [u8]) -> Source<'a> {
+    fn complete<'a>(&mut self, piece: &'a [u8]) -> LineSource<'a> {
         if self.stash.is_empty() {
-            return Source::Chunk(piece);
+            return LineSource::Chunk(piece);
         }
         self.keep(piece);
-        Source::Stash(std::mem::take(&mut self.stash))
+        LineSource::Stash(std::mem::take(&mut self.stash))
     }
 
     /// Appends to the stash. Growing is done here, since a `Vec` would free its old memory without wiping it.
@@ -110,8 +110,8 @@ impl Deref for LineText<'_> {
 
     fn deref(&self) -> &[u8] {
         let line = match &self.0 {
-            Source::Chunk(line) => line,
-            Source::Stash(line) => line.as_slice(),
+            LineSource::Chunk(line) => line,
+            LineSource::Stash(line) => line.as_slice(),
         };
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         line.strip_suffix(b"\r").unwrap_or(line)

@@ -1,7 +1,7 @@
 //! Replies: status lines, numbers, and text that stays on its line.
 
 use crate::ResponseCode;
-use crate::language::{self, Text};
+use crate::language::{self, ReplyText};
 use std::fmt;
 use std::io::Write;
 use std::ops::{Deref, DerefMut};
@@ -14,19 +14,19 @@ const MAX_TEXT: usize = 500;
 pub(crate) const TERMINATOR: &[u8] = b".\r\n";
 
 /// Where replies go, and the language of what they say to humans.
-pub(crate) struct Replies<'a> {
+pub(crate) struct ReplyWriter<'a> {
     out: &'a mut Vec<u8>,
     language: Language,
 }
 
-impl<'a> Replies<'a> {
+impl<'a> ReplyWriter<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, language: Language) -> Self {
         Self { out, language }
     }
 }
 
 /// What is no text goes straight into the buffer.
-impl Deref for Replies<'_> {
+impl Deref for ReplyWriter<'_> {
     type Target = Vec<u8>;
 
     fn deref(&self) -> &Vec<u8> {
@@ -34,20 +34,20 @@ impl Deref for Replies<'_> {
     }
 }
 
-impl DerefMut for Replies<'_> {
+impl DerefMut for ReplyWriter<'_> {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
         self.out
     }
 }
 
 /// Appends `+OK text`.
-pub(crate) fn ok(out: &mut Replies<'_>, text: Text) {
+pub(crate) fn ok(out: &mut ReplyWriter<'_>, text: ReplyText) {
     let said = language::say(out.language, text);
     line(out, format_args!("+OK {said}"));
 }
 
 /// Appends `-ERR [CODE] text`.
-pub(crate) fn err(out: &mut Replies<'_>, code: Option<ResponseCode>, text: Text) {
+pub(crate) fn err(out: &mut ReplyWriter<'_>, code: Option<ResponseCode>, text: ReplyText) {
     let said = language::say(out.language, text);
     match code {
         Some(code) => line(out, format_args!("-ERR {} {said}", code.as_str())),
@@ -95,10 +95,10 @@ mod tests {
     fn status_lines() {
         let mut octets = Vec::new();
         for language in Language::ALL.iter().copied() {
-            let mut out = Replies::new(&mut octets, language);
-            ok(&mut out, Text::Goodbye);
-            err(&mut out, Some(ResponseCode::InUse), Text::MaildropInUse);
-            err(&mut out, None, Text::Refused(Refusal::UnknownCommand));
+            let mut out = ReplyWriter::new(&mut octets, language);
+            ok(&mut out, ReplyText::Goodbye);
+            err(&mut out, Some(ResponseCode::InUse), ReplyText::MaildropInUse);
+            err(&mut out, None, ReplyText::Refused(Refusal::UnknownCommand));
         }
         let english = "+OK goodbye\r\n-ERR [IN-USE] the maildrop is in use by another session\r\n-ERR unknown command\r\n";
         let german = "+OK auf Wiedersehen\r\n-ERR [IN-USE] eine andere Sitzung hat das Postfach\r\n-ERR unbekannter Befehl\r\n";

@@ -2,7 +2,7 @@
 //! the command is allowed in, so none can run in another.
 
 use crate::enumeration::Enumeration;
-use crate::transaction::Transaction;
+use crate::transaction::TransactionState;
 use crate::{CloseReason, Request, Shutdown, UserName};
 
 /// The state of a session, as logs and statistics name it.
@@ -20,76 +20,76 @@ pub enum Phase {
     Closed,
 }
 
-pub(crate) enum State<L> {
-    Authorization(Authorization),
+pub(crate) enum SessionState<L> {
+    Authorization(AuthorizationState),
     /// [`Step::Name`](crate::Step::Name) is not answered yet.
-    Naming(Authenticating),
+    Naming(AuthenticatingState),
     /// [`Step::Login`](crate::Step::Login) is not answered yet.
-    Authenticating(Authenticating),
+    Authenticating(AuthenticatingState),
     /// [`Step::Auth`](crate::Step::Auth) or [`Step::AuthResponse`](crate::Step::AuthResponse) is not answered yet.
-    Exchanging(Exchange),
+    Exchanging(ExchangeState),
     /// The client has a challenge: its next line is a response and never a command.
-    Challenged(Exchange),
+    Challenged(ExchangeState),
     /// [`Step::StartTls`](crate::Step::StartTls) is not answered yet.
-    StartingTls(StartingTls),
+    StartingTls(StartingTlsState),
     /// [`Step::Forward`](crate::Step::Forward) is not answered yet.
-    Forwarding(Forwarding),
-    Transaction(Transaction<L>),
+    Forwarding(ForwardingState),
+    Transaction(TransactionState<L>),
     /// LIST or UIDL is not written to its end yet.
-    Enumerating(Transaction<L>, Enumeration),
+    Enumerating(TransactionState<L>, Enumeration),
     /// [`Step::Send`](crate::Step::Send) is not answered yet.
-    Fetching(Transaction<L>, Request),
+    Fetching(TransactionState<L>, Request),
     /// The driver has the encoder, and the client is inside a message.
-    Sending(Transaction<L>, Request),
+    Sending(TransactionState<L>, Request),
     /// [`Step::Finish`](crate::Step::Finish) is not answered yet.
-    Update(Update),
-    Closed(Closed),
+    Update(UpdateState),
+    Closed(ClosedState),
 }
 
 /// AUTHORIZATION: nobody is logged in.
 #[derive(Default)]
-pub(crate) struct Authorization {
+pub(crate) struct AuthorizationState {
     /// The name from USER, until PASS uses it up.
     pub(crate) user: Option<UserName>,
     pub(crate) failed_logins: u32,
 }
 
 /// Between PASS and its answer; where unknown users are refused at once, between USER and its answer too.
-pub(crate) struct Authenticating {
+pub(crate) struct AuthenticatingState {
     pub(crate) user: UserName,
     pub(crate) failed_logins: u32,
 }
 
 /// Between AUTH and the end of the exchange.
-pub(crate) struct Exchange {
+pub(crate) struct ExchangeState {
     pub(crate) mechanism: &'static str,
     pub(crate) failed_logins: u32,
 }
 
 /// Between STLS and the end of the handshake.
-pub(crate) struct StartingTls {
+pub(crate) struct StartingTlsState {
     pub(crate) failed_logins: u32,
 }
 
 /// Between XCLIENT and its answer.
-pub(crate) struct Forwarding {
+pub(crate) struct ForwardingState {
     pub(crate) failed_logins: u32,
 }
 
 /// UPDATE: QUIT was said (RFC 1939, section 6).
-pub(crate) struct Update {
+pub(crate) struct UpdateState {
     pub(crate) user: UserName,
     /// Messages to be removed.
     pub(crate) marked: u32,
 }
 
 /// The end.
-pub(crate) struct Closed {
+pub(crate) struct ClosedState {
     pub(crate) user: Option<UserName>,
     pub(crate) reason: CloseReason,
 }
 
-impl<L> State<L> {
+impl<L> SessionState<L> {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => Phase::Authorization,
@@ -133,12 +133,12 @@ impl<L> State<L> {
     }
 
     pub(crate) fn closed(user: Option<UserName>, reason: CloseReason) -> Self {
-        Self::Closed(Closed { user, reason })
+        Self::Closed(ClosedState { user, reason })
     }
 }
 
 /// What stands in while a state is being changed: should that fail, the session is over.
-impl<L> Default for State<L> {
+impl<L> Default for SessionState<L> {
     fn default() -> Self {
         Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))
     }

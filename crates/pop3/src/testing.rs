@@ -1,7 +1,7 @@
 //! What the unit tests of this crate share.
 
-use crate::reply::Replies;
-use crate::transaction::Transaction;
+use crate::reply::ReplyWriter;
+use crate::transaction::TransactionState;
 use crate::{Listing, MessageNumber, UserName};
 use vocabulary::Language;
 
@@ -37,8 +37,8 @@ impl Listing for FakeListing {
     }
 }
 
-pub(crate) fn transaction(sizes: &[u64]) -> Transaction<FakeListing> {
-    Transaction::new(UserName::parse(b"alice").unwrap(), FakeListing::new(sizes))
+pub(crate) fn transaction(sizes: &[u64]) -> TransactionState<FakeListing> {
+    TransactionState::new(UserName::parse(b"alice").unwrap(), FakeListing::new(sizes))
 }
 
 pub(crate) fn number(n: u32) -> MessageNumber {
@@ -46,8 +46,8 @@ pub(crate) fn number(n: u32) -> MessageNumber {
 }
 
 /// What `write` appends, as text.
-pub(crate) fn text(write: impl FnOnce(&mut Replies<'_>)) -> String {
+pub(crate) fn text(write: impl FnOnce(&mut ReplyWriter<'_>)) -> String {
     let mut out = Vec::new();
-    write(&mut Replies::new(&mut out, Language::English));
+    write(&mut ReplyWriter::new(&mut out, Language::English));
     String::from_utf8(out).unwrap()
 }

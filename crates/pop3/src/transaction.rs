@@ -3,7 +3,7 @@
 use crate::{Deletions, Listing, MessageNumber, Refusal, UserName};
 
 /// TRANSACTION: a maildrop is open.
-pub(crate) struct Transaction<L> {
+pub(crate) struct TransactionState<L> {
     pub(crate) user: UserName,
     pub(crate) listing: L,
     pub(crate) deletions: Deletions,
@@ -11,7 +11,7 @@ pub(crate) struct Transaction<L> {
     pub(crate) last: Option<MessageNumber>,
 }
 
-impl<L: Listing> Transaction<L> {
+impl<L: Listing> TransactionState<L> {
     pub(crate) fn new(user: UserName, listing: L) -> Self {
         Self { user, listing, deletions: Deletions::default(), last: None }
     }

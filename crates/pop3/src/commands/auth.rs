@@ -1,8 +1,8 @@
 //! AUTH: a login by a SASL mechanism, in as many steps as that takes (RFC 5034).
 
-use crate::language::Text;
-use crate::reply::{self, Replies, TERMINATOR};
-use crate::state::{Authorization, Exchange};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter, TERMINATOR};
+use crate::state::{AuthorizationState, ExchangeState};
 use crate::{AuthRequest, Plaintext, Refusal, Response, Tls, sasl};
 
 /// The longest name of a mechanism (RFC 4422, section 3.1).
@@ -16,7 +16,7 @@ const PLAINTEXT_MECHANISMS: [&[u8]; 4] = [b"PLAIN", b"LOGIN", b"OAUTHBEARER", b"
 const CANCEL: &[u8] = b"*";
 
 /// What a client asks for with AUTH.
-pub(crate) enum Wanted {
+pub(crate) enum AuthArgument {
     /// No argument: the list of mechanisms. It is in no RFC, but old versions of Outlook want it.
     List,
     Begin {
@@ -25,10 +25,10 @@ pub(crate) enum Wanted {
     },
 }
 
-pub(crate) fn parse(argument: &[u8]) -> Result<Wanted, Refusal> {
+pub(crate) fn parse(argument: &[u8]) -> Result<AuthArgument, Refusal> {
     let mut words = argument.splitn(2, |octet| *octet == b' ');
     let name = match words.next() {
-        None | Some([]) => return Ok(Wanted::List),
+        None | Some([]) => return Ok(AuthArgument::List),
         Some(name) if name.len() > MAX_NAME => return Err(Refusal::Mechanism),
         Some(name) => name.into(),
     };
@@ -37,12 +37,12 @@ pub(crate) fn parse(argument: &[u8]) -> Result<Wanted, Refusal> {
         Some(b"=") => Some(Response::empty()),
         Some(base64) => Some(Response::decode(base64).ok_or(Refusal::NotBase64)?),
     };
-    Ok(Wanted::Begin { name, initial })
+    Ok(AuthArgument::Begin { name, initial })
 }
 
 /// AUTH alone.
-pub(crate) fn list(mechanisms: &[&'static str], out: &mut Replies<'_>) {
-    reply::ok(out, Text::Mechanisms);
+pub(crate) fn list(mechanisms: &[&'static str], out: &mut ReplyWriter<'_>) {
+    reply::ok(out, ReplyText::Mechanisms);
     for mechanism in mechanisms {
         reply::line(out, format_args!("{mechanism}"));
     }
@@ -51,16 +51,17 @@ pub(crate) fn list(mechanisms: &[&'static str], out: &mut Replies<'_>) {
 
 /// AUTH with a mechanism.
 pub(crate) fn begin(
-    at: &Authorization,
+    at: &AuthorizationState,
     (name, initial): (&[u8], Option<Response>),
     mechanisms: &[&'static str],
     tls: Tls,
-) -> Result<(Exchange, AuthRequest), Refusal> {
+) -> Result<(ExchangeState, AuthRequest), Refusal> {
     let same = |other: &[u8]| other.eq_ignore_ascii_case(name);
     match mechanisms.iter().find(|mechanism| same(mechanism.as_bytes())) {
-        Some(mechanism) => {
-            Ok((Exchange { mechanism, failed_logins: at.failed_logins }, AuthRequest { mechanism, initial }))
-        }
+        Some(mechanism) => Ok((
+            ExchangeState { mechanism, failed_logins: at.failed_logins },
+            AuthRequest { mechanism, initial },
+        )),
         None if tls.plaintext() == Plaintext::Forbidden && PLAINTEXT_MECHANISMS.into_iter().any(same) => {
             Err(Refusal::Plaintext)
         }
@@ -92,9 +93,9 @@ mod tests {
 
     fn run(argument: &[u8], tls: Tls) -> Result<AuthRequest, Refusal> {
         match parse(argument)? {
-            Wanted::List => panic!("a mechanism was named"),
-            Wanted::Begin { name, initial } => {
-                let at = Authorization { user: None, failed_logins: 1 };
+            AuthArgument::List => panic!("a mechanism was named"),
+            AuthArgument::Begin { name, initial } => {
+                let at = AuthorizationState { user: None, failed_logins: 1 };
                 let (exchange, request) = begin(&at, (&name, initial), &OFFERED, tls)?;
                 assert_eq!((exchange.mechanism, exchange.failed_logins), (request.mechanism, 1));
                 Ok(request)
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn auth_alone_lists() {
-        assert!(matches!(parse(b""), Ok(Wanted::List)));
+        assert!(matches!(parse(b""), Ok(AuthArgument::List)));
         let head = "+OK list of SASL mechanisms follows\r\n";
         assert_eq!(text(|out| list(&OFFERED, out)), format!("{head}SCRAM-SHA-256\r\nPLAIN\r\n.\r\n"));
         assert_eq!(text(|out| list(&[], out)), format!("{head}.\r\n"));

@@ -1,7 +1,7 @@
 //! CAPA: what this server can do (RFC 2449, section 5).
 
-use crate::language::Text;
-use crate::reply::{self, Replies, TERMINATOR};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter, TERMINATOR};
 use crate::{Plaintext, Policy, Refusal, Tls};
 
 /// The same list before and after a login; only what the connection forbids is left out, and STLS where it would not work
@@ -11,9 +11,9 @@ pub(crate) fn run(
     tls: Tls,
     mechanisms: &[&'static str],
     stls: bool,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Result<(), Refusal> {
-    reply::ok(out, Text::Capabilities);
+    reply::ok(out, ReplyText::Capabilities);
     let mut offer = |capability: &str| reply::line(out, format_args!("{capability}"));
     offer("TOP");
     if tls.plaintext() == Plaintext::Allowed {

@@ -20,9 +20,9 @@ pub(crate) enum Command {
     Quit,
     Capa,
     Stls,
-    Auth(auth::Wanted),
+    Auth(auth::AuthArgument),
     Utf8,
-    Lang(lang::Wanted),
+    Lang(lang::LangArgument),
     Xclient(Forwarded),
 }
 

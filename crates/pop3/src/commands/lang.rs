@@ -1,7 +1,7 @@
 //! LANG: the language of what replies say to humans (RFC 6856, section 3).
 
-use crate::language::{self, Text};
-use crate::reply::{self, Replies, TERMINATOR};
+use crate::language::{self, ReplyText};
+use crate::reply::{self, ReplyWriter, TERMINATOR};
 use crate::{Policy, Refusal};
 use vocabulary::Language;
 
@@ -9,7 +9,7 @@ use vocabulary::Language;
 const MAX_SUBTAG: usize = 8;
 
 /// What a client asks for with LANG.
-pub(crate) enum Wanted {
+pub(crate) enum LangArgument {
     /// No argument: the languages that there are.
     List,
     /// `*`: the one that the administrator prefers.
@@ -18,41 +18,41 @@ pub(crate) enum Wanted {
     Range(Option<Language>),
 }
 
-pub(crate) fn parse(argument: &[u8]) -> Option<Wanted> {
+pub(crate) fn parse(argument: &[u8]) -> Option<LangArgument> {
     match argument {
-        b"" => Some(Wanted::List),
-        b"*" => Some(Wanted::Preferred),
+        b"" => Some(LangArgument::List),
+        b"*" => Some(LangArgument::Preferred),
         range => {
             let range = str::from_utf8(range).ok()?;
             let fits = |subtag: &str| {
                 (1..=MAX_SUBTAG).contains(&subtag.len()) && subtag.bytes().all(|c| c.is_ascii_alphanumeric())
             };
-            range.split('-').all(fits).then(|| Wanted::Range(language::find(range)))
+            range.split('-').all(fits).then(|| LangArgument::Range(language::find(range)))
         }
     }
 }
 
 /// The language from here on, if it changes; its reply is the first in it.
 pub(crate) fn run(
-    wanted: &Wanted,
+    wanted: &LangArgument,
     policy: &Policy,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Result<Option<Language>, Refusal> {
     let language = match wanted {
-        Wanted::List => {
+        LangArgument::List => {
             list(out);
             return Ok(None);
         }
-        Wanted::Preferred => policy.language,
-        Wanted::Range(found) => found.ok_or(Refusal::NoSuchLanguage)?,
+        LangArgument::Preferred => policy.language,
+        LangArgument::Range(found) => found.ok_or(Refusal::NoSuchLanguage)?,
     };
-    let said = language::say(language, Text::ThisLanguage);
+    let said = language::say(language, ReplyText::ThisLanguage);
     reply::line(out, format_args!("+OK {} {said}", language.word()));
     Ok(Some(language))
 }
 
-fn list(out: &mut Replies<'_>) {
-    reply::ok(out, Text::Languages);
+fn list(out: &mut ReplyWriter<'_>) {
+    reply::ok(out, ReplyText::Languages);
     for language in Language::ALL.iter().copied() {
         reply::line(out, format_args!("{} {}", language.word(), language::name(language)));
     }

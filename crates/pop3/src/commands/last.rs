@@ -1,10 +1,10 @@
 //! LAST: the highest message number that RETR accessed in this session, 0 for none (RFC 1460).
 
-use crate::reply::{self, Replies};
-use crate::transaction::Transaction;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 use crate::{MessageNumber, Refusal};
 
-pub(crate) fn run<L>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.last.map_or(0, MessageNumber::get).into());
     out.extend_from_slice(b"\r\n");

@@ -1,6 +1,6 @@
 //! PASS: the password to the name from USER (RFC 1939, section 7).
 
-use crate::state::{Authenticating, Authorization};
+use crate::state::{AuthenticatingState, AuthorizationState};
 use crate::{Credentials, Plaintext, Refusal, Secret};
 
 /// The argument is everything after the first space: other spaces belong to the password.
@@ -10,15 +10,15 @@ pub(crate) fn parse(argument: &[u8]) -> Option<Secret> {
 
 /// Uses the name up: after a failed login USER comes first again.
 pub(crate) fn run(
-    at: &mut Authorization,
+    at: &mut AuthorizationState,
     password: Secret,
     plaintext: Plaintext,
-) -> Result<(Authenticating, Credentials), Refusal> {
+) -> Result<(AuthenticatingState, Credentials), Refusal> {
     if plaintext == Plaintext::Forbidden {
         return Err(Refusal::Plaintext);
     }
     let user = at.user.take().ok_or(Refusal::NoUser)?;
-    let next = Authenticating { user: user.clone(), failed_logins: at.failed_logins };
+    let next = AuthenticatingState { user: user.clone(), failed_logins: at.failed_logins };
     Ok((next, Credentials { user, password }))
 }
 
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn pass_needs_user_before_it_each_time() {
-        let mut at = Authorization { user: UserName::parse(b"alice"), failed_logins: 1 };
+        let mut at = AuthorizationState { user: UserName::parse(b"alice"), failed_logins: 1 };
         let (next, credentials) = run(&mut at, parse(b"a b").unwrap(), Plaintext::Allowed).unwrap();
         assert_eq!((next.user.as_str(), next.failed_logins), ("alice", 1));
         assert_eq!(credentials.password.expose(), b"a b");
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn no_password_is_taken_over_an_open_line() {
-        let mut at = Authorization { user: UserName::parse(b"alice"), failed_logins: 0 };
+        let mut at = AuthorizationState { user: UserName::parse(b"alice"), failed_logins: 0 };
         assert_eq!(run(&mut at, parse(b"x").unwrap(), Plaintext::Forbidden).err(), Some(Refusal::Plaintext));
     }
 }

@@ -1,24 +1,24 @@
 //! RETR: a whole message (RFC 1939, section 5).
 
 use crate::Request;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::transaction::Transaction;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Asks the driver for the message.
-pub(crate) fn run<L: Listing>(at: &Transaction<L>, number: MessageNumber) -> Result<Request, Refusal> {
+pub(crate) fn run<L: Listing>(at: &TransactionState<L>, number: MessageNumber) -> Result<Request, Refusal> {
     Ok(Request { message: at.message(number)?, lines: None })
 }
 
 /// The driver has the message: the status line. Only now does LAST know of it.
 pub(crate) fn begin<L: Listing>(
-    at: &mut Transaction<L>,
+    at: &mut TransactionState<L>,
     number: MessageNumber,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Encoder {
     at.last = at.last.max(Some(number));
-    reply::ok(out, Text::Octets(at.listing.octets(number)));
+    reply::ok(out, ReplyText::Octets(at.listing.octets(number)));
     Encoder::retr()
 }
 
@@ -44,7 +44,7 @@ mod tests {
             begin(&mut at, number(2), out);
         });
         assert_eq!(status, "+OK 20 octets\r\n");
-        begin(&mut at, number(1), &mut Replies::new(&mut Vec::new(), Language::English));
+        begin(&mut at, number(1), &mut ReplyWriter::new(&mut Vec::new(), Language::English));
         assert_eq!(at.last, Some(number(2)));
     }
 }

@@ -1,10 +1,10 @@
 //! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
 
-use crate::reply::{self, Replies};
-use crate::transaction::Transaction;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 use crate::{Listing, Refusal};
 
-pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.kept().into());
     out.push(b' ');

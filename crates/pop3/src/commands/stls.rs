@@ -1,8 +1,8 @@
 //! STLS: encryption from here on (RFC 2595, section 4).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, StartingTls};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, StartingTlsState};
 use crate::{Refusal, Tls};
 
 /// After UTF8 it is refused, as RFC 6856, section 2.1, allows: what was agreed on in the clear must not count under TLS.
@@ -12,20 +12,20 @@ use crate::{Refusal, Tls};
 ///
 /// The name from USER is forgotten: it is not known who said it.
 pub(crate) fn run(
-    at: &Authorization,
+    at: &AuthorizationState,
     tls: Tls,
     utf8: bool,
     more: bool,
-    out: &mut Replies<'_>,
-) -> Result<StartingTls, Refusal> {
+    out: &mut ReplyWriter<'_>,
+) -> Result<StartingTlsState, Refusal> {
     match tls {
         Tls::Unavailable(_) => Err(Refusal::TlsUnavailable),
         Tls::Active => Err(Refusal::TlsActive),
         Tls::Offered(_) if more => Err(Refusal::AfterStls),
         Tls::Offered(_) if utf8 => Err(Refusal::TlsAfterUtf8),
         Tls::Offered(_) => {
-            reply::ok(out, Text::BeginTls);
-            Ok(StartingTls { failed_logins: at.failed_logins })
+            reply::ok(out, ReplyText::BeginTls);
+            Ok(StartingTlsState { failed_logins: at.failed_logins })
         }
     }
 }
@@ -37,7 +37,7 @@ mod tests {
     use crate::testing::text;
 
     fn run_with(tls: Tls, utf8: bool, more: bool) -> (Result<u32, Refusal>, String) {
-        let at = Authorization { user: None, failed_logins: 2 };
+        let at = AuthorizationState { user: None, failed_logins: 2 };
         let mut result = Ok(0);
         let said = text(|out| result = run(&at, tls, utf8, more, out).map(|next| next.failed_logins));
         (result, said)

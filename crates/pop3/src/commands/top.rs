@@ -2,10 +2,10 @@
 
 use super::argument::trim_blanks;
 use crate::Request;
-use crate::language::Text;
+use crate::language::ReplyText;
 use crate::number::decimal;
-use crate::reply::{self, Replies};
-use crate::transaction::Transaction;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
 /// Two numbers with blanks between them: the message, and lines of its body, 0 or more.
@@ -16,7 +16,7 @@ pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
 
 /// Asks the driver for the message.
 pub(crate) fn run<L: Listing>(
-    at: &Transaction<L>,
+    at: &TransactionState<L>,
     number: MessageNumber,
     lines: u64,
 ) -> Result<Request, Refusal> {
@@ -24,8 +24,8 @@ pub(crate) fn run<L: Listing>(
 }
 
 /// The driver has the message: the status line. TOP is no access as LAST counts it.
-pub(crate) fn begin(lines: u64, out: &mut Replies<'_>) -> Encoder {
-    reply::ok(out, Text::TopOfMessage);
+pub(crate) fn begin(lines: u64, out: &mut ReplyWriter<'_>) -> Encoder {
+    reply::ok(out, ReplyText::TopOfMessage);
     Encoder::top(lines)
 }
 

@@ -1,16 +1,16 @@
 //! UIDL: the unique identifier of one message or of all that are not marked (RFC 1939, section 7).
 
 use crate::enumeration::{Column, Enumeration};
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::transaction::Transaction;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 use crate::{Listing, MessageNumber, Refusal};
 
 /// UIDL with a message number.
 pub(crate) fn one<L: Listing>(
-    at: &Transaction<L>,
+    at: &TransactionState<L>,
     number: MessageNumber,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Result<(), Refusal> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
@@ -19,8 +19,8 @@ pub(crate) fn one<L: Listing>(
 }
 
 /// UIDL without an argument: the first piece; the rest follows step by step.
-pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
-    reply::ok(out, Text::Identifiers);
+pub(crate) fn all<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Option<Enumeration> {
+    reply::ok(out, ReplyText::Identifiers);
     Enumeration::start(Column::Uidl, at, out)
 }
 
@@ -35,12 +35,12 @@ mod tests {
         let mut at = transaction(&[100, 20]);
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 uid-2\r\n");
         assert_eq!(
-            one(&at, number(3), &mut Replies::new(&mut Vec::new(), Language::English)),
+            one(&at, number(3), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
             Err(Refusal::NoSuchMessage(2))
         );
         at.deletions.mark(number(2), 20, 2);
         assert_eq!(
-            one(&at, number(2), &mut Replies::new(&mut Vec::new(), Language::English)),
+            one(&at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
             Err(Refusal::Deleted)
         );
     }

@@ -1,8 +1,8 @@
 //! USER: the name of the maildrop (RFC 1939, section 7).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authenticating, Authorization};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthenticatingState, AuthorizationState};
 use crate::{Plaintext, Refusal, UserName};
 
 pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
@@ -12,36 +12,36 @@ pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
 /// Keeps the name for PASS, or for the log if PASS will be refused. The answer is the same for every name, so that it
 /// tells nothing about users.
 pub(crate) fn run(
-    at: &mut Authorization,
+    at: &mut AuthorizationState,
     name: UserName,
     plaintext: Plaintext,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Result<(), Refusal> {
     at.user = Some(name);
     if plaintext == Plaintext::Forbidden {
         return Err(Refusal::Plaintext);
     }
-    reply::ok(out, Text::SendPassword);
+    reply::ok(out, ReplyText::SendPassword);
     Ok(())
 }
 
 /// The same where unknown users are refused: the answer waits for who knows them.
 pub(crate) fn ask(
-    at: &mut Authorization,
+    at: &mut AuthorizationState,
     name: UserName,
     plaintext: Plaintext,
-) -> Result<Authenticating, Refusal> {
+) -> Result<AuthenticatingState, Refusal> {
     if plaintext == Plaintext::Forbidden {
         at.user = Some(name);
         return Err(Refusal::Plaintext);
     }
-    Ok(Authenticating { user: name, failed_logins: at.failed_logins })
+    Ok(AuthenticatingState { user: name, failed_logins: at.failed_logins })
 }
 
 /// The answer to a name that is known.
-pub(crate) fn known(at: Authenticating, out: &mut Replies<'_>) -> Authorization {
-    reply::ok(out, Text::SendPassword);
-    Authorization { user: Some(at.user), failed_logins: at.failed_logins }
+pub(crate) fn known(at: AuthenticatingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
+    reply::ok(out, ReplyText::SendPassword);
+    AuthorizationState { user: Some(at.user), failed_logins: at.failed_logins }
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_asked_for_waits_for_the_answer() {
-        let mut at = Authorization { user: None, failed_logins: 1 };
+        let mut at = AuthorizationState { user: None, failed_logins: 1 };
         let refused = ask(&mut at, name("alice"), Plaintext::Forbidden).err();
         assert_eq!(refused, Some(Refusal::Plaintext));
         assert!(at.user.is_some(), "the log names it");
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_second_user_replaces_the_first() {
-        let mut at = Authorization::default();
+        let mut at = AuthorizationState::default();
         for user in ["alice", "bob"] {
             let said = text(|out| run(&mut at, name(user), Plaintext::Allowed, out).unwrap());
             assert_eq!(said, "+OK send the password\r\n");
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn over_an_open_line_the_name_is_refused_but_known_to_the_log() {
-        let mut at = Authorization::default();
+        let mut at = AuthorizationState::default();
         let said = text(|out| {
             let refused = run(&mut at, name("alice"), Plaintext::Forbidden, out);
             assert_eq!(refused, Err(Refusal::Plaintext));

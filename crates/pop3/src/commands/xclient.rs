@@ -1,9 +1,9 @@
 //! XCLIENT: a proxy tells for whom it speaks. The command is Dovecot's; no RFC has it.
 
 use crate::Refusal;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, Forwarding};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, ForwardingState};
 use std::net::IpAddr;
 
 /// The longest name of a session, in octets, that is kept for a log.
@@ -42,17 +42,17 @@ fn session(value: &[u8]) -> Option<String> {
 }
 
 /// `believed` is whether who is connected may speak for others. The name from USER is forgotten: somebody else said it.
-pub(crate) fn run(at: &Authorization, believed: bool) -> Result<Forwarding, Refusal> {
+pub(crate) fn run(at: &AuthorizationState, believed: bool) -> Result<ForwardingState, Refusal> {
     match believed {
-        true => Ok(Forwarding { failed_logins: at.failed_logins }),
+        true => Ok(ForwardingState { failed_logins: at.failed_logins }),
         false => Err(Refusal::NotAProxy),
     }
 }
 
 /// The client's address counts from here on.
-pub(crate) fn done(at: &Forwarding, out: &mut Replies<'_>) -> Authorization {
-    reply::ok(out, Text::Forwarded);
-    Authorization { user: None, failed_logins: at.failed_logins }
+pub(crate) fn done(at: &ForwardingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
+    reply::ok(out, ReplyText::Forwarded);
+    AuthorizationState { user: None, failed_logins: at.failed_logins }
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn only_who_is_believed_speaks_for_others() {
-        let at = Authorization { user: crate::UserName::parse(b"alice"), failed_logins: 2 };
+        let at = AuthorizationState { user: crate::UserName::parse(b"alice"), failed_logins: 2 };
         assert_eq!(run(&at, false).err(), Some(Refusal::NotAProxy));
         let forwarding = run(&at, true).unwrap();
         let said = text(|out| {

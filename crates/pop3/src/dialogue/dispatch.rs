@@ -7,16 +7,16 @@ use crate::commands::{
     utf8, xclient,
 };
 use crate::enumeration::Enumeration;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, State};
-use crate::transaction::Transaction;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, SessionState};
+use crate::transaction::TransactionState;
 use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
 use std::mem;
 
 impl<L: Listing> Dialogue<L> {
     /// Carries out a command. `more` is whether octets came behind it already.
-    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut Replies<'_>) -> Step {
+    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut ReplyWriter<'_>) -> Step {
         let mut record = Record::default();
         let Some((verb, argument)) = Verb::parse(line) else {
             return self.refuse(record, Refusal::UnknownCommand, out);
@@ -39,10 +39,10 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    fn run(&mut self, command: Command, more: bool, out: &mut Replies<'_>) -> Result<Step, Refusal> {
+    fn run(&mut self, command: Command, more: bool, out: &mut ReplyWriter<'_>) -> Result<Step, Refusal> {
         match mem::take(&mut self.state) {
-            State::Authorization(at) => self.run_before_login(at, command, more, out),
-            State::Transaction(at) => self.run_after_login(at, command, out),
+            SessionState::Authorization(at) => self.run_before_login(at, command, more, out),
+            SessionState::Transaction(at) => self.run_after_login(at, command, out),
             waiting => {
                 self.state = waiting;
                 Ok(Step::Waiting)
@@ -52,63 +52,63 @@ impl<L: Listing> Dialogue<L> {
 
     fn run_before_login(
         &mut self,
-        mut at: Authorization,
+        mut at: AuthorizationState,
         command: Command,
         more: bool,
-        out: &mut Replies<'_>,
+        out: &mut ReplyWriter<'_>,
     ) -> Result<Step, Refusal> {
         let (state, result) = match command {
             Command::User(name) if self.policy.refuse_unknown_users => {
                 match user::ask(&mut at, name.clone(), self.tls.plaintext()) {
-                    Ok(next) => (State::Naming(next), Ok(Step::Name(name))),
-                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                    Ok(next) => (SessionState::Naming(next), Ok(Step::Name(name))),
+                    Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
                 }
             }
             Command::User(name) => {
                 let result = user::run(&mut at, name, self.tls.plaintext(), out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
             Command::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
-                Ok((next, credentials)) => (State::Authenticating(next), Ok(Step::Login(credentials))),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+                Ok((next, credentials)) => (SessionState::Authenticating(next), Ok(Step::Login(credentials))),
+                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
             },
-            Command::Auth(auth::Wanted::List) => {
+            Command::Auth(auth::AuthArgument::List) => {
                 auth::list(&self.mechanisms, out);
-                (State::Authorization(at), Ok(Step::Replied))
+                (SessionState::Authorization(at), Ok(Step::Replied))
             }
-            Command::Auth(auth::Wanted::Begin { name, initial }) => {
+            Command::Auth(auth::AuthArgument::Begin { name, initial }) => {
                 match auth::begin(&at, (&name, initial), &self.mechanisms, self.tls) {
-                    Ok((next, request)) => (State::Exchanging(next), Ok(Step::Auth(request))),
-                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                    Ok((next, request)) => (SessionState::Exchanging(next), Ok(Step::Auth(request))),
+                    Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
                 }
             }
             Command::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
-                Ok(next) => (State::StartingTls(next), Ok(Step::StartTls)),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+                Ok(next) => (SessionState::StartingTls(next), Ok(Step::StartTls)),
+                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
             },
             Command::Xclient(forwarded) => match xclient::run(&at, self.believing) {
-                Ok(next) => (State::Forwarding(next), Ok(Step::Forward(forwarded))),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+                Ok(next) => (SessionState::Forwarding(next), Ok(Step::Forward(forwarded))),
+                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
             },
             Command::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
                 let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
             Command::Utf8 => {
                 let result = utf8::run(&at, &self.policy, out);
                 self.utf8 |= result.is_ok();
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
             Command::Lang(wanted) => {
                 let result = self.choose_language(&wanted, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
             Command::Quit => {
                 quit::before_login(&at, out);
-                (State::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
+                (SessionState::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
             }
-            _ => (State::Authorization(at), Err(Refusal::NotBeforeLogin)),
+            _ => (SessionState::Authorization(at), Err(Refusal::NotBeforeLogin)),
         };
         self.state = state;
         result
@@ -116,9 +116,9 @@ impl<L: Listing> Dialogue<L> {
 
     fn run_after_login(
         &mut self,
-        mut at: Transaction<L>,
+        mut at: TransactionState<L>,
         command: Command,
-        out: &mut Replies<'_>,
+        out: &mut ReplyWriter<'_>,
     ) -> Result<Step, Refusal> {
         let done = match command {
             Command::List(None) => {
@@ -131,7 +131,7 @@ impl<L: Listing> Dialogue<L> {
             }
             Command::Quit => {
                 let (next, deletions) = quit::run(at);
-                self.state = State::Update(next);
+                self.state = SessionState::Update(next);
                 return Ok(Step::Finish(deletions));
             }
             Command::Retr(number) => {
@@ -158,11 +158,15 @@ impl<L: Listing> Dialogue<L> {
             | Command::Utf8
             | Command::Xclient(_) => Err(Refusal::NotAfterLogin),
         };
-        self.state = State::Transaction(at);
+        self.state = SessionState::Transaction(at);
         done.map(|()| Step::Replied)
     }
 
-    fn choose_language(&mut self, wanted: &lang::Wanted, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    fn choose_language(
+        &mut self,
+        wanted: &lang::LangArgument,
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<(), Refusal> {
         if let Some(language) = lang::run(wanted, &self.policy, out)? {
             self.language = language;
         }
@@ -170,24 +174,24 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// LIST and UIDL go on in the next step, if anything is left of them.
-    pub(super) fn enumerate(&mut self, at: Transaction<L>, rest: Option<Enumeration>) -> Step {
+    pub(super) fn enumerate(&mut self, at: TransactionState<L>, rest: Option<Enumeration>) -> Step {
         self.state = match rest {
-            Some(rest) => State::Enumerating(at, rest),
-            None => State::Transaction(at),
+            Some(rest) => SessionState::Enumerating(at, rest),
+            None => SessionState::Transaction(at),
         };
         Step::Replied
     }
 
-    fn fetch(&mut self, at: Transaction<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
+    fn fetch(&mut self, at: TransactionState<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
         self.state = match request {
-            Ok(request) => State::Fetching(at, request),
-            Err(_) => State::Transaction(at),
+            Ok(request) => SessionState::Fetching(at, request),
+            Err(_) => SessionState::Transaction(at),
         };
         request.map(Step::Send)
     }
 
     /// Appends the one reply to a command that was refused, and closes after too many bad ones.
-    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Replies<'_>) -> Step {
+    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
         self.record = Some(Record { refused: Some(refusal), ..record });
         self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
         let end = match refusal {
@@ -196,8 +200,8 @@ impl<L: Listing> Dialogue<L> {
             _ => None,
         };
         match end {
-            Some(CloseReason::BadCommands) => reply::err(out, None, Text::TooManyBadCommands),
-            _ => reply::err(out, None, Text::Refused(refusal)),
+            Some(CloseReason::BadCommands) => reply::err(out, None, ReplyText::TooManyBadCommands),
+            _ => reply::err(out, None, ReplyText::Refused(refusal)),
         }
         match end {
             Some(reason) => {

@@ -2,10 +2,10 @@
 
 use super::Dialogue;
 use crate::commands::auth;
-use crate::language::Text;
+use crate::language::ReplyText;
 use crate::line::Line;
-use crate::reply::{self, Replies};
-use crate::state::{Exchange, State};
+use crate::reply::{self, ReplyWriter};
+use crate::state::{ExchangeState, SessionState};
 use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb};
 use std::mem;
 
@@ -14,19 +14,24 @@ impl<L: Listing> Dialogue<L> {
     /// octets; it is sent in base64, and should not make a line of more than [`MAX_SASL_LINE`] octets.
     pub fn auth_challenge(&mut self, challenge: &[u8], out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Exchanging(at) => {
+            SessionState::Exchanging(at) => {
                 auth::challenge(challenge, out);
-                self.state = State::Challenged(at);
+                self.state = SessionState::Challenged(at);
             }
             other => self.state = other,
         }
     }
 
     /// Takes the line after a challenge, whatever it looks like.
-    pub(super) fn take_response(&mut self, at: Exchange, input: &mut &[u8], out: &mut Replies<'_>) -> Step {
+    pub(super) fn take_response(
+        &mut self,
+        at: ExchangeState,
+        input: &mut &[u8],
+        out: &mut ReplyWriter<'_>,
+    ) -> Step {
         let response = match self.lines.next(input, MAX_SASL_LINE) {
             Line::Partial => {
-                self.state = State::Challenged(at);
+                self.state = SessionState::Challenged(at);
                 return Step::NeedInput;
             }
             Line::TooLong => Err(Refusal::LineTooLong(MAX_SASL_LINE)),
@@ -34,7 +39,7 @@ impl<L: Listing> Dialogue<L> {
         };
         match response {
             Ok(response) => {
-                self.state = State::Exchanging(at);
+                self.state = SessionState::Exchanging(at);
                 Step::AuthResponse(response)
             }
             Err(refusal) => self.break_off(&at, refusal, out),
@@ -43,10 +48,10 @@ impl<L: Listing> Dialogue<L> {
 
     /// The exchange is over, and by the client's doing. A failed login like any other: else a client could go on for ever, and
     /// one that has learned from a challenge that it failed could make it undone with `*`.
-    fn break_off(&mut self, at: &Exchange, refusal: Refusal, out: &mut Replies<'_>) -> Step {
+    fn break_off(&mut self, at: &ExchangeState, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
         let (verb, mechanism) = (Some(Verb::Auth), Some(at.mechanism));
         self.record = Some(Record { verb, mechanism, refused: Some(refusal), ..Record::default() });
-        reply::err(out, None, Text::Refused(refusal));
+        reply::err(out, None, ReplyText::Refused(refusal));
         self.login_failed(None, at.failed_logins);
         Step::AuthCancelled
     }

@@ -5,12 +5,12 @@ mod exchange;
 
 use crate::Request;
 use crate::commands::{quit, retr, top, user, xclient};
-use crate::language::Text;
+use crate::language::ReplyText;
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
 use crate::login_failure;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, State};
-use crate::transaction::Transaction;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, SessionState};
+use crate::transaction::TransactionState;
 use crate::{CloseReason, Commit, Encoder, Listing, MAX_SASL_LINE, Mechanisms, MessageFault};
 use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName};
 
@@ -33,7 +33,7 @@ pub struct Dialogue<L> {
     /// Whether XCLIENT is accepted.
     believing: bool,
     lines: LineReader,
-    state: State<L>,
+    state: SessionState<L>,
     bad_in_a_row: u32,
     /// UTF8 was said.
     utf8: bool,
@@ -52,7 +52,7 @@ impl<L: Listing> Dialogue<L> {
             mechanisms,
             believing: false,
             lines: LineReader::default(),
-            state: State::Authorization(Authorization::default()),
+            state: SessionState::Authorization(AuthorizationState::default()),
             bad_in_a_row: 0,
             utf8: false,
             language: Language::English,
@@ -82,17 +82,17 @@ impl<L: Listing> Dialogue<L> {
     ///
     /// `input` is everything that was read and not taken yet: what comes behind STLS closes the dialogue.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Step {
-        let out = &mut Replies::new(out, self.language);
+        let out = &mut ReplyWriter::new(out, self.language);
         match mem::take(&mut self.state) {
-            State::Enumerating(at, enumeration) => {
+            SessionState::Enumerating(at, enumeration) => {
                 let rest = enumeration.resume(&at, out);
                 return self.enumerate(at, rest);
             }
-            State::Challenged(at) => return self.take_response(at, input, out),
-            ready @ (State::Authorization(_) | State::Transaction(_)) => self.state = ready,
-            State::Closed(at) => {
+            SessionState::Challenged(at) => return self.take_response(at, input, out),
+            ready @ (SessionState::Authorization(_) | SessionState::Transaction(_)) => self.state = ready,
+            SessionState::Closed(at) => {
                 let reason = at.reason;
-                self.state = State::Closed(at);
+                self.state = SessionState::Closed(at);
                 return Step::Close(reason);
             }
             waiting => {
@@ -111,10 +111,12 @@ impl<L: Listing> Dialogue<L> {
     /// The handshake is done: answers [`Step::StartTls`]. From here on `mechanisms` are offered, and passwords may cross.
     pub fn tls_started(&mut self, mechanisms: Mechanisms) {
         match mem::take(&mut self.state) {
-            State::StartingTls(at) => {
+            SessionState::StartingTls(at) => {
                 (self.tls, self.mechanisms) = (Tls::Active, mechanisms);
-                self.state =
-                    State::Authorization(Authorization { user: None, failed_logins: at.failed_logins });
+                self.state = SessionState::Authorization(AuthorizationState {
+                    user: None,
+                    failed_logins: at.failed_logins,
+                });
             }
             other => self.state = other,
         }
@@ -124,9 +126,9 @@ impl<L: Listing> Dialogue<L> {
     /// `believing` is whether it may speak for others in its turn.
     pub fn forwarded(&mut self, tls: Tls, mechanisms: Mechanisms, believing: bool, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Forwarding(at) => {
+            SessionState::Forwarding(at) => {
                 (self.tls, self.mechanisms, self.believing) = (tls, mechanisms, believing);
-                self.state = State::Authorization(xclient::done(&at, &mut self.replies(out)));
+                self.state = SessionState::Authorization(xclient::done(&at, &mut self.replies(out)));
             }
             other => self.state = other,
         }
@@ -135,7 +137,9 @@ impl<L: Listing> Dialogue<L> {
     /// There is such a user: answers [`Step::Name`].
     pub fn user_known(&mut self, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Naming(at) => self.state = State::Authorization(user::known(at, &mut self.replies(out))),
+            SessionState::Naming(at) => {
+                self.state = SessionState::Authorization(user::known(at, &mut self.replies(out)))
+            }
             other => self.state = other,
         }
     }
@@ -144,11 +148,11 @@ impl<L: Listing> Dialogue<L> {
     /// [`Step::AuthResponse`]. The name is the one that counts from here on; after PASS it need not be the one that was claimed.
     pub fn logged_in(&mut self, user: UserName, listing: L, out: &mut Vec<u8>) {
         if self.pending_login().is_some() {
-            let at = Transaction::new(user, listing);
+            let at = TransactionState::new(user, listing);
             (self.tally.messages, self.tally.octets) = (at.kept(), at.kept_octets());
             let (messages, octets) = (at.kept(), at.kept_octets());
-            reply::ok(&mut self.replies(out), Text::Maildrop { messages, octets });
-            self.state = State::Transaction(at);
+            reply::ok(&mut self.replies(out), ReplyText::Maildrop { messages, octets });
+            self.state = SessionState::Transaction(at);
         }
     }
 
@@ -174,7 +178,7 @@ impl<L: Listing> Dialogue<L> {
             None => retr::begin(&mut at, request.message, out),
             Some(lines) => top::begin(lines, out),
         };
-        self.state = State::Sending(at, request);
+        self.state = SessionState::Sending(at, request);
         Some(encoder)
     }
 
@@ -183,12 +187,12 @@ impl<L: Listing> Dialogue<L> {
     /// unless the message changed.
     pub fn end_message(&mut self, mut encoder: Encoder, out: &mut Vec<u8>) -> u64 {
         match mem::take(&mut self.state) {
-            State::Sending(at, request) => {
+            SessionState::Sending(at, request) => {
                 encoder.end_last_line(out);
                 let octets = encoder.octets();
                 encoder.finish(out);
                 self.tally.sent(request, octets);
-                self.state = State::Transaction(at);
+                self.state = SessionState::Transaction(at);
                 octets
             }
             other => {
@@ -201,17 +205,17 @@ impl<L: Listing> Dialogue<L> {
     /// The message cannot be read: answers [`Step::Send`].
     pub fn message_failed(&mut self, why: MessageFault, out: &mut Vec<u8>) {
         if let Some((at, _)) = self.fetching() {
-            reply::err(&mut self.replies(out), why.code(), Text::NotSent(why));
-            self.state = State::Transaction(at);
+            reply::err(&mut self.replies(out), why.code(), ReplyText::NotSent(why));
+            self.state = SessionState::Transaction(at);
         }
     }
 
     /// What became of the deletions: answers [`Step::Finish`] with the one reply to QUIT.
     pub fn finished(&mut self, commit: Commit, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Update(at) => {
+            SessionState::Update(at) => {
                 self.tally.removed = quit::finish(&at, commit, &mut self.replies(out));
-                self.state = State::closed(Some(at.user), CloseReason::Quit);
+                self.state = SessionState::closed(Some(at.user), CloseReason::Quit);
             }
             other => self.state = other,
         }
@@ -228,7 +232,7 @@ impl<L: Listing> Dialogue<L> {
             return;
         }
         if let (Some(_), false) = (why.text(), self.state.must_be_silent()) {
-            reply::err(&mut self.replies(out), Some(ResponseCode::SysTemp), Text::Closing(why));
+            reply::err(&mut self.replies(out), Some(ResponseCode::SysTemp), ReplyText::Closing(why));
         }
         self.close(CloseReason::ShutDown(why));
     }
@@ -269,16 +273,18 @@ impl<L: Listing> Dialogue<L> {
         self.utf8
     }
 
-    fn replies<'o>(&self, out: &'o mut Vec<u8>) -> Replies<'o> {
-        Replies::new(out, self.language)
+    fn replies<'o>(&self, out: &'o mut Vec<u8>) -> ReplyWriter<'o> {
+        ReplyWriter::new(out, self.language)
     }
 
     /// The longest line that may come next. Before a login AUTH may be longer than other commands: its initial response
     /// holds what would otherwise follow as a line of its own. So may XCLIENT of a proxy, which has much to say.
     fn line_limit(&mut self, input: &mut &[u8]) -> usize {
         match self.state {
-            State::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
-            State::Authorization(_) if self.believing && self.lines.next_begins_with(input, b"XCLIENT ") => {
+            SessionState::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
+            SessionState::Authorization(_)
+                if self.believing && self.lines.next_begins_with(input, b"XCLIENT ") =>
+            {
                 MAX_SASL_LINE
             }
             _ => MAX_COMMAND_LINE,
@@ -289,8 +295,10 @@ impl<L: Listing> Dialogue<L> {
     /// that failed before.
     fn pending_login(&mut self) -> Option<(Option<UserName>, u32)> {
         match mem::take(&mut self.state) {
-            State::Naming(at) | State::Authenticating(at) => Some((Some(at.user), at.failed_logins)),
-            State::Exchanging(at) => Some((None, at.failed_logins)),
+            SessionState::Naming(at) | SessionState::Authenticating(at) => {
+                Some((Some(at.user), at.failed_logins))
+            }
+            SessionState::Exchanging(at) => Some((None, at.failed_logins)),
             other => {
                 self.state = other;
                 None
@@ -302,16 +310,16 @@ impl<L: Listing> Dialogue<L> {
     fn login_failed(&mut self, user: Option<UserName>, before: u32) {
         let failed_logins = before + 1;
         self.state = if failed_logins >= self.policy.max_failed_logins {
-            State::closed(user, CloseReason::FailedLogins)
+            SessionState::closed(user, CloseReason::FailedLogins)
         } else {
-            State::Authorization(Authorization { user: None, failed_logins })
+            SessionState::Authorization(AuthorizationState { user: None, failed_logins })
         };
     }
 
     /// Takes the state apart if it waits for the answer to [`Step::Send`].
-    fn fetching(&mut self) -> Option<(Transaction<L>, Request)> {
+    fn fetching(&mut self) -> Option<(TransactionState<L>, Request)> {
         match mem::take(&mut self.state) {
-            State::Fetching(at, request) => Some((at, request)),
+            SessionState::Fetching(at, request) => Some((at, request)),
             other => {
                 self.state = other;
                 None
@@ -320,7 +328,7 @@ impl<L: Listing> Dialogue<L> {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        self.state = State::closed(self.user().cloned(), reason);
+        self.state = SessionState::closed(self.user().cloned(), reason);
     }
 }
 

@@ -1,49 +1,51 @@
 //! German.
 
-use super::text::Text;
+use super::text::ReplyText;
 use crate::{MessageFault, Refusal, Shutdown};
 use std::fmt;
 
-pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match text {
-        Text::ThisLanguage => f.write_str("die Sprache ist Deutsch"),
-        Text::Languages => f.write_str("es folgen die Sprachen"),
-        Text::SendPassword => f.write_str("bitte das Passwort senden"),
-        Text::Mechanisms => f.write_str("es folgen die SASL-Mechanismen"),
-        Text::Capabilities => f.write_str("es folgen die Fähigkeiten"),
-        Text::BeginTls => f.write_str("TLS kann beginnen"),
-        Text::Forwarded => f.write_str("von jetzt an gilt dieser Client"),
-        Text::Utf8Mode => f.write_str("Nachrichten werden in UTF-8 gesendet"),
-        Text::Maildrop { messages, octets } => {
+        ReplyText::ThisLanguage => f.write_str("die Sprache ist Deutsch"),
+        ReplyText::Languages => f.write_str("es folgen die Sprachen"),
+        ReplyText::SendPassword => f.write_str("bitte das Passwort senden"),
+        ReplyText::Mechanisms => f.write_str("es folgen die SASL-Mechanismen"),
+        ReplyText::Capabilities => f.write_str("es folgen die Fähigkeiten"),
+        ReplyText::BeginTls => f.write_str("TLS kann beginnen"),
+        ReplyText::Forwarded => f.write_str("von jetzt an gilt dieser Client"),
+        ReplyText::Utf8Mode => f.write_str("Nachrichten werden in UTF-8 gesendet"),
+        ReplyText::Maildrop { messages, octets } => {
             write!(f, "im Postfach: {messages} Nachrichten ({octets} Oktette)")
         }
-        Text::Messages { messages, octets } => write!(f, "{messages} Nachrichten ({octets} Oktette)"),
-        Text::Identifiers => f.write_str("es folgen die Kennungen"),
-        Text::Octets(octets) => write!(f, "{octets} Oktette"),
-        Text::TopOfMessage => f.write_str("es folgt der Anfang der Nachricht"),
-        Text::Marked(message) => write!(f, "Nachricht {message} ist zum Löschen vorgemerkt"),
-        Text::NothingDone => f.write_str("nichts getan"),
-        Text::Goodbye => f.write_str("auf Wiedersehen"),
-        Text::Removed(messages) => write!(f, "{messages} Nachrichten gelöscht, auf Wiedersehen"),
-        Text::PartlyRemoved { removed, marked } => {
+        ReplyText::Messages { messages, octets } => write!(f, "{messages} Nachrichten ({octets} Oktette)"),
+        ReplyText::Identifiers => f.write_str("es folgen die Kennungen"),
+        ReplyText::Octets(octets) => write!(f, "{octets} Oktette"),
+        ReplyText::TopOfMessage => f.write_str("es folgt der Anfang der Nachricht"),
+        ReplyText::Marked(message) => write!(f, "Nachricht {message} ist zum Löschen vorgemerkt"),
+        ReplyText::NothingDone => f.write_str("nichts getan"),
+        ReplyText::Goodbye => f.write_str("auf Wiedersehen"),
+        ReplyText::Removed(messages) => write!(f, "{messages} Nachrichten gelöscht, auf Wiedersehen"),
+        ReplyText::PartlyRemoved { removed, marked } => {
             write!(f, "nur {removed} von {marked} Nachrichten konnten gelöscht werden")
         }
-        Text::NotUpdated => f.write_str("das Postfach ließ sich nicht ändern, keine Nachricht ist gelöscht"),
-        Text::TooManyBadCommands => f.write_str("zu viele falsche Befehle, die Verbindung wird beendet"),
-        Text::Refused(refusal) => refused(refusal, f),
-        Text::WrongCredentials => f.write_str("der Benutzername oder das Passwort ist falsch"),
-        Text::HostNotAllowed => f.write_str("von dieser Adresse ist keine Anmeldung erlaubt"),
-        Text::MaildropInUse => f.write_str("eine andere Sitzung hat das Postfach"),
-        Text::LoginTooSoon => {
+        ReplyText::NotUpdated => {
+            f.write_str("das Postfach ließ sich nicht ändern, keine Nachricht ist gelöscht")
+        }
+        ReplyText::TooManyBadCommands => f.write_str("zu viele falsche Befehle, die Verbindung wird beendet"),
+        ReplyText::Refused(refusal) => refused(refusal, f),
+        ReplyText::WrongCredentials => f.write_str("der Benutzername oder das Passwort ist falsch"),
+        ReplyText::HostNotAllowed => f.write_str("von dieser Adresse ist keine Anmeldung erlaubt"),
+        ReplyText::MaildropInUse => f.write_str("eine andere Sitzung hat das Postfach"),
+        ReplyText::LoginTooSoon => {
             f.write_str("die letzte Anmeldung ist noch nicht lange genug her, bitte später wieder")
         }
-        Text::TooManySessions => f.write_str("zu viele Sitzungen oder Versuche, bitte später wieder"),
-        Text::NoLoginNow => f.write_str("jetzt ist keine Anmeldung möglich, bitte später wieder"),
-        Text::MaildropUnusable => {
+        ReplyText::TooManySessions => f.write_str("zu viele Sitzungen oder Versuche, bitte später wieder"),
+        ReplyText::NoLoginNow => f.write_str("jetzt ist keine Anmeldung möglich, bitte später wieder"),
+        ReplyText::MaildropUnusable => {
             f.write_str("das Postfach lässt sich nicht öffnen, bitte den Verwalter fragen")
         }
-        Text::NotSent(fault) => f.write_str(not_sent(fault)),
-        Text::Closing(why) => f.write_str(closing(why)),
+        ReplyText::NotSent(fault) => f.write_str(not_sent(fault)),
+        ReplyText::Closing(why) => f.write_str(closing(why)),
     }
 }
 

@@ -6,7 +6,7 @@ mod english;
 mod german;
 mod text;
 
-pub(crate) use text::Text;
+pub(crate) use text::ReplyText;
 
 use std::fmt;
 use vocabulary::Language;
@@ -26,13 +26,13 @@ pub(crate) fn find(range: &str) -> Option<Language> {
 }
 
 /// A text in a language.
-pub(crate) fn say(language: Language, text: Text) -> impl fmt::Display {
-    Said(language, text)
+pub(crate) fn say(language: Language, text: ReplyText) -> impl fmt::Display {
+    LocalizedText(language, text)
 }
 
-struct Said(Language, Text);
+struct LocalizedText(Language, ReplyText);
 
-impl fmt::Display for Said {
+impl fmt::Display for LocalizedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Language::English => english::write(self.1, f),
@@ -48,35 +48,35 @@ mod tests {
     use vocabulary::LoginFailure;
 
     /// One of each kind.
-    fn texts() -> Vec<Text> {
+    fn texts() -> Vec<ReplyText> {
         let mut texts = vec![
-            Text::ThisLanguage,
-            Text::Languages,
-            Text::SendPassword,
-            Text::Mechanisms,
-            Text::Capabilities,
-            Text::BeginTls,
-            Text::Forwarded,
-            Text::Utf8Mode,
-            Text::Maildrop { messages: 1, octets: 2 },
-            Text::Messages { messages: 1, octets: 2 },
-            Text::Identifiers,
-            Text::Octets(2),
-            Text::TopOfMessage,
-            Text::Marked(MessageNumber::FIRST),
-            Text::NothingDone,
-            Text::Goodbye,
-            Text::Removed(1),
-            Text::PartlyRemoved { removed: 1, marked: 2 },
-            Text::NotUpdated,
-            Text::TooManyBadCommands,
+            ReplyText::ThisLanguage,
+            ReplyText::Languages,
+            ReplyText::SendPassword,
+            ReplyText::Mechanisms,
+            ReplyText::Capabilities,
+            ReplyText::BeginTls,
+            ReplyText::Forwarded,
+            ReplyText::Utf8Mode,
+            ReplyText::Maildrop { messages: 1, octets: 2 },
+            ReplyText::Messages { messages: 1, octets: 2 },
+            ReplyText::Identifiers,
+            ReplyText::Octets(2),
+            ReplyText::TopOfMessage,
+            ReplyText::Marked(MessageNumber::FIRST),
+            ReplyText::NothingDone,
+            ReplyText::Goodbye,
+            ReplyText::Removed(1),
+            ReplyText::PartlyRemoved { removed: 1, marked: 2 },
+            ReplyText::NotUpdated,
+            ReplyText::TooManyBadCommands,
         ];
-        texts.extend(Refusal::ALL.map(Text::Refused));
-        texts.extend(Verb::ALL.map(|verb| Text::Refused(Refusal::Usage(verb))));
+        texts.extend(Refusal::ALL.map(ReplyText::Refused));
+        texts.extend(Verb::ALL.map(|verb| ReplyText::Refused(Refusal::Usage(verb))));
         texts.extend(LoginFailure::ALL.iter().map(|failure| login_failure::reply(*failure).1));
-        texts.extend(MessageFault::ALL.map(Text::NotSent));
+        texts.extend(MessageFault::ALL.map(ReplyText::NotSent));
         let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::Fault];
-        texts.extend(closing.map(Text::Closing));
+        texts.extend(closing.map(ReplyText::Closing));
         texts
     }
 

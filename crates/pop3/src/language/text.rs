@@ -4,7 +4,7 @@ use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
 
 /// What a reply says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Text {
+pub(crate) enum ReplyText {
     /// The replies are in this language from here on.
     ThisLanguage,
     Languages,

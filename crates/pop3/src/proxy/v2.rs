@@ -17,8 +17,8 @@ pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> 
     else {
         return Ok(None);
     };
-    let command = Command::parse(version_and_command)?;
-    let kind = Kind::parse(kind)?;
+    let command = ProxyCommand::parse(version_and_command)?;
+    let kind = AddressKind::parse(kind)?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     let header_length = SIGNATURE.len() + 4 + length;
     if header_length > MOST_OCTETS {
@@ -27,8 +27,8 @@ pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> 
     let Some(body) = rest.get(..length) else { return Ok(None) };
     let header = match command {
         // Nothing that follows counts.
-        Command::Local => Header { client: None, tls: None },
-        Command::Proxy => {
+        ProxyCommand::Local => Header { client: None, tls: None },
+        ProxyCommand::Proxy => {
             let (client, more) = kind.client(body)?;
             Header { client, tls: tls(more)? }
         }
@@ -37,14 +37,14 @@ pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> 
 }
 
 /// Whose connection it is.
-enum Command {
+enum ProxyCommand {
     /// The proxy's own.
     Local,
     /// A client's.
     Proxy,
 }
 
-impl Command {
+impl ProxyCommand {
     fn parse(octet: u8) -> Result<Self, NoHeader> {
         match octet {
             0x20 => Ok(Self::Local),
@@ -55,14 +55,14 @@ impl Command {
 }
 
 /// The kind of the addresses. Datagrams are none that could have come here.
-enum Kind {
+enum AddressKind {
     Unspecified,
     Inet,
     Inet6,
     Unix,
 }
 
-impl Kind {
+impl AddressKind {
     fn parse(octet: u8) -> Result<Self, NoHeader> {
         match octet {
             0x00 => Ok(Self::Unspecified),
