@@ -1,5 +1,5 @@
-//! One line to a server, before and after a login: which command it is, which message it names, and whether it is understood at all
-//! is as a second reading of the RFCs' grammar says.
+//! One line from a client, before and after a login. An independent parser for the grammar of the RFCs must
+//! agree on the command, on the message that it names, and on whether it is valid.
 //!
 //! Input: the line, without its end.
 #![no_main]
@@ -31,7 +31,7 @@ impl Listing for Three {
     }
 }
 
-/// What a command takes.
+/// The arguments that a command takes.
 enum Takes {
     Nothing,
     /// A message, or nothing.
@@ -39,15 +39,15 @@ enum Takes {
     Message,
     /// A message and a number of lines.
     MessageAndLines,
-    /// Judged elsewhere.
+    /// Not checked here.
     Other,
 }
 
-/// How a line is to be read.
+/// The result of the independent parser.
 #[derive(Debug, PartialEq)]
 enum Reading {
     Unknown,
-    /// A command, whose arguments are right or not, and the message that it names.
+    /// A command, whether its arguments are valid if that is checked, and the message that it names.
     Command(&'static str, Option<bool>, Option<u32>),
 }
 
@@ -85,7 +85,7 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
             match step {
                 Step::NeedInput => break,
                 Step::Replied => {}
-                // An effect: nobody answers it.
+                // An effect, which nobody answers.
                 _ => return (out, record),
             }
         }
@@ -101,7 +101,7 @@ fn check(line: &[u8], length: usize, logged_in: bool, record: &Record) {
         return;
     }
     match read(line) {
-        // A command that came after this target was written.
+        // A command that was added after this target was written.
         Reading::Unknown if record.verb.is_some() => {
             let keyword = record.verb.map(Verb::keyword).unwrap_or_default();
             assert!(!COMMANDS.iter().any(|(name, _)| *name == keyword), "{record:?}");
@@ -141,7 +141,7 @@ const COMMANDS: [(&str, Takes); 17] = [
     ("LANG", Takes::Other),
 ];
 
-/// Keywords end at the first blank and know no case; arguments are words with blanks between them.
+/// Keywords end at the first blank and are not case-sensitive. Arguments are words separated by blanks.
 fn read(line: &[u8]) -> Reading {
     let mut parts = line.splitn(2, |octet| *octet == b' ');
     let keyword = parts.next().unwrap_or_default().to_ascii_uppercase();
@@ -149,7 +149,7 @@ fn read(line: &[u8]) -> Reading {
         return Reading::Unknown;
     };
     let argument = parts.next().unwrap_or_default();
-    // A tab is as good as a blank around the arguments and behind the blank between them, and no separator itself.
+    // Tabs count as blanks around arguments and after the blank that separates them, but do not separate.
     let argument = trimmed(argument);
     let words: Vec<&[u8]> = match argument.iter().position(|octet| *octet == b' ') {
         Some(end) => vec![&argument[..end], trimmed(&argument[end..])],

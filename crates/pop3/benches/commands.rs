@@ -1,5 +1,5 @@
-//! What a command and an octet of a message cost: `cargo bench -p pop3 --bench commands`. `multiline` has more kinds of
-//! messages.
+//! The cost of a command and of an octet of a message: `cargo bench -p pop3 --bench commands`. The bench
+//! `multiline` has more kinds of messages.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;

@@ -1,24 +1,24 @@
 //! Why dialogues end.
 
-/// Why the driver ends a dialogue.
+/// Why the driver ends a dialogue, see [`Dialogue::shut_down`](crate::Dialogue::shut_down).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
-    /// The server stops or reads its configuration anew.
+    /// The server is stopping or reloading its configuration.
     Stopping,
     /// An administrator ended the session.
     Kicked,
-    /// Too many connections, said in place of the greeting.
+    /// Too many connections; sent in place of the greeting.
     Busy,
-    /// The maildrop was lost, or the server failed otherwise.
+    /// The server failed, for instance because it lost the maildrop.
     Fault,
-    /// The client was silent too long, or did not log in in time. Nothing is sent (RFC 1939, section 3).
+    /// The client was silent for too long, or did not log in in time. Nothing is sent (RFC 1939, section 3).
     Timeout,
     /// The client closed the connection. Nothing can be sent.
     ClientGone,
 }
 
 impl Shutdown {
-    /// The text of the last -ERR, if one is sent.
+    /// The English text of the last -ERR, if one is sent.
     pub(crate) fn text(self) -> Option<&'static str> {
         match self {
             Self::Stopping => Some("the server is shutting down, closing"),
@@ -33,20 +33,20 @@ impl Shutdown {
 /// Why a dialogue is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The client said QUIT and was answered.
+    /// The client sent QUIT and has its reply.
     Quit,
-    /// [`Policy::max_bad_commands`](crate::Policy::max_bad_commands) were reached.
+    /// The client reached [`Policy::max_bad_commands`](crate::Policy::max_bad_commands).
     BadCommands,
-    /// [`Policy::max_failed_logins`](crate::Policy::max_failed_logins) were reached.
+    /// The client reached [`Policy::max_failed_logins`](crate::Policy::max_failed_logins).
     FailedLogins,
-    /// The client sent more behind STLS, in the clear.
+    /// The client sent plaintext after STLS without waiting for the reply.
     AfterStls,
     /// The driver called [`Dialogue::shut_down`](crate::Dialogue::shut_down).
     ShutDown(Shutdown),
 }
 
 impl CloseReason {
-    /// The `reason` of the log line `logout`: quit, closed, timeout, shutdown, kicked or error.
+    /// The `reason` in the log line `logout`: quit, closed, timeout, shutdown, kicked or error.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Quit => "quit",

@@ -1,15 +1,15 @@
-//! What becomes of the deletions at QUIT.
+//! The result of QUIT.
 
-/// What came of the deletions at QUIT (RFC 1939, section 6).
+/// What happened to the marked messages at QUIT (RFC 1939, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// All marked messages are removed and the maildrop is released: `+OK`.
     Done,
-    /// Only some are removed: `-ERR`.
+    /// Only some of them are removed: `-ERR`.
     Partial {
-        /// How many messages are removed.
+        /// Number of messages removed.
         removed: u32,
     },
-    /// None is removed, for instance because the mailbox changed under us: `-ERR`.
+    /// None is removed, for instance because another program changed the mailbox: `-ERR`.
     Failed,
 }

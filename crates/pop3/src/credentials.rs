@@ -1,9 +1,9 @@
-//! Who a client says it is, and the secret that proves it.
+//! The user name that a client claims, and the password that proves it.
 
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What a client gave to log in.
+/// What a client sent to log in.
 #[derive(Debug)]
 pub struct Credentials {
     /// The name from USER.
@@ -12,10 +12,10 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// A user name that a client claimed: UTF-8, 1 to 255 octets, no control characters.
+/// A user name as a client sent it: UTF-8, 1 to 255 octets, no control characters.
 ///
-/// Nothing more is promised: it may hold blanks, slashes and `>`. What becomes a path or a log field is checked
-/// or escaped there.
+/// It may contain blanks, slashes and `>`. Code that makes a path or a log field of it must check or escape
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserName(Box<str>);
 
@@ -23,7 +23,8 @@ impl UserName {
     /// The longest name, in octets.
     pub const MAX_OCTETS: usize = 255;
 
-    /// Reads a name; nothing when it is empty, too long, not UTF-8, or holds NUL or another control character.
+    /// Reads a name. `None` if it is empty, too long, not UTF-8, or contains NUL or another control
+    /// character.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let fits = (1..=Self::MAX_OCTETS).contains(&text.len());
@@ -42,17 +43,17 @@ impl fmt::Display for UserName {
     }
 }
 
-/// A password: wiped from memory when dropped, and never shown by `Debug`. It holds no NUL, because the C functions
-/// that check passwords would stop there and compare less than was sent.
+/// A password. It is wiped from memory when dropped, and `Debug` does not show it. It contains no NUL: the C
+/// functions that check passwords would stop there and compare less than the client sent.
 pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
-    /// Copies a secret; nothing when it is empty or holds a NUL.
+    /// Copies a password. `None` if it is empty or contains NUL.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (!text.is_empty() && !text.contains(&0)).then(|| Self(Zeroizing::new(text.into())))
     }
 
-    /// The secret itself, for whoever checks it.
+    /// The octets of the password, for the check.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -1,21 +1,21 @@
-//! The client's side: the bodies of multi-line replies.
+//! The client's side of multi-line replies.
 
 use memchr::memmem::Finder;
 
-/// Decodes the body of a multi-line reply, chunk by chunk (RFC 1939, section 3): takes stuffed dots away and
-/// finds the terminator. Line ends stay as they came; a bare LF counts as one.
+/// Decodes the body of a multi-line reply, chunk by chunk (RFC 1939, section 3): removes stuffed dots and
+/// finds the terminator. Line ends stay as they are; a bare LF counts as one.
 #[derive(Debug, Default)]
 pub struct MultilineDecoder {
     at: DecodePosition,
     lone_dots: u64,
 }
 
-/// How far [`MultilineDecoder::decode`] came.
+/// The result of [`MultilineDecoder::decode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// The octets used. What follows belongs to the next reply.
+    /// Number of octets used. Those that follow belong to the next reply.
     pub consumed: usize,
-    /// The terminator was found.
+    /// Whether the terminator was found.
     pub ended: bool,
 }
 
@@ -23,16 +23,16 @@ pub struct Decoded {
 enum DecodePosition {
     #[default]
     LineStart,
-    /// A dot began the line: stuffed, or the terminator.
+    /// The line began with a dot, either a stuffed one or that of the terminator.
     Dot,
-    /// A dot and a CR began the line.
+    /// The line began with a dot and a CR.
     DotCr,
     Inside,
     Ended,
 }
 
 impl MultilineDecoder {
-    /// Decodes a chunk and hands the content to `sink`, in runs as long as possible and without copying.
+    /// Decodes a chunk and passes the content to `sink`, in runs as long as possible and without copying.
     pub fn decode(&mut self, input: &[u8], mut sink: impl FnMut(&[u8])) -> Decoded {
         let stuffing = Finder::new(b"\n.");
         let mut rest = input;
@@ -67,13 +67,13 @@ impl MultilineDecoder {
         Decoded { consumed: input.len() - rest.len(), ended: matches!(self.at, DecodePosition::Ended) }
     }
 
-    /// Lines so far that began with one dot and did not end there. A server must double it (RFC 1939, section 3); the
-    /// decoder has taken it away all the same.
+    /// Number of lines so far that began with a single dot and went on. A server must double such a dot (RFC
+    /// 1939, section 3); the decoder removed it all the same.
     pub fn lone_dots(&self) -> u64 {
         self.lone_dots
     }
 
-    /// Moves on over one octet that is not content.
+    /// Skips one octet that is not content.
     fn step(&mut self, at: DecodePosition) -> usize {
         self.at = at;
         1

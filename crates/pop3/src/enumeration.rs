@@ -1,19 +1,21 @@
-//! LIST and UIDL of a whole maildrop, a bounded piece at a time.
+//! LIST and UIDL of a whole maildrop, in pieces of bounded size.
 
 use crate::reply::{self, TERMINATOR};
 use crate::transaction::TransactionState;
 use crate::{Listing, MessageNumber};
 
-/// About how many octets one step appends: two million messages are never in memory at once.
+/// Approximate number of octets that one step appends, so that the reply for a large maildrop is never in
+/// memory at once.
 const PIECE: usize = 16 * 1024;
 
-/// How far LIST or UIDL came.
+/// The rest of a LIST or UIDL.
 #[derive(Clone, Copy)]
 pub(crate) struct Enumeration {
     column: Column,
     next: MessageNumber,
 }
 
+/// What a line gives for a message.
 #[derive(Clone, Copy)]
 pub(crate) enum Column {
     Octets,
@@ -34,7 +36,7 @@ impl Column {
 }
 
 impl Enumeration {
-    /// Appends the first piece; what is left, if anything is.
+    /// Appends the first piece. Returns the rest, if there is any.
     pub(crate) fn start<L: Listing>(
         column: Column,
         at: &TransactionState<L>,
@@ -43,7 +45,7 @@ impl Enumeration {
         Self { column, next: MessageNumber::FIRST }.resume(at, out)
     }
 
-    /// Appends the next piece, or the last one and the terminator; what is left, if anything is.
+    /// Appends the next piece, and after the last one the terminator. Returns the rest, if there is any.
     pub(crate) fn resume<L: Listing>(mut self, at: &TransactionState<L>, out: &mut Vec<u8>) -> Option<Self> {
         let start = out.len();
         let count = at.listing.count();

@@ -1,12 +1,12 @@
-//! What RETR and TOP ask the driver for.
+//! What RETR and TOP request from the driver.
 
 use crate::MessageNumber;
 
-/// A message to send: what [`Step::Send`](crate::Step::Send) asks the driver for.
+/// A message that the driver must fetch, see [`Step::Send`](crate::Step::Send).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The message. It exists and is not marked as deleted.
     pub message: MessageNumber,
-    /// Lines of the body that TOP wants; nothing for RETR.
+    /// Number of body lines for TOP; `None` for RETR.
     pub lines: Option<u64>,
 }

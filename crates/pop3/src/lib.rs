@@ -1,20 +1,24 @@
-//! The POP3 protocol of RFC 1939, with AUTH (RFC 5034) and STLS (RFC 2595), UTF8 and LANG (RFC 6856), sans-I/O: octets in, replies and effects out.
+//! The POP3 protocol of RFC 1939, with AUTH (RFC 5034), STLS (RFC 2595), UTF8 and LANG (RFC 6856), sans-I/O:
+//! octets in, replies and effects out.
 //!
-//! [`Dialogue`] is the server's side of one connection. It owns no socket, no clock and no message: the driver
-//! feeds it what the client sent, writes what it appends, and carries out the effects that [`Dialogue::step`]
-//! hands out (such as [`Step::Login`]). Every effect is answered by one call.
+//! [`Dialogue`] is the server's side of one connection. It owns no socket, no clock and no message. The
+//! driver feeds it what the client sent, writes what it appends, and carries out the effects that
+//! [`Dialogue::step`] returns (such as [`Step::Login`]). The driver answers each effect with one call:
 //!
 //! | effect | answered by |
 //! |---|---|
+//! | [`Step::Name`] | [`Dialogue::user_known`] or [`Dialogue::login_refused`] |
 //! | [`Step::Login`] | [`Dialogue::logged_in`] or [`Dialogue::login_refused`] |
-//! | [`Step::Auth`], [`Step::AuthResponse`] | [`Dialogue::auth_challenge`]; or as [`Step::Login`] |
+//! | [`Step::Auth`], [`Step::AuthResponse`] | [`Dialogue::auth_challenge`], or as [`Step::Login`] |
 //! | [`Step::StartTls`] | [`Dialogue::tls_started`] |
 //! | [`Step::Forward`] | [`Dialogue::forwarded`] |
-//! | [`Step::Send`] | [`Dialogue::begin_message`], then [`Dialogue::end_message`]; or [`Dialogue::message_failed`] |
+//! | [`Step::Send`] | [`Dialogue::begin_message`], and at its end [`Dialogue::end_message`] |
+//! | | or [`Dialogue::message_failed`] |
 //! | [`Step::Finish`] | [`Dialogue::finished`] |
 //!
-//! [`Encoder`] writes a message the way RETR and TOP send it, chunk by chunk. [`MultilineDecoder`] and
-//! [`ReplyReader`] are the client's side of the same rules. [`proxy::parse`] reads what a proxy says before its client does.
+//! [`Encoder`] writes a message as RETR and TOP send it, chunk by chunk. [`MultilineDecoder`] and
+//! [`ReplyReader`] are the client's side of the same rules. [`proxy::parse`] reads the header that a proxy
+//! sends before its client's first octet.
 //!
 //! ```
 //! use pop3::{Commit, Dialogue, Listing, MessageNumber, Policy, Progress, Step, Tls};
@@ -22,7 +26,7 @@
 //!
 //! struct Maildrop(Vec<&'static [u8]>);
 //! impl Listing for Maildrop {
-//!     fn count(&self) -> u32 { self.0.len() as u32 }
+//!     fn count(&self) -> u32 { self.0.len().try_into().unwrap() }
 //!     fn octets(&self, n: MessageNumber) -> u64 { pop3::octets(self.0[n.index()]) }
 //!     fn uidl(&self, _: MessageNumber) -> &[u8] { b"only-one" }
 //!     fn total_octets(&self) -> u64 { self.0.iter().map(|m| pop3::octets(m)).sum() }
@@ -51,8 +55,9 @@
 //!             assert!(deletions.is_empty());
 //!             dialogue.finished(Commit::Done, &mut out);
 //!         }
-//!         // Nothing of that is offered.
-//!         Step::Name(_) | Step::StartTls | Step::Forward(_) | Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
+//!         // This server offers none of these.
+//!         Step::Name(_) | Step::StartTls | Step::Forward(_) => unreachable!(),
+//!         Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
 //! }

@@ -1,37 +1,37 @@
-//! Lines out of chunks: bounded, without buffering what is already in the caller's hands.
+//! Splits chunks into lines of bounded length, without copying lines that are whole in one chunk.
 
 use memchr::memchr;
 use std::fmt;
 use std::ops::Deref;
 use zeroize::Zeroizing;
 
-/// The longest command line, in octets, its CRLF included (RFC 2449, section 4).
+/// The longest command line in octets, including its CRLF (RFC 2449, section 4).
 pub const MAX_COMMAND_LINE: usize = 255;
 
-/// Cuts chunks into lines that end in CRLF or a bare LF.
+/// Splits chunks into lines that end in CRLF or a bare LF.
 ///
-/// A line that is whole in one chunk is lent from there. Only the start of a line whose end has not come yet is
-/// kept, and that memory is wiped and freed with the line: it may have held a password.
+/// A line that is whole in one chunk is borrowed from it. Only the start of a line whose end is still missing
+/// is kept. That memory is wiped and freed with the line, since it may hold a password.
 #[derive(Default)]
 pub struct LineReader {
     stash: Zeroizing<Vec<u8>>,
-    /// The rest of a line that was too long is being skipped.
+    /// The reader is skipping the rest of a line that was too long.
     skipping: bool,
 }
 
 /// What [`LineReader::next`] found.
 #[derive(Debug)]
 pub enum Line<'a> {
-    /// No end of line yet; the chunk is used up.
+    /// The end of the line has not come yet; the chunk is used up.
     Partial,
-    /// More than `limit` octets without an end. Said once for a line, as soon as it is known; what follows, to the
-    /// end of that line, is skipped without being kept.
+    /// More than `limit` octets without an end. Returned once per line, as soon as the limit is reached; the
+    /// rest of the line is skipped and not kept.
     TooLong,
     /// A line, without its CRLF or LF.
     Whole(LineText<'a>),
 }
 
-/// The octets of a line, without its end: lent from the chunk, or owned when the line came in pieces.
+/// The octets of a line without its end: borrowed from the chunk, or owned if the line came in pieces.
 pub struct LineText<'a>(LineSource<'a>);
 
 enum LineSource<'a> {
@@ -40,8 +40,8 @@ enum LineSource<'a> {
 }
 
 impl LineReader {
-    /// Takes at most one line from `input`, moving it forward. `limit` is the longest line in octets, its end
-    /// included; it may differ from call to call (a SASL response may be longer than a command).
+    /// Takes at most one line from `input` and advances it. `limit` is the longest line in octets, including
+    /// its end. It may change between calls: a SASL response may be longer than a command.
     pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> Line<'a> {
         if self.skip(input) {
             return Line::Partial;
@@ -66,8 +66,8 @@ impl LineReader {
         }
     }
 
-    /// Whether the line that [`next`](Self::next) would take begins with these letters, in any case. No, while fewer octets of
-    /// it have come.
+    /// Whether the next line begins with these letters, in upper or lower case. False as long as fewer octets
+    /// of it have come.
     pub(crate) fn next_begins_with(&mut self, input: &mut &[u8], letters: &[u8]) -> bool {
         if self.skip(input) {
             return false;
@@ -76,7 +76,7 @@ impl LineReader {
         letters.iter().all(|letter| line.next().is_some_and(|octet| octet.eq_ignore_ascii_case(letter)))
     }
 
-    /// Skips the rest of a line that was too long, as far as it came; whether there is more of it.
+    /// Skips what has come of a line that was too long. Returns whether more of it is to come.
     fn skip(&mut self, input: &mut &[u8]) -> bool {
         if self.skipping {
             let rest = memchr(b'\n', input).map_or(input.len(), |end| end + 1);
@@ -93,7 +93,7 @@ impl LineReader {
         LineSource::Stash(std::mem::take(&mut self.stash))
     }
 
-    /// Appends to the stash. Growing is done here, since a `Vec` would free its old memory without wiping it.
+    /// Appends to the stash. It grows here because a `Vec` would free its old memory without wiping it.
     fn keep(&mut self, piece: &[u8]) {
         let needed = self.stash.len() + piece.len();
         if needed > self.stash.capacity() {
@@ -118,20 +118,21 @@ impl Deref for LineText<'_> {
     }
 }
 
-/// Shows no octet of the line, which may hold a password.
+/// Does not show the line, which may hold a password.
 impl fmt::Debug for LineReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LineReader({} octets kept)", self.stash.len())
     }
 }
 
-/// Shows no octet of the line, which may hold a password.
+/// Does not show the line, which may hold a password.
 impl fmt::Debug for LineText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LineText({} octets)", self.len())
     }
 }
 
+/// Takes octets from the front of `input`.
 fn advance<'a>(input: &mut &'a [u8], octets: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at(octets);
     *input = rest;
@@ -142,7 +143,7 @@ fn advance<'a>(input: &mut &'a [u8], octets: usize) -> &'a [u8] {
 mod tests {
     use super::*;
 
-    /// Everything that `chunks` hold, `!` for a line that is too long.
+    /// All lines in the chunks, with `!` for a line that is too long.
     fn lines(chunks: &[&[u8]], limit: usize) -> Vec<Vec<u8>> {
         let mut reader = LineReader::default();
         let mut found = Vec::new();

@@ -6,9 +6,9 @@ use vocabulary::LoginFailure;
 
 /// The response code and the text of the `-ERR` that answers a failed login.
 ///
-/// A wrong password, an unknown user and a disabled account get the same reply, so that nobody can find out by
-/// trying which users exist. Only these are `[AUTH]`, which makes clients ask for the password again; a limit or
-/// a locked maildrop must not look like a wrong password (RFC 3206, section 4).
+/// A wrong password, an unknown user and a disabled account get the same reply, so that nobody can find out
+/// by trying which users exist. Only these are `[AUTH]`, which makes clients ask for the password again; a
+/// limit or a locked maildrop must not look like a wrong password (RFC 3206, section 4).
 pub(crate) fn reply(failure: LoginFailure) -> (Option<ResponseCode>, ReplyText) {
     match failure {
         LoginFailure::Password | LoginFailure::UnknownUser | LoginFailure::Disabled => {

@@ -3,14 +3,14 @@
 use crate::ResponseCode;
 use std::fmt;
 
-/// Why a message that is listed cannot be sent.
+/// Why a message cannot be sent although it is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageFault {
-    /// It was removed by somebody else during the session.
+    /// Another program removed it during the session.
     Gone,
     /// It cannot be read now: `[SYS/TEMP]`.
     Temporary,
-    /// It cannot be read until somebody mends it: `[SYS/PERM]`.
+    /// It cannot be read until an administrator fixes the maildrop: `[SYS/PERM]`.
     Permanent,
 }
 

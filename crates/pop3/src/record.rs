@@ -1,24 +1,28 @@
-//! What the driver logs.
+//! One command, for the log.
 
 use crate::{MessageNumber, Refusal, Verb};
 use std::fmt;
 
-/// A command that was taken, for the log; of a SASL exchange AUTH is recorded, and the line that broke it off. It holds nothing that the client wrote but a message number: the user name
-/// is in [`Dialogue::user`](crate::Dialogue::user), and a password is nowhere.
+/// A command that the dialogue took, for the log. A SASL exchange has a record for AUTH, and one for the line
+/// that aborted it.
+///
+/// A message number is all that it contains of what the client wrote. The user name is in
+/// [`Dialogue::user`](crate::Dialogue::user), and no record has a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// The command; nothing when it is unknown or its line was too long.
+    /// The command. `None` if it is unknown or its line was too long.
     pub verb: Option<Verb>,
     /// The message that it names.
     pub message: Option<MessageNumber>,
-    /// The SASL mechanism that it names, if it is one of those offered.
+    /// The SASL mechanism that it names, if that is offered.
     pub mechanism: Option<&'static str>,
-    /// Why the dialogue refused it. What the driver refuses later is not here.
+    /// Why the dialogue refused it. The driver may still refuse what the dialogue accepted, such as a login.
     pub refused: Option<Refusal>,
 }
 
 impl fmt::Display for Record {
-    /// Writes `RETR 5`, `PASS ******`, `AUTH PLAIN`, `bad line`, and after a refusal its text in parentheses.
+    /// Writes `RETR 5`, `PASS ******`, `AUTH PLAIN` or `bad line`, followed by the reason in parentheses if
+    /// the command was refused.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.verb {
             None => f.write_str("bad line")?,

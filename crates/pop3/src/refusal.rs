@@ -3,46 +3,46 @@
 use crate::Verb;
 use std::fmt;
 
-/// Why a command, or a line of a SASL exchange, was refused by the dialogue itself. Always the client's fault. The text never holds what the client
-/// sent, so that no password can come back in it.
+/// Why the dialogue refused a command, or a line of a SASL exchange. It is always an error of the client. The
+/// text never contains what the client sent, so it cannot reveal a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The keyword is none of ours.
+    /// There is no such command.
     UnknownCommand,
-    /// The line is longer than so many octets: [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE), or for AUTH
-    /// [`MAX_SASL_LINE`](crate::MAX_SASL_LINE).
+    /// The line is longer than this number of octets: [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE), or
+    /// [`MAX_SASL_LINE`](crate::MAX_SASL_LINE) for AUTH.
     LineTooLong(usize),
-    /// The command needs an opened maildrop.
+    /// The command needs an open maildrop.
     NotBeforeLogin,
     /// The command is for the AUTHORIZATION state only.
     NotAfterLogin,
-    /// The arguments are not those of this command.
+    /// The command does not take these arguments.
     Usage(Verb),
     /// PASS without USER before it.
     NoUser,
     /// The connection is not encrypted and passwords may not cross it.
     Plaintext,
-    /// STLS where there is no TLS.
+    /// STLS on a connection that cannot use TLS.
     TlsUnavailable,
     /// STLS under TLS (RFC 2595, section 4).
     TlsActive,
     /// STLS after UTF8 (RFC 6856, section 2.1).
     TlsAfterUtf8,
-    /// More came behind STLS before it was answered. This closes the connection.
+    /// The client sent more after STLS before it had the reply. This closes the connection.
     AfterStls,
     /// The SASL mechanism is unknown, or not offered on this connection.
     Mechanism,
-    /// XCLIENT from somebody who is not believed to speak for others.
+    /// XCLIENT from a host that is not a trusted proxy.
     NotAProxy,
-    /// A SASL response is not base64 as RFC 4648, section 4, has it.
+    /// A SASL response is not base64 (RFC 4648, section 4).
     NotBase64,
-    /// The client ended a SASL exchange itself.
+    /// The client cancelled a SASL exchange.
     Cancelled,
     /// UTF8 where it is not offered.
     Utf8Unavailable,
-    /// LANG with a language that we do not speak.
+    /// LANG with a language that the server does not have.
     NoSuchLanguage,
-    /// The number is above the number of messages, which is given.
+    /// The message number is too high. The value is the number of messages.
     NoSuchMessage(u32),
     /// The message is marked as deleted.
     Deleted,
@@ -75,7 +75,8 @@ impl Refusal {
         Self::Deleted,
     ];
 
-    /// Whether the command was bad: not understood, or out of place. Such commands in a row close the connection.
+    /// Whether this counts as a bad command, see
+    /// [`Policy::max_bad_commands`](crate::Policy::max_bad_commands).
     pub fn is_bad_command(self) -> bool {
         match self {
             Self::UnknownCommand | Self::LineTooLong(_) | Self::NotBeforeLogin | Self::NotAfterLogin => true,
@@ -111,13 +112,11 @@ impl fmt::Display for Refusal {
             Self::Mechanism => {
                 f.write_str("this mechanism is not offered here, AUTH alone lists those that are")
             }
-            Self::NotAProxy => f.write_str("XCLIENT is for proxies that this server knows"),
+            Self::NotAProxy => f.write_str("XCLIENT is only for trusted proxies"),
             Self::NotBase64 => f.write_str("this is not base64"),
             Self::Cancelled => f.write_str("authentication cancelled"),
             Self::Utf8Unavailable => f.write_str("UTF8 is not offered here"),
-            Self::NoSuchLanguage => {
-                f.write_str("no such language here, LANG alone lists those that there are")
-            }
+            Self::NoSuchLanguage => f.write_str("no such language, LANG without an argument lists them"),
             Self::NoSuchMessage(1) => f.write_str("no such message, the maildrop has 1 message"),
             Self::NoSuchMessage(count) => write!(f, "no such message, the maildrop has {count} messages"),
             Self::Deleted => f.write_str("message is marked as deleted"),

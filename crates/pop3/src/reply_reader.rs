@@ -1,14 +1,14 @@
-//! The client's side: status lines.
+//! The client's side of status lines.
 
 use crate::{Line, LineReader, LineText};
 use memchr::memchr;
 use std::fmt;
 
-/// The longest status line, in octets, its CRLF included (RFC 1939, section 3).
+/// The longest status line in octets, including its CRLF (RFC 1939, section 3).
 const MAX_STATUS_LINE: usize = 512;
 
-/// Reads status lines from chunks. What follows a line stays in the input: the body of a multi-line reply, or the
-/// next reply of a pipeline.
+/// Reads status lines from chunks. It leaves in the input what follows the line: the body of a multi-line
+/// reply, or the next reply of a pipeline.
 #[derive(Debug, Default)]
 pub struct ReplyReader(LineReader);
 
@@ -19,7 +19,7 @@ pub struct Reply<'a> {
     line: LineText<'a>,
 }
 
-/// How a status line begins.
+/// The kind of a status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyKind {
     /// `+OK`
@@ -30,7 +30,7 @@ pub enum ReplyKind {
     Challenge,
 }
 
-/// What is wrong with a status line. Always the server's fault.
+/// What is wrong with a status line. It is always an error of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyError {
     /// It begins with neither `+OK`, `-ERR` nor `+ `.
@@ -40,10 +40,12 @@ pub enum ReplyError {
 }
 
 impl ReplyReader {
-    /// Takes one status line from `input`, moving it forward; nothing while its end is missing.
+    /// Takes one status line from `input` and advances it. `None` as long as its end is missing.
     ///
     /// # Errors
-    /// When the line is no status line of POP3. The caller closes the connection: what follows cannot be understood.
+    ///
+    /// The line is not a status line of POP3. The caller should close the connection, since it cannot
+    /// understand what follows.
     pub fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Reply<'a>>, ReplyError> {
         let line = match self.0.next(input, MAX_STATUS_LINE) {
             Line::Partial => return Ok(None),
@@ -73,7 +75,7 @@ impl ReplyKind {
 }
 
 impl Reply<'_> {
-    /// How the line begins.
+    /// The kind of the status.
     pub fn kind(&self) -> ReplyKind {
         self.kind
     }
@@ -83,7 +85,7 @@ impl Reply<'_> {
         self.kind == ReplyKind::Ok
     }
 
-    /// What follows the status indicator and its blank, response code included.
+    /// The text after the status indicator and its blank, including the response code.
     pub fn text(&self) -> &[u8] {
         let text = self.line.get(self.kind.indicator().len()..).unwrap_or_default();
         text.strip_prefix(b" ").unwrap_or(text)

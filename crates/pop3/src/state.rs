@@ -1,20 +1,20 @@
-//! The states of a session (RFC 1939, section 3), each a type of its own: a command function takes the state that
-//! the command is allowed in, so none can run in another.
+//! The states of a session (RFC 1939, section 3). Each is a type of its own, and the function of a command
+//! takes the state in which the command is allowed, so no command can run in another one.
 
 use crate::enumeration::Enumeration;
 use crate::transaction::TransactionState;
 use crate::{CloseReason, Request, Shutdown, UserName};
 
-/// The state of a session, as logs and statistics name it.
+/// The state of a session, for logs and statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Nobody is logged in.
     Authorization,
-    /// A login is being checked, or a SASL exchange is open.
+    /// A login is being checked, or a SASL exchange is under way.
     Authenticating,
     /// A maildrop is open.
     Transaction,
-    /// QUIT was said and the deletions are being carried out.
+    /// The client has sent QUIT, and the marked messages are being removed.
     Update,
     /// The dialogue is over.
     Closed,
@@ -22,26 +22,27 @@ pub enum Phase {
 
 pub(crate) enum SessionState<L> {
     Authorization(AuthorizationState),
-    /// [`Step::Name`](crate::Step::Name) is not answered yet.
+    /// Waits for the answer to [`Step::Name`](crate::Step::Name).
     Naming(AuthenticatingState),
-    /// [`Step::Login`](crate::Step::Login) is not answered yet.
+    /// Waits for the answer to [`Step::Login`](crate::Step::Login).
     Authenticating(AuthenticatingState),
-    /// [`Step::Auth`](crate::Step::Auth) or [`Step::AuthResponse`](crate::Step::AuthResponse) is not answered yet.
+    /// Waits for the answer to [`Step::Auth`](crate::Step::Auth) or
+    /// [`Step::AuthResponse`](crate::Step::AuthResponse).
     Exchanging(ExchangeState),
-    /// The client has a challenge: its next line is a response and never a command.
+    /// The client has a challenge, so its next line is a response, never a command.
     Challenged(ExchangeState),
-    /// [`Step::StartTls`](crate::Step::StartTls) is not answered yet.
+    /// Waits for the answer to [`Step::StartTls`](crate::Step::StartTls).
     StartingTls(StartingTlsState),
-    /// [`Step::Forward`](crate::Step::Forward) is not answered yet.
+    /// Waits for the answer to [`Step::Forward`](crate::Step::Forward).
     Forwarding(ForwardingState),
     Transaction(TransactionState<L>),
-    /// LIST or UIDL is not written to its end yet.
+    /// Part of LIST or UIDL is still to be written.
     Enumerating(TransactionState<L>, Enumeration),
-    /// [`Step::Send`](crate::Step::Send) is not answered yet.
+    /// Waits for the answer to [`Step::Send`](crate::Step::Send).
     Fetching(TransactionState<L>, Request),
-    /// The driver has the encoder, and the client is inside a message.
+    /// The driver has the encoder, and the client is in the middle of a message.
     Sending(TransactionState<L>, Request),
-    /// [`Step::Finish`](crate::Step::Finish) is not answered yet.
+    /// Waits for the answer to [`Step::Finish`](crate::Step::Finish).
     Update(UpdateState),
     Closed(ClosedState),
 }
@@ -49,12 +50,13 @@ pub(crate) enum SessionState<L> {
 /// AUTHORIZATION: nobody is logged in.
 #[derive(Default)]
 pub(crate) struct AuthorizationState {
-    /// The name from USER, until PASS uses it up.
+    /// The name from USER, until PASS consumes it.
     pub(crate) user: Option<UserName>,
     pub(crate) failed_logins: u32,
 }
 
-/// Between PASS and its answer; where unknown users are refused at once, between USER and its answer too.
+/// Between PASS and the result of the check. Also between USER and its reply if unknown users are refused at
+/// USER.
 pub(crate) struct AuthenticatingState {
     pub(crate) user: UserName,
     pub(crate) failed_logins: u32,
@@ -71,19 +73,19 @@ pub(crate) struct StartingTlsState {
     pub(crate) failed_logins: u32,
 }
 
-/// Between XCLIENT and its answer.
+/// Between XCLIENT and its reply.
 pub(crate) struct ForwardingState {
     pub(crate) failed_logins: u32,
 }
 
-/// UPDATE: QUIT was said (RFC 1939, section 6).
+/// UPDATE: the client has sent QUIT (RFC 1939, section 6).
 pub(crate) struct UpdateState {
     pub(crate) user: UserName,
-    /// Messages to be removed.
+    /// Number of messages to remove.
     pub(crate) marked: u32,
 }
 
-/// The end.
+/// The dialogue is over.
 pub(crate) struct ClosedState {
     pub(crate) user: Option<UserName>,
     pub(crate) reason: CloseReason,
@@ -126,8 +128,8 @@ impl<L> SessionState<L> {
         }
     }
 
-    /// Whether a status line would be taken for something else: inside a multi-line reply for content, inside a handshake
-    /// for a part of it.
+    /// Whether the client would take a status line for something else: for content inside a multi-line reply,
+    /// or for a part of the TLS handshake.
     pub(crate) fn must_be_silent(&self) -> bool {
         matches!(self, Self::Enumerating(..) | Self::Sending(..) | Self::StartingTls(_))
     }
@@ -137,7 +139,7 @@ impl<L> SessionState<L> {
     }
 }
 
-/// What stands in while a state is being changed: should that fail, the session is over.
+/// A placeholder during a change of state. If it is ever left in place, the session is over.
 impl<L> Default for SessionState<L> {
     fn default() -> Self {
         Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))

@@ -1,8 +1,8 @@
-//! What a session did.
+//! Totals of a session.
 
 use crate::Request;
 
-/// What a session did, for the log line `logout` and for statistics. All octets are as LIST counts them.
+/// Totals of a session, for the log line `logout` and for statistics. Octets are as LIST counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Messages sent by TOP.
@@ -13,7 +13,7 @@ pub struct Tally {
     pub retr: u32,
     /// Octets sent by RETR.
     pub retr_octets: u64,
-    /// Messages removed at QUIT. Marks that came to nothing do not count.
+    /// Messages removed at QUIT; marked messages that could not be removed are not counted.
     pub removed: u32,
     /// Messages in the maildrop at login.
     pub messages: u32,
@@ -22,7 +22,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A message was sent to its end.
+    /// Counts a message that was sent completely.
     pub(crate) fn sent(&mut self, request: Request, octets: u64) {
         let (messages, sum) = match request.lines {
             None => (&mut self.retr, &mut self.retr_octets),

@@ -1,11 +1,11 @@
-//! What the unit tests of this crate share.
+//! Helpers for the unit tests of this crate.
 
 use crate::reply::ReplyWriter;
 use crate::transaction::TransactionState;
 use crate::{Listing, MessageNumber, UserName};
 use vocabulary::Language;
 
-/// A listing of made-up messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
+/// A listing of invented messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
 #[derive(Debug)]
 pub(crate) struct FakeListing {
     sizes: Vec<u64>,
@@ -21,7 +21,7 @@ impl FakeListing {
 
 impl Listing for FakeListing {
     fn count(&self) -> u32 {
-        self.sizes.len() as u32
+        self.sizes.len().try_into().unwrap()
     }
 
     fn octets(&self, number: MessageNumber) -> u64 {
@@ -45,7 +45,7 @@ pub(crate) fn number(n: u32) -> MessageNumber {
     MessageNumber::new(n).unwrap()
 }
 
-/// What `write` appends, as text.
+/// The text that `write` appends.
 pub(crate) fn text(write: impl FnOnce(&mut ReplyWriter<'_>)) -> String {
     let mut out = Vec::new();
     write(&mut ReplyWriter::new(&mut out, Language::English));

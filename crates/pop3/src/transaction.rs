@@ -2,12 +2,12 @@
 
 use crate::{Deletions, Listing, MessageNumber, Refusal, UserName};
 
-/// TRANSACTION: a maildrop is open.
+/// What the session knows in the TRANSACTION state.
 pub(crate) struct TransactionState<L> {
     pub(crate) user: UserName,
     pub(crate) listing: L,
     pub(crate) deletions: Deletions,
-    /// The highest message that RETR accessed, for LAST (RFC 1460).
+    /// The highest message number that RETR has accessed, for LAST (RFC 1460).
     pub(crate) last: Option<MessageNumber>,
 }
 
@@ -16,7 +16,7 @@ impl<L: Listing> TransactionState<L> {
         Self { user, listing, deletions: Deletions::default(), last: None }
     }
 
-    /// Messages that are not marked as deleted.
+    /// Number of messages that are not marked as deleted.
     pub(crate) fn kept(&self) -> u32 {
         self.listing.count().saturating_sub(self.deletions.len())
     }
@@ -26,7 +26,7 @@ impl<L: Listing> TransactionState<L> {
         self.listing.total_octets().saturating_sub(self.deletions.octets())
     }
 
-    /// A message that a client named, once it is known to exist and not to be marked as deleted.
+    /// Checks that a message exists and is not marked as deleted.
     pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
         if number.get() > self.listing.count() {
             return Err(Refusal::NoSuchMessage(self.listing.count()));

@@ -2,7 +2,7 @@
 
 /// The keyword of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is the command of its name")]
+#[allow(missing_docs, reason = "each is the command of that name")]
 pub enum Verb {
     User,
     Pass,
@@ -25,7 +25,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Every command, in the order of RFC 1939 and after.
+    /// Every command: first those of RFC 1939, then those of later documents.
     pub const ALL: [Self; 18] = [
         Self::User,
         Self::Pass,
@@ -52,7 +52,7 @@ impl Verb {
         self.usage().split(' ').next().unwrap_or_default()
     }
 
-    /// The command with the names of its arguments.
+    /// The keyword with the names of the arguments, for error texts.
     pub(crate) fn usage(self) -> &'static str {
         match self {
             Self::User => "USER name",
@@ -76,7 +76,7 @@ impl Verb {
         }
     }
 
-    /// Splits a line at its first space into the keyword, in any case, and the argument as it stands.
+    /// Splits a line at its first space into the keyword, in upper or lower case, and the argument as it is.
     pub(crate) fn parse(line: &[u8]) -> Option<(Self, &[u8])> {
         let mut words = line.splitn(2, |octet| *octet == b' ');
         let keyword = words.next()?;

@@ -1,4 +1,4 @@
-//! Faults that POP3 servers have had with AUTH and STLS, one test each, and the rules of RFC 5034 and RFC 2595 beside them.
+//! Bugs that POP3 servers have had with AUTH and STLS, one test each, and the rules of RFC 5034 and RFC 2595.
 
 mod common;
 
@@ -16,12 +16,12 @@ fn maildrop() -> Arc<Maildrop> {
     Maildrop::new(&[b"a:b\n", b"\n"])
 }
 
-/// A connection that passwords may not cross before STLS.
+/// A connection on which passwords are forbidden before STLS.
 fn in_the_clear() -> Session {
     Session::with(&maildrop(), Policy::default(), Tls::Offered(Plaintext::Forbidden))
 }
 
-// Of AUTH.
+// AUTH.
 
 #[test]
 fn a_bare_auth_lists_the_mechanisms_for_old_outlook() {
@@ -146,7 +146,7 @@ fn what_a_client_says_in_an_exchange_is_in_no_reply_and_no_record() {
     }
 }
 
-// Of STLS.
+// STLS.
 
 #[test]
 fn octets_in_the_same_packet_as_stls_are_not_taken_for_commands() {

@@ -1,4 +1,4 @@
-//! A proxy that speaks for its clients.
+//! A proxy that speaks for its clients with XCLIENT.
 
 mod common;
 

@@ -1,8 +1,8 @@
-//! Arguments that several commands have in common.
+//! Parsers for arguments that several commands take.
 
 use crate::MessageNumber;
 
-/// Blanks around an argument do no harm; anything else that is invisible does, and stays to be refused.
+/// Removes blanks and tabs around an argument. Other invisible octets stay, so that they are refused.
 pub(super) fn trim_blanks(mut argument: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = argument {
         argument = rest;
@@ -10,11 +10,12 @@ pub(super) fn trim_blanks(mut argument: &[u8]) -> &[u8] {
     argument
 }
 
+/// No argument. `None` if there is one.
 pub(super) fn nothing(argument: &[u8]) -> Option<()> {
     argument.is_empty().then_some(())
 }
 
-/// No argument, or a message number; nothing when it is something else.
+/// No argument, or a message number. `None` if it is anything else.
 pub(super) fn optional(argument: &[u8]) -> Option<Option<MessageNumber>> {
     match argument {
         [] => Some(None),

@@ -1,4 +1,4 @@
-//! AUTH: a login by a SASL mechanism, in as many steps as that takes (RFC 5034).
+//! AUTH: a login with a SASL mechanism (RFC 5034).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter, TERMINATOR};
@@ -8,16 +8,16 @@ use crate::{AuthRequest, Plaintext, Refusal, Response, Tls, sasl};
 /// The longest name of a mechanism (RFC 4422, section 3.1).
 const MAX_NAME: usize = 20;
 
-/// Mechanisms that send a password or a token as it is. A client that uses one where that is forbidden has not looked at
-/// what is offered, and can be told something more useful than that it is not.
+/// Mechanisms that send a password or a token in the clear. A client that tries one where this is forbidden
+/// gets a more useful reply than "not offered".
 const PLAINTEXT_MECHANISMS: [&[u8]; 4] = [b"PLAIN", b"LOGIN", b"OAUTHBEARER", b"XOAUTH2"];
 
-/// The client answers this in place of a response to end an exchange (RFC 5034, section 4).
+/// What the client sends instead of a response to cancel an exchange (RFC 5034, section 4).
 const CANCEL: &[u8] = b"*";
 
-/// What a client asks for with AUTH.
+/// The argument of AUTH.
 pub(crate) enum AuthArgument {
-    /// No argument: the list of mechanisms. It is in no RFC, but old versions of Outlook want it.
+    /// No argument: list the mechanisms. No RFC has this, but old versions of Outlook need it.
     List,
     Begin {
         name: Box<[u8]>,
@@ -40,7 +40,7 @@ pub(crate) fn parse(argument: &[u8]) -> Result<AuthArgument, Refusal> {
     Ok(AuthArgument::Begin { name, initial })
 }
 
-/// AUTH alone.
+/// AUTH without an argument.
 pub(crate) fn list(mechanisms: &[&'static str], out: &mut ReplyWriter<'_>) {
     reply::ok(out, ReplyText::Mechanisms);
     for mechanism in mechanisms {
@@ -76,7 +76,7 @@ pub(crate) fn challenge(octets: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Reads the line that follows a challenge.
+/// Parses the line that follows a challenge.
 pub(crate) fn response(line: &[u8]) -> Result<Response, Refusal> {
     match line {
         CANCEL => Err(Refusal::Cancelled),
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(response(b"").unwrap().expose(), b"");
         assert_eq!(response(b"YQ==").unwrap().expose(), b"a");
         assert_eq!(response(b"*").err(), Some(Refusal::Cancelled));
-        // Only an initial response is empty as "="; in a response that is no base64 (RFC 5034, section 4).
+        // "=" stands for an empty initial response only; elsewhere it is not base64 (RFC 5034, section 4).
         for line in [&b"="[..], b"**", b"* ", b"QUIT", b"YQ"] {
             let refused = if line == b"QUIT" { None } else { Some(Refusal::NotBase64) };
             assert_eq!(response(line).err(), refused, "{line:?}");

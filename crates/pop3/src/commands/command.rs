@@ -1,10 +1,10 @@
-//! From a keyword and its argument to a command.
+//! Parses a keyword and its argument.
 
 use super::argument::{nothing, optional, trim_blanks};
 use super::{Forwarded, auth, lang, pass, top, user, xclient};
 use crate::{MessageNumber, Refusal, Secret, UserName, Verb};
 
-/// A command whose argument has been read.
+/// A command with its parsed argument.
 pub(crate) enum Command {
     User(UserName),
     Pass(Secret),
@@ -27,8 +27,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Reads the argument of a command; [`Refusal::Usage`] when it is not what the command takes, and more precise for
-    /// AUTH.
+    /// Parses the argument of a command. The error is [`Refusal::Usage`] if the command does not take it, and
+    /// more specific for AUTH.
     pub(crate) fn parse(verb: Verb, argument: &[u8]) -> Result<Self, Refusal> {
         let trimmed = trim_blanks(argument);
         let command = match verb {

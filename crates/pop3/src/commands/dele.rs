@@ -1,4 +1,4 @@
-//! DELE: marks a message, to be removed at QUIT (RFC 1939, section 5).
+//! DELE: marks a message as deleted; QUIT removes it (RFC 1939, section 5).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};

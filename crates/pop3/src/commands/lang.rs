@@ -1,20 +1,20 @@
-//! LANG: the language of what replies say to humans (RFC 6856, section 3).
+//! LANG: selects the language of replies (RFC 6856, section 3).
 
 use crate::language::{self, ReplyText};
 use crate::reply::{self, ReplyWriter, TERMINATOR};
 use crate::{Policy, Refusal};
 use vocabulary::Language;
 
-/// The longest part of a language range (RFC 4647, section 2.1).
+/// The longest subtag of a language range (RFC 4647, section 2.1).
 const MAX_SUBTAG: usize = 8;
 
-/// What a client asks for with LANG.
+/// The argument of LANG.
 pub(crate) enum LangArgument {
-    /// No argument: the languages that there are.
+    /// No argument: list the languages.
     List,
-    /// `*`: the one that the administrator prefers.
+    /// `*`: the administrator's preference.
     Preferred,
-    /// A basic language range; the language that it finds, if there is one.
+    /// A basic language range, and the language found for it, if any.
     Range(Option<Language>),
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn parse(argument: &[u8]) -> Option<LangArgument> {
     }
 }
 
-/// The language from here on, if it changes; its reply is the first in it.
+/// Returns the language from now on, if it changes. The reply is already in the new language.
 pub(crate) fn run(
     wanted: &LangArgument,
     policy: &Policy,

@@ -1,4 +1,4 @@
-//! LAST: the highest message number that RETR accessed in this session, 0 for none (RFC 1460).
+//! LAST: the highest message number that RETR has accessed in this session, or 0 (RFC 1460).
 
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;

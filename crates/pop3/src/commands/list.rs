@@ -1,4 +1,4 @@
-//! LIST: the octets of one message or of all that are not marked (RFC 1939, section 5).
+//! LIST: the size of one message, or of all that are not marked as deleted (RFC 1939, section 5).
 
 use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;
@@ -18,7 +18,7 @@ pub(crate) fn one<L: Listing>(
     Ok(())
 }
 
-/// LIST without an argument: the first piece; the rest follows step by step.
+/// LIST without an argument. Appends the first piece and returns the rest.
 pub(crate) fn all<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Option<Enumeration> {
     reply::ok(out, ReplyText::Messages { messages: at.kept(), octets: at.kept_octets() });
     Enumeration::start(Column::Octets, at, out)

@@ -1,6 +1,8 @@
-//! The commands, one file each: how the argument is read, and what it does in the state it is allowed in.
+//! The commands, one file each: how the argument is parsed, and what the command does in the state that
+//! allows it.
 //!
-//! A new command is a file here, a [`Verb`], a [`Command`], and its arm in `dialogue.rs`.
+//! To add a command, add a [`Verb`](crate::Verb), a [`Command`], a file here, and an arm in
+//! `dialogue/dispatch.rs`.
 
 mod argument;
 pub(crate) mod auth;

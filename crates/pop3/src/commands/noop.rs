@@ -1,4 +1,4 @@
-//! NOOP: nothing, answered (RFC 1939, section 5).
+//! NOOP: does nothing (RFC 1939, section 5).
 
 use crate::Refusal;
 use crate::language::ReplyText;

@@ -1,14 +1,14 @@
-//! PASS: the password to the name from USER (RFC 1939, section 7).
+//! PASS: the password for the name from USER (RFC 1939, section 7).
 
 use crate::state::{AuthenticatingState, AuthorizationState};
 use crate::{Credentials, Plaintext, Refusal, Secret};
 
-/// The argument is everything after the first space: other spaces belong to the password.
+/// The argument is everything after the first space. Further spaces belong to the password.
 pub(crate) fn parse(argument: &[u8]) -> Option<Secret> {
     Secret::parse(argument)
 }
 
-/// Uses the name up: after a failed login USER comes first again.
+/// Consumes the name, so the client must send USER again after a failed login.
 pub(crate) fn run(
     at: &mut AuthorizationState,
     password: Secret,

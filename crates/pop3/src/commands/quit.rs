@@ -1,4 +1,4 @@
-//! QUIT: the end, and after a login the only way to the UPDATE state (RFC 1939, sections 4 and 6).
+//! QUIT: ends the session. After a login it is the only way to the UPDATE state (RFC 1939, sections 4 and 6).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
@@ -11,12 +11,12 @@ pub(crate) fn before_login(_: &AuthorizationState, out: &mut ReplyWriter<'_>) {
     reply::ok(out, ReplyText::Goodbye);
 }
 
-/// QUIT after a login. The answer waits for what becomes of the deletions; the listing is dropped already.
+/// QUIT after a login. Drops the listing; the reply waits for the result of the deletions.
 pub(crate) fn run<L>(at: TransactionState<L>) -> (UpdateState, Deletions) {
     (UpdateState { user: at.user, marked: at.deletions.len() }, at.deletions)
 }
 
-/// The one answer to QUIT after a login, and how many messages are removed.
+/// Replies to QUIT after a login. Returns the number of messages removed.
 pub(crate) fn finish(at: &UpdateState, commit: Commit, out: &mut ReplyWriter<'_>) -> u32 {
     let code = Some(ResponseCode::SysTemp);
     match commit {

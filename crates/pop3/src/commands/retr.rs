@@ -1,4 +1,4 @@
-//! RETR: a whole message (RFC 1939, section 5).
+//! RETR: sends a whole message (RFC 1939, section 5).
 
 use crate::Request;
 use crate::language::ReplyText;
@@ -6,12 +6,12 @@ use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
-/// Asks the driver for the message.
+/// The request for the driver.
 pub(crate) fn run<L: Listing>(at: &TransactionState<L>, number: MessageNumber) -> Result<Request, Refusal> {
     Ok(Request { message: at.message(number)?, lines: None })
 }
 
-/// The driver has the message: the status line. Only now does LAST know of it.
+/// The driver has the message: appends the status line. The access counts for LAST only from now on.
 pub(crate) fn begin<L: Listing>(
     at: &mut TransactionState<L>,
     number: MessageNumber,

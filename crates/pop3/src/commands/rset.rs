@@ -1,4 +1,4 @@
-//! RSET: takes all marks away (RFC 1939, section 5), and LAST begins anew (RFC 1460).
+//! RSET: unmarks all messages (RFC 1939, section 5) and resets LAST (RFC 1460).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};

@@ -1,4 +1,4 @@
-//! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
+//! STAT: the number of messages and their octets, without those marked as deleted (RFC 1939, section 5).
 
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;

@@ -1,16 +1,17 @@
-//! STLS: encryption from here on (RFC 2595, section 4).
+//! STLS: starts TLS (RFC 2595, section 4).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthorizationState, StartingTlsState};
 use crate::{Refusal, Tls};
 
-/// After UTF8 it is refused, as RFC 6856, section 2.1, allows: what was agreed on in the clear must not count under TLS.
+/// Refused after UTF8, as RFC 6856, section 2.1, allows: what was agreed in the clear must not hold under
+/// TLS.
 ///
-/// `more` is whether octets came behind the command already. They are nothing that a client may send before it has
-/// its answer: somebody on the way put them there, to be taken for what the client says under TLS.
+/// `more` is whether octets came after the command. A client must wait for the reply, so an attacker on the
+/// network may have injected them, to be taken for what the client sends under TLS.
 ///
-/// The name from USER is forgotten: it is not known who said it.
+/// The name from USER is forgotten, since an attacker may have sent it.
 pub(crate) fn run(
     at: &AuthorizationState,
     tls: Tls,
@@ -67,7 +68,7 @@ mod tests {
     fn stls_comes_before_utf8() {
         let offered = Tls::Offered(Plaintext::Allowed);
         assert_eq!(run_with(offered, true, false), refused(Refusal::TlsAfterUtf8));
-        // What was put behind it ends the connection all the same.
+        // Injected octets close the connection in this case, too.
         assert_eq!(run_with(offered, true, true), refused(Refusal::AfterStls));
     }
 }

@@ -1,4 +1,5 @@
-//! TOP: the header of a message, the blank line after it, and so many lines of its body (RFC 1939, section 7).
+//! TOP: sends the header of a message, the blank line after it, and some lines of its body (RFC 1939, section
+//! 7).
 
 use super::argument::trim_blanks;
 use crate::Request;
@@ -8,13 +9,13 @@ use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
 use crate::{Encoder, Listing, MessageNumber, Refusal};
 
-/// Two numbers with blanks between them: the message, and lines of its body, 0 or more.
+/// Two numbers with blanks between them: the message, and the number of body lines, from 0.
 pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
     let mut words = argument.splitn(2, |octet| *octet == b' ');
     Some((MessageNumber::parse(words.next()?)?, decimal(trim_blanks(words.next()?))?))
 }
 
-/// Asks the driver for the message.
+/// The request for the driver.
 pub(crate) fn run<L: Listing>(
     at: &TransactionState<L>,
     number: MessageNumber,
@@ -23,7 +24,7 @@ pub(crate) fn run<L: Listing>(
     Ok(Request { message: at.message(number)?, lines: Some(lines) })
 }
 
-/// The driver has the message: the status line. TOP is no access as LAST counts it.
+/// The driver has the message: appends the status line. TOP is not an access for LAST.
 pub(crate) fn begin(lines: u64, out: &mut ReplyWriter<'_>) -> Encoder {
     reply::ok(out, ReplyText::TopOfMessage);
     Encoder::top(lines)

@@ -1,4 +1,5 @@
-//! UIDL: the unique identifier of one message or of all that are not marked (RFC 1939, section 7).
+//! UIDL: the unique identifier of one message, or of all that are not marked as deleted (RFC 1939, section
+//! 7).
 
 use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;
@@ -18,7 +19,7 @@ pub(crate) fn one<L: Listing>(
     Ok(())
 }
 
-/// UIDL without an argument: the first piece; the rest follows step by step.
+/// UIDL without an argument. Appends the first piece and returns the rest.
 pub(crate) fn all<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Option<Enumeration> {
     reply::ok(out, ReplyText::Identifiers);
     Enumeration::start(Column::Uidl, at, out)

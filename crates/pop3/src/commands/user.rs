@@ -9,8 +9,8 @@ pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
     UserName::parse(argument)
 }
 
-/// Keeps the name for PASS, or for the log if PASS will be refused. The answer is the same for every name, so that it
-/// tells nothing about users.
+/// Keeps the name for PASS, or for the log if PASS will be refused. The reply is the same for every name, so
+/// it does not reveal which users exist.
 pub(crate) fn run(
     at: &mut AuthorizationState,
     name: UserName,
@@ -25,7 +25,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// The same where unknown users are refused: the answer waits for who knows them.
+/// USER if unknown users are refused at once: the reply waits for the driver.
 pub(crate) fn ask(
     at: &mut AuthorizationState,
     name: UserName,
@@ -38,7 +38,7 @@ pub(crate) fn ask(
     Ok(AuthenticatingState { user: name, failed_logins: at.failed_logins })
 }
 
-/// The answer to a name that is known.
+/// Replies to the name of a user that exists.
 pub(crate) fn known(at: AuthenticatingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
     reply::ok(out, ReplyText::SendPassword);
     AuthorizationState { user: Some(at.user), failed_logins: at.failed_logins }

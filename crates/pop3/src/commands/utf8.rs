@@ -1,11 +1,11 @@
-//! UTF8: from here on the client takes messages in UTF-8 (RFC 6856, section 2.1).
+//! UTF8: from now on the client accepts messages in UTF-8 (RFC 6856, section 2.1).
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::AuthorizationState;
 use crate::{Policy, Refusal};
 
-/// Before a login only, so that sizes do not change under the client. What it means for messages is the driver's business
+/// Only before a login, so that sizes do not change during a session. The driver applies it to messages
 /// ([`Dialogue::utf8`](crate::Dialogue::utf8)).
 pub(crate) fn run(_: &AuthorizationState, policy: &Policy, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
     if !policy.utf8 {

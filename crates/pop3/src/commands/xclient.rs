@@ -1,4 +1,5 @@
-//! XCLIENT: a proxy tells for whom it speaks. The command is Dovecot's; no RFC has it.
+//! XCLIENT: a proxy names the client for whom it speaks. The command is an extension by Dovecot, not in any
+//! RFC.
 
 use crate::Refusal;
 use crate::language::ReplyText;
@@ -6,21 +7,21 @@ use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthorizationState, ForwardingState};
 use std::net::IpAddr;
 
-/// The longest name of a session, in octets, that is kept for a log.
+/// The longest session name in octets that is kept for the log.
 const MAX_SESSION: usize = 64;
 
-/// What a proxy says of the client for whom it speaks.
+/// What a proxy says about its client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forwarded {
-    /// Where the client is; none where the proxy does not say.
+    /// The client's address, if the proxy gives it.
     pub address: Option<IpAddr>,
-    /// Whether the client speaks TLS to the proxy. No, where the proxy does not say.
+    /// Whether the proxy says that its connection to the client uses TLS.
     pub tls: bool,
-    /// What the proxy calls the session, in printable ASCII; for logs.
+    /// The proxy's name for the session, in printable ASCII, for logs.
     pub session: Option<String>,
 }
 
-/// Reads `NAME=VALUE ...`. Names that are not needed here are skipped, so that a proxy may say more.
+/// Parses `NAME=VALUE ...`. Unknown names are skipped, so a proxy may send more.
 pub(crate) fn parse(argument: &[u8]) -> Option<Forwarded> {
     let mut forwarded = Forwarded::default();
     for word in argument.split(|octet| *octet == b' ') {
@@ -41,7 +42,8 @@ fn session(value: &[u8]) -> Option<String> {
     fits.then(|| String::from_utf8_lossy(value).into_owned())
 }
 
-/// `believed` is whether who is connected may speak for others. The name from USER is forgotten: somebody else said it.
+/// `believed` is whether the peer is a trusted proxy. The name from USER is forgotten, since another client
+/// sent it.
 pub(crate) fn run(at: &AuthorizationState, believed: bool) -> Result<ForwardingState, Refusal> {
     match believed {
         true => Ok(ForwardingState { failed_logins: at.failed_logins }),
@@ -49,7 +51,7 @@ pub(crate) fn run(at: &AuthorizationState, believed: bool) -> Result<ForwardingS
     }
 }
 
-/// The client's address counts from here on.
+/// Replies once the driver has taken over the client's address.
 pub(crate) fn done(at: &ForwardingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
     reply::ok(out, ReplyText::Forwarded);
     AuthorizationState { user: None, failed_logins: at.failed_logins }

@@ -1,4 +1,4 @@
-//! From a line to a command, and from there to the function of the command in the state it is allowed in.
+//! From a line to a command, and on to the function of that command in the current state.
 
 use super::Dialogue;
 use crate::Request;
@@ -15,7 +15,7 @@ use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
 use std::mem;
 
 impl<L: Listing> Dialogue<L> {
-    /// Carries out a command. `more` is whether octets came behind it already.
+    /// Carries out a command. `more` is whether octets came after it.
     pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut ReplyWriter<'_>) -> Step {
         let mut record = Record::default();
         let Some((verb, argument)) = Verb::parse(line) else {
@@ -108,7 +108,15 @@ impl<L: Listing> Dialogue<L> {
                 quit::before_login(&at, out);
                 (SessionState::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
             }
-            _ => (SessionState::Authorization(at), Err(Refusal::NotBeforeLogin)),
+            Command::Stat
+            | Command::List(_)
+            | Command::Uidl(_)
+            | Command::Retr(_)
+            | Command::Dele(_)
+            | Command::Top(..)
+            | Command::Noop
+            | Command::Rset
+            | Command::Last => (SessionState::Authorization(at), Err(Refusal::NotBeforeLogin)),
         };
         self.state = state;
         result
@@ -173,7 +181,7 @@ impl<L: Listing> Dialogue<L> {
         Ok(())
     }
 
-    /// LIST and UIDL go on in the next step, if anything is left of them.
+    /// Continues LIST or UIDL in the next step if anything is left.
     pub(super) fn enumerate(&mut self, at: TransactionState<L>, rest: Option<Enumeration>) -> Step {
         self.state = match rest {
             Some(rest) => SessionState::Enumerating(at, rest),
@@ -190,7 +198,7 @@ impl<L: Listing> Dialogue<L> {
         request.map(Step::Send)
     }
 
-    /// Appends the one reply to a command that was refused, and closes after too many bad ones.
+    /// Refuses a command, and closes the dialogue after too many bad ones.
     pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
         self.record = Some(Record { refused: Some(refusal), ..record });
         self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };

@@ -1,4 +1,4 @@
-//! A SASL exchange, once AUTH has begun it: challenges and responses (RFC 5034, section 4).
+//! The challenges and responses of a SASL exchange, once AUTH has begun it (RFC 5034, section 4).
 
 use super::Dialogue;
 use crate::commands::auth;
@@ -10,8 +10,9 @@ use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb};
 use std::mem;
 
 impl<L: Listing> Dialogue<L> {
-    /// The mechanism wants more from the client: answers [`Step::Auth`] and [`Step::AuthResponse`]. The challenge may be of no
-    /// octets; it is sent in base64, and should not make a line of more than [`MAX_SASL_LINE`] octets.
+    /// The mechanism needs a response from the client: answers [`Step::Auth`] and [`Step::AuthResponse`]. The
+    /// challenge is sent in base64. It may be empty, and should make a line of at most [`MAX_SASL_LINE`]
+    /// octets.
     pub fn auth_challenge(&mut self, challenge: &[u8], out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Exchanging(at) => {
@@ -22,7 +23,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// Takes the line after a challenge, whatever it looks like.
+    /// Takes the line after a challenge. It is a response even if it looks like a command.
     pub(super) fn take_response(
         &mut self,
         at: ExchangeState,
@@ -46,8 +47,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The exchange is over, and by the client's doing. A failed login like any other: else a client could go on for ever, and
-    /// one that has learned from a challenge that it failed could make it undone with `*`.
+    /// The client aborted the exchange. This counts as a failed login: otherwise a client could try for ever,
+    /// because one that learns of its failure from a challenge could avoid the count with `*`.
     fn break_off(&mut self, at: &ExchangeState, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
         let (verb, mechanism) = (Some(Verb::Auth), Some(at.mechanism));
         self.record = Some(Record { verb, mechanism, refused: Some(refusal), ..Record::default() });
@@ -65,7 +66,7 @@ mod tests {
     use std::sync::Arc;
     use vocabulary::LoginFailure;
 
-    /// Takes lines until an effect is handed out or the input is used up.
+    /// Takes lines until the input is used up or the dialogue returns an effect.
     fn drive(dialogue: &mut Dialogue<FakeListing>, mut input: &[u8], out: &mut Vec<u8>) -> Step {
         loop {
             match dialogue.step(&mut input, out) {
@@ -75,7 +76,7 @@ mod tests {
         }
     }
 
-    /// A dialogue in which the client has its first challenge.
+    /// A dialogue whose client has its first challenge.
     fn challenged(out: &mut Vec<u8>) -> Dialogue<FakeListing> {
         let mut dialogue = Dialogue::new(Arc::default(), Tls::Active, Arc::new(["LOGIN"]));
         again(&mut dialogue, out);

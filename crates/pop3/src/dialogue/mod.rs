@@ -20,22 +20,23 @@ use vocabulary::{Language, LoginFailure};
 
 /// The server's side of one POP3 connection.
 ///
-/// [`step`](Self::step) takes the commands, in order and one at a time. An effect that it hands out is answered by the
-/// method that the effect names; until then no command is taken. An answer to a question that is no longer open is
-/// ignored and its listing dropped: the session may have been shut down meanwhile.
+/// [`step`](Self::step) takes the commands in order, one at a time. The driver answers an effect that it
+/// returns with the method that the effect names, and until then the dialogue takes no command. An answer
+/// that is no longer expected is ignored and its listing dropped, because the session may have been shut down
+/// in the meantime.
 ///
-/// Replies are appended to `out`, always whole lines. The dialogue keeps no buffer but the start of a line that has not
-/// ended yet: at most 256 octets, and 16 kB of AUTH before a login.
+/// Replies are appended to `out`, always as whole lines. The dialogue buffers only the start of a line whose
+/// end is still missing: at most 256 octets, or 16 kB of AUTH before a login.
 pub struct Dialogue<L> {
     policy: Arc<Policy>,
     tls: Tls,
     mechanisms: Mechanisms,
-    /// Whether XCLIENT is accepted.
+    /// Whether the peer is a proxy that may use XCLIENT.
     believing: bool,
     lines: LineReader,
     state: SessionState<L>,
     bad_in_a_row: u32,
-    /// UTF8 was said.
+    /// Whether the client has sent UTF8.
     utf8: bool,
     language: Language,
     record: Option<Record>,
@@ -43,8 +44,8 @@ pub struct Dialogue<L> {
 }
 
 impl<L: Listing> Dialogue<L> {
-    /// A connection that was just accepted. `mechanisms` are offered on it as it is; under TLS they may be others, see
-    /// [`tls_started`](Self::tls_started).
+    /// A connection that was just accepted. `mechanisms` are those offered in its current state;
+    /// [`tls_started`](Self::tls_started) may replace them.
     pub fn new(policy: Arc<Policy>, tls: Tls, mechanisms: Mechanisms) -> Self {
         Self {
             policy,
@@ -61,14 +62,14 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The same where who is connected may speak for others (XCLIENT).
+    /// Sets whether the peer is a trusted proxy, which may use XCLIENT.
     pub fn believing(self, believing: bool) -> Self {
         Self { believing, ..self }
     }
 
-    /// Appends the greeting (RFC 1939, section 4). Control characters are left out, and so are `<` and `>`: a
-    /// client would take what is between them for the timestamp of APOP, which is not offered. A proxy of Dovecot's uses XCLIENT
-    /// when the greeting says so.
+    /// Appends the greeting (RFC 1939, section 4), without its control characters, `<` and `>`: a client
+    /// would take what is between these two for the timestamp of APOP, which is not offered. For a trusted
+    /// proxy it announces XCLIENT, which Dovecot as a proxy looks for.
     pub fn greet(&self, greeting: &str, out: &mut Vec<u8>) {
         let text = reply::printable(greeting).filter(|c| !matches!(c, '<' | '>')).collect::<String>();
         let offer = if self.believing { " [XCLIENT]" } else { "" };
@@ -76,11 +77,11 @@ impl<L: Listing> Dialogue<L> {
         reply::line(out, format_args!("+OK{offer}{space}{text}"));
     }
 
-    /// Takes at most one whole command from `input`, moving it forward, and appends its reply to `out` or hands out
-    /// an effect. The start of a line that has not ended is taken and kept. LIST and UIDL of a large maildrop are
-    /// appended over several calls, about 16 kB each.
+    /// Takes at most one whole command from `input` and advances it, and appends the reply to `out` or
+    /// returns an effect. The start of a line whose end is missing is taken and kept. LIST and UIDL of a
+    /// large maildrop take several calls, each of which appends about 16 kB.
     ///
-    /// `input` is everything that was read and not taken yet: what comes behind STLS closes the dialogue.
+    /// `input` must be everything that was read and not taken yet: octets after STLS close the dialogue.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Step {
         let out = &mut ReplyWriter::new(out, self.language);
         match mem::take(&mut self.state) {
@@ -108,7 +109,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The handshake is done: answers [`Step::StartTls`]. From here on `mechanisms` are offered, and passwords may cross.
+    /// The handshake is done: answers [`Step::StartTls`]. From now on `mechanisms` are offered and passwords
+    /// may cross.
     pub fn tls_started(&mut self, mechanisms: Mechanisms) {
         match mem::take(&mut self.state) {
             SessionState::StartingTls(at) => {
@@ -122,8 +124,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// What the proxy said of its client is taken over: answers [`Step::Forward`]. `tls` and `mechanisms` are those for that client, and
-    /// `believing` is whether it may speak for others in its turn.
+    /// The connection is now that of the proxy's client: answers [`Step::Forward`]. `tls` and `mechanisms`
+    /// are those for that client, and `believing` is whether it is itself a trusted proxy.
     pub fn forwarded(&mut self, tls: Tls, mechanisms: Mechanisms, believing: bool, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Forwarding(at) => {
@@ -134,7 +136,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// There is such a user: answers [`Step::Name`].
+    /// The user exists: answers [`Step::Name`].
     pub fn user_known(&mut self, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Naming(at) => {
@@ -144,8 +146,9 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// This user is who they say and their maildrop is open: answers [`Step::Login`], [`Step::Auth`] and
-    /// [`Step::AuthResponse`]. The name is the one that counts from here on; after PASS it need not be the one that was claimed.
+    /// The user is authenticated and the maildrop is open: answers [`Step::Login`], [`Step::Auth`] and
+    /// [`Step::AuthResponse`]. `user` is the name from now on; it may differ from the one that the client
+    /// sent.
     pub fn logged_in(&mut self, user: UserName, listing: L, out: &mut Vec<u8>) {
         if self.pending_login().is_some() {
             let at = TransactionState::new(user, listing);
@@ -156,8 +159,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// There will be no session: answers [`Step::Name`], [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`]. After
-    /// [`Policy::max_failed_logins`] refusals, of whatever kind, the dialogue is closed.
+    /// The login failed: answers [`Step::Name`], [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`].
+    /// After [`Policy::max_failed_logins`] failures of any kind the dialogue is closed.
     pub fn login_refused(&mut self, why: LoginFailure, out: &mut Vec<u8>) {
         if let Some((user, failed_logins)) = self.pending_login() {
             let (code, text) = login_failure::reply(why);
@@ -166,11 +169,12 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The message can be read: answers [`Step::Send`] with the status line. The caller feeds the encoder, and gives it
-    /// back to [`end_message`](Self::end_message). When the message breaks off in the middle, only
-    /// [`shut_down`](Self::shut_down) is left, since nothing that is said there would be understood.
+    /// The message can be read: answers [`Step::Send`] and appends the status line. The driver feeds the
+    /// encoder and returns it to [`end_message`](Self::end_message). If reading fails in the middle of the
+    /// message, the driver must call [`shut_down`](Self::shut_down), since the client would take any reply
+    /// for content.
     ///
-    /// Nothing when no message is asked for any more.
+    /// `None` if no message is expected any more.
     pub fn begin_message(&mut self, out: &mut Vec<u8>) -> Option<Encoder> {
         let (mut at, request) = self.fetching()?;
         let out = &mut self.replies(out);
@@ -182,9 +186,9 @@ impl<L: Listing> Dialogue<L> {
         Some(encoder)
     }
 
-    /// The message is encoded to its end, or as far as TOP wants it: appends the last line end if it is missing, and
-    /// the terminator; nothing after a shutdown. Returns the octets sent, as LIST counts them; after RETR they are what the listing promised,
-    /// unless the message changed.
+    /// The message is encoded to its end, or as far as TOP needs it: appends the last line end if it is
+    /// missing, and the terminator. Appends nothing after a shutdown. Returns the octets sent, as LIST counts
+    /// them. For RETR these are as many as the listing says, unless the message has changed.
     pub fn end_message(&mut self, mut encoder: Encoder, out: &mut Vec<u8>) -> u64 {
         match mem::take(&mut self.state) {
             SessionState::Sending(at, request) => {
@@ -210,7 +214,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// What became of the deletions: answers [`Step::Finish`] with the one reply to QUIT.
+    /// The deletions are carried out: answers [`Step::Finish`] and appends the reply to QUIT.
     pub fn finished(&mut self, commit: Commit, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Update(at) => {
@@ -221,12 +225,12 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// Ends the dialogue from any state, without UPDATE: marked messages stay. Says why with an `-ERR [SYS/TEMP]`, except
-    /// inside a multi-line reply, where it would be taken for content, inside a handshake, and where [`Shutdown`] says that
-    /// nothing is sent.
+    /// Ends the dialogue from any state, without UPDATE: marked messages stay. Appends an `-ERR [SYS/TEMP]`
+    /// with the reason, except inside a multi-line reply, where it would be taken for content, inside a TLS
+    /// handshake, and for reasons with which [`Shutdown`] sends nothing.
     ///
-    /// After [`Step::Finish`] the deletions are under way whatever becomes of the line: call [`finished`](Self::finished)
-    /// rather than this, so that the log tells what was removed.
+    /// After [`Step::Finish`] the deletions go on even if the connection breaks: call
+    /// [`finished`](Self::finished) rather than this, so that the log has the number of removed messages.
     pub fn shut_down(&mut self, why: Shutdown, out: &mut Vec<u8>) {
         if self.phase() == Phase::Closed {
             return;
@@ -242,33 +246,34 @@ impl<L: Listing> Dialogue<L> {
         self.state.phase()
     }
 
-    /// The user name that was claimed last with USER; from [`Phase::Transaction`] on the one that was proven. A failed login
-    /// forgets it, unless it closed the dialogue, and so do STLS and AUTH.
+    /// The name from the last USER, and from [`Phase::Transaction`] on the name of the authenticated user.
+    /// STLS and AUTH clear it, and so does a failed login unless it closes the dialogue.
     pub fn user(&self) -> Option<&UserName> {
         self.state.user()
     }
 
-    /// The opened maildrop's listing, from login to QUIT.
+    /// The listing of the open maildrop, from login to QUIT.
     pub fn listing(&self) -> Option<&L> {
         self.state.listing()
     }
 
-    /// What the session did so far.
+    /// Totals of the session so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The command that the last [`step`](Self::step) took, once; for the per-user log.
+    /// Takes the record of the command that the last [`step`](Self::step) took, for the log.
     pub fn take_record(&mut self) -> Option<Record> {
         self.record.take()
     }
 
-    /// Whether the connection is encrypted or can be.
+    /// The state of the encryption.
     pub fn tls(&self) -> Tls {
         self.tls
     }
 
-    /// Whether the client has said UTF8: from a login on, it gets messages as they are and no surrogates (RFC 6856, section 2.1).
+    /// Whether the client has sent UTF8. If so, it gets messages as they are and no surrogates (RFC 6856,
+    /// section 2.1).
     pub fn utf8(&self) -> bool {
         self.utf8
     }
@@ -277,8 +282,8 @@ impl<L: Listing> Dialogue<L> {
         ReplyWriter::new(out, self.language)
     }
 
-    /// The longest line that may come next. Before a login AUTH may be longer than other commands: its initial response
-    /// holds what would otherwise follow as a line of its own. So may XCLIENT of a proxy, which has much to say.
+    /// The longest line that may come next. AUTH may be longer than other commands, since its initial
+    /// response may be as long as a line of its own. XCLIENT may be as long, since a proxy has much to send.
     fn line_limit(&mut self, input: &mut &[u8]) -> usize {
         match self.state {
             SessionState::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
@@ -291,8 +296,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// Takes the state apart if it waits for the verdict on a login: the name that was claimed, if it is known, and the logins
-    /// that failed before.
+    /// Takes the state if it waits for the result of a login: the name from USER, if there is one, and the
+    /// number of failed logins so far.
     fn pending_login(&mut self) -> Option<(Option<UserName>, u32)> {
         match mem::take(&mut self.state) {
             SessionState::Naming(at) | SessionState::Authenticating(at) => {
@@ -306,7 +311,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// One more login failed; `before` are those before it.
+    /// Counts a failed login; `before` is the number so far.
     fn login_failed(&mut self, user: Option<UserName>, before: u32) {
         let failed_logins = before + 1;
         self.state = if failed_logins >= self.policy.max_failed_logins {
@@ -316,7 +321,7 @@ impl<L: Listing> Dialogue<L> {
         };
     }
 
-    /// Takes the state apart if it waits for the answer to [`Step::Send`].
+    /// Takes the state if it waits for the answer to [`Step::Send`].
     fn fetching(&mut self) -> Option<(TransactionState<L>, Request)> {
         match mem::take(&mut self.state) {
             SessionState::Fetching(at, request) => Some((at, request)),
@@ -348,7 +353,7 @@ mod tests {
         UserName::parse(b"alice").unwrap()
     }
 
-    /// Takes commands until the input is used up or an effect is handed out.
+    /// Takes commands until the input is used up or the dialogue returns an effect.
     fn drive(dialogue: &mut Dialogue<FakeListing>, mut input: &[u8], out: &mut Vec<u8>) -> Step {
         loop {
             match dialogue.step(&mut input, out) {

@@ -92,7 +92,7 @@ fn closing(why: Shutdown) -> &'static str {
         Shutdown::Kicked => "der Verwalter hat die Sitzung beendet",
         Shutdown::Busy => "zu viele Verbindungen, bitte später wieder",
         Shutdown::Fault => "der Server hat ein Problem, bitte später wieder",
-        // Then nothing is said.
+        // Nothing is sent.
         Shutdown::Timeout | Shutdown::ClientGone => "",
     }
 }

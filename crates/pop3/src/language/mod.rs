@@ -1,6 +1,7 @@
-//! What replies say to humans, in every language (RFC 6856, section 3).
+//! The texts of replies in every language (RFC 6856, section 3).
 //!
-//! A new language is a file here, a [`Language`], and its arms below: the compiler asks for each text.
+//! To add a language, add a [`Language`], a file here, and its arms below. The compiler then demands every
+//! text.
 
 mod english;
 mod german;
@@ -11,7 +12,7 @@ pub(crate) use text::ReplyText;
 use std::fmt;
 use vocabulary::Language;
 
-/// What the language calls itself.
+/// The name of a language in that language.
 pub(crate) fn name(language: Language) -> &'static str {
     match language {
         Language::English => "English",
@@ -19,7 +20,7 @@ pub(crate) fn name(language: Language) -> &'static str {
     }
 }
 
-/// The language that a basic language range asks for, by lookup (RFC 4647, section 3.4): `de-CH` finds `de`.
+/// Looks up the language for a basic language range (RFC 4647, section 3.4): `de-CH` finds `de`.
 pub(crate) fn find(range: &str) -> Option<Language> {
     let primary = range.split('-').next().unwrap_or_default();
     Language::ALL.iter().copied().find(|language| language.word().eq_ignore_ascii_case(primary))
@@ -47,7 +48,7 @@ mod tests {
     use crate::{MessageFault, MessageNumber, Refusal, Shutdown, Verb, login_failure};
     use vocabulary::LoginFailure;
 
-    /// One of each kind.
+    /// At least one of each variant.
     fn texts() -> Vec<ReplyText> {
         let mut texts = vec![
             ReplyText::ThisLanguage,

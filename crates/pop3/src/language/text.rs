@@ -1,32 +1,32 @@
-//! What replies say, whatever the language.
+//! What replies say, independent of the language.
 
 use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
 
 /// What a reply says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ReplyText {
-    /// The replies are in this language from here on.
+    /// Replies are in this language from now on.
     ThisLanguage,
     Languages,
     SendPassword,
     Mechanisms,
     Capabilities,
     BeginTls,
-    /// A proxy has said for whom it speaks.
+    /// A proxy has named its client.
     Forwarded,
     Utf8Mode,
-    /// What there is after a login, and after RSET.
+    /// The size of the maildrop, after a login and after RSET.
     Maildrop {
         messages: u32,
         octets: u64,
     },
-    /// What LIST lists.
+    /// The size of what LIST lists.
     Messages {
         messages: u32,
         octets: u64,
     },
     Identifiers,
-    /// The octets of the message that follows. Some clients read the number, so it comes first.
+    /// The size of the message that follows. Some clients read the number, so it must come first.
     Octets(u64),
     TopOfMessage,
     Marked(MessageNumber),

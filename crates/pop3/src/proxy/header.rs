@@ -1,19 +1,19 @@
-//! What a header says, and why something is none.
+//! The contents of a header, and why octets are not one.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// The longest header that is read, in octets. Version 1 has 107 at most (section 2.1); version 2 could have 64 kB, which only a
-/// proxy that passes on whole certificates comes near to.
+/// The longest header that is accepted, in octets. Version 1 allows 107 (section 2.1) and version 2 allows 64
+/// kB, which only a proxy that forwards whole certificates would need.
 pub const MOST_OCTETS: usize = 4096;
 
-/// What a proxy says of a connection.
+/// What a proxy says about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Where the client is. None when the connection is the proxy's own, such as a health check, or when the proxy does
-    /// not know: then the address of the connection counts.
+    /// The client's address. `None` if the connection is the proxy's own, such as a health check, or if the
+    /// proxy does not know it: then the address of the connection counts.
     pub client: Option<SocketAddr>,
-    /// How the client's connection to the proxy is encrypted, if the proxy says that it is.
+    /// The TLS version of the client's connection to the proxy, if the proxy says that it is encrypted.
     pub tls: Option<TlsToProxy>,
 }
 
@@ -24,12 +24,12 @@ pub enum TlsToProxy {
     V1_2,
     /// TLS 1.3.
     V1_3,
-    /// Another one, or the proxy does not say which.
+    /// Another version, or one that the proxy does not name.
     Unknown,
 }
 
 impl TlsToProxy {
-    /// As the log names it.
+    /// The name in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1_2 => "TLSv1.2",
@@ -39,16 +39,16 @@ impl TlsToProxy {
     }
 }
 
-/// Why something is no header. It is always the proxy's fault, or that of whoever is taken for a proxy.
+/// Why octets are not a header. It is always an error of the proxy, or of a client that was taken for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoHeader {
-    /// It begins like something else.
+    /// They begin another protocol.
     OtherProtocol,
-    /// It is longer than its version allows, or than [`MOST_OCTETS`].
+    /// The header is longer than its version allows, or than [`MOST_OCTETS`].
     TooLong,
-    /// A version 2 header says that it is of this version, or has this command or kind of address: they are not defined.
+    /// A header of version 2 with an undefined version, command or address family: the octet of it.
     Undefined(u8),
-    /// A part of it is not what belongs there.
+    /// This part of the header is malformed.
     Malformed(&'static str),
 }
 

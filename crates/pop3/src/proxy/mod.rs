@@ -1,5 +1,5 @@
-//! The header that a proxy sends before its client's first octet, to say whose connection it passes on: the PROXY
-//! protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt).
+//! The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): the header that a proxy sends
+//! before its client's first octet, to say whose connection it forwards.
 //!
 //! ```
 //! let octets = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 110\r\nand what the client says";
@@ -15,11 +15,12 @@ mod v2;
 
 pub use header::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
 
-/// Reads the header at the beginning of `octets`: what it says, and its length in octets. None when it is not whole yet: then all of
-/// `octets` belongs to it.
+/// Reads the header at the beginning of `octets`. Returns it and its length in octets, or `None` if it is not
+/// complete yet: then all of `octets` belongs to it.
 ///
 /// # Errors
-/// What the connection begins with is no header, whatever comes next.
+///
+/// The octets are not the beginning of a valid header, whatever follows them.
 pub fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
     if begins_alike(octets, v2::SIGNATURE) {
         v2::parse(octets)
@@ -30,7 +31,7 @@ pub fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
     }
 }
 
-/// Whether they are the same as far as both go.
+/// Whether one of them begins with the other.
 fn begins_alike(octets: &[u8], signature: &[u8]) -> bool {
     octets.iter().zip(signature).all(|(one, other)| one == other)
 }

@@ -7,7 +7,7 @@ use super::header::{Header, NoHeader};
 
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 
-/// The longest line, in octets, with its CRLF.
+/// The longest line in octets, including its CRLF.
 const MOST_OCTETS: usize = 107;
 
 pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
@@ -27,7 +27,7 @@ fn client(text: &[u8]) -> Result<Option<SocketAddr>, NoHeader> {
     let client = match fields.next() {
         Some(b"TCP4") => endpoint::<Ipv4Addr>(&mut fields)?,
         Some(b"TCP6") => endpoint::<Ipv6Addr>(&mut fields)?,
-        // Whatever follows is to be ignored.
+        // The receiver must ignore what follows.
         Some(b"UNKNOWN") => return Ok(None),
         _ => return Err(NoHeader::Malformed("protocol")),
     };
@@ -37,7 +37,7 @@ fn client(text: &[u8]) -> Result<Option<SocketAddr>, NoHeader> {
     }
 }
 
-/// The source; the destination is read and not needed.
+/// The source address and port. The destination is checked and dropped.
 fn endpoint<'a, A: FromStr + Into<IpAddr>>(
     fields: &mut impl Iterator<Item = &'a [u8]>,
 ) -> Result<SocketAddr, NoHeader> {
@@ -55,7 +55,7 @@ fn address<A: FromStr + Into<IpAddr>>(field: Option<&[u8]>) -> Result<IpAddr, No
 }
 
 fn port(field: Option<&[u8]>) -> Result<u16, NoHeader> {
-    // Digits alone: the parser of numbers would take a sign too.
+    // Only digits: the number parser would accept a sign.
     let digits = field.filter(|field| field.iter().all(u8::is_ascii_digit));
     let port = digits.and_then(|field| str::from_utf8(field).ok()).and_then(|text| text.parse().ok());
     port.ok_or(NoHeader::Malformed("port"))

@@ -1,4 +1,4 @@
-//! Version 2: octets (section 2.2 of the specification).
+//! Version 2: binary (section 2.2 of the specification).
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,7 +6,8 @@ use super::header::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Additional information about TLS (section 2.2.6), and what it says of the client's connection.
+/// The type of the TLS information (section 2.2.6), that of the TLS version inside it, and the flag that says
+/// that the client uses TLS.
 const SSL: u8 = 0x20;
 const SSL_VERSION: u8 = 0x21;
 const CLIENT_USES_SSL: u8 = 0x01;
@@ -26,7 +27,7 @@ pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> 
     }
     let Some(body) = rest.get(..length) else { return Ok(None) };
     let header = match command {
-        // Nothing that follows counts.
+        // The receiver must ignore the rest.
         ProxyCommand::Local => Header { client: None, tls: None },
         ProxyCommand::Proxy => {
             let (client, more) = kind.client(body)?;
@@ -54,7 +55,7 @@ impl ProxyCommand {
     }
 }
 
-/// The kind of the addresses. Datagrams are none that could have come here.
+/// The address family. Those of datagrams are not accepted, since the connection is a stream.
 enum AddressKind {
     Unspecified,
     Inet,
@@ -73,7 +74,8 @@ impl AddressKind {
         }
     }
 
-    /// Splits the body of a header into the client's address, if it is one of the internet's, and what follows the addresses.
+    /// Splits the body of a header into the client's address, if it is an IP address, and what follows the
+    /// addresses.
     fn client(self, body: &[u8]) -> Result<(Option<SocketAddr>, &[u8]), NoHeader> {
         const UNIX_ADDRESSES: usize = 2 * 108;
         let cut_short = NoHeader::Malformed("address");
@@ -94,13 +96,15 @@ impl AddressKind {
     }
 }
 
-/// The source's port, behind the destination's address of so many octets; and what follows the destination's port.
+/// Skips the destination's address of `destination` octets and both ports. Returns the source's port and the
+/// rest.
 fn port_behind(octets: &[u8], destination: usize) -> Option<(u16, &[u8])> {
     let (&[high, low, _, _], rest) = octets.get(destination..)?.split_first_chunk::<4>()?;
     Some((u16::from_be_bytes([high, low]), rest))
 }
 
-/// How the client's connection to the proxy is encrypted, among the additional information. What else is there is skipped.
+/// The TLS version of the client's connection to the proxy, from the type-length-value fields. Others are
+/// skipped.
 fn tls(mut more: &[u8]) -> Result<Option<TlsToProxy>, NoHeader> {
     let mut tls = None;
     while let Some((kind, value)) = next_value(&mut more)? {
@@ -125,7 +129,7 @@ fn tls_version(mut inner: &[u8]) -> Result<TlsToProxy, NoHeader> {
     Ok(version)
 }
 
-/// Takes the first of the values, each with its kind and length before it, from `octets`.
+/// Takes the first field from `octets`: its type and its value.
 fn next_value<'a>(octets: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, NoHeader> {
     if octets.is_empty() {
         return Ok(None);
@@ -205,7 +209,7 @@ mod tests {
             let expected = Header { tls: Some(expected), ..client("192.0.2.7:40000") };
             assert_header(&with_values(&[others.clone(), ssl].concat()), expected);
         }
-        // It says that the client does not use TLS.
+        // The field says that the client does not use TLS.
         assert_header(&with_values(&value(SSL, &[0, 0, 0, 0, 0])), client("192.0.2.7:40000"));
     }
 
