@@ -6,14 +6,17 @@
 
 use fuzz::chunks;
 use libfuzzer_sys::fuzz_target;
-use pop3::{Dialogue, Listing, MAX_COMMAND_LINE, MAX_SASL_LINE, MessageNumber, Plaintext, Policy, Record};
-use pop3::{Refusal, Step, Tls, UserName, Verb};
+use pop3::{CommandError, LoginName, Step, Tls, Verb};
+use pop3::{
+    CommandRecord, Dialogue, MAX_COMMAND_LINE, MAX_SASL_LINE, MessageListing, MessageNumber, Plaintext,
+    Policy,
+};
 use std::sync::Arc;
 
 /// Three messages of seven octets.
 struct Three;
 
-impl Listing for Three {
+impl MessageListing for Three {
     fn count(&self) -> u32 {
         3
     }
@@ -64,7 +67,7 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) {
+fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<CommandRecord>) {
     let tls = Tls::Offered(Plaintext::Allowed);
     let mut dialogue = Dialogue::new(Arc::new(Policy::default()), tls, Arc::new(["PLAIN"]));
     let mut out = Vec::new();
@@ -72,7 +75,7 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
         let mut input = &b"USER alice\r\nPASS x\r\n"[..];
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Replied));
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Login(_)));
-        let alice = UserName::parse(b"alice").expect("a name");
+        let alice = LoginName::parse(b"alice").expect("a name");
         dialogue.logged_in(alice, Three, &mut out);
         dialogue.take_record();
         out.clear();
@@ -93,11 +96,11 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
     (out, record)
 }
 
-fn check(line: &[u8], length: usize, logged_in: bool, record: &Record) {
+fn check(line: &[u8], length: usize, logged_in: bool, record: &CommandRecord) {
     let auth = line.len() >= 5 && line[..5].eq_ignore_ascii_case(b"AUTH ");
     let limit = if auth && !logged_in { MAX_SASL_LINE } else { MAX_COMMAND_LINE };
     if length > limit {
-        assert_eq!(record.refused, Some(Refusal::LineTooLong(limit)));
+        assert_eq!(record.refused, Some(CommandError::LineTooLong(limit)));
         return;
     }
     match read(line) {
@@ -106,15 +109,16 @@ fn check(line: &[u8], length: usize, logged_in: bool, record: &Record) {
             let keyword = record.verb.map(Verb::keyword).unwrap_or_default();
             assert!(!COMMANDS.iter().any(|(name, _)| *name == keyword), "{record:?}");
         }
-        Reading::Unknown => assert_eq!(record.refused, Some(Refusal::UnknownCommand)),
+        Reading::Unknown => assert_eq!(record.refused, Some(CommandError::UnknownCommand)),
         Reading::Command(keyword, right, message) => {
             assert_eq!(record.verb.map(Verb::keyword), Some(keyword));
-            let usage = matches!(record.refused, Some(Refusal::Usage(_)));
-            let in_place = !matches!(record.refused, Some(Refusal::NotBeforeLogin | Refusal::NotAfterLogin));
+            let usage = matches!(record.refused, Some(CommandError::Usage(_)));
+            let in_place =
+                !matches!(record.refused, Some(CommandError::NotBeforeLogin | CommandError::NotAfterLogin));
             if let (Some(right), true) = (right, in_place) {
                 assert_eq!(usage, !right, "{record:?}");
                 assert_eq!(record.message.map(MessageNumber::get), message.filter(|_| right));
-                let missing = matches!(record.refused, Some(Refusal::NoSuchMessage(_)));
+                let missing = matches!(record.refused, Some(CommandError::NoSuchMessage(_)));
                 assert_eq!(missing, message.is_some_and(|number| number > 3) && right, "{record:?}");
             }
         }

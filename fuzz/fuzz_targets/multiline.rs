@@ -10,7 +10,7 @@ mod naive;
 use fuzz::{Input, chunks, on_wire};
 use libfuzzer_sys::fuzz_target;
 use naive::{naive_lines, naive_reply, naive_top};
-use pop3::{Encoder, MultilineDecoder, Progress, ReplyReader, octets};
+use pop3::{EncodeProgress, Encoder, MultilineDecoder, ReplyReader, octets};
 
 fuzz_target!(|data: &[u8]| {
     let Some(Input { control: [lines, sizes @ ..], content: message }) = Input::new(data, 4) else { return };
@@ -37,7 +37,7 @@ fn encode(mut encoder: Encoder, message: &[u8], sizes: &[u8]) -> Vec<u8> {
         let before = out.len();
         let progress = encoder.encode(chunk, &mut out);
         assert!(out.len() - before <= 2 * chunk.len());
-        if progress == Progress::Enough {
+        if progress == EncodeProgress::Enough {
             break;
         }
     }

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pop3::proxy::{Header, MOST_OCTETS, TlsToProxy, parse};
+use pop3::proxy::{MOST_OCTETS, ProxyHeader, TlsToProxy, parse};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const SIGNATURE: &[u8] = b"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a";
@@ -39,9 +39,9 @@ fuzz_target!(|octets: &[u8]| {
 });
 
 /// Version 1.
-fn first(line: &[u8]) -> Option<Header> {
+fn first(line: &[u8]) -> Option<ProxyHeader> {
     let line = std::str::from_utf8(line).ok();
-    let header = |client| Some(Header { client, tls: None });
+    let header = |client| Some(ProxyHeader { client, tls: None });
     let Some(line) = line.filter(|line| !line.starts_with("PROXY UNKNOWN")) else { return header(None) };
     let words: Vec<&str> = line.strip_suffix("\r\n")?.split(' ').collect();
     let ["PROXY", family, from, to, from_port, to_port] = words[..] else { return None };
@@ -56,10 +56,10 @@ fn first(line: &[u8]) -> Option<Header> {
 }
 
 /// Version 2, after its signature.
-fn second(rest: &[u8]) -> Option<Header> {
+fn second(rest: &[u8]) -> Option<ProxyHeader> {
     let [command, family, _, _, body @ ..] = rest else { return None };
     if *command == 0x20 {
-        return Some(Header { client: None, tls: None });
+        return Some(ProxyHeader { client: None, tls: None });
     }
     let (client, more) = match family {
         0x11 => {
@@ -87,7 +87,7 @@ fn second(rest: &[u8]) -> Option<Header> {
             tls = if value[0] & 1 != 0 { Some(version(inner)?) } else { None };
         }
     }
-    Some(Header { client, tls })
+    Some(ProxyHeader { client, tls })
 }
 
 /// The last TLS version that the server knows.

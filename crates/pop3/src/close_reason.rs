@@ -10,7 +10,7 @@ pub enum Shutdown {
     /// Too many connections; sent in place of the greeting.
     Busy,
     /// The server failed, for instance because it lost the maildrop.
-    Fault,
+    ServerError,
     /// The client was silent for too long, or did not log in in time. Nothing is sent (RFC 1939, section 3).
     Timeout,
     /// The client closed the connection. Nothing can be sent.
@@ -24,7 +24,7 @@ impl Shutdown {
             Self::Stopping => Some("the server is shutting down, closing"),
             Self::Kicked => Some("the session was ended by the administrator, closing"),
             Self::Busy => Some("too many connections, try again later, closing"),
-            Self::Fault => Some("the server has a problem, try again later, closing"),
+            Self::ServerError => Some("the server has a problem, try again later, closing"),
             Self::Timeout | Self::ClientGone => None,
         }
     }
@@ -51,7 +51,7 @@ impl CloseReason {
         match self {
             Self::Quit => "quit",
             Self::BadCommands | Self::FailedLogins | Self::AfterStls => "error",
-            Self::ShutDown(Shutdown::Busy | Shutdown::Fault) => "error",
+            Self::ShutDown(Shutdown::Busy | Shutdown::ServerError) => "error",
             Self::ShutDown(Shutdown::Stopping) => "shutdown",
             Self::ShutDown(Shutdown::Kicked) => "kicked",
             Self::ShutDown(Shutdown::Timeout) => "timeout",

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub struct Credentials {
     /// The name from USER.
-    pub user: UserName,
+    pub user: LoginName,
     /// The argument of PASS, spaces included.
-    pub password: Secret,
+    pub password: LoginPassword,
 }
 
 /// A user name as a client sent it: UTF-8, 1 to 255 octets, no control characters.
@@ -17,9 +17,9 @@ pub struct Credentials {
 /// It may contain blanks, slashes and `>`. Code that makes a path or a log field of it must check or escape
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserName(Box<str>);
+pub struct LoginName(Box<str>);
 
-impl UserName {
+impl LoginName {
     /// The longest name, in octets.
     pub const MAX_OCTETS: usize = 255;
 
@@ -37,7 +37,7 @@ impl UserName {
     }
 }
 
-impl fmt::Display for UserName {
+impl fmt::Display for LoginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -45,9 +45,9 @@ impl fmt::Display for UserName {
 
 /// A password. It is wiped from memory when dropped, and `Debug` does not show it. It contains no NUL: the C
 /// functions that check passwords would stop there and compare less than the client sent.
-pub struct Secret(Zeroizing<Box<[u8]>>);
+pub struct LoginPassword(Zeroizing<Box<[u8]>>);
 
-impl Secret {
+impl LoginPassword {
     /// Copies a password. `None` if it is empty or contains NUL.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (!text.is_empty() && !text.contains(&0)).then(|| Self(Zeroizing::new(text.into())))
@@ -59,9 +59,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for LoginPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(******)")
+        f.write_str("LoginPassword(******)")
     }
 }
 
@@ -72,26 +72,26 @@ mod tests {
     #[test]
     fn user_names_are_bounded_and_free_of_control_characters() {
         for name in ["alice", "alice@example.org", "john doe", "jürgen", &"x".repeat(255)] {
-            assert_eq!(UserName::parse(name.as_bytes()).unwrap().as_str(), name);
+            assert_eq!(LoginName::parse(name.as_bytes()).unwrap().as_str(), name);
         }
         for name in ["", "a\0b", "a\rb", "a\tb", "a\u{85}b", "\u{7f}", &"x".repeat(256)] {
-            assert_eq!(UserName::parse(name.as_bytes()), None, "{name:?}");
+            assert_eq!(LoginName::parse(name.as_bytes()), None, "{name:?}");
         }
-        assert_eq!(UserName::parse(b"\xff\xfe"), None);
+        assert_eq!(LoginName::parse(b"\xff\xfe"), None);
     }
 
     #[test]
     fn debug_of_credentials_hides_the_password() {
-        let user = UserName::parse(b"alice").unwrap();
-        let shown = format!("{:?}", Credentials { user, password: Secret::parse(b"sesame").unwrap() });
+        let user = LoginName::parse(b"alice").unwrap();
+        let shown = format!("{:?}", Credentials { user, password: LoginPassword::parse(b"sesame").unwrap() });
         assert!(shown.contains("alice") && !shown.contains("sesame"), "{shown}");
         assert!(!shown.contains("115"), "no octets of it either: {shown}");
     }
 
     #[test]
     fn a_secret_is_not_cut_at_a_nul_but_refused() {
-        assert!(Secret::parse(b"sesame\0junk").is_none());
-        assert!(Secret::parse(b"").is_none());
-        assert_eq!(Secret::parse(b" two words ").unwrap().expose(), b" two words ");
+        assert!(LoginPassword::parse(b"sesame\0junk").is_none());
+        assert!(LoginPassword::parse(b"").is_none());
+        assert_eq!(LoginPassword::parse(b" two words ").unwrap().expose(), b" two words ");
     }
 }

@@ -19,7 +19,7 @@ pub struct Encoder {
 
 /// Whether the encoder needs more of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum EncodeProgress {
     /// Go on with the next chunk, if there is one.
     More,
     /// The lines that TOP asked for are written; the rest of the message is not needed.
@@ -42,16 +42,16 @@ impl Encoder {
 
     /// Appends a chunk of the message to `out`. The output is at most twice as long, for text about a
     /// fortieth longer.
-    pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Progress {
+    pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> EncodeProgress {
         let wanted = self.top.as_mut().and_then(|top| top.wanted(chunk));
         match wanted {
             None => {
                 self.append(chunk, out);
-                Progress::More
+                EncodeProgress::More
             }
             Some(wanted) => {
                 self.append(chunk.get(..wanted).unwrap_or(chunk), out);
-                Progress::Enough
+                EncodeProgress::Enough
             }
         }
     }
@@ -298,10 +298,10 @@ mod tests {
     #[test]
     fn top_says_enough_and_then_appends_nothing() {
         let (mut encoder, mut out) = (Encoder::top(0), Vec::new());
-        assert_eq!(encoder.encode(b"A: 1\n", &mut out), Progress::More);
-        assert_eq!(encoder.encode(b"\nbody\n", &mut out), Progress::Enough);
+        assert_eq!(encoder.encode(b"A: 1\n", &mut out), EncodeProgress::More);
+        assert_eq!(encoder.encode(b"\nbody\n", &mut out), EncodeProgress::Enough);
         let length = out.len();
-        assert_eq!(encoder.encode(b"body\n", &mut out), Progress::Enough);
+        assert_eq!(encoder.encode(b"body\n", &mut out), EncodeProgress::Enough);
         assert_eq!(out.len(), length);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::reply::{self, TERMINATOR};
 use crate::transaction::TransactionState;
-use crate::{Listing, MessageNumber};
+use crate::{MessageListing, MessageNumber};
 
 /// Approximate number of octets that one step appends, so that the reply for a large maildrop is never in
 /// memory at once.
@@ -24,7 +24,12 @@ pub(crate) enum Column {
 
 impl Column {
     /// Appends the line of a message: its number, a blank and the value.
-    pub(crate) fn line<L: Listing>(self, at: &TransactionState<L>, number: MessageNumber, out: &mut Vec<u8>) {
+    pub(crate) fn line<L: MessageListing>(
+        self,
+        at: &TransactionState<L>,
+        number: MessageNumber,
+        out: &mut Vec<u8>,
+    ) {
         reply::decimal(out, number.get().into());
         out.push(b' ');
         match self {
@@ -37,7 +42,7 @@ impl Column {
 
 impl Enumeration {
     /// Appends the first piece. Returns the rest, if there is any.
-    pub(crate) fn start<L: Listing>(
+    pub(crate) fn start<L: MessageListing>(
         column: Column,
         at: &TransactionState<L>,
         out: &mut Vec<u8>,
@@ -46,7 +51,11 @@ impl Enumeration {
     }
 
     /// Appends the next piece, and after the last one the terminator. Returns the rest, if there is any.
-    pub(crate) fn resume<L: Listing>(mut self, at: &TransactionState<L>, out: &mut Vec<u8>) -> Option<Self> {
+    pub(crate) fn resume<L: MessageListing>(
+        mut self,
+        at: &TransactionState<L>,
+        out: &mut Vec<u8>,
+    ) -> Option<Self> {
         let start = out.len();
         let count = at.listing.count();
         let mut kept = at.deletions.next_kept(self.next, count);

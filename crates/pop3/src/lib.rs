@@ -7,12 +7,12 @@
 //!
 //! | effect | answered by |
 //! |---|---|
-//! | [`Step::Name`] | [`Dialogue::user_known`] or [`Dialogue::login_refused`] |
+//! | [`Step::LookUpUser`] | [`Dialogue::user_known`] or [`Dialogue::login_refused`] |
 //! | [`Step::Login`] | [`Dialogue::logged_in`] or [`Dialogue::login_refused`] |
 //! | [`Step::Auth`], [`Step::AuthResponse`] | [`Dialogue::auth_challenge`], or as [`Step::Login`] |
 //! | [`Step::StartTls`] | [`Dialogue::tls_started`] |
 //! | [`Step::Forward`] | [`Dialogue::forwarded`] |
-//! | [`Step::Send`] | [`Dialogue::begin_message`], and at its end [`Dialogue::end_message`] |
+//! | [`Step::Fetch`] | [`Dialogue::begin_message`], and at its end [`Dialogue::end_message`] |
 //! | | or [`Dialogue::message_failed`] |
 //! | [`Step::Finish`] | [`Dialogue::finished`] |
 //!
@@ -21,11 +21,11 @@
 //! sends before its client's first octet.
 //!
 //! ```
-//! use pop3::{Commit, Dialogue, Listing, MessageNumber, Policy, Progress, Step, Tls};
+//! use pop3::{Commit, Dialogue, MessageListing, MessageNumber, Policy, EncodeProgress, Step, Tls};
 //! use std::sync::Arc;
 //!
 //! struct Maildrop(Vec<&'static [u8]>);
-//! impl Listing for Maildrop {
+//! impl MessageListing for Maildrop {
 //!     fn count(&self) -> u32 { self.0.len().try_into().unwrap() }
 //!     fn octets(&self, n: MessageNumber) -> u64 { pop3::octets(self.0[n.index()]) }
 //!     fn uidl(&self, _: MessageNumber) -> &[u8] { b"only-one" }
@@ -44,10 +44,10 @@
 //!             assert_eq!(login.password.expose(), b"open sesame");
 //!             dialogue.logged_in(login.user, Maildrop(vec![message]), &mut out);
 //!         }
-//!         Step::Send(_) => {
+//!         Step::Fetch(_) => {
 //!             let Some(mut encoder) = dialogue.begin_message(&mut out) else { continue };
 //!             for chunk in message.chunks(7) {
-//!                 if encoder.encode(chunk, &mut out) == Progress::Enough { break }
+//!                 if encoder.encode(chunk, &mut out) == EncodeProgress::Enough { break }
 //!             }
 //!             dialogue.end_message(encoder, &mut out);
 //!         }
@@ -56,7 +56,7 @@
 //!             dialogue.finished(Commit::Done, &mut out);
 //!         }
 //!         // This server offers none of these.
-//!         Step::Name(_) | Step::StartTls | Step::Forward(_) => unreachable!(),
+//!         Step::LookUpUser(_) | Step::StartTls | Step::Forward(_) => unreachable!(),
 //!         Step::Auth(_) | Step::AuthResponse(_) | Step::AuthCancelled => unreachable!(),
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
@@ -67,7 +67,8 @@
 #![forbid(unsafe_code)]
 
 mod close_reason;
-mod code;
+mod command_error;
+mod command_record;
 mod commands;
 mod commit;
 mod credentials;
@@ -76,23 +77,22 @@ mod deletions;
 mod dialogue;
 mod encode;
 mod enumeration;
-mod fetch;
+mod fetch_request;
 mod language;
 mod line;
-mod listing;
 mod login_failure;
-mod message_fault;
+mod message_error;
+mod message_listing;
 mod number;
 mod policy;
 pub mod proxy;
-mod record;
-mod refusal;
 mod reply;
-mod reply_reader;
+mod response_code;
 mod sasl;
+mod session_tally;
 mod state;
+mod status_line;
 mod step;
-mod tally;
 #[cfg(test)]
 mod testing;
 mod tls;
@@ -100,26 +100,26 @@ mod transaction;
 mod verb;
 
 pub use close_reason::{CloseReason, Shutdown};
-pub use code::ResponseCode;
+pub use command_error::CommandError;
+pub use command_record::CommandRecord;
 pub use commands::Forwarded;
 pub use commit::Commit;
-pub use credentials::{Credentials, Secret, UserName};
+pub use credentials::{Credentials, LoginName, LoginPassword};
 pub use decode::{Decoded, MultilineDecoder};
 pub use deletions::Deletions;
 pub use dialogue::Dialogue;
-pub use encode::{Encoder, Progress, octets};
-pub use fetch::Request;
-pub use line::{Line, LineReader, LineText, MAX_COMMAND_LINE};
-pub use listing::Listing;
-pub use message_fault::MessageFault;
+pub use encode::{EncodeProgress, Encoder, octets};
+pub use fetch_request::FetchRequest;
+pub use line::{LineReader, LineText, MAX_COMMAND_LINE, NextLine};
+pub use message_error::MessageError;
+pub use message_listing::MessageListing;
 pub use number::MessageNumber;
 pub use policy::Policy;
-pub use record::Record;
-pub use refusal::Refusal;
-pub use reply_reader::{Reply, ReplyError, ReplyKind, ReplyReader};
-pub use sasl::{AuthRequest, MAX_SASL_LINE, Mechanisms, Response};
-pub use state::Phase;
+pub use response_code::ResponseCode;
+pub use sasl::{AuthRequest, MAX_SASL_LINE, Mechanisms, SaslResponse};
+pub use session_tally::SessionTally;
+pub use state::SessionPhase;
+pub use status_line::{ReplyError, ReplyKind, ReplyReader, StatusLine};
 pub use step::Step;
-pub use tally::Tally;
 pub use tls::{Plaintext, Tls};
 pub use verb::Verb;

@@ -21,7 +21,7 @@ pub struct LineReader {
 
 /// What [`LineReader::next`] found.
 #[derive(Debug)]
-pub enum Line<'a> {
+pub enum NextLine<'a> {
     /// The end of the line has not come yet; the chunk is used up.
     Partial,
     /// More than `limit` octets without an end. Returned once per line, as soon as the limit is reached; the
@@ -42,26 +42,26 @@ enum LineSource<'a> {
 impl LineReader {
     /// Takes at most one line from `input` and advances it. `limit` is the longest line in octets, including
     /// its end. It may change between calls: a SASL response may be longer than a command.
-    pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> Line<'a> {
+    pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> NextLine<'a> {
         if self.skip(input) {
-            return Line::Partial;
+            return NextLine::Partial;
         }
         let room = limit.saturating_sub(self.stash.len()).min(input.len());
         match memchr(b'\n', &input[..room]) {
             Some(end) => {
                 let piece = advance(input, end + 1);
-                Line::Whole(LineText(self.complete(piece)))
+                NextLine::Whole(LineText(self.complete(piece)))
             }
             None if self.stash.len() + room >= limit => {
                 advance(input, room);
                 self.stash = Zeroizing::default();
                 self.skipping = true;
-                Line::TooLong
+                NextLine::TooLong
             }
             None => {
                 let piece = advance(input, room);
                 self.keep(piece);
-                Line::Partial
+                NextLine::Partial
             }
         }
     }
@@ -150,9 +150,9 @@ mod tests {
         for mut chunk in chunks.iter().copied() {
             loop {
                 match reader.next(&mut chunk, limit) {
-                    Line::Partial => break,
-                    Line::TooLong => found.push(b"!".to_vec()),
-                    Line::Whole(line) => found.push(line.to_vec()),
+                    NextLine::Partial => break,
+                    NextLine::TooLong => found.push(b"!".to_vec()),
+                    NextLine::Whole(line) => found.push(line.to_vec()),
                 }
             }
             assert!(chunk.is_empty(), "a partial line leaves nothing behind");
@@ -189,22 +189,22 @@ mod tests {
         for _ in 0..1024 {
             let mut chunk = &[b'x'; 1024][..];
             while !chunk.is_empty() {
-                reports += u32::from(matches!(reader.next(&mut chunk, 255), Line::TooLong));
+                reports += u32::from(matches!(reader.next(&mut chunk, 255), NextLine::TooLong));
             }
         }
         assert_eq!((reports, reader.stash.capacity()), (1, 0));
         let mut end = &b"x\nNOOP\n"[..];
-        assert!(matches!(reader.next(&mut end, 255), Line::Whole(line) if *line == *b"NOOP"));
+        assert!(matches!(reader.next(&mut end, 255), NextLine::Whole(line) if *line == *b"NOOP"));
     }
 
     #[test]
     fn the_stash_is_bounded_and_freed_with_its_line() {
         let mut reader = LineReader::default();
         for _ in 0..254 {
-            assert!(matches!(reader.next(&mut &b"x"[..], 255), Line::Partial));
+            assert!(matches!(reader.next(&mut &b"x"[..], 255), NextLine::Partial));
         }
         assert!(reader.stash.capacity() <= 256);
-        assert!(matches!(reader.next(&mut &b"\n"[..], 255), Line::Whole(line) if line.len() == 254));
+        assert!(matches!(reader.next(&mut &b"\n"[..], 255), NextLine::Whole(line) if line.len() == 254));
         assert_eq!(reader.stash.capacity(), 0);
     }
 
@@ -220,7 +220,7 @@ mod tests {
         assert!(!reader.next_begins_with(&mut &b"AUTHx"[..], b"AUTH "));
         // What is left of a line that was too long is not the next line.
         let mut reader = LineReader::default();
-        assert!(matches!(reader.next(&mut &b"xxxxxxx"[..], 7), Line::TooLong));
+        assert!(matches!(reader.next(&mut &b"xxxxxxx"[..], 7), NextLine::TooLong));
         assert!(!reader.next_begins_with(&mut &b"AUTH AUTH"[..], b"AUTH "));
         assert!(reader.next_begins_with(&mut &b"AUTH \nAUTH x"[..], b"AUTH "));
     }
@@ -237,9 +237,9 @@ mod tests {
     #[test]
     fn a_smaller_limit_ends_a_line_that_a_larger_one_began() {
         let mut reader = LineReader::default();
-        assert!(matches!(reader.next(&mut &[b'x'; 300][..], 12288), Line::Partial));
+        assert!(matches!(reader.next(&mut &[b'x'; 300][..], 12288), NextLine::Partial));
         let mut more = &b"x\nNOOP\n"[..];
-        assert!(matches!(reader.next(&mut more, 255), Line::TooLong));
-        assert!(matches!(reader.next(&mut more, 255), Line::Whole(line) if *line == *b"NOOP"));
+        assert!(matches!(reader.next(&mut more, 255), NextLine::TooLong));
+        assert!(matches!(reader.next(&mut more, 255), NextLine::Whole(line) if *line == *b"NOOP"));
     }
 }

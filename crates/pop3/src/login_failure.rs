@@ -1,7 +1,7 @@
 //! What the client learns of a failed login: the response code and the text, for every reason in one place.
 
 use crate::language::ReplyText;
-use crate::{Refusal, ResponseCode};
+use crate::{CommandError, ResponseCode};
 use vocabulary::LoginFailure;
 
 /// The response code and the text of the `-ERR` that answers a failed login.
@@ -17,7 +17,7 @@ pub(crate) fn reply(failure: LoginFailure) -> (Option<ResponseCode>, ReplyText) 
         LoginFailure::DeniedHost | LoginFailure::ReverseLookup => {
             (Some(ResponseCode::SysPerm), ReplyText::HostNotAllowed)
         }
-        LoginFailure::Plaintext => (None, ReplyText::Refused(Refusal::Plaintext)),
+        LoginFailure::Plaintext => (None, ReplyText::Refused(CommandError::Plaintext)),
         LoginFailure::Limit => (Some(ResponseCode::SysTemp), ReplyText::TooManySessions),
         LoginFailure::InUse => (Some(ResponseCode::InUse), ReplyText::MaildropInUse),
         LoginFailure::LoginDelay => (Some(ResponseCode::LoginDelay), ReplyText::LoginTooSoon),

@@ -10,8 +10,8 @@ pub struct Policy {
     pub max_bad_commands: u32,
     /// Number of failed logins after which the connection is closed; 3 by default.
     pub max_failed_logins: u32,
-    /// Refuse unknown users at USER ([`Step::Name`](crate::Step::Name)) rather than after PASS. This lets
-    /// everyone find out which users exist.
+    /// Refuse unknown users at USER ([`Step::LookUpUser`](crate::Step::LookUpUser)) rather than after PASS.
+    /// This lets everyone find out which users exist.
     pub refuse_unknown_users: bool,
     /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. `None` hides
     /// it.

@@ -89,7 +89,7 @@ pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Refusal;
+    use crate::CommandError;
 
     #[test]
     fn status_lines() {
@@ -98,7 +98,7 @@ mod tests {
             let mut out = ReplyWriter::new(&mut octets, language);
             ok(&mut out, ReplyText::Goodbye);
             err(&mut out, Some(ResponseCode::InUse), ReplyText::MaildropInUse);
-            err(&mut out, None, ReplyText::Refused(Refusal::UnknownCommand));
+            err(&mut out, None, ReplyText::Refused(CommandError::UnknownCommand));
         }
         let english = "+OK goodbye\r\n\
             -ERR [IN-USE] the maildrop is in use by another session\r\n\

@@ -22,14 +22,14 @@ pub struct AuthRequest {
     pub mechanism: &'static str,
     /// The initial response, which may be empty. `None` if the client waits for the first challenge; the
     /// driver then sends an empty one if the mechanism has the client speak first.
-    pub initial: Option<Response>,
+    pub initial: Option<SaslResponse>,
 }
 
 /// A client's response in an exchange, decoded: any octets, or none. It is wiped from memory when dropped,
 /// and `Debug` does not show it. [`MAX_SASL_LINE`] limits its length.
-pub struct Response(Zeroizing<Vec<u8>>);
+pub struct SaslResponse(Zeroizing<Vec<u8>>);
 
-impl Response {
+impl SaslResponse {
     /// An empty response.
     pub(crate) fn empty() -> Self {
         Self(Zeroizing::default())
@@ -50,9 +50,9 @@ impl Response {
     }
 }
 
-impl fmt::Debug for Response {
+impl fmt::Debug for SaslResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Response(******)")
+        f.write_str("SaslResponse(******)")
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn decode(text: &str) -> Option<Vec<u8>> {
-        Response::decode(text.as_bytes()).map(|response| response.expose().to_vec())
+        SaslResponse::decode(text.as_bytes()).map(|response| response.expose().to_vec())
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_response_is_not_shown() {
-        let request = AuthRequest { mechanism: "PLAIN", initial: Response::decode(b"c2VzYW1l") };
+        let request = AuthRequest { mechanism: "PLAIN", initial: SaslResponse::decode(b"c2VzYW1l") };
         let shown = format!("{request:?}");
         assert!(shown.contains("PLAIN") && !shown.contains("sesame") && !shown.contains("115"), "{shown}");
     }

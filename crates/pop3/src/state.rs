@@ -3,11 +3,11 @@
 
 use crate::enumeration::Enumeration;
 use crate::transaction::TransactionState;
-use crate::{CloseReason, Request, Shutdown, UserName};
+use crate::{CloseReason, FetchRequest, LoginName, Shutdown};
 
 /// The state of a session, for logs and statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum SessionPhase {
     /// Nobody is logged in.
     Authorization,
     /// A login is being checked, or a SASL exchange is under way.
@@ -22,7 +22,7 @@ pub enum Phase {
 
 pub(crate) enum SessionState<L> {
     Authorization(AuthorizationState),
-    /// Waits for the answer to [`Step::Name`](crate::Step::Name).
+    /// Waits for the answer to [`Step::LookUpUser`](crate::Step::LookUpUser).
     Naming(AuthenticatingState),
     /// Waits for the answer to [`Step::Login`](crate::Step::Login).
     Authenticating(AuthenticatingState),
@@ -38,10 +38,10 @@ pub(crate) enum SessionState<L> {
     Transaction(TransactionState<L>),
     /// Part of LIST or UIDL is still to be written.
     Enumerating(TransactionState<L>, Enumeration),
-    /// Waits for the answer to [`Step::Send`](crate::Step::Send).
-    Fetching(TransactionState<L>, Request),
+    /// Waits for the answer to [`Step::Fetch`](crate::Step::Fetch).
+    Fetching(TransactionState<L>, FetchRequest),
     /// The driver has the encoder, and the client is in the middle of a message.
-    Sending(TransactionState<L>, Request),
+    Sending(TransactionState<L>, FetchRequest),
     /// Waits for the answer to [`Step::Finish`](crate::Step::Finish).
     Update(UpdateState),
     Closed(ClosedState),
@@ -51,14 +51,14 @@ pub(crate) enum SessionState<L> {
 #[derive(Default)]
 pub(crate) struct AuthorizationState {
     /// The name from USER, until PASS consumes it.
-    pub(crate) user: Option<UserName>,
+    pub(crate) user: Option<LoginName>,
     pub(crate) failed_logins: u32,
 }
 
 /// Between PASS and the result of the check. Also between USER and its reply if unknown users are refused at
 /// USER.
 pub(crate) struct AuthenticatingState {
-    pub(crate) user: UserName,
+    pub(crate) user: LoginName,
     pub(crate) failed_logins: u32,
 }
 
@@ -80,32 +80,34 @@ pub(crate) struct ForwardingState {
 
 /// UPDATE: the client has sent QUIT (RFC 1939, section 6).
 pub(crate) struct UpdateState {
-    pub(crate) user: UserName,
+    pub(crate) user: LoginName,
     /// Number of messages to remove.
     pub(crate) marked: u32,
 }
 
 /// The dialogue is over.
 pub(crate) struct ClosedState {
-    pub(crate) user: Option<UserName>,
+    pub(crate) user: Option<LoginName>,
     pub(crate) reason: CloseReason,
 }
 
 impl<L> SessionState<L> {
-    pub(crate) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> SessionPhase {
         match self {
-            Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => Phase::Authorization,
-            Self::Naming(_) | Self::Authenticating(_) => Phase::Authenticating,
-            Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
-            Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
-                Phase::Transaction
+            Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => {
+                SessionPhase::Authorization
             }
-            Self::Update(_) => Phase::Update,
-            Self::Closed(_) => Phase::Closed,
+            Self::Naming(_) | Self::Authenticating(_) => SessionPhase::Authenticating,
+            Self::Exchanging(_) | Self::Challenged(_) => SessionPhase::Authenticating,
+            Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
+                SessionPhase::Transaction
+            }
+            Self::Update(_) => SessionPhase::Update,
+            Self::Closed(_) => SessionPhase::Closed,
         }
     }
 
-    pub(crate) fn user(&self) -> Option<&UserName> {
+    pub(crate) fn user(&self) -> Option<&LoginName> {
         match self {
             Self::Authorization(at) => at.user.as_ref(),
             Self::Naming(at) | Self::Authenticating(at) => Some(&at.user),
@@ -134,7 +136,7 @@ impl<L> SessionState<L> {
         matches!(self, Self::Enumerating(..) | Self::Sending(..) | Self::StartingTls(_))
     }
 
-    pub(crate) fn closed(user: Option<UserName>, reason: CloseReason) -> Self {
+    pub(crate) fn closed(user: Option<LoginName>, reason: CloseReason) -> Self {
         Self::Closed(ClosedState { user, reason })
     }
 }
@@ -142,6 +144,6 @@ impl<L> SessionState<L> {
 /// A placeholder during a change of state. If it is ever left in place, the session is over.
 impl<L> Default for SessionState<L> {
     fn default() -> Self {
-        Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))
+        Self::closed(None, CloseReason::ShutDown(Shutdown::ServerError))
     }
 }

@@ -1,6 +1,8 @@
 //! What a dialogue asks its driver to do.
 
-use crate::{AuthRequest, CloseReason, Credentials, Deletions, Forwarded, Request, Response, UserName};
+use crate::{
+    AuthRequest, CloseReason, Credentials, Deletions, FetchRequest, Forwarded, LoginName, SaslResponse,
+};
 
 /// What [`Dialogue::step`](crate::Dialogue::step) did, and what the driver must do next.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub enum Step {
     /// [`Policy::refuse_unknown_users`](crate::Policy::refuse_unknown_users) is set. Answered by
     /// [`Dialogue::user_known`](crate::Dialogue::user_known) or
     /// [`Dialogue::login_refused`](crate::Dialogue::login_refused).
-    Name(UserName),
+    LookUpUser(LoginName),
     /// Check the password and open the maildrop. Answered by
     /// [`Dialogue::logged_in`](crate::Dialogue::logged_in) or
     /// [`Dialogue::login_refused`](crate::Dialogue::login_refused).
@@ -27,7 +29,7 @@ pub enum Step {
     /// [`Dialogue::login_refused`](crate::Dialogue::login_refused).
     Auth(AuthRequest),
     /// Continue the exchange with the client's response to the challenge. Answered like [`Step::Auth`].
-    AuthResponse(Response),
+    AuthResponse(SaslResponse),
     /// Forget the exchange. The client cancelled it with `*`, or sent a line that is not a response, and has
     /// its `-ERR` already. Needs no answer. It counts as a failed login, so the next step may be
     /// [`Step::Close`].
@@ -41,14 +43,14 @@ pub enum Step {
     /// client sends under TLS.
     StartTls,
     /// A proxy names the client for whom it speaks. Only if
-    /// [`Dialogue::believing`](crate::Dialogue::believing) was set. Answered by
+    /// [`Dialogue::trusted_proxy`](crate::Dialogue::trusted_proxy) was set. Answered by
     /// [`Dialogue::forwarded`](crate::Dialogue::forwarded), or by
     /// [`Dialogue::shut_down`](crate::Dialogue::shut_down) if that client is not to be served.
     Forward(Forwarded),
     /// Fetch a message. Answered by [`Dialogue::begin_message`](crate::Dialogue::begin_message) and
     /// [`Dialogue::end_message`](crate::Dialogue::end_message), or by
     /// [`Dialogue::message_failed`](crate::Dialogue::message_failed).
-    Send(Request),
+    Fetch(FetchRequest),
     /// Remove these messages, if any, and release the maildrop. Answered by
     /// [`Dialogue::finished`](crate::Dialogue::finished). The driver must do so even if the client has gone
     /// in the meantime, since it has sent QUIT.

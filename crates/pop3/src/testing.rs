@@ -2,7 +2,7 @@
 
 use crate::reply::ReplyWriter;
 use crate::transaction::TransactionState;
-use crate::{Listing, MessageNumber, UserName};
+use crate::{LoginName, MessageListing, MessageNumber};
 use vocabulary::Language;
 
 /// A listing of invented messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
@@ -19,7 +19,7 @@ impl FakeListing {
     }
 }
 
-impl Listing for FakeListing {
+impl MessageListing for FakeListing {
     fn count(&self) -> u32 {
         self.sizes.len().try_into().unwrap()
     }
@@ -38,7 +38,7 @@ impl Listing for FakeListing {
 }
 
 pub(crate) fn transaction(sizes: &[u64]) -> TransactionState<FakeListing> {
-    TransactionState::new(UserName::parse(b"alice").unwrap(), FakeListing::new(sizes))
+    TransactionState::new(LoginName::parse(b"alice").unwrap(), FakeListing::new(sizes))
 }
 
 pub(crate) fn number(n: u32) -> MessageNumber {

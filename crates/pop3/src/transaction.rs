@@ -1,18 +1,18 @@
 //! The TRANSACTION state (RFC 1939, section 5): a maildrop is open.
 
-use crate::{Deletions, Listing, MessageNumber, Refusal, UserName};
+use crate::{CommandError, Deletions, LoginName, MessageListing, MessageNumber};
 
 /// What the session knows in the TRANSACTION state.
 pub(crate) struct TransactionState<L> {
-    pub(crate) user: UserName,
+    pub(crate) user: LoginName,
     pub(crate) listing: L,
     pub(crate) deletions: Deletions,
     /// The highest message number that RETR has accessed, for LAST (RFC 1460).
     pub(crate) last: Option<MessageNumber>,
 }
 
-impl<L: Listing> TransactionState<L> {
-    pub(crate) fn new(user: UserName, listing: L) -> Self {
+impl<L: MessageListing> TransactionState<L> {
+    pub(crate) fn new(user: LoginName, listing: L) -> Self {
         Self { user, listing, deletions: Deletions::default(), last: None }
     }
 
@@ -27,12 +27,12 @@ impl<L: Listing> TransactionState<L> {
     }
 
     /// Checks that a message exists and is not marked as deleted.
-    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
+    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, CommandError> {
         if number.get() > self.listing.count() {
-            return Err(Refusal::NoSuchMessage(self.listing.count()));
+            return Err(CommandError::NoSuchMessage(self.listing.count()));
         }
         if self.deletions.contains(number) {
-            return Err(Refusal::Deleted);
+            return Err(CommandError::Deleted);
         }
         Ok(number)
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{CloseReason, Plaintext, Policy, Refusal, Tls, UserName, Verb};
+use pop3::{CloseReason, CommandError, LoginName, Plaintext, Policy, Tls, Verb};
 use std::sync::Arc;
 
 /// `\0alice\0open sesame`
@@ -35,7 +35,7 @@ fn the_two_step_form_of_auth_works_for_every_mechanism() {
     let mut plain = Session::new(&maildrop());
     assert_eq!(plain.talk(b"AUTH PLAIN\r\n"), "+ \r\n");
     assert_eq!(plain.talk(format!("{RIGHT}\r\n").as_bytes()), OPENED);
-    assert_eq!(plain.dialogue.user().map(UserName::as_str), Some("alice"), "the mechanism said who");
+    assert_eq!(plain.dialogue.user().map(LoginName::as_str), Some("alice"), "the mechanism said who");
 
     let mut login = Session::new(&maildrop());
     assert_eq!(login.talk(b"AUTH LOGIN\r\n"), "+ VXNlciBOYW1lAA==\r\n");
@@ -172,7 +172,11 @@ fn stls_opens_what_plaintext_forbids() {
     let refused = "-ERR plaintext login is not allowed here, use TLS\r\n";
     assert_eq!(session.talk(b"USER alice\r\nAUTH XOAUTH2\r\n"), refused.repeat(2));
     let record = session.dialogue.take_record().unwrap();
-    assert_eq!((record.verb, record.refused), (Some(Verb::Auth), Some(Refusal::Plaintext)), "for the log");
+    assert_eq!(
+        (record.verb, record.refused),
+        (Some(Verb::Auth), Some(CommandError::Plaintext)),
+        "for the log"
+    );
     let before = session.talk(b"CAPA\r\n");
     assert!(before.contains("\r\nSASL LOGIN PLAIN\r\n") && before.contains("\r\nSTLS\r\n"), "{before}");
     assert!(!before.contains("\r\nUSER\r\n"));

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{CloseReason, Commit, Plaintext, Policy, Refusal, Shutdown, Step, Tls, UserName, Verb};
+use pop3::{CloseReason, CommandError, Commit, LoginName, Plaintext, Policy, Shutdown, Step, Tls, Verb};
 use std::sync::Arc;
 use vocabulary::LoginFailure;
 
@@ -155,9 +155,9 @@ fn last_is_the_highest_message_retrieved_until_rset() {
 
 #[test]
 fn sums_of_large_maildrops_are_not_cut_to_32_bits() {
-    use pop3::{Dialogue, Listing, MessageNumber};
+    use pop3::{Dialogue, MessageListing, MessageNumber};
     struct Huge;
-    impl Listing for Huge {
+    impl MessageListing for Huge {
         fn count(&self) -> u32 {
             3
         }
@@ -289,8 +289,12 @@ fn plaintext_logins_can_be_forbidden_and_say_so() {
     assert_eq!(session.talk(b"USER alice\r\n"), refused);
     assert_eq!(session.talk(b"PASS open sesame\r\n"), refused);
     let record = session.dialogue.take_record().unwrap();
-    assert_eq!((record.verb, record.refused), (Some(Verb::Pass), Some(Refusal::Plaintext)), "for the log");
-    assert_eq!(session.dialogue.user().map(UserName::as_str), Some("alice"));
+    assert_eq!(
+        (record.verb, record.refused),
+        (Some(Verb::Pass), Some(CommandError::Plaintext)),
+        "for the log"
+    );
+    assert_eq!(session.dialogue.user().map(LoginName::as_str), Some("alice"));
     assert!(!session.talk(b"CAPA\r\n").contains("\r\nUSER\r\n"));
 }
 

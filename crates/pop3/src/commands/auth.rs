@@ -3,7 +3,7 @@
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter, TERMINATOR};
 use crate::state::{AuthorizationState, ExchangeState};
-use crate::{AuthRequest, Plaintext, Refusal, Response, Tls, sasl};
+use crate::{AuthRequest, CommandError, Plaintext, SaslResponse, Tls, sasl};
 
 /// The longest name of a mechanism (RFC 4422, section 3.1).
 const MAX_NAME: usize = 20;
@@ -21,21 +21,21 @@ pub(crate) enum AuthArgument {
     List,
     Begin {
         name: Box<[u8]>,
-        initial: Option<Response>,
+        initial: Option<SaslResponse>,
     },
 }
 
-pub(crate) fn parse(argument: &[u8]) -> Result<AuthArgument, Refusal> {
+pub(crate) fn parse(argument: &[u8]) -> Result<AuthArgument, CommandError> {
     let mut words = argument.splitn(2, |octet| *octet == b' ');
     let name = match words.next() {
         None | Some([]) => return Ok(AuthArgument::List),
-        Some(name) if name.len() > MAX_NAME => return Err(Refusal::Mechanism),
+        Some(name) if name.len() > MAX_NAME => return Err(CommandError::Mechanism),
         Some(name) => name.into(),
     };
     let initial = match words.next() {
         None | Some([]) => None,
-        Some(b"=") => Some(Response::empty()),
-        Some(base64) => Some(Response::decode(base64).ok_or(Refusal::NotBase64)?),
+        Some(b"=") => Some(SaslResponse::empty()),
+        Some(base64) => Some(SaslResponse::decode(base64).ok_or(CommandError::NotBase64)?),
     };
     Ok(AuthArgument::Begin { name, initial })
 }
@@ -52,10 +52,10 @@ pub(crate) fn list(mechanisms: &[&'static str], out: &mut ReplyWriter<'_>) {
 /// AUTH with a mechanism.
 pub(crate) fn begin(
     at: &AuthorizationState,
-    (name, initial): (&[u8], Option<Response>),
+    (name, initial): (&[u8], Option<SaslResponse>),
     mechanisms: &[&'static str],
     tls: Tls,
-) -> Result<(ExchangeState, AuthRequest), Refusal> {
+) -> Result<(ExchangeState, AuthRequest), CommandError> {
     let same = |other: &[u8]| other.eq_ignore_ascii_case(name);
     match mechanisms.iter().find(|mechanism| same(mechanism.as_bytes())) {
         Some(mechanism) => Ok((
@@ -63,9 +63,9 @@ pub(crate) fn begin(
             AuthRequest { mechanism, initial },
         )),
         None if tls.plaintext() == Plaintext::Forbidden && PLAINTEXT_MECHANISMS.into_iter().any(same) => {
-            Err(Refusal::Plaintext)
+            Err(CommandError::Plaintext)
         }
-        None => Err(Refusal::Mechanism),
+        None => Err(CommandError::Mechanism),
     }
 }
 
@@ -77,10 +77,10 @@ pub(crate) fn challenge(octets: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Parses the line that follows a challenge.
-pub(crate) fn response(line: &[u8]) -> Result<Response, Refusal> {
+pub(crate) fn response(line: &[u8]) -> Result<SaslResponse, CommandError> {
     match line {
-        CANCEL => Err(Refusal::Cancelled),
-        base64 => Response::decode(base64).ok_or(Refusal::NotBase64),
+        CANCEL => Err(CommandError::Cancelled),
+        base64 => SaslResponse::decode(base64).ok_or(CommandError::NotBase64),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
 
     const OFFERED: [&str; 2] = ["SCRAM-SHA-256", "PLAIN"];
 
-    fn run(argument: &[u8], tls: Tls) -> Result<AuthRequest, Refusal> {
+    fn run(argument: &[u8], tls: Tls) -> Result<AuthRequest, CommandError> {
         match parse(argument)? {
             AuthArgument::List => panic!("a mechanism was named"),
             AuthArgument::Begin { name, initial } => {
@@ -120,20 +120,20 @@ mod tests {
         let wrong: [&[u8]; 6] =
             [b"SCRAM", b"PLAIN\t", b"LOGIN", b"\xff", b"SCRAM-SHA-256-PLUS =", &[b'P'; 500]];
         for argument in wrong {
-            assert_eq!(run(argument, Tls::Active).err(), Some(Refusal::Mechanism), "{argument:?}");
+            assert_eq!(run(argument, Tls::Active).err(), Some(CommandError::Mechanism), "{argument:?}");
         }
         for argument in [&b"PLAIN *"[..], b"PLAIN a", b"PLAIN AGEAYg== ", b"PLAIN  AGEAYg==", b"PLAIN A==="] {
-            assert_eq!(run(argument, Tls::Active).err(), Some(Refusal::NotBase64), "{argument:?}");
+            assert_eq!(run(argument, Tls::Active).err(), Some(CommandError::NotBase64), "{argument:?}");
         }
     }
 
     #[test]
     fn a_client_that_would_send_its_password_in_the_clear_is_told_so() {
         let forbidden = Tls::Offered(Plaintext::Forbidden);
-        assert_eq!(run(b"login", forbidden).err(), Some(Refusal::Plaintext));
-        assert_eq!(run(b"SCRAM-SHA-1", forbidden).err(), Some(Refusal::Mechanism));
+        assert_eq!(run(b"login", forbidden).err(), Some(CommandError::Plaintext));
+        assert_eq!(run(b"SCRAM-SHA-1", forbidden).err(), Some(CommandError::Mechanism));
         assert!(run(b"SCRAM-SHA-256", forbidden).is_ok());
-        assert_eq!(run(b"LOGIN", Tls::Offered(Plaintext::Allowed)).err(), Some(Refusal::Mechanism));
+        assert_eq!(run(b"LOGIN", Tls::Offered(Plaintext::Allowed)).err(), Some(CommandError::Mechanism));
     }
 
     #[test]
@@ -150,10 +150,10 @@ mod tests {
         assert_eq!(text(|out| challenge(b"User Name\0", out)), "+ VXNlciBOYW1lAA==\r\n");
         assert_eq!(response(b"").unwrap().expose(), b"");
         assert_eq!(response(b"YQ==").unwrap().expose(), b"a");
-        assert_eq!(response(b"*").err(), Some(Refusal::Cancelled));
+        assert_eq!(response(b"*").err(), Some(CommandError::Cancelled));
         // "=" stands for an empty initial response only; elsewhere it is not base64 (RFC 5034, section 4).
         for line in [&b"="[..], b"**", b"* ", b"QUIT", b"YQ"] {
-            let refused = if line == b"QUIT" { None } else { Some(Refusal::NotBase64) };
+            let refused = if line == b"QUIT" { None } else { Some(CommandError::NotBase64) };
             assert_eq!(response(line).err(), refused, "{line:?}");
         }
     }

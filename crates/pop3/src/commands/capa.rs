@@ -2,7 +2,7 @@
 
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter, TERMINATOR};
-use crate::{Plaintext, Policy, Refusal, Tls};
+use crate::{CommandError, Plaintext, Policy, Tls};
 
 /// The list is the same before and after a login. It omits what the connection forbids, and STLS where it
 /// would not work (RFC 2595, section 4).
@@ -12,7 +12,7 @@ pub(crate) fn run(
     mechanisms: &[&'static str],
     stls: bool,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     reply::ok(out, ReplyText::Capabilities);
     let mut offer = |capability: &str| reply::line(out, format_args!("{capability}"));
     offer("TOP");

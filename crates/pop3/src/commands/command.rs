@@ -2,12 +2,12 @@
 
 use super::argument::{nothing, optional, trim_blanks};
 use super::{Forwarded, auth, lang, pass, top, user, xclient};
-use crate::{MessageNumber, Refusal, Secret, UserName, Verb};
+use crate::{CommandError, LoginName, LoginPassword, MessageNumber, Verb};
 
 /// A command with its parsed argument.
 pub(crate) enum Command {
-    User(UserName),
-    Pass(Secret),
+    User(LoginName),
+    Pass(LoginPassword),
     Stat,
     List(Option<MessageNumber>),
     Uidl(Option<MessageNumber>),
@@ -27,9 +27,9 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses the argument of a command. The error is [`Refusal::Usage`] if the command does not take it, and
-    /// more specific for AUTH.
-    pub(crate) fn parse(verb: Verb, argument: &[u8]) -> Result<Self, Refusal> {
+    /// Parses the argument of a command. The error is [`CommandError::Usage`] if the command does not take
+    /// it, and more specific for AUTH.
+    pub(crate) fn parse(verb: Verb, argument: &[u8]) -> Result<Self, CommandError> {
         let trimmed = trim_blanks(argument);
         let command = match verb {
             Verb::User => user::parse(trimmed).map(Self::User),
@@ -51,7 +51,7 @@ impl Command {
             Verb::Xclient => xclient::parse(trimmed).map(Self::Xclient),
             Verb::Auth => return auth::parse(trimmed).map(Self::Auth),
         };
-        command.ok_or(Refusal::Usage(verb))
+        command.ok_or(CommandError::Usage(verb))
     }
 
     /// The message that the command names.
@@ -70,8 +70,8 @@ impl Command {
 mod tests {
     use super::*;
 
-    fn parse(line: &[u8]) -> Result<Command, Refusal> {
-        let (verb, argument) = Verb::parse(line).ok_or(Refusal::UnknownCommand)?;
+    fn parse(line: &[u8]) -> Result<Command, CommandError> {
+        let (verb, argument) = Verb::parse(line).ok_or(CommandError::UnknownCommand)?;
         Command::parse(verb, argument)
     }
 
@@ -117,14 +117,14 @@ mod tests {
         ];
         for line in wrong {
             let (verb, _) = Verb::parse(line).unwrap();
-            assert_eq!(parse(line).err(), Some(Refusal::Usage(verb)), "{line:?}");
+            assert_eq!(parse(line).err(), Some(CommandError::Usage(verb)), "{line:?}");
         }
     }
 
     #[test]
     fn other_lines_are_unknown() {
         for line in [&b""[..], b" STAT", b"STAT\t1", b"STATS", b"RET", b"\0\xff", b"GET / HTTP/1.1"] {
-            assert_eq!(parse(line).err(), Some(Refusal::UnknownCommand), "{line:?}");
+            assert_eq!(parse(line).err(), Some(CommandError::UnknownCommand), "{line:?}");
         }
     }
 }

@@ -3,16 +3,16 @@
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Listing, MessageNumber, Refusal};
+use crate::{CommandError, MessageListing, MessageNumber};
 
-pub(crate) fn run<L: Listing>(
+pub(crate) fn run<L: MessageListing>(
     at: &mut TransactionState<L>,
     number: MessageNumber,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let number = at.message(number)?;
     if !at.deletions.mark(number, at.listing.octets(number), at.listing.count()) {
-        return Err(Refusal::Deleted);
+        return Err(CommandError::Deleted);
     }
     reply::ok(out, ReplyText::Marked(number));
     Ok(())
@@ -30,11 +30,11 @@ mod tests {
         assert_eq!(text(|out| run(&mut at, number(2), out).unwrap()), "+OK message 2 marked as deleted\r\n");
         assert_eq!(
             run(&mut at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::Deleted)
+            Err(CommandError::Deleted)
         );
         assert_eq!(
             run(&mut at, number(3), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::NoSuchMessage(2))
+            Err(CommandError::NoSuchMessage(2))
         );
         assert_eq!((at.kept(), at.kept_octets()), (1, 100));
     }

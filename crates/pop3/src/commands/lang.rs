@@ -2,7 +2,7 @@
 
 use crate::language::{self, ReplyText};
 use crate::reply::{self, ReplyWriter, TERMINATOR};
-use crate::{Policy, Refusal};
+use crate::{CommandError, Policy};
 use vocabulary::Language;
 
 /// The longest subtag of a language range (RFC 4647, section 2.1).
@@ -37,14 +37,14 @@ pub(crate) fn run(
     wanted: &LangArgument,
     policy: &Policy,
     out: &mut ReplyWriter<'_>,
-) -> Result<Option<Language>, Refusal> {
+) -> Result<Option<Language>, CommandError> {
     let language = match wanted {
         LangArgument::List => {
             list(out);
             return Ok(None);
         }
         LangArgument::Preferred => policy.language,
-        LangArgument::Range(found) => found.ok_or(Refusal::NoSuchLanguage)?,
+        LangArgument::Range(found) => found.ok_or(CommandError::NoSuchLanguage)?,
     };
     let said = language::say(language, ReplyText::ThisLanguage);
     reply::line(out, format_args!("+OK {} {said}", language.word()));
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::testing::text;
 
-    fn run_with(argument: &[u8], policy: &Policy) -> (Result<Option<Language>, Refusal>, String) {
+    fn run_with(argument: &[u8], policy: &Policy) -> (Result<Option<Language>, CommandError>, String) {
         let mut result = Ok(None);
         let said = text(|out| result = run(&parse(argument).unwrap(), policy, out));
         (result, said)
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(run_with(b"DE-at", &Policy::default()), german);
         assert_eq!(run_with(b"*", &policy), german);
         assert_eq!(run_with(b"*", &Policy::default()).1, "+OK en the language is English\r\n");
-        assert_eq!(run_with(b"sv", &policy), (Err(Refusal::NoSuchLanguage), String::new()));
+        assert_eq!(run_with(b"sv", &policy), (Err(CommandError::NoSuchLanguage), String::new()));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{MessageNumber, Refusal};
+use crate::{CommandError, MessageNumber};
 
-pub(crate) fn run<L>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), CommandError> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.last.map_or(0, MessageNumber::get).into());
     out.extend_from_slice(b"\r\n");

@@ -4,14 +4,14 @@ use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Listing, MessageNumber, Refusal};
+use crate::{CommandError, MessageListing, MessageNumber};
 
 /// LIST with a message number.
-pub(crate) fn one<L: Listing>(
+pub(crate) fn one<L: MessageListing>(
     at: &TransactionState<L>,
     number: MessageNumber,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
     Column::Octets.line(at, number, out);
@@ -19,7 +19,10 @@ pub(crate) fn one<L: Listing>(
 }
 
 /// LIST without an argument. Appends the first piece and returns the rest.
-pub(crate) fn all<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Option<Enumeration> {
+pub(crate) fn all<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Option<Enumeration> {
     reply::ok(out, ReplyText::Messages { messages: at.kept(), octets: at.kept_octets() });
     Enumeration::start(Column::Octets, at, out)
 }
@@ -36,12 +39,12 @@ mod tests {
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 20\r\n");
         assert_eq!(
             one(&at, number(4), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::NoSuchMessage(3))
+            Err(CommandError::NoSuchMessage(3))
         );
         at.deletions.mark(number(2), 20, 3);
         assert_eq!(
             one(&at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::Deleted)
+            Err(CommandError::Deleted)
         );
     }
 

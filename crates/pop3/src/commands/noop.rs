@@ -1,11 +1,11 @@
 //! NOOP: does nothing (RFC 1939, section 5).
 
-use crate::Refusal;
+use crate::CommandError;
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
 
-pub(crate) fn run<L>(_: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L>(_: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), CommandError> {
     reply::ok(out, ReplyText::NothingDone);
     Ok(())
 }

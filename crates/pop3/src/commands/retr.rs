@@ -1,18 +1,21 @@
 //! RETR: sends a whole message (RFC 1939, section 5).
 
-use crate::Request;
+use crate::FetchRequest;
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Encoder, Listing, MessageNumber, Refusal};
+use crate::{CommandError, Encoder, MessageListing, MessageNumber};
 
 /// The request for the driver.
-pub(crate) fn run<L: Listing>(at: &TransactionState<L>, number: MessageNumber) -> Result<Request, Refusal> {
-    Ok(Request { message: at.message(number)?, lines: None })
+pub(crate) fn run<L: MessageListing>(
+    at: &TransactionState<L>,
+    number: MessageNumber,
+) -> Result<FetchRequest, CommandError> {
+    Ok(FetchRequest { message: at.message(number)?, lines: None })
 }
 
 /// The driver has the message: appends the status line. The access counts for LAST only from now on.
-pub(crate) fn begin<L: Listing>(
+pub(crate) fn begin<L: MessageListing>(
     at: &mut TransactionState<L>,
     number: MessageNumber,
     out: &mut ReplyWriter<'_>,
@@ -31,10 +34,10 @@ mod tests {
     #[test]
     fn a_message_that_exists_is_asked_for() {
         let mut at = transaction(&[100, 20]);
-        assert_eq!(run(&at, number(2)), Ok(Request { message: number(2), lines: None }));
-        assert_eq!(run(&at, number(3)), Err(Refusal::NoSuchMessage(2)));
+        assert_eq!(run(&at, number(2)), Ok(FetchRequest { message: number(2), lines: None }));
+        assert_eq!(run(&at, number(3)), Err(CommandError::NoSuchMessage(2)));
         at.deletions.mark(number(2), 20, 2);
-        assert_eq!(run(&at, number(2)), Err(Refusal::Deleted));
+        assert_eq!(run(&at, number(2)), Err(CommandError::Deleted));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Deletions, Listing, Refusal};
+use crate::{CommandError, Deletions, MessageListing};
 
-pub(crate) fn run<L: Listing>(
+pub(crate) fn run<L: MessageListing>(
     at: &mut TransactionState<L>,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     at.deletions = Deletions::default();
     at.last = None;
     reply::ok(out, ReplyText::Maildrop { messages: at.kept(), octets: at.kept_octets() });

@@ -2,9 +2,12 @@
 
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Listing, Refusal};
+use crate::{CommandError, MessageListing};
 
-pub(crate) fn run<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.kept().into());
     out.push(b' ');

@@ -2,12 +2,12 @@
 //! 7).
 
 use super::argument::trim_blanks;
-use crate::Request;
+use crate::FetchRequest;
 use crate::language::ReplyText;
 use crate::number::decimal;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Encoder, Listing, MessageNumber, Refusal};
+use crate::{CommandError, Encoder, MessageListing, MessageNumber};
 
 /// Two numbers with blanks between them: the message, and the number of body lines, from 0.
 pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
@@ -16,12 +16,12 @@ pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
 }
 
 /// The request for the driver.
-pub(crate) fn run<L: Listing>(
+pub(crate) fn run<L: MessageListing>(
     at: &TransactionState<L>,
     number: MessageNumber,
     lines: u64,
-) -> Result<Request, Refusal> {
-    Ok(Request { message: at.message(number)?, lines: Some(lines) })
+) -> Result<FetchRequest, CommandError> {
+    Ok(FetchRequest { message: at.message(number)?, lines: Some(lines) })
 }
 
 /// The driver has the message: appends the status line. TOP is not an access for LAST.
@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn a_message_that_exists_is_asked_for() {
         let mut at = transaction(&[100]);
-        assert_eq!(run(&at, number(1), 0), Ok(Request { message: number(1), lines: Some(0) }));
-        assert_eq!(run(&at, number(2), 0), Err(Refusal::NoSuchMessage(1)));
+        assert_eq!(run(&at, number(1), 0), Ok(FetchRequest { message: number(1), lines: Some(0) }));
+        assert_eq!(run(&at, number(2), 0), Err(CommandError::NoSuchMessage(1)));
         at.deletions.mark(number(1), 100, 1);
-        assert_eq!(run(&at, number(1), 0), Err(Refusal::Deleted));
+        assert_eq!(run(&at, number(1), 0), Err(CommandError::Deleted));
     }
 }

@@ -5,14 +5,14 @@ use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::transaction::TransactionState;
-use crate::{Listing, MessageNumber, Refusal};
+use crate::{CommandError, MessageListing, MessageNumber};
 
 /// UIDL with a message number.
-pub(crate) fn one<L: Listing>(
+pub(crate) fn one<L: MessageListing>(
     at: &TransactionState<L>,
     number: MessageNumber,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
     Column::Uidl.line(at, number, out);
@@ -20,7 +20,10 @@ pub(crate) fn one<L: Listing>(
 }
 
 /// UIDL without an argument. Appends the first piece and returns the rest.
-pub(crate) fn all<L: Listing>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Option<Enumeration> {
+pub(crate) fn all<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Option<Enumeration> {
     reply::ok(out, ReplyText::Identifiers);
     Enumeration::start(Column::Uidl, at, out)
 }
@@ -37,12 +40,12 @@ mod tests {
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 uid-2\r\n");
         assert_eq!(
             one(&at, number(3), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::NoSuchMessage(2))
+            Err(CommandError::NoSuchMessage(2))
         );
         at.deletions.mark(number(2), 20, 2);
         assert_eq!(
             one(&at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::Deleted)
+            Err(CommandError::Deleted)
         );
     }
 

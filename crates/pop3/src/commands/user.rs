@@ -3,23 +3,23 @@
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthenticatingState, AuthorizationState};
-use crate::{Plaintext, Refusal, UserName};
+use crate::{CommandError, LoginName, Plaintext};
 
-pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
-    UserName::parse(argument)
+pub(crate) fn parse(argument: &[u8]) -> Option<LoginName> {
+    LoginName::parse(argument)
 }
 
 /// Keeps the name for PASS, or for the log if PASS will be refused. The reply is the same for every name, so
 /// it does not reveal which users exist.
 pub(crate) fn run(
     at: &mut AuthorizationState,
-    name: UserName,
+    name: LoginName,
     plaintext: Plaintext,
     out: &mut ReplyWriter<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     at.user = Some(name);
     if plaintext == Plaintext::Forbidden {
-        return Err(Refusal::Plaintext);
+        return Err(CommandError::Plaintext);
     }
     reply::ok(out, ReplyText::SendPassword);
     Ok(())
@@ -28,12 +28,12 @@ pub(crate) fn run(
 /// USER if unknown users are refused at once: the reply waits for the driver.
 pub(crate) fn ask(
     at: &mut AuthorizationState,
-    name: UserName,
+    name: LoginName,
     plaintext: Plaintext,
-) -> Result<AuthenticatingState, Refusal> {
+) -> Result<AuthenticatingState, CommandError> {
     if plaintext == Plaintext::Forbidden {
         at.user = Some(name);
-        return Err(Refusal::Plaintext);
+        return Err(CommandError::Plaintext);
     }
     Ok(AuthenticatingState { user: name, failed_logins: at.failed_logins })
 }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::testing::text;
 
-    fn name(name: &str) -> UserName {
+    fn name(name: &str) -> LoginName {
         parse(name.as_bytes()).unwrap()
     }
 
@@ -57,7 +57,7 @@ mod tests {
     fn a_name_that_is_asked_for_waits_for_the_answer() {
         let mut at = AuthorizationState { user: None, failed_logins: 1 };
         let refused = ask(&mut at, name("alice"), Plaintext::Forbidden).err();
-        assert_eq!(refused, Some(Refusal::Plaintext));
+        assert_eq!(refused, Some(CommandError::Plaintext));
         assert!(at.user.is_some(), "the log names it");
         let asked = ask(&mut at, name("alice"), Plaintext::Allowed).unwrap();
         let said = text(|out| {
@@ -82,9 +82,9 @@ mod tests {
         let mut at = AuthorizationState::default();
         let said = text(|out| {
             let refused = run(&mut at, name("alice"), Plaintext::Forbidden, out);
-            assert_eq!(refused, Err(Refusal::Plaintext));
+            assert_eq!(refused, Err(CommandError::Plaintext));
         });
-        assert_eq!(at.user.as_ref().map(UserName::as_str), Some("alice"));
+        assert_eq!(at.user.as_ref().map(LoginName::as_str), Some("alice"));
         assert!(said.is_empty());
     }
 }

@@ -3,13 +3,17 @@
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::AuthorizationState;
-use crate::{Policy, Refusal};
+use crate::{CommandError, Policy};
 
 /// Only before a login, so that sizes do not change during a session. The driver applies it to messages
 /// ([`Dialogue::utf8`](crate::Dialogue::utf8)).
-pub(crate) fn run(_: &AuthorizationState, policy: &Policy, out: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
+pub(crate) fn run(
+    _: &AuthorizationState,
+    policy: &Policy,
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     if !policy.utf8 {
-        return Err(Refusal::Utf8Unavailable);
+        return Err(CommandError::Utf8Unavailable);
     }
     reply::ok(out, ReplyText::Utf8Mode);
     Ok(())
@@ -29,6 +33,6 @@ mod tests {
             (result, said)
         };
         assert_eq!(with(true), (Ok(()), "+OK messages are sent in UTF-8\r\n".to_owned()));
-        assert_eq!(with(false), (Err(Refusal::Utf8Unavailable), String::new()));
+        assert_eq!(with(false), (Err(CommandError::Utf8Unavailable), String::new()));
     }
 }

@@ -1,7 +1,7 @@
 //! XCLIENT: a proxy names the client for whom it speaks. The command is an extension by Dovecot, not in any
 //! RFC.
 
-use crate::Refusal;
+use crate::CommandError;
 use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthorizationState, ForwardingState};
@@ -42,12 +42,12 @@ fn session(value: &[u8]) -> Option<String> {
     fits.then(|| String::from_utf8_lossy(value).into_owned())
 }
 
-/// `believed` is whether the peer is a trusted proxy. The name from USER is forgotten, since another client
+/// `trusted` is whether the peer is a trusted proxy. The name from USER is forgotten, since another client
 /// sent it.
-pub(crate) fn run(at: &AuthorizationState, believed: bool) -> Result<ForwardingState, Refusal> {
-    match believed {
+pub(crate) fn run(at: &AuthorizationState, trusted: bool) -> Result<ForwardingState, CommandError> {
+    match trusted {
         true => Ok(ForwardingState { failed_logins: at.failed_logins }),
-        false => Err(Refusal::NotAProxy),
+        false => Err(CommandError::NotAProxy),
     }
 }
 
@@ -102,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_believed_speaks_for_others() {
-        let at = AuthorizationState { user: crate::UserName::parse(b"alice"), failed_logins: 2 };
-        assert_eq!(run(&at, false).err(), Some(Refusal::NotAProxy));
+    fn only_a_trusted_proxy_speaks_for_others() {
+        let at = AuthorizationState { user: crate::LoginName::parse(b"alice"), failed_logins: 2 };
+        assert_eq!(run(&at, false).err(), Some(CommandError::NotAProxy));
         let forwarding = run(&at, true).unwrap();
         let said = text(|out| {
             let next = done(&forwarding, out);

@@ -1,7 +1,7 @@
 //! From a line to a command, and on to the function of that command in the current state.
 
 use super::Dialogue;
-use crate::Request;
+use crate::FetchRequest;
 use crate::commands::{
     Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
     utf8, xclient,
@@ -11,15 +11,15 @@ use crate::language::ReplyText;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthorizationState, SessionState};
 use crate::transaction::TransactionState;
-use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
+use crate::{CloseReason, CommandError, CommandRecord, MessageListing, Step, Tls, Verb};
 use std::mem;
 
-impl<L: Listing> Dialogue<L> {
+impl<L: MessageListing> Dialogue<L> {
     /// Carries out a command. `more` is whether octets came after it.
     pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut ReplyWriter<'_>) -> Step {
-        let mut record = Record::default();
+        let mut record = CommandRecord::default();
         let Some((verb, argument)) = Verb::parse(line) else {
-            return self.refuse(record, Refusal::UnknownCommand, out);
+            return self.refuse(record, CommandError::UnknownCommand, out);
         };
         record.verb = Some(verb);
         let result = Command::parse(verb, argument).and_then(|command| {
@@ -35,11 +35,11 @@ impl<L: Listing> Dialogue<L> {
                 self.record = Some(record);
                 step
             }
-            Err(refusal) => self.refuse(record, refusal, out),
+            Err(error) => self.refuse(record, error, out),
         }
     }
 
-    fn run(&mut self, command: Command, more: bool, out: &mut ReplyWriter<'_>) -> Result<Step, Refusal> {
+    fn run(&mut self, command: Command, more: bool, out: &mut ReplyWriter<'_>) -> Result<Step, CommandError> {
         match mem::take(&mut self.state) {
             SessionState::Authorization(at) => self.run_before_login(at, command, more, out),
             SessionState::Transaction(at) => self.run_after_login(at, command, out),
@@ -56,12 +56,12 @@ impl<L: Listing> Dialogue<L> {
         command: Command,
         more: bool,
         out: &mut ReplyWriter<'_>,
-    ) -> Result<Step, Refusal> {
+    ) -> Result<Step, CommandError> {
         let (state, result) = match command {
             Command::User(name) if self.policy.refuse_unknown_users => {
                 match user::ask(&mut at, name.clone(), self.tls.plaintext()) {
-                    Ok(next) => (SessionState::Naming(next), Ok(Step::Name(name))),
-                    Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
+                    Ok(next) => (SessionState::Naming(next), Ok(Step::LookUpUser(name))),
+                    Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
             Command::User(name) => {
@@ -70,7 +70,7 @@ impl<L: Listing> Dialogue<L> {
             }
             Command::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
                 Ok((next, credentials)) => (SessionState::Authenticating(next), Ok(Step::Login(credentials))),
-                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
             Command::Auth(auth::AuthArgument::List) => {
                 auth::list(&self.mechanisms, out);
@@ -79,16 +79,16 @@ impl<L: Listing> Dialogue<L> {
             Command::Auth(auth::AuthArgument::Begin { name, initial }) => {
                 match auth::begin(&at, (&name, initial), &self.mechanisms, self.tls) {
                     Ok((next, request)) => (SessionState::Exchanging(next), Ok(Step::Auth(request))),
-                    Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
+                    Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
             Command::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
                 Ok(next) => (SessionState::StartingTls(next), Ok(Step::StartTls)),
-                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Xclient(forwarded) => match xclient::run(&at, self.believing) {
+            Command::Xclient(forwarded) => match xclient::run(&at, self.trusted_proxy) {
                 Ok(next) => (SessionState::Forwarding(next), Ok(Step::Forward(forwarded))),
-                Err(refusal) => (SessionState::Authorization(at), Err(refusal)),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
             Command::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
@@ -116,7 +116,7 @@ impl<L: Listing> Dialogue<L> {
             | Command::Top(..)
             | Command::Noop
             | Command::Rset
-            | Command::Last => (SessionState::Authorization(at), Err(Refusal::NotBeforeLogin)),
+            | Command::Last => (SessionState::Authorization(at), Err(CommandError::NotBeforeLogin)),
         };
         self.state = state;
         result
@@ -127,7 +127,7 @@ impl<L: Listing> Dialogue<L> {
         mut at: TransactionState<L>,
         command: Command,
         out: &mut ReplyWriter<'_>,
-    ) -> Result<Step, Refusal> {
+    ) -> Result<Step, CommandError> {
         let done = match command {
             Command::List(None) => {
                 let rest = list::all(&at, out);
@@ -164,7 +164,7 @@ impl<L: Listing> Dialogue<L> {
             | Command::Stls
             | Command::Auth(_)
             | Command::Utf8
-            | Command::Xclient(_) => Err(Refusal::NotAfterLogin),
+            | Command::Xclient(_) => Err(CommandError::NotAfterLogin),
         };
         self.state = SessionState::Transaction(at);
         done.map(|()| Step::Replied)
@@ -174,7 +174,7 @@ impl<L: Listing> Dialogue<L> {
         &mut self,
         wanted: &lang::LangArgument,
         out: &mut ReplyWriter<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CommandError> {
         if let Some(language) = lang::run(wanted, &self.policy, out)? {
             self.language = language;
         }
@@ -190,26 +190,35 @@ impl<L: Listing> Dialogue<L> {
         Step::Replied
     }
 
-    fn fetch(&mut self, at: TransactionState<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
+    fn fetch(
+        &mut self,
+        at: TransactionState<L>,
+        request: Result<FetchRequest, CommandError>,
+    ) -> Result<Step, CommandError> {
         self.state = match request {
             Ok(request) => SessionState::Fetching(at, request),
             Err(_) => SessionState::Transaction(at),
         };
-        request.map(Step::Send)
+        request.map(Step::Fetch)
     }
 
     /// Refuses a command, and closes the dialogue after too many bad ones.
-    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
-        self.record = Some(Record { refused: Some(refusal), ..record });
-        self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
-        let end = match refusal {
-            Refusal::AfterStls => Some(CloseReason::AfterStls),
+    pub(super) fn refuse(
+        &mut self,
+        record: CommandRecord,
+        error: CommandError,
+        out: &mut ReplyWriter<'_>,
+    ) -> Step {
+        self.record = Some(CommandRecord { refused: Some(error), ..record });
+        self.bad_in_a_row = if error.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
+        let end = match error {
+            CommandError::AfterStls => Some(CloseReason::AfterStls),
             _ if self.bad_in_a_row >= self.policy.max_bad_commands => Some(CloseReason::BadCommands),
             _ => None,
         };
         match end {
             Some(CloseReason::BadCommands) => reply::err(out, None, ReplyText::TooManyBadCommands),
-            _ => reply::err(out, None, ReplyText::Refused(refusal)),
+            _ => reply::err(out, None, ReplyText::Refused(error)),
         }
         match end {
             Some(reason) => {

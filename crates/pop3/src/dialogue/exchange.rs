@@ -3,13 +3,13 @@
 use super::Dialogue;
 use crate::commands::auth;
 use crate::language::ReplyText;
-use crate::line::Line;
+use crate::line::NextLine;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{ExchangeState, SessionState};
-use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb};
+use crate::{CommandError, CommandRecord, MAX_SASL_LINE, MessageListing, Step, Verb};
 use std::mem;
 
-impl<L: Listing> Dialogue<L> {
+impl<L: MessageListing> Dialogue<L> {
     /// The mechanism needs a response from the client: answers [`Step::Auth`] and [`Step::AuthResponse`]. The
     /// challenge is sent in base64. It may be empty, and should make a line of at most [`MAX_SASL_LINE`]
     /// octets.
@@ -31,28 +31,29 @@ impl<L: Listing> Dialogue<L> {
         out: &mut ReplyWriter<'_>,
     ) -> Step {
         let response = match self.lines.next(input, MAX_SASL_LINE) {
-            Line::Partial => {
+            NextLine::Partial => {
                 self.state = SessionState::Challenged(at);
                 return Step::NeedInput;
             }
-            Line::TooLong => Err(Refusal::LineTooLong(MAX_SASL_LINE)),
-            Line::Whole(line) => auth::response(&line),
+            NextLine::TooLong => Err(CommandError::LineTooLong(MAX_SASL_LINE)),
+            NextLine::Whole(line) => auth::response(&line),
         };
         match response {
             Ok(response) => {
                 self.state = SessionState::Exchanging(at);
                 Step::AuthResponse(response)
             }
-            Err(refusal) => self.break_off(&at, refusal, out),
+            Err(error) => self.break_off(&at, error, out),
         }
     }
 
     /// The client aborted the exchange. This counts as a failed login: otherwise a client could try for ever,
     /// because one that learns of its failure from a challenge could avoid the count with `*`.
-    fn break_off(&mut self, at: &ExchangeState, refusal: Refusal, out: &mut ReplyWriter<'_>) -> Step {
+    fn break_off(&mut self, at: &ExchangeState, error: CommandError, out: &mut ReplyWriter<'_>) -> Step {
         let (verb, mechanism) = (Some(Verb::Auth), Some(at.mechanism));
-        self.record = Some(Record { verb, mechanism, refused: Some(refusal), ..Record::default() });
-        reply::err(out, None, ReplyText::Refused(refusal));
+        self.record =
+            Some(CommandRecord { verb, mechanism, refused: Some(error), ..CommandRecord::default() });
+        reply::err(out, None, ReplyText::Refused(error));
         self.login_failed(None, at.failed_logins);
         Step::AuthCancelled
     }
@@ -62,7 +63,7 @@ impl<L: Listing> Dialogue<L> {
 mod tests {
     use super::*;
     use crate::testing::FakeListing;
-    use crate::{CloseReason, Phase, Shutdown, Tls, UserName};
+    use crate::{CloseReason, LoginName, SessionPhase, Shutdown, Tls};
     use std::sync::Arc;
     use vocabulary::LoginFailure;
 
@@ -101,11 +102,11 @@ mod tests {
             let step = drive(&mut dialogue, line, &mut out);
             assert!(matches!(step, Step::AuthResponse(said) if said.expose() == response));
             assert!(matches!(dialogue.step(&mut &b"UVVJVA==\r\n"[..], &mut out), Step::Waiting));
-            assert_eq!(dialogue.phase(), Phase::Authenticating);
+            assert_eq!(dialogue.phase(), SessionPhase::Authenticating);
             dialogue.auth_challenge(b"", &mut out);
         }
         assert!(matches!(drive(&mut dialogue, b"QUIT\r\n", &mut out), Step::AuthResponse(_)), "no command");
-        let alice = UserName::parse(b"alice").unwrap();
+        let alice = LoginName::parse(b"alice").unwrap();
         dialogue.logged_in(alice.clone(), FakeListing::new(&[5]), &mut out);
         assert_eq!(dialogue.user(), Some(&alice));
         let last = "+OK maildrop has 1 messages (5 octets)\r\n";
@@ -119,23 +120,23 @@ mod tests {
     fn what_ends_an_exchange_is_one_err_and_a_failed_login() {
         let long = [vec![b'A'; MAX_SASL_LINE], b"\r\n".to_vec()].concat();
         let endings = [
-            (&b"*\r\n"[..], Refusal::Cancelled),
-            (b"A\r\n", Refusal::NotBase64),
-            (&long, Refusal::LineTooLong(MAX_SASL_LINE)),
+            (&b"*\r\n"[..], CommandError::Cancelled),
+            (b"A\r\n", CommandError::NotBase64),
+            (&long, CommandError::LineTooLong(MAX_SASL_LINE)),
         ];
         let mut out = Vec::new();
         let mut dialogue = challenged(&mut out);
-        for (count, (line, refusal)) in endings.into_iter().enumerate() {
+        for (count, (line, error)) in endings.into_iter().enumerate() {
             if count > 0 {
                 again(&mut dialogue, &mut out);
             }
             out.clear();
             assert!(matches!(drive(&mut dialogue, line, &mut out), Step::AuthCancelled));
-            assert_eq!(String::from_utf8_lossy(&out), format!("-ERR {refusal}\r\n"));
+            assert_eq!(String::from_utf8_lossy(&out), format!("-ERR {error}\r\n"));
             let record = dialogue.take_record().unwrap();
             assert_eq!(
                 (record.verb, record.mechanism, record.refused),
-                (Some(Verb::Auth), Some("LOGIN"), Some(refusal))
+                (Some(Verb::Auth), Some("LOGIN"), Some(error))
             );
         }
         assert!(matches!(drive(&mut dialogue, b"", &mut out), Step::Close(CloseReason::FailedLogins)));

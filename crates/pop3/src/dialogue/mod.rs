@@ -3,16 +3,19 @@
 mod dispatch;
 mod exchange;
 
-use crate::Request;
+use crate::FetchRequest;
 use crate::commands::{quit, retr, top, user, xclient};
 use crate::language::ReplyText;
-use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
+use crate::line::{LineReader, MAX_COMMAND_LINE, NextLine};
 use crate::login_failure;
 use crate::reply::{self, ReplyWriter};
 use crate::state::{AuthorizationState, SessionState};
 use crate::transaction::TransactionState;
-use crate::{CloseReason, Commit, Encoder, Listing, MAX_SASL_LINE, Mechanisms, MessageFault};
-use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName};
+use crate::{CloseReason, Commit, Encoder, MAX_SASL_LINE, Mechanisms, MessageError, MessageListing};
+use crate::{
+    CommandError, CommandRecord, LoginName, Policy, ResponseCode, SessionPhase, SessionTally, Shutdown, Step,
+    Tls,
+};
 
 use std::mem;
 use std::sync::Arc;
@@ -32,18 +35,18 @@ pub struct Dialogue<L> {
     tls: Tls,
     mechanisms: Mechanisms,
     /// Whether the peer is a proxy that may use XCLIENT.
-    believing: bool,
+    trusted_proxy: bool,
     lines: LineReader,
     state: SessionState<L>,
     bad_in_a_row: u32,
     /// Whether the client has sent UTF8.
     utf8: bool,
     language: Language,
-    record: Option<Record>,
-    tally: Tally,
+    record: Option<CommandRecord>,
+    tally: SessionTally,
 }
 
-impl<L: Listing> Dialogue<L> {
+impl<L: MessageListing> Dialogue<L> {
     /// A connection that was just accepted. `mechanisms` are those offered in its current state;
     /// [`tls_started`](Self::tls_started) may replace them.
     pub fn new(policy: Arc<Policy>, tls: Tls, mechanisms: Mechanisms) -> Self {
@@ -51,20 +54,20 @@ impl<L: Listing> Dialogue<L> {
             policy,
             tls,
             mechanisms,
-            believing: false,
+            trusted_proxy: false,
             lines: LineReader::default(),
             state: SessionState::Authorization(AuthorizationState::default()),
             bad_in_a_row: 0,
             utf8: false,
             language: Language::English,
             record: None,
-            tally: Tally::default(),
+            tally: SessionTally::default(),
         }
     }
 
     /// Sets whether the peer is a trusted proxy, which may use XCLIENT.
-    pub fn believing(self, believing: bool) -> Self {
-        Self { believing, ..self }
+    pub fn trusted_proxy(self, trusted_proxy: bool) -> Self {
+        Self { trusted_proxy, ..self }
     }
 
     /// Appends the greeting (RFC 1939, section 4), without its control characters, `<` and `>`: a client
@@ -72,7 +75,7 @@ impl<L: Listing> Dialogue<L> {
     /// proxy it announces XCLIENT, which Dovecot as a proxy looks for.
     pub fn greet(&self, greeting: &str, out: &mut Vec<u8>) {
         let text = reply::printable(greeting).filter(|c| !matches!(c, '<' | '>')).collect::<String>();
-        let offer = if self.believing { " [XCLIENT]" } else { "" };
+        let offer = if self.trusted_proxy { " [XCLIENT]" } else { "" };
         let space = if text.is_empty() { "" } else { " " };
         reply::line(out, format_args!("+OK{offer}{space}{text}"));
     }
@@ -103,9 +106,9 @@ impl<L: Listing> Dialogue<L> {
         }
         let limit = self.line_limit(input);
         match self.lines.next(input, limit) {
-            Line::Partial => Step::NeedInput,
-            Line::TooLong => self.refuse(Record::default(), Refusal::LineTooLong(limit), out),
-            Line::Whole(line) => self.take(&line, !input.is_empty(), out),
+            NextLine::Partial => Step::NeedInput,
+            NextLine::TooLong => self.refuse(CommandRecord::default(), CommandError::LineTooLong(limit), out),
+            NextLine::Whole(line) => self.take(&line, !input.is_empty(), out),
         }
     }
 
@@ -125,18 +128,18 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// The connection is now that of the proxy's client: answers [`Step::Forward`]. `tls` and `mechanisms`
-    /// are those for that client, and `believing` is whether it is itself a trusted proxy.
-    pub fn forwarded(&mut self, tls: Tls, mechanisms: Mechanisms, believing: bool, out: &mut Vec<u8>) {
+    /// are those for that client, and `trusted_proxy` is whether it is itself a trusted proxy.
+    pub fn forwarded(&mut self, tls: Tls, mechanisms: Mechanisms, trusted_proxy: bool, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Forwarding(at) => {
-                (self.tls, self.mechanisms, self.believing) = (tls, mechanisms, believing);
+                (self.tls, self.mechanisms, self.trusted_proxy) = (tls, mechanisms, trusted_proxy);
                 self.state = SessionState::Authorization(xclient::done(&at, &mut self.replies(out)));
             }
             other => self.state = other,
         }
     }
 
-    /// The user exists: answers [`Step::Name`].
+    /// The user exists: answers [`Step::LookUpUser`].
     pub fn user_known(&mut self, out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
             SessionState::Naming(at) => {
@@ -149,7 +152,7 @@ impl<L: Listing> Dialogue<L> {
     /// The user is authenticated and the maildrop is open: answers [`Step::Login`], [`Step::Auth`] and
     /// [`Step::AuthResponse`]. `user` is the name from now on; it may differ from the one that the client
     /// sent.
-    pub fn logged_in(&mut self, user: UserName, listing: L, out: &mut Vec<u8>) {
+    pub fn logged_in(&mut self, user: LoginName, listing: L, out: &mut Vec<u8>) {
         if self.pending_login().is_some() {
             let at = TransactionState::new(user, listing);
             (self.tally.messages, self.tally.octets) = (at.kept(), at.kept_octets());
@@ -159,8 +162,9 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The login failed: answers [`Step::Name`], [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`].
-    /// After [`Policy::max_failed_logins`] failures of any kind the dialogue is closed.
+    /// The login failed: answers [`Step::LookUpUser`], [`Step::Login`], [`Step::Auth`] and
+    /// [`Step::AuthResponse`]. After [`Policy::max_failed_logins`] failures of any kind the dialogue is
+    /// closed.
     pub fn login_refused(&mut self, why: LoginFailure, out: &mut Vec<u8>) {
         if let Some((user, failed_logins)) = self.pending_login() {
             let (code, text) = login_failure::reply(why);
@@ -169,7 +173,7 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The message can be read: answers [`Step::Send`] and appends the status line. The driver feeds the
+    /// The message can be read: answers [`Step::Fetch`] and appends the status line. The driver feeds the
     /// encoder and returns it to [`end_message`](Self::end_message). If reading fails in the middle of the
     /// message, the driver must call [`shut_down`](Self::shut_down), since the client would take any reply
     /// for content.
@@ -206,8 +210,8 @@ impl<L: Listing> Dialogue<L> {
         }
     }
 
-    /// The message cannot be read: answers [`Step::Send`].
-    pub fn message_failed(&mut self, why: MessageFault, out: &mut Vec<u8>) {
+    /// The message cannot be read: answers [`Step::Fetch`].
+    pub fn message_failed(&mut self, why: MessageError, out: &mut Vec<u8>) {
         if let Some((at, _)) = self.fetching() {
             reply::err(&mut self.replies(out), why.code(), ReplyText::NotSent(why));
             self.state = SessionState::Transaction(at);
@@ -232,7 +236,7 @@ impl<L: Listing> Dialogue<L> {
     /// After [`Step::Finish`] the deletions go on even if the connection breaks: call
     /// [`finished`](Self::finished) rather than this, so that the log has the number of removed messages.
     pub fn shut_down(&mut self, why: Shutdown, out: &mut Vec<u8>) {
-        if self.phase() == Phase::Closed {
+        if self.phase() == SessionPhase::Closed {
             return;
         }
         if let (Some(_), false) = (why.text(), self.state.must_be_silent()) {
@@ -242,13 +246,13 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// The state, for logs and statistics.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> SessionPhase {
         self.state.phase()
     }
 
-    /// The name from the last USER, and from [`Phase::Transaction`] on the name of the authenticated user.
-    /// STLS and AUTH clear it, and so does a failed login unless it closes the dialogue.
-    pub fn user(&self) -> Option<&UserName> {
+    /// The name from the last USER, and from [`SessionPhase::Transaction`] on the name of the authenticated
+    /// user. STLS and AUTH clear it, and so does a failed login unless it closes the dialogue.
+    pub fn user(&self) -> Option<&LoginName> {
         self.state.user()
     }
 
@@ -258,12 +262,12 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// Totals of the session so far.
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &SessionTally {
         &self.tally
     }
 
     /// Takes the record of the command that the last [`step`](Self::step) took, for the log.
-    pub fn take_record(&mut self) -> Option<Record> {
+    pub fn take_record(&mut self) -> Option<CommandRecord> {
         self.record.take()
     }
 
@@ -288,7 +292,7 @@ impl<L: Listing> Dialogue<L> {
         match self.state {
             SessionState::Authorization(_) if self.lines.next_begins_with(input, b"AUTH ") => MAX_SASL_LINE,
             SessionState::Authorization(_)
-                if self.believing && self.lines.next_begins_with(input, b"XCLIENT ") =>
+                if self.trusted_proxy && self.lines.next_begins_with(input, b"XCLIENT ") =>
             {
                 MAX_SASL_LINE
             }
@@ -298,7 +302,7 @@ impl<L: Listing> Dialogue<L> {
 
     /// Takes the state if it waits for the result of a login: the name from USER, if there is one, and the
     /// number of failed logins so far.
-    fn pending_login(&mut self) -> Option<(Option<UserName>, u32)> {
+    fn pending_login(&mut self) -> Option<(Option<LoginName>, u32)> {
         match mem::take(&mut self.state) {
             SessionState::Naming(at) | SessionState::Authenticating(at) => {
                 Some((Some(at.user), at.failed_logins))
@@ -312,7 +316,7 @@ impl<L: Listing> Dialogue<L> {
     }
 
     /// Counts a failed login; `before` is the number so far.
-    fn login_failed(&mut self, user: Option<UserName>, before: u32) {
+    fn login_failed(&mut self, user: Option<LoginName>, before: u32) {
         let failed_logins = before + 1;
         self.state = if failed_logins >= self.policy.max_failed_logins {
             SessionState::closed(user, CloseReason::FailedLogins)
@@ -321,8 +325,8 @@ impl<L: Listing> Dialogue<L> {
         };
     }
 
-    /// Takes the state if it waits for the answer to [`Step::Send`].
-    fn fetching(&mut self) -> Option<(TransactionState<L>, Request)> {
+    /// Takes the state if it waits for the answer to [`Step::Fetch`].
+    fn fetching(&mut self) -> Option<(TransactionState<L>, FetchRequest)> {
         match mem::take(&mut self.state) {
             SessionState::Fetching(at, request) => Some((at, request)),
             other => {
@@ -349,8 +353,8 @@ mod tests {
         Dialogue::new(Arc::default(), Tls::Offered(Plaintext::Allowed), Arc::new(["LOGIN"]))
     }
 
-    fn alice() -> UserName {
-        UserName::parse(b"alice").unwrap()
+    fn alice() -> LoginName {
+        LoginName::parse(b"alice").unwrap()
     }
 
     /// Takes commands until the input is used up or the dialogue returns an effect.
@@ -402,22 +406,22 @@ mod tests {
         out.clear();
         dialogue.logged_in(alice(), FakeListing::new(&[5]), &mut out);
         dialogue.login_refused(LoginFailure::Password, &mut out);
-        dialogue.message_failed(MessageFault::Gone, &mut out);
+        dialogue.message_failed(MessageError::Gone, &mut out);
         dialogue.finished(Commit::Done, &mut out);
         dialogue.shut_down(Shutdown::Kicked, &mut out);
         assert!(dialogue.begin_message(&mut out).is_none() && out.is_empty());
         let closed = CloseReason::ShutDown(Shutdown::Stopping);
         assert!(matches!(dialogue.step(&mut &b"NOOP\r\n"[..], &mut out), Step::Close(why) if why == closed));
-        assert_eq!(dialogue.user().map(UserName::as_str), Some("alice"));
+        assert_eq!(dialogue.user().map(LoginName::as_str), Some("alice"));
     }
 
     #[test]
     fn a_shutdown_inside_a_multi_line_reply_says_nothing() {
         let (mut dialogue, mut out) = (logged_in(&[5]), Vec::new());
-        assert!(matches!(drive(&mut dialogue, b"RETR 1\r\n", &mut out), Step::Send(_)));
+        assert!(matches!(drive(&mut dialogue, b"RETR 1\r\n", &mut out), Step::Fetch(_)));
         let mut encoder = dialogue.begin_message(&mut out).unwrap();
         encoder.encode(b"abc", &mut out);
-        dialogue.shut_down(Shutdown::Fault, &mut out);
+        dialogue.shut_down(Shutdown::ServerError, &mut out);
         dialogue.end_message(encoder, &mut out);
         assert!(out.ends_with(b"abc"), "a message that broke off is not ended");
         assert!(!String::from_utf8(out).unwrap().contains("-ERR"));
@@ -436,7 +440,7 @@ mod tests {
         assert!(matches!(dialogue.step(&mut &b"CAPA\r\n"[..], &mut out), Step::Waiting));
         dialogue.shut_down(Shutdown::Stopping, &mut out);
         dialogue.tls_started(Arc::new([]));
-        assert_eq!((out.as_slice(), dialogue.phase()), (&b"+OK begin TLS\r\n"[..], Phase::Closed));
+        assert_eq!((out.as_slice(), dialogue.phase()), (&b"+OK begin TLS\r\n"[..], SessionPhase::Closed));
     }
 
     #[test]
@@ -465,7 +469,7 @@ mod tests {
     fn messages_are_tallied_and_commands_recorded() {
         let (mut dialogue, mut out) = (logged_in(&[9]), Vec::new());
         for command in [&b"RETR 1\r\n"[..], b"TOP 1 0\r\n"] {
-            assert!(matches!(drive(&mut dialogue, command, &mut out), Step::Send(_)));
+            assert!(matches!(drive(&mut dialogue, command, &mut out), Step::Fetch(_)));
             let record = dialogue.take_record().unwrap();
             assert_eq!(record.message, MessageNumber::new(1));
             assert_eq!(dialogue.take_record(), None);
@@ -477,12 +481,19 @@ mod tests {
             );
         }
         drive(&mut dialogue, b"DELE 1\r\nQUIT\r\n", &mut out);
-        assert_eq!(dialogue.phase(), Phase::Update);
+        assert_eq!(dialogue.phase(), SessionPhase::Update);
         dialogue.finished(Commit::Done, &mut out);
-        let tally =
-            Tally { top: 1, top_octets: 7, retr: 1, retr_octets: 10, removed: 1, messages: 1, octets: 9 };
+        let tally = SessionTally {
+            top: 1,
+            top_octets: 7,
+            retr: 1,
+            retr_octets: 10,
+            removed: 1,
+            messages: 1,
+            octets: 9,
+        };
         assert_eq!(dialogue.tally(), &tally);
-        assert_eq!(dialogue.phase(), Phase::Closed);
+        assert_eq!(dialogue.phase(), SessionPhase::Closed);
     }
 
     #[test]

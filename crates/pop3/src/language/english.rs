@@ -29,7 +29,7 @@ pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         }
         ReplyText::NotUpdated => f.write_str("the maildrop could not be updated, no messages removed"),
         ReplyText::TooManyBadCommands => f.write_str("too many bad commands, closing"),
-        ReplyText::Refused(refusal) => refusal.fmt(f),
+        ReplyText::Refused(error) => error.fmt(f),
         ReplyText::WrongCredentials => f.write_str("wrong user name or password"),
         ReplyText::HostNotAllowed => f.write_str("logins from your address are not allowed"),
         ReplyText::MaildropInUse => f.write_str("the maildrop is in use by another session"),
@@ -37,7 +37,7 @@ pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         ReplyText::TooManySessions => f.write_str("too many sessions or attempts, try again later"),
         ReplyText::NoLoginNow => f.write_str("login is not possible now, try again later"),
         ReplyText::MaildropUnusable => f.write_str("the maildrop cannot be opened, ask its administrator"),
-        ReplyText::NotSent(fault) => fault.fmt(f),
+        ReplyText::NotSent(error) => error.fmt(f),
         ReplyText::Closing(why) => f.write_str(why.text().unwrap_or_default()),
     }
 }

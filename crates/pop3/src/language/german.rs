@@ -1,7 +1,7 @@
 //! German.
 
 use super::text::ReplyText;
-use crate::{MessageFault, Refusal, Shutdown};
+use crate::{CommandError, MessageError, Shutdown};
 use std::fmt;
 
 pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +32,7 @@ pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             f.write_str("das Postfach ließ sich nicht ändern, keine Nachricht ist gelöscht")
         }
         ReplyText::TooManyBadCommands => f.write_str("zu viele falsche Befehle, die Verbindung wird beendet"),
-        ReplyText::Refused(refusal) => refused(refusal, f),
+        ReplyText::Refused(error) => refused(error, f),
         ReplyText::WrongCredentials => f.write_str("der Benutzername oder das Passwort ist falsch"),
         ReplyText::HostNotAllowed => f.write_str("von dieser Adresse ist keine Anmeldung erlaubt"),
         ReplyText::MaildropInUse => f.write_str("eine andere Sitzung hat das Postfach"),
@@ -44,45 +44,45 @@ pub(super) fn write(text: ReplyText, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         ReplyText::MaildropUnusable => {
             f.write_str("das Postfach lässt sich nicht öffnen, bitte den Verwalter fragen")
         }
-        ReplyText::NotSent(fault) => f.write_str(not_sent(fault)),
+        ReplyText::NotSent(error) => f.write_str(not_sent(error)),
         ReplyText::Closing(why) => f.write_str(closing(why)),
     }
 }
 
-fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str(match refusal {
-        Refusal::LineTooLong(limit) => return write!(f, "die Zeile ist länger als {limit} Oktette"),
-        Refusal::Usage(verb) => return write!(f, "richtig wäre: {}", verb.usage()),
-        Refusal::NoSuchMessage(1) => "diese Nachricht gibt es nicht, im Postfach ist 1 Nachricht",
-        Refusal::NoSuchMessage(count) => {
+fn refused(error: CommandError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(match error {
+        CommandError::LineTooLong(limit) => return write!(f, "die Zeile ist länger als {limit} Oktette"),
+        CommandError::Usage(verb) => return write!(f, "richtig wäre: {}", verb.usage()),
+        CommandError::NoSuchMessage(1) => "diese Nachricht gibt es nicht, im Postfach ist 1 Nachricht",
+        CommandError::NoSuchMessage(count) => {
             return write!(f, "diese Nachricht gibt es nicht, im Postfach sind {count} Nachrichten");
         }
-        Refusal::UnknownCommand => "unbekannter Befehl",
-        Refusal::NotBeforeLogin => "dazu ist erst eine Anmeldung nötig",
-        Refusal::NotAfterLogin => "die Anmeldung ist schon geschehen",
-        Refusal::NoUser => "vor PASS kommt USER",
-        Refusal::Plaintext => "ohne TLS ist hier keine Anmeldung im Klartext erlaubt",
-        Refusal::TlsUnavailable => "TLS ist hier nicht möglich",
-        Refusal::TlsActive => "TLS ist schon aktiv",
-        Refusal::TlsAfterUtf8 => "STLS kommt vor UTF8",
-        Refusal::AfterStls => {
+        CommandError::UnknownCommand => "unbekannter Befehl",
+        CommandError::NotBeforeLogin => "dazu ist erst eine Anmeldung nötig",
+        CommandError::NotAfterLogin => "die Anmeldung ist schon geschehen",
+        CommandError::NoUser => "vor PASS kommt USER",
+        CommandError::Plaintext => "ohne TLS ist hier keine Anmeldung im Klartext erlaubt",
+        CommandError::TlsUnavailable => "TLS ist hier nicht möglich",
+        CommandError::TlsActive => "TLS ist schon aktiv",
+        CommandError::TlsAfterUtf8 => "STLS kommt vor UTF8",
+        CommandError::AfterStls => {
             "vor der Antwort auf STLS darf nichts weiter gesendet werden, die Verbindung wird beendet"
         }
-        Refusal::Mechanism => "diesen Mechanismus gibt es hier nicht, AUTH allein zeigt alle",
-        Refusal::NotAProxy => "XCLIENT ist für Proxys, die dieser Server kennt",
-        Refusal::NotBase64 => "das ist kein base64",
-        Refusal::Cancelled => "die Anmeldung ist abgebrochen",
-        Refusal::Utf8Unavailable => "UTF8 gibt es hier nicht",
-        Refusal::NoSuchLanguage => "diese Sprache gibt es hier nicht, LANG allein zeigt alle",
-        Refusal::Deleted => "diese Nachricht ist zum Löschen vorgemerkt",
+        CommandError::Mechanism => "diesen Mechanismus gibt es hier nicht, AUTH allein zeigt alle",
+        CommandError::NotAProxy => "XCLIENT ist für Proxys, die dieser Server kennt",
+        CommandError::NotBase64 => "das ist kein base64",
+        CommandError::Cancelled => "die Anmeldung ist abgebrochen",
+        CommandError::Utf8Unavailable => "UTF8 gibt es hier nicht",
+        CommandError::NoSuchLanguage => "diese Sprache gibt es hier nicht, LANG allein zeigt alle",
+        CommandError::Deleted => "diese Nachricht ist zum Löschen vorgemerkt",
     })
 }
 
-fn not_sent(fault: MessageFault) -> &'static str {
-    match fault {
-        MessageFault::Gone => "ein anderes Programm hat die Nachricht aus dem Postfach entfernt",
-        MessageFault::Temporary => "die Nachricht lässt sich jetzt nicht lesen, bitte später wieder",
-        MessageFault::Permanent => "die Nachricht lässt sich nicht lesen, bitte den Verwalter fragen",
+fn not_sent(error: MessageError) -> &'static str {
+    match error {
+        MessageError::Gone => "ein anderes Programm hat die Nachricht aus dem Postfach entfernt",
+        MessageError::Temporary => "die Nachricht lässt sich jetzt nicht lesen, bitte später wieder",
+        MessageError::Permanent => "die Nachricht lässt sich nicht lesen, bitte den Verwalter fragen",
     }
 }
 
@@ -91,7 +91,7 @@ fn closing(why: Shutdown) -> &'static str {
         Shutdown::Stopping => "der Server wird angehalten, die Verbindung wird beendet",
         Shutdown::Kicked => "der Verwalter hat die Sitzung beendet",
         Shutdown::Busy => "zu viele Verbindungen, bitte später wieder",
-        Shutdown::Fault => "der Server hat ein Problem, bitte später wieder",
+        Shutdown::ServerError => "der Server hat ein Problem, bitte später wieder",
         // Nothing is sent.
         Shutdown::Timeout | Shutdown::ClientGone => "",
     }

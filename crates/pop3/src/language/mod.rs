@@ -45,7 +45,7 @@ impl fmt::Display for LocalizedText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MessageFault, MessageNumber, Refusal, Shutdown, Verb, login_failure};
+    use crate::{CommandError, MessageError, MessageNumber, Shutdown, Verb, login_failure};
     use vocabulary::LoginFailure;
 
     /// At least one of each variant.
@@ -72,11 +72,11 @@ mod tests {
             ReplyText::NotUpdated,
             ReplyText::TooManyBadCommands,
         ];
-        texts.extend(Refusal::ALL.map(ReplyText::Refused));
-        texts.extend(Verb::ALL.map(|verb| ReplyText::Refused(Refusal::Usage(verb))));
+        texts.extend(CommandError::ALL.map(ReplyText::Refused));
+        texts.extend(Verb::ALL.map(|verb| ReplyText::Refused(CommandError::Usage(verb))));
         texts.extend(LoginFailure::ALL.iter().map(|failure| login_failure::reply(*failure).1));
-        texts.extend(MessageFault::ALL.map(ReplyText::NotSent));
-        let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::Fault];
+        texts.extend(MessageError::ALL.map(ReplyText::NotSent));
+        let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::ServerError];
         texts.extend(closing.map(ReplyText::Closing));
         texts
     }

@@ -1,6 +1,6 @@
 //! What replies say, independent of the language.
 
-use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
+use crate::{CommandError, MessageError, MessageNumber, Shutdown};
 
 /// What a reply says.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub(crate) enum ReplyText {
     },
     NotUpdated,
     TooManyBadCommands,
-    Refused(Refusal),
+    Refused(CommandError),
     WrongCredentials,
     HostNotAllowed,
     MaildropInUse,
@@ -47,6 +47,6 @@ pub(crate) enum ReplyText {
     TooManySessions,
     NoLoginNow,
     MaildropUnusable,
-    NotSent(MessageFault),
+    NotSent(MessageError),
     Closing(Shutdown),
 }

@@ -9,7 +9,7 @@ pub const MOST_OCTETS: usize = 4096;
 
 /// What a proxy says about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct ProxyHeader {
     /// The client's address. `None` if the connection is the proxy's own, such as a health check, or if the
     /// proxy does not know it: then the address of the connection counts.
     pub client: Option<SocketAddr>,
@@ -41,7 +41,7 @@ impl TlsToProxy {
 
 /// Why octets are not a header. It is always an error of the proxy, or of a client that was taken for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoHeader {
+pub enum ProxyHeaderError {
     /// They begin another protocol.
     OtherProtocol,
     /// The header is longer than its version allows, or than [`MOST_OCTETS`].
@@ -52,7 +52,7 @@ pub enum NoHeader {
     Malformed(&'static str),
 }
 
-impl fmt::Display for NoHeader {
+impl fmt::Display for ProxyHeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherProtocol => f.write_str("it does not begin with a PROXY protocol header"),
@@ -63,4 +63,4 @@ impl fmt::Display for NoHeader {
     }
 }
 
-impl std::error::Error for NoHeader {}
+impl std::error::Error for ProxyHeaderError {}

@@ -13,7 +13,7 @@ mod header;
 mod v1;
 mod v2;
 
-pub use header::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
+pub use header::{MOST_OCTETS, ProxyHeader, ProxyHeaderError, TlsToProxy};
 
 /// Reads the header at the beginning of `octets`. Returns it and its length in octets, or `None` if it is not
 /// complete yet: then all of `octets` belongs to it.
@@ -21,13 +21,13 @@ pub use header::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
 /// # Errors
 ///
 /// The octets are not the beginning of a valid header, whatever follows them.
-pub fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
+pub fn parse(octets: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyHeaderError> {
     if begins_alike(octets, v2::SIGNATURE) {
         v2::parse(octets)
     } else if begins_alike(octets, v1::SIGNATURE) {
         v1::parse(octets)
     } else {
-        Err(NoHeader::OtherProtocol)
+        Err(ProxyHeaderError::OtherProtocol)
     }
 }
 
@@ -48,12 +48,12 @@ mod tests {
     #[test]
     fn what_begins_otherwise_is_refused_at_its_first_other_octet() {
         for octets in [&b"U"[..], b"USER alice\r\n", b"PROXI", b"\r\n\r\n\r", b"\x16\x03\x01", b"proxy "] {
-            assert_eq!(parse(octets), Err(NoHeader::OtherProtocol), "{octets:?}");
+            assert_eq!(parse(octets), Err(ProxyHeaderError::OtherProtocol), "{octets:?}");
         }
     }
 
     /// Whole, cut short and with more behind it: a header is what it is.
-    pub(super) fn assert_header(octets: &[u8], expected: Header) {
+    pub(super) fn assert_header(octets: &[u8], expected: ProxyHeader) {
         assert_eq!(parse(octets), Ok(Some((expected, octets.len()))), "{}", octets.escape_ascii());
         let more = [octets, b"USER alice\r\n"].concat();
         assert_eq!(parse(&more), Ok(Some((expected, octets.len()))));

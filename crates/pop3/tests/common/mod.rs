@@ -3,8 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
 
 use pop3::{
-    CloseReason, Commit, Dialogue, Listing, MessageFault, MessageNumber, Plaintext, Policy, Progress,
-    Shutdown, Step, Tls, UserName,
+    CloseReason, Commit, Dialogue, EncodeProgress, LoginName, MessageError, MessageListing, MessageNumber,
+    Plaintext, Policy, Shutdown, Step, Tls,
 };
 use std::sync::Arc;
 use vocabulary::LoginFailure;
@@ -26,7 +26,7 @@ impl Maildrop {
 /// The view of a maildrop that the dialogue gets.
 pub struct Opened(Arc<Maildrop>);
 
-impl Listing for Opened {
+impl MessageListing for Opened {
     fn count(&self) -> u32 {
         self.0.messages.len().try_into().expect("a few messages")
     }
@@ -163,7 +163,7 @@ impl Session {
                     self.closed = Some(reason);
                     return;
                 }
-                Step::Name(name) => match verdict(name.as_str(), PASSWORD) {
+                Step::LookUpUser(name) => match verdict(name.as_str(), PASSWORD) {
                     Err(why) if name.as_str() == "nobody" => self.dialogue.login_refused(why, &mut self.out),
                     _ => self.dialogue.user_known(&mut self.out),
                 },
@@ -193,10 +193,10 @@ impl Session {
                     let tls = if forwarded.tls { Tls::Active } else { self.dialogue.tls() };
                     self.dialogue.forwarded(tls, Arc::new(OFFERED_UNDER_TLS), false, &mut self.out);
                 }
-                Step::Send(request) if self.broken == Some(request.message.get()) => {
-                    self.dialogue.message_failed(MessageFault::Temporary, &mut self.out);
+                Step::Fetch(request) if self.broken == Some(request.message.get()) => {
+                    self.dialogue.message_failed(MessageError::Temporary, &mut self.out);
                 }
-                Step::Send(request) => self.send(request.message),
+                Step::Fetch(request) => self.send(request.message),
                 Step::Finish(deletions) => {
                     self.removed = Some(deletions.iter().map(MessageNumber::get).collect());
                     self.dialogue.finished(self.commit, &mut self.out);
@@ -210,7 +210,7 @@ impl Session {
         self.dialogue.shut_down(Shutdown::ClientGone, &mut self.out);
     }
 
-    fn open(&mut self, user: UserName) {
+    fn open(&mut self, user: LoginName) {
         self.dialogue.logged_in(user, Opened(Arc::clone(&self.maildrop)), &mut self.out);
     }
 
@@ -222,7 +222,7 @@ impl Session {
                 self.dialogue.auth_challenge(challenge, &mut self.out);
                 self.exchange = Some((mechanism, said));
             }
-            Said::Verdict(Ok(user)) => match UserName::parse(user.as_bytes()) {
+            Said::Verdict(Ok(user)) => match LoginName::parse(user.as_bytes()) {
                 Some(user) => self.open(user),
                 None => self.dialogue.login_refused(LoginFailure::Password, &mut self.out),
             },
@@ -233,7 +233,7 @@ impl Session {
     fn send(&mut self, message: MessageNumber) {
         let mut encoder = self.dialogue.begin_message(&mut self.out).expect("a message was asked for");
         for chunk in self.maildrop.messages[message.index()].chunks(self.read_size) {
-            if encoder.encode(chunk, &mut self.out) == Progress::Enough {
+            if encoder.encode(chunk, &mut self.out) == EncodeProgress::Enough {
                 break;
             }
         }

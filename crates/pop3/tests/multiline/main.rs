@@ -3,7 +3,7 @@
 mod naive;
 
 use naive::{naive_crlf, naive_lines, naive_reply, naive_top};
-use pop3::{Encoder, MultilineDecoder, Progress, octets};
+use pop3::{EncodeProgress, Encoder, MultilineDecoder, octets};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ fn encode(mut encoder: Encoder, chunks: &[&[u8]]) -> Vec<u8> {
         let before = out.len();
         let progress = encoder.encode(chunk, &mut out);
         assert!(out.len() - before <= 2 * chunk.len());
-        if progress == Progress::Enough {
+        if progress == EncodeProgress::Enough {
             break;
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 /// Why the dialogue refused a command, or a line of a SASL exchange. It is always an error of the client. The
 /// text never contains what the client sent, so it cannot reveal a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CommandError {
     /// There is no such command.
     UnknownCommand,
     /// The line is longer than this number of octets: [`MAX_COMMAND_LINE`](crate::MAX_COMMAND_LINE), or
@@ -48,7 +48,7 @@ pub enum Refusal {
     Deleted,
 }
 
-impl Refusal {
+impl CommandError {
     /// One of each kind.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 21] = [
@@ -95,7 +95,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownCommand => f.write_str("unknown command"),
@@ -124,4 +124,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for CommandError {}

@@ -7,7 +7,7 @@ use crate::MessageNumber;
 /// They must not change during the session (RFC 1939, section 4: messages keep their numbers). The dialogue
 /// asks only for numbers from 1 to [`count`](Self::count), and drops the listing at QUIT, before the driver
 /// carries out [`Step::Finish`](crate::Step::Finish).
-pub trait Listing {
+pub trait MessageListing {
     /// The number of messages.
     fn count(&self) -> u32;
 

@@ -1,10 +1,10 @@
 //! Totals of a session.
 
-use crate::Request;
+use crate::FetchRequest;
 
 /// Totals of a session, for the log line `logout` and for statistics. Octets are as LIST counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SessionTally {
     /// Messages sent by TOP.
     pub top: u32,
     /// Octets sent by TOP.
@@ -21,9 +21,9 @@ pub struct Tally {
     pub octets: u64,
 }
 
-impl Tally {
+impl SessionTally {
     /// Counts a message that was sent completely.
-    pub(crate) fn sent(&mut self, request: Request, octets: u64) {
+    pub(crate) fn sent(&mut self, request: FetchRequest, octets: u64) {
         let (messages, sum) = match request.lines {
             None => (&mut self.retr, &mut self.retr_octets),
             Some(_) => (&mut self.top, &mut self.top_octets),

@@ -1,6 +1,6 @@
 //! The client's side of status lines.
 
-use crate::{Line, LineReader, LineText};
+use crate::{LineReader, LineText, NextLine};
 use memchr::memchr;
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct ReplyReader(LineReader);
 
 /// A status line.
 #[derive(Debug)]
-pub struct Reply<'a> {
+pub struct StatusLine<'a> {
     kind: ReplyKind,
     line: LineText<'a>,
 }
@@ -46,15 +46,15 @@ impl ReplyReader {
     ///
     /// The line is not a status line of POP3. The caller should close the connection, since it cannot
     /// understand what follows.
-    pub fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Reply<'a>>, ReplyError> {
+    pub fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<StatusLine<'a>>, ReplyError> {
         let line = match self.0.next(input, MAX_STATUS_LINE) {
-            Line::Partial => return Ok(None),
-            Line::TooLong => return Err(ReplyError::TooLong),
-            Line::Whole(line) => line,
+            NextLine::Partial => return Ok(None),
+            NextLine::TooLong => return Err(ReplyError::TooLong),
+            NextLine::Whole(line) => line,
         };
         let kind = [ReplyKind::Ok, ReplyKind::Err, ReplyKind::Challenge];
         match kind.into_iter().find(|kind| kind.begins(&line)) {
-            Some(kind) => Ok(Some(Reply { kind, line })),
+            Some(kind) => Ok(Some(StatusLine { kind, line })),
             None => Err(ReplyError::NoStatus),
         }
     }
@@ -74,7 +74,7 @@ impl ReplyKind {
     }
 }
 
-impl Reply<'_> {
+impl StatusLine<'_> {
     /// The kind of the status.
     pub fn kind(&self) -> ReplyKind {
         self.kind

@@ -2,9 +2,9 @@
 
 use crate::MessageNumber;
 
-/// A message that the driver must fetch, see [`Step::Send`](crate::Step::Send).
+/// A message that the driver must fetch, see [`Step::Fetch`](crate::Step::Fetch).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct FetchRequest {
     /// The message. It exists and is not marked as deleted.
     pub message: MessageNumber,
     /// Number of body lines for TOP; `None` for RETR.

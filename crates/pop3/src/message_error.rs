@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Why a message cannot be sent although it is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageFault {
+pub enum MessageError {
     /// Another program removed it during the session.
     Gone,
     /// It cannot be read now: `[SYS/TEMP]`.
@@ -14,7 +14,7 @@ pub enum MessageFault {
     Permanent,
 }
 
-impl MessageFault {
+impl MessageError {
     /// All of them.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 3] = [Self::Gone, Self::Temporary, Self::Permanent];
@@ -29,7 +29,7 @@ impl MessageFault {
     }
 }
 
-impl fmt::Display for MessageFault {
+impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gone => "the message was removed from the maildrop by another program",
@@ -39,4 +39,4 @@ impl fmt::Display for MessageFault {
     }
 }
 
-impl std::error::Error for MessageFault {}
+impl std::error::Error for MessageError {}
