@@ -1,14 +1,14 @@
-# What developers and CI run.
+# Recipes for developers and CI.
 
-# The list of recipes.
+# Lists the recipes.
 default:
     @just --list
 
-# The release build of the server.
+# Builds the server for release.
 build:
     cargo build --release
 
-# Serves a mailbox, or a sample: `just try ~/Maildir`.
+# Serves a mailbox, or a sample if none is given: `just try ~/Maildir`.
 try *ARGS:
     cargo run --release -- try {{ ARGS }}
 
@@ -17,41 +17,42 @@ fmt:
     cargo fmt --all
     cargo fmt --manifest-path fuzz/Cargo.toml
 
-# Fails where `just fmt` would change something.
+# Fails if `just fmt` would change something.
 fmt-check:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# All lints; none is let pass.
+# Runs all lints; any warning is an error.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
-# All tests. As root they see real uids; a test that lacks a program says that it is skipped.
+# Runs all tests. As root, they use real uids. A test that lacks a program says that it is skipped.
 test:
     cargo test --workspace
 
-# The dialogues of tests/dialogues against any server. Its user has the messages of tests/dialogues/mailbox; BEFORE is a command that
-# puts them back before each dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+# The server's user has the messages in tests/dialogues/mailbox. BEFORE is a command that restores them before
+# each script: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+# Plays the scripts in tests/dialogues against any server.
 conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
     cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
 
-# Each fuzz target over its corpus and for some seconds more. Needs cargo-fuzz and g++.
+# Runs each fuzz target on its corpus, and a few seconds longer. Needs cargo-fuzz and g++.
 fuzz-short:
     fuzz/run 4
 
-# Fuzz targets, all if none is named, for so many seconds each: `just fuzz 1200 mbox ipc`.
+# Runs fuzz targets (default: all) for the given number of seconds each: `just fuzz 1200 mbox ipc`.
 fuzz SECONDS *TARGETS:
     fuzz/run {{ SECONDS }} {{ TARGETS }}
 
-# All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
+# Runs all benchmarks and appends a table to docs/performance.md. Only root gets the whole-program figures.
 bench:
     benches/bench.py
 
-# The manual pages, shell completions and sample configuration, from what the programs say of themselves.
+# Generates the manual pages, shell completions and sample configuration from the programs.
 man:
     cargo run -q -p manual
 
-# The Debian package with all programs, in target/debian. Needs cargo-deb.
+# Builds the Debian package with all programs, in target/debian. Needs cargo-deb.
 deb:
     cargo build --release -p mpopd -p mpopdctl -p mpopd_test -p mpopdstats -p mpopd-directory
     cargo deb --no-build --strip -p mpopd
@@ -60,9 +61,9 @@ deb:
 deb-test: deb
     packaging/deb-test target/debian/mpopd_*.deb
 
-# Licences, advisories and sources of the dependencies. Needs cargo-deny.
+# Checks licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check
 
-# What a change must pass.
+# Runs everything that a change must pass.
 ci: fmt-check lint test
