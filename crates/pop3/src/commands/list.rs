@@ -1,4 +1,4 @@
-//! LIST: the size of one message, or of all that are not marked as deleted (RFC 1939, section 5).
+//! LIST: the size of one message, or of all that are not marked (RFC 1939, section 5).
 
 use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;

@@ -1,5 +1,4 @@
-//! TOP: sends the header of a message, the blank line after it, and some lines of its body (RFC 1939, section
-//! 7).
+//! TOP: sends the header of a message and the first lines of its body (RFC 1939, section 7).
 
 use super::argument::trim_blanks;
 use crate::FetchRequest;

@@ -1,5 +1,4 @@
-//! UIDL: the unique identifier of one message, or of all that are not marked as deleted (RFC 1939, section
-//! 7).
+//! UIDL: the unique identifier of one message, or of all that are not marked (RFC 1939, section 7).
 
 use crate::enumeration::{Column, Enumeration};
 use crate::language::ReplyText;
