@@ -12,8 +12,8 @@ use ipc::mail::{NotFetched, Outcome};
 use ipc::{Numbers, Secret};
 use pop3::Listing as _;
 use pop3::{
-    AuthRequest, CloseReason, Commit, Credentials, Dialogue, LoginRefusal, Mechanisms, MessageFault,
-    MessageNumber, Phase, Progress, Request, Response, Shutdown, Step, Tls, UserName,
+    AuthRequest, CloseReason, Commit, Credentials, Dialogue, Mechanisms, MessageFault, MessageNumber, Phase,
+    Progress, Request, Response, Shutdown, Step, Tls, UserName,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -335,14 +335,14 @@ impl Connection {
             let delay = self.house.penalties().failed(self.origin.peer, user, now);
             self.hold(delay).await?;
         }
-        self.dialogue.login_refused(told_of(*why), &mut self.out);
+        self.dialogue.login_refused(*why, &mut self.out);
         Ok(())
     }
 
     /// The user is who they say, but there will be no session.
     fn turn_away(&mut self, user: &[u8], reason: LoginFailure) {
         self.note_failure(user, reason);
-        self.dialogue.login_refused(told_of(reason), &mut self.out);
+        self.dialogue.login_refused(reason, &mut self.out);
     }
 
     /// Waits, within the time that the client has to log in.
@@ -477,19 +477,6 @@ impl Connection {
         self.dialogue.finished(commit, &mut self.out);
         self.house.counters.messages_removed.add(u64::from(self.dialogue.tally().removed));
         self.house.counters.quit_time.observe(began.elapsed());
-    }
-}
-
-fn told_of(why: LoginFailure) -> LoginRefusal {
-    match why {
-        LoginFailure::Password | LoginFailure::UnknownUser | LoginFailure::Disabled => LoginRefusal::Denied,
-        LoginFailure::DeniedHost | LoginFailure::ReverseLookup => LoginRefusal::Host,
-        LoginFailure::Plaintext => LoginRefusal::Plaintext,
-        LoginFailure::Limit => LoginRefusal::Limit,
-        LoginFailure::InUse => LoginRefusal::InUse,
-        LoginFailure::LoginDelay => LoginRefusal::TooSoon,
-        LoginFailure::Maildrop => LoginRefusal::Permanent,
-        LoginFailure::Temporary => LoginRefusal::Temporary,
     }
 }
 

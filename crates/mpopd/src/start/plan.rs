@@ -251,10 +251,7 @@ fn limits(config: &Config, scram: bool) -> Limits {
             login_delay: config.login_delay.as_secs(),
             expire: config.expire,
             utf8: config.utf8,
-            language: match config.language {
-                vocabulary::Language::English => pop3::Language::English,
-                vocabulary::Language::German => pop3::Language::German,
-            },
+            language: config.language,
             ..pop3::Policy::default()
         }),
     }
