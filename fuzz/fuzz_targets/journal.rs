@@ -7,7 +7,8 @@
 
 use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Disk, Kernel, Location, Maildrop, OpenError, Settings, Update, Wishes};
+use maildrop::{Disk, Kernel, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
+use vocabulary::{Location, Storage};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -93,7 +94,7 @@ impl Disk for Failing {
 }
 
 /// What lies in the mailbox is compared, not what stands in for it.
-const AS_STORED: Wishes = Wishes { keep_spool: false, received_for: None, as_stored: true };
+const AS_STORED: SessionOptions = SessionOptions { keep_spool: false, received_for: None, as_stored: true };
 
 fuzz_target!(|data: &[u8]| {
     let Some(Input { control: &[switches, fails, deleted, at, how], content }) = Input::new(data, 5) else {
@@ -111,7 +112,7 @@ fuzz_target!(|data: &[u8]| {
     let chosen = |bits: u8| (1..=messages.len() as u32).filter(move |number| bits >> (number % 8) & 1 != 0);
     let deleted: Vec<u32> = chosen(deleted).collect();
     let read: Vec<u32> = chosen(0b1010_1010).collect();
-    let update = Update { deleted: &deleted, read: &read };
+    let update = MaildropUpdate { deleted: &deleted, read: &read };
     let settings = || Settings { status_header: switches & MARKS != 0, ..quick() };
 
     // What it is to become.
@@ -120,7 +121,7 @@ fuzz_target!(|data: &[u8]| {
     let before = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
     let session = clean.opener(settings()).open_for(&whole, &AS_STORED).expect("a mailbox");
     session.commit(update).expect("room in memory");
-    let done = fs::read(whole.path()).expect("the mailbox");
+    let done = fs::read(&whole.path).expect("the mailbox");
     let after = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
 
     // What becomes of it.
@@ -130,11 +131,11 @@ fuzz_target!(|data: &[u8]| {
     let session =
         place.opener(settings()).with_disk(failing).open_for(&location, &AS_STORED).expect("a mailbox");
     let _ = session.commit(update);
-    let left = fs::read(location.path()).expect("the mailbox");
+    let left = fs::read(&location.path).expect("the mailbox");
     let delivered = if switches & DELIVERY != 0 { [START, b"new\n\n"].concat() } else { Vec::new() };
     let mut mail = left.clone();
     mail.extend(&delivered);
-    fs::write(location.path(), &mail).expect("mail");
+    fs::write(&location.path, &mail).expect("mail");
 
     let journal = journal(&place);
     if switches & (DAMAGE | FORGED) != 0 {
@@ -144,7 +145,7 @@ fuzz_target!(|data: &[u8]| {
             damage(journal, at, how);
         }
         let opened = seen(place.opener(settings()).open_for(&location, &AS_STORED));
-        let now = fs::read(location.path()).expect("the mailbox");
+        let now = fs::read(&location.path).expect("the mailbox");
         let untouched = now == mail;
         let is = |mailbox: &[u8]| now == [mailbox, &delivered].concat();
         assert!(
@@ -168,7 +169,7 @@ fuzz_target!(|data: &[u8]| {
 fn put(place: &Place, mailbox: &[u8]) -> Location {
     let path = place.path("mbox");
     fs::write(&path, mailbox).expect("a mailbox");
-    Location::Mbox(path)
+    Location { storage: Storage::Mbox, path }
 }
 
 fn journal(place: &Place) -> Option<PathBuf> {
@@ -198,7 +199,7 @@ fn forge(place: &Place, journal: Option<&Path>, location: &Location, forged: &[u
             let probe = Arc::new(Failing::new(8));
             let opener = place.opener(quick()).with_disk(probe);
             let Ok(session) = opener.open(location) else { return };
-            let _ = session.commit(Update::deleting(&[1]));
+            let _ = session.commit(MaildropUpdate::deleting(&[1]));
             match self::journal(place) {
                 Some(journal) => journal,
                 None => return,

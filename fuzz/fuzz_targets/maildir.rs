@@ -8,8 +8,9 @@
 
 use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::fuzzing::{Name, name};
-use maildrop::{Location, Maildrop, Settings, UidlScheme, Update};
+use maildrop::fuzzing::{MaildirName, name};
+use maildrop::{Maildrop, MaildropUpdate, Settings, UidlScheme};
+use vocabulary::{Location, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -35,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     let text = SCHEMES[usize::from(scheme) % SCHEMES.len()];
     let Ok(uidl) = UidlScheme::parse(text) else { return };
     let settings = || Settings { uidl: uidl.clone(), ..quick() };
-    let location = Location::Maildir(root.clone());
+    let location = Location { storage: Storage::Maildir, path: root.clone() };
     let open = || place.opener(settings()).open(&location).expect("a Maildir");
 
     let all = seen(&mut *open());
@@ -57,7 +58,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(seen(&mut *open()), all, "without an index");
 
     let gone: Vec<u32> = (1..=all.len() as u32).filter(|number| deleted >> (number % 8) & 1 != 0).collect();
-    open().commit(Update::deleting(&gone)).expect("files that can be removed");
+    open().commit(MaildropUpdate::deleting(&gone)).expect("files that can be removed");
     let left = all.into_iter().zip(1..).filter(|(_, number)| !gone.contains(number));
     assert_eq!(seen(&mut *open()), left.map(|(seen, _)| seen).collect::<Seen>(), "after QUIT");
 });
@@ -86,7 +87,7 @@ fn check_name(octets: &[u8]) {
     let flags = text.strip_prefix(unique).and_then(|rest| rest.strip_prefix(":2,"));
     let read = name(octets);
     assert_eq!(read.unique, octets.split(|octet| *octet == b':').next().unwrap_or_default());
-    let expected = Name {
+    let expected = MaildirName {
         unique: read.unique,
         delivered: number.parse().unwrap_or(0),
         sizes: stored.zip(wire).filter(true_sizes),

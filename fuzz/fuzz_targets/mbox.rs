@@ -7,7 +7,8 @@
 
 use fuzz::{Input, Place, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Boundaries, Location, Maildrop, OpenError, Settings, Unescape, Update, Wishes};
+use maildrop::{Boundaries, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
+use vocabulary::{Location, Storage, UnescapeFrom};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -34,8 +35,8 @@ fuzz_target!(|data: &[u8]| {
     let place = Place::new();
     let path = place.path("mbox");
     let location = match switches & COPY {
-        0 => Location::Mbox(path.clone()),
-        _ => Location::Ram(path.clone()),
+        0 => Location { storage: Storage::Mbox, path: path.clone() },
+        _ => Location { storage: Storage::Ram, path: path.clone() },
     };
 
     // It is read while it grows.
@@ -54,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
     damage_index(&place.path("state/index"), *damage);
     assert_eq!(seen(place.opener(settings()).open(&location)).as_ref(), Some(&whole));
     // For clients that take UTF-8 in headers, and for those that do not.
-    let wishes = Wishes { as_stored: true, ..Wishes::default() };
+    let wishes = SessionOptions { as_stored: true, ..SessionOptions::default() };
     let stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
     assert!(stored.iter().map(|(uidl, _)| uidl).eq(whole.iter().map(|(uidl, _)| uidl)));
     if std::str::from_utf8(file).is_ok() {
@@ -73,7 +74,7 @@ fuzz_target!(|data: &[u8]| {
     let gone: Vec<u32> = (1..=whole.len() as u32).filter(|number| deleted >> (number % 8) & 1 != 0).collect();
     let read: Vec<u32> = (1..=whole.len() as u32).filter(|number| number % 2 == 0).collect();
     let session = place.opener(settings()).open(&location).expect("a mailbox that could be opened");
-    session.commit(Update { deleted: &gone, read: &read }).expect("room in memory");
+    session.commit(MaildropUpdate { deleted: &gone, read: &read }).expect("room in memory");
     let left = seen(place.opener(settings()).open(&location)).expect("a mailbox that could be opened");
     let left_stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
     let kept = |all: &[Seen]| -> Vec<Seen> {
@@ -102,9 +103,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn settings(switches: u8) -> Settings {
     let unescape_from = match switches & (MBOXO | MBOXRD) {
-        MBOXO => Unescape::Mboxo,
-        MBOXRD => Unescape::Mboxrd,
-        _ => Unescape::None,
+        MBOXO => UnescapeFrom::Mboxo,
+        MBOXRD => UnescapeFrom::Mboxrd,
+        _ => UnescapeFrom::None,
     };
     let boundaries = match switches & PATTERNS {
         0 => Boundaries::default(),

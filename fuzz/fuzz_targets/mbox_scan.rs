@@ -7,8 +7,9 @@
 
 use fuzz::{Input, chunks, on_wire};
 use libfuzzer_sys::fuzz_target;
-use maildrop::fuzzing::{Found, scan, scan_shared, unquote};
-use maildrop::{Boundaries, Unescape};
+use maildrop::fuzzing::{FoundMessage, scan, scan_shared, unquote};
+use maildrop::Boundaries;
+use vocabulary::UnescapeFrom;
 use std::sync::LazyLock;
 
 /// Boundaries, and what lines they mean.
@@ -66,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(scan_shared(file, usize::from(*share) * file.len() / 255), whole);
         }
     }
-    for unescape in [Unescape::Mboxo, Unescape::Mboxrd] {
+    for unescape in [UnescapeFrom::Mboxo, UnescapeFrom::Mboxrd] {
         let expected = naive_unquote(unescape, file);
         assert_eq!(unquote(unescape, [file]), expected);
         assert_eq!(unquote(unescape, chunks(file, sizes)), expected);
@@ -74,8 +75,8 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-fn check(file: &[u8], found: &Option<Vec<Found>>, expected: &Option<Vec<[usize; 3]>>) {
-    let places = |found: &Found| [found.start, found.content, found.end].map(|at| at as usize);
+fn check(file: &[u8], found: &Option<Vec<FoundMessage>>, expected: &Option<Vec<[usize; 3]>>) {
+    let places = |found: &FoundMessage| [found.start, found.content, found.end].map(|at| at as usize);
     let shown = found.as_ref().map(|found| found.iter().map(places).collect::<Vec<_>>());
     assert_eq!(shown, *expected);
     for message in found.iter().flatten() {
@@ -123,11 +124,11 @@ fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
 }
 
 /// Line by line: behind the first line of the body, `>From ` was `From ` once, and in mboxrd `>>From ` was `>From `.
-fn naive_unquote(unescape: Unescape, message: &[u8]) -> (Vec<u8>, u32) {
+fn naive_unquote(unescape: UnescapeFrom, message: &[u8]) -> (Vec<u8>, u32) {
     let (mut out, mut removed, mut header) = (Vec::new(), 0, true);
     for line in message.split_inclusive(|octet| *octet == b'\n') {
         let quotes = line.iter().take_while(|octet| **octet == b'>').count();
-        let quoted = if unescape == Unescape::Mboxrd { quotes >= 1 } else { quotes == 1 };
+        let quoted = if unescape == UnescapeFrom::Mboxrd { quotes >= 1 } else { quotes == 1 };
         if !header && quoted && line[quotes..].starts_with(b"From ") {
             out.extend(&line[1..]);
             removed += 1;

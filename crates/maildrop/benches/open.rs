@@ -8,8 +8,9 @@ use std::hint::black_box;
 use std::path::Path;
 
 use kit::Work;
-use maildrop::{Location, LockMethod, Opener, Settings};
+use maildrop::{Opener, Settings};
 use tempfile::TempDir;
+use vocabulary::{Location, LockMethod, Storage};
 
 const MESSAGES: usize = 500;
 const LINES: usize = 150;
@@ -28,7 +29,7 @@ fn mbox() -> (Work, Box<dyn FnMut()>) {
     let text: String =
         (0..MESSAGES).map(|n| format!("From a@b Mon Nov 23 10:00:00 2026\n{}\n", mail(n))).collect();
     fs::write(&path, &text).expect("a file");
-    (Work::Octets(text.len()), opened(folder, Location::Mbox(path)))
+    (Work::Octets(text.len()), opened(folder, Location { storage: Storage::Mbox, path }))
 }
 
 /// With `sized`, the names have the sizes, stored and in transfer (Maildir++).
@@ -44,7 +45,7 @@ fn maildir(sized: bool) -> (Work, Box<dyn FnMut()>) {
         let name = format!("cur/{}.M{n}P7.host{}:2,S", 1_790_000_000 + n, if sized { &sizes } else { "" });
         fs::write(path.join(name), mail).expect("a file");
     }
-    (Work::Operations(MESSAGES), opened(folder, Location::Maildir(path)))
+    (Work::Operations(MESSAGES), opened(folder, Location { storage: Storage::Maildir, path }))
 }
 
 /// Opens a maildrop in a pass, with a state folder that knows nothing.

@@ -11,6 +11,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
+use crate::widths::to_u64;
+
 /// The operations. Names are relative to the directory `dir`.
 pub trait Disk: Send + Sync {
     /// Makes a new file for reading and writing, mode 0600; `AlreadyExists` if the name is taken.
@@ -108,7 +110,7 @@ pub(crate) fn write_all_at(
             return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = bytes.get(written..).unwrap_or_default();
-        offset += written as u64;
+        offset += to_u64(written);
     }
     Ok(())
 }

@@ -18,39 +18,43 @@
 
 #![forbid(unsafe_code)]
 
+mod calendar;
+mod delivered;
 mod detect;
 mod disk;
 mod error;
+mod file_stamp;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod index;
-mod location;
 mod lock;
 mod maildir;
 mod maildrop;
 mod mbox;
-mod memory;
+mod memory_file;
 mod migration;
 mod notice;
 mod opener;
 mod received;
 mod settings;
+mod shared;
 mod spool;
-mod stamp;
+mod state_folder;
 mod surrogate;
 mod uidl;
+mod widths;
 mod wire;
 
+pub use delivered::Delivered;
 pub use detect::detect;
 pub use disk::{Disk, Kernel};
 pub use error::{CommitError, FetchError, OpenError};
-pub use location::Location;
 pub use lock::MailGroup;
-pub use maildrop::{Body, Listing, Maildrop, Update};
+pub use maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
 pub use mbox::{Boundaries, BoundaryError};
-pub use migration::{BadUidlScheme, Moved, UidlScheme};
+pub use migration::{BadUidlScheme, UidlComparison, UidlScheme};
 pub use notice::Notice;
-pub use opener::{Opener, Wishes};
-pub use received::{Delivered, Received};
-pub use settings::{LockMethod, Settings, Unescape};
+pub use opener::{Opener, SessionOptions};
+pub use received::ReceivedHeader;
+pub use settings::Settings;
 pub use uidl::Uidl;

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::{CommitError, Delivered, FetchError, Uidl};
+use crate::delivered::Delivered;
+use crate::error::{CommitError, FetchError};
+use crate::uidl::Uidl;
 
 /// One opened maildrop, held by one session; dropping it gives it up unchanged.
 ///
@@ -14,7 +16,7 @@ pub trait Maildrop: Send {
     fn count(&self) -> u32;
 
     /// What LIST and UIDL say of message `number`; `None` beyond [`count`](Self::count).
-    fn listing(&self, number: u32) -> Option<Listing>;
+    fn listing(&self, number: u32) -> Option<MessageListing>;
 
     /// Two maildrops with one fingerprint have one listing; `None` where that cannot be said without looking at all messages.
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -32,9 +34,9 @@ pub trait Maildrop: Send {
     /// # Errors
     ///
     /// Only for what befalls message `first` itself.
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError>;
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError>;
 
-    /// Whether [`Update::read`] matters here.
+    /// Whether [`MaildropUpdate::read`] matters here.
     fn marks_read(&self) -> bool {
         false
     }
@@ -45,22 +47,22 @@ pub trait Maildrop: Send {
     ///
     /// [`CommitError::remaining`] says which of the deleted messages are still there. That messages could not be marked as read is
     /// no error but a [`Notice`](crate::Notice).
-    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError>;
+    fn commit(self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError>;
 }
 
 /// What a session that ended with QUIT leaves to be done. Both are message numbers in ascending order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Update<'a> {
+pub struct MaildropUpdate<'a> {
     /// The messages to be removed.
     pub deleted: &'a [u32],
     /// The messages that the client has read; those of them that stay are marked so, where the maildrop does that at all.
     pub read: &'a [u32],
 }
 
-impl<'a> Update<'a> {
+impl<'a> MaildropUpdate<'a> {
     /// Only to remove messages.
-    pub fn deleting(deleted: &'a [u32]) -> Update<'a> {
-        Update { deleted, read: &[] }
+    pub fn deleting(deleted: &'a [u32]) -> Self {
+        MaildropUpdate { deleted, read: &[] }
     }
 
     /// Whether there is nothing to be done.
@@ -85,11 +87,11 @@ impl<'a> Update<'a> {
 
 /// What a session tells of a message before anyone reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub struct MessageListing {
     /// What a client receives for the message before dot-stuffing and without the final dot: every line ended by CRLF, a missing last
     /// line end added.
     pub octets: u64,
-    /// The same of its surrogate, if it needs one for clients that do not ask for UTF-8 ([`Wishes::as_stored`](crate::Wishes)).
+    /// The same of its surrogate, if it needs one for clients that do not ask for UTF-8 ([`SessionOptions::as_stored`](crate::SessionOptions)).
     pub surrogate: Option<u64>,
     /// The message's unique id.
     pub uidl: Uidl,
@@ -97,7 +99,7 @@ pub struct Listing {
 
 /// Where the stored octets of a message are read: a part of a file that nobody will write through this descriptor.
 #[derive(Debug, Clone)]
-pub struct Body {
+pub struct MessageBody {
     /// What to read from, by offset only: the descriptor's own position is shared.
     pub source: Arc<File>,
     /// Where the message begins, in octets.
@@ -109,22 +111,22 @@ pub struct Body {
 }
 
 /// A maildrop that does not exist yet.
-pub(crate) struct Empty;
+pub(crate) struct MissingMaildrop;
 
-impl Maildrop for Empty {
+impl Maildrop for MissingMaildrop {
     fn count(&self) -> u32 {
         0
     }
 
-    fn listing(&self, _: u32) -> Option<Listing> {
+    fn listing(&self, _: u32) -> Option<MessageListing> {
         None
     }
 
-    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<Body>, FetchError> {
+    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<MessageBody>, FetchError> {
         Err(FetchError::NoSuchMessage { number: first })
     }
 
-    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+    fn commit(self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
         update.check(0)
     }
 }

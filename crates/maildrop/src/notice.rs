@@ -7,7 +7,6 @@ use std::time::Duration;
 
 /// Something noticed while a maildrop was opened or closed.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Notice {
     /// A dotlock was broken because it was too old.
     BrokeOldLock {
@@ -86,39 +85,39 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::BrokeOldLock { path, age } => {
+            Self::BrokeOldLock { path, age } => {
                 write!(f, "{}: lock untouched for {} s, broken", path.display(), age.as_secs())
             }
-            Notice::BrokeOrphanedLock { path, pid } => {
+            Self::BrokeOrphanedLock { path, pid } => {
                 write!(f, "{}: lock of process {pid}, which is gone, broken", path.display())
             }
-            Notice::WaitedForLock { path, time } => {
+            Self::WaitedForLock { path, time } => {
                 write!(f, "{}: another program held its lock for {:.1} s", path.display(), time.as_secs_f64())
             }
-            Notice::LostLock { path } => {
+            Self::LostLock { path } => {
                 write!(f, "{}: another program broke this lock while it was held", path.display())
             }
-            Notice::Replayed { path } => {
+            Self::Replayed { path } => {
                 write!(f, "{}: an interrupted rewrite was completed", path.display())
             }
-            Notice::JournalSetAside { path, name } => write!(
+            Self::JournalSetAside { path, name } => write!(
                 f,
                 "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
-            Notice::NoIndex { source } => {
+            Self::NoIndex { source } => {
                 write!(f, "the state folder takes no indexes, so opening maildrops takes longer: {source}")
             }
-            Notice::NoSessionLocks { source } => {
+            Self::NoSessionLocks { source } => {
                 write!(f, "the state folder takes no session locks, only this process keeps them: {source}")
             }
-            Notice::Unreadable { path, source } => {
+            Self::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())
             }
-            Notice::NotMarkedRead { path, why } => {
+            Self::NotMarkedRead { path, why } => {
                 write!(f, "{}: the messages that were read got no Status: line: {why}", path.display())
             }
-            Notice::UidlsNotKept { path, source } => write!(
+            Self::UidlsNotKept { path, source } => write!(
                 f,
                 "{}: its UIDLs could not be written down in the state folder, and may change: {source}",
                 path.display()

@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::disk::{Disk, retry, write_all_at};
+use crate::widths::to_u64;
 
 /// How often to try again when the folder is removed while it is being opened.
 const ATTEMPTS: u32 = 5;
@@ -42,7 +43,7 @@ impl Spool {
         parent: Arc<File>,
         path: &Path,
         keep: bool,
-    ) -> io::Result<Option<Spool>> {
+    ) -> io::Result<Option<Self>> {
         let name = name_of(path)?;
         for _ in 0..ATTEMPTS {
             match rustix::fs::mkdirat(&parent, &name, Mode::RWXU) {
@@ -63,7 +64,7 @@ impl Spool {
             }
             // Whoever had it before us removed the folder at its end.
             if is_at(&parent, &name, &folder)? {
-                let spool = Spool { disk, parent, name, folder, count: 0, keep };
+                let spool = Self { disk, parent, name, folder, count: 0, keep };
                 spool.remove_leftovers()?;
                 return Ok(Some(spool));
             }
@@ -122,7 +123,7 @@ pub(crate) struct SpoolFile<'a> {
 impl SpoolFile<'_> {
     pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         write_all_at(self.disk, &self.file, octets, self.length)?;
-        self.length += octets.len() as u64;
+        self.length += to_u64(octets.len());
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uidl {
     length: u8,
-    octets: [u8; Uidl::MOST],
+    octets: [u8; Self::MOST],
 }
 
 impl Uidl {
@@ -14,32 +14,28 @@ impl Uidl {
     pub const MOST: usize = 70;
 
     /// An id of these characters, or `None` when they are none, too many, or not of the allowed ones.
-    pub fn new(text: &[u8]) -> Option<Uidl> {
-        let fits = (1..=Uidl::MOST).contains(&text.len());
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let fits = (1..=Self::MOST).contains(&text.len());
         if !fits || !text.iter().all(u8::is_ascii_graphic) {
             return None;
         }
-        let mut octets = [0; Uidl::MOST];
+        let mut octets = [0; Self::MOST];
         octets.get_mut(..text.len())?.copy_from_slice(text);
-        Some(Uidl { length: text.len() as u8, octets })
+        Some(Self { length: u8::try_from(text.len()).ok()?, octets })
     }
 
     /// The id of a message known by `digest`: 32 hexadecimal digits, and for the second and later messages of
     /// the same digest in one maildrop `-2`, `-3` and so on.
-    pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Uidl {
+    pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut uidl = Uidl { length: 0, octets: [0; Uidl::MOST] };
+        let mut uidl = Self { length: 0, octets: [0; Self::MOST] };
         for byte in digest {
             uidl.push(HEX[usize::from(byte >> 4)]);
             uidl.push(HEX[usize::from(byte & 15)]);
         }
         if ordinal > 1 {
             uidl.push(b'-');
-            let mut divisor = 10u32.pow(ordinal.ilog10());
-            while divisor > 0 {
-                uidl.push(b'0' + (ordinal / divisor % 10) as u8);
-                divisor /= 10;
-            }
+            ordinal.to_string().bytes().for_each(|digit| uidl.push(digit));
         }
         uidl
     }

@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr_iter};
 
+use crate::widths::to_u64;
+
 /// How many line feeds of `bytes` no carriage return precedes: each goes out as two octets.
 /// `before` is the byte before them.
 pub(crate) fn bare_feeds(before: u8, bytes: &[u8]) -> u64 {
@@ -12,7 +14,7 @@ pub(crate) fn bare_feeds(before: u8, bytes: &[u8]) -> u64 {
         let tail = &bytes[first..];
         paired += memchr_iter(b'\r', tail).filter(|&at| tail.get(at + 1) == Some(&b'\n')).count();
     }
-    (feeds - paired) as u64
+    to_u64(feeds - paired)
 }
 
 /// The octets of a message of `length` stored octets with `bare` bare line feeds, of which `last` is the last.
@@ -24,7 +26,7 @@ pub(crate) fn octets(length: u64, bare: u64, last: Option<u8>) -> u64 {
 /// The octets of a message that is all here.
 #[cfg(test)]
 pub(crate) fn octets_of(message: &[u8]) -> u64 {
-    octets(message.len() as u64, bare_feeds(b'\n', message), message.last().copied())
+    octets(to_u64(message.len()), bare_feeds(b'\n', message), message.last().copied())
 }
 
 #[cfg(test)]
@@ -68,11 +70,11 @@ mod tests {
             message in prop::collection::vec(prop::sample::select(vec![b'\r', b'\n', b'a', 0]), 0..200),
             cut in 0usize..200,
         ) {
-            prop_assert_eq!(octets_of(&message), sent(&message).len() as u64);
+            prop_assert_eq!(octets_of(&message), to_u64(sent(&message).len()));
             let (head, tail) = message.split_at(cut.min(message.len()));
             let before = head.last().copied().unwrap_or(b'\n');
             let bare = bare_feeds(b'\n', head) + bare_feeds(before, tail);
-            prop_assert_eq!(octets(message.len() as u64, bare, message.last().copied()), sent(&message).len() as u64);
+            prop_assert_eq!(octets(to_u64(message.len()), bare, message.last().copied()), to_u64(sent(&message).len()));
         }
     }
 }

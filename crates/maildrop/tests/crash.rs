@@ -20,19 +20,20 @@ use std::sync::Arc;
 
 use common::*;
 use crash::{Chance, Crash, Image, Inode, Op, Recorder, append};
-use maildrop::{Location, LockMethod, Opener, Settings, Update};
+use maildrop::{MaildropUpdate, Opener, Settings};
+use vocabulary::{Location, LockMethod};
 
 /// The smallest unit that a disk writes, and the one that the kernel writes, in octets.
 const BLOCKS: [usize; 2] = [512, 4096];
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
 /// With messages that were read. The mailbox grows, or becomes shorter by less than a mark needs, or by more.
-const READINGS: [Update<'static>; 6] = [
-    Update { deleted: &[], read: &[1] },
-    Update { deleted: &[], read: &[5] },
-    Update { deleted: &[], read: &[1, 2, 3, 4, 5] },
-    Update { deleted: &[3], read: &[1, 2, 5] },
-    Update { deleted: &[3], read: &[5] },
-    Update { deleted: &[1, 5], read: &[1, 2, 4] },
+const READINGS: [MaildropUpdate<'static>; 6] = [
+    MaildropUpdate { deleted: &[], read: &[1] },
+    MaildropUpdate { deleted: &[], read: &[5] },
+    MaildropUpdate { deleted: &[], read: &[1, 2, 3, 4, 5] },
+    MaildropUpdate { deleted: &[3], read: &[1, 2, 5] },
+    MaildropUpdate { deleted: &[3], read: &[5] },
+    MaildropUpdate { deleted: &[1, 5], read: &[1, 2, 4] },
 ];
 
 fn chance() -> Chance {
@@ -138,7 +139,7 @@ enum Arrival {
 struct MboxCase {
     mbox: Mbox,
     weight: usize,
-    update: Update<'static>,
+    update: MaildropUpdate<'static>,
     arrival: Arrival,
     block: usize,
 }
@@ -150,17 +151,17 @@ struct Recorded {
 }
 
 impl MboxCase {
-    fn new(update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
+    fn new(update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
         // Some blocks of the one size, and of the other.
-        MboxCase::of_weight(block / 25, update, arrival, block)
+        Self::of_weight(block / 25, update, arrival, block)
     }
 
-    fn of_weight(weight: usize, update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
+    fn of_weight(weight: usize, update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
         let messages: Vec<_> = (1..=5).map(|number| message(number, weight)).collect();
         let mbox = Mbox::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
         // An index is there from an earlier session.
         opener(mbox.place()).open(&mbox.location()).unwrap();
-        MboxCase { mbox, weight, update, arrival, block }
+        Self { mbox, weight, update, arrival, block }
     }
 
     fn folders(&self) -> [PathBuf; 2] {
@@ -213,7 +214,7 @@ impl MboxCase {
     }
 
     fn expected(&self, arrived: bool, completed: bool) -> Vec<Expected> {
-        let Update { deleted, read } = self.update;
+        let MaildropUpdate { deleted, read } = self.update;
         let fate = |number: u32| match (deleted.contains(&number), completed) {
             (false, _) => Fate::There,
             (true, false) => Fate::ThereOrGone,
@@ -282,10 +283,10 @@ impl MboxCase {
 }
 
 fn mbox_crashes(arrival: Arrival) {
-    mbox_crashes_of(&DELETIONS.map(Update::deleting), arrival, most(40));
+    mbox_crashes_of(&DELETIONS.map(MaildropUpdate::deleting), arrival, most(40));
 }
 
-fn mbox_crashes_of(updates: &[Update<'static>], arrival: Arrival, most: usize) {
+fn mbox_crashes_of(updates: &[MaildropUpdate<'static>], arrival: Arrival, most: usize) {
     let mut chance = chance();
     let mut images = 0;
     for block in BLOCKS {
@@ -348,7 +349,7 @@ fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
         let end =
             |weight| kept.clone().map(|number| delivered(&message(number, weight)).len()).sum::<usize>();
         if let Some(weight) = (1..150).find(|&weight| end(weight) > 0 && end(weight) % block == 0) {
-            let update = Update::deleting(deleted);
+            let update = MaildropUpdate::deleting(deleted);
             MboxCase::of_weight(weight, update, Arrival::Never, block).enumerate(most(40), &mut chance);
             cases += 1;
         }
@@ -359,7 +360,7 @@ fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
 #[test]
 fn an_mbox_survives_an_agent_without_locks_and_a_crash() {
     let mut chance = chance();
-    for update in [Update::deleting(&[2, 4]), READINGS[4]] {
+    for update in [MaildropUpdate::deleting(&[2, 4]), READINGS[4]] {
         let quiet = MboxCase::new(update, Arrival::Never, BLOCKS[0]).run();
         let cut = quiet.log.iter().position(|op| matches!(op, Op::Truncate { .. })).unwrap();
         // Between the last look at the size and the cut there is nothing that could be done: that agent's
@@ -380,7 +381,7 @@ struct MaildirCase {
 }
 
 impl MaildirCase {
-    fn new() -> MaildirCase {
+    fn new() -> Self {
         let messages: Vec<_> = (1..=5).map(|number| message(number, 2)).collect();
         let maildir = Maildir::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for name in ["1700000002.M2P1.host", "1700000004.M4P1.host"] {
@@ -395,7 +396,7 @@ impl MaildirCase {
             kept.insert(fs::metadata(&name).unwrap().ino(), name);
         }
         opener(maildir.place()).open(&maildir.location()).unwrap();
-        MaildirCase { maildir, kept }
+        Self { maildir, kept }
     }
 
     fn folders(&self) -> [PathBuf; 3] {
@@ -430,10 +431,10 @@ fn a_maildir_survives_a_crash() {
         let durable = case.image();
         let recorder = Arc::new(Recorder::default());
         let opener = opener(place).with_disk(Arc::clone(&recorder) as _);
-        opener.open(&location).unwrap().commit(Update::deleting(deleted)).unwrap();
+        opener.open(&location).unwrap().commit(MaildropUpdate::deleting(deleted)).unwrap();
         // The next session's index is written, and not synced.
         let index_of_all = opener.open(&location).unwrap().count();
-        assert_eq!(index_of_all as usize, 5 - deleted.len());
+        assert_eq!(usize::try_from(index_of_all).unwrap(), 5 - deleted.len());
         let log = recorder.log();
         let committed = log.iter().rposition(|op| matches!(op, Op::Sync { .. })).unwrap() + 1;
         for stop in 0..=log.len() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::*;
-use maildrop::{CommitError, Disk, Kernel, Settings, Update};
+use maildrop::{CommitError, Disk, Kernel, MaildropUpdate, Settings};
 
 /// Lets `left` operations through, then fails one or all.
 struct Faulty {
@@ -29,8 +29,8 @@ enum Kind {
 }
 
 impl Faulty {
-    fn after(operations: u32, kind: Kind) -> Arc<Faulty> {
-        Arc::new(Faulty { left: AtomicU32::new(operations), kind })
+    fn after(operations: u32, kind: Kind) -> Arc<Self> {
+        Arc::new(Self { left: AtomicU32::new(operations), kind })
     }
 
     /// Whether it has failed at all.
@@ -118,10 +118,10 @@ fn five() -> Vec<Vec<u8>> {
 
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
 /// The mailbox grows, or becomes shorter by less than a mark needs, or by more.
-const READINGS: [Update<'static>; 3] = [
-    Update { deleted: &[], read: &[1, 4] },
-    Update { deleted: &[1], read: &[2, 3, 4, 5] },
-    Update { deleted: &[3, 5], read: &[1, 3] },
+const READINGS: [MaildropUpdate<'static>; 3] = [
+    MaildropUpdate { deleted: &[], read: &[1, 4] },
+    MaildropUpdate { deleted: &[1], read: &[2, 3, 4, 5] },
+    MaildropUpdate { deleted: &[3, 5], read: &[1, 3] },
 ];
 
 /// When mail arrives.
@@ -142,8 +142,8 @@ fn marking() -> Settings {
 
 /// Runs a commit against a disk that fails after `operations`, and checks what is there afterwards; `false`
 /// when the disk was not asked that often.
-fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: Kind) -> bool {
-    let Update { deleted, read } = update;
+fn run<F: Format>(update: MaildropUpdate<'_>, arrival: Arrival, operations: u32, kind: Kind) -> bool {
+    let MaildropUpdate { deleted, read } = update;
     let all = five();
     let format = F::with(&all.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let disk = Faulty::after(operations, kind);
@@ -212,7 +212,7 @@ fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: K
 
 fn enumerate<F: Format>(kind: Kind) {
     // Copies of an mbox are rewritten as the mbox itself; of special interest is only how they are made.
-    let mut updates = DELETIONS.map(Update::deleting).to_vec();
+    let mut updates = DELETIONS.map(MaildropUpdate::deleting).to_vec();
     updates.extend(READINGS);
     let (updates, arrivals) = if F::IS_COPY {
         (&[updates[3], READINGS[1]][..], &ARRIVALS[3..])
@@ -271,7 +271,7 @@ fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
     };
     let fault = Kind::Fail(rustix::io::Errno::IO.raw_os_error());
     // Whether the machine stopped, and whether the disk failed after that.
-    let run = |update: Update<'_>, stop: u32, fail: u32| {
+    let run = |update: MaildropUpdate<'_>, stop: u32, fail: u32| {
         let all = five();
         let mbox = Mbox::with(&all.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let stopping = Faulty::after(stop, Kind::Stop);
@@ -296,7 +296,7 @@ fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
         assert!(rest.is_empty());
         (stopping.struck(), failing.struck())
     };
-    for update in [Update::deleting(&[2]), READINGS[0], READINGS[1]] {
+    for update in [MaildropUpdate::deleting(&[2]), READINGS[0], READINGS[1]] {
         let mut stop = 0;
         while run(update, stop, u32::MAX - 1).0 {
             let mut fail = 0;

@@ -13,20 +13,21 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::*;
-use maildrop::{Disk, Kernel, Location, Maildrop, Opener, Update};
+use maildrop::{Disk, Kernel, Maildrop, MaildropUpdate, Opener};
 use proptest::prelude::*;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use vocabulary::{Location, Storage};
 
 /// Sees which files are opened and read.
 struct Watch(OwnedFd);
 
 impl Watch {
-    fn new(paths: &[PathBuf], what: WatchFlags) -> Watch {
+    fn new(paths: &[PathBuf], what: WatchFlags) -> Self {
         let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
         for path in paths {
             inotify::add_watch(&watch, path, what).unwrap();
         }
-        Watch(watch)
+        Self(watch)
     }
 
     /// What was done since the last call: the names of the files, empty for the watched itself.
@@ -48,7 +49,8 @@ impl Watch {
 fn let_settle(paths: &[&Path]) {
     for path in paths {
         let about = fs::metadata(path).unwrap();
-        let changed = Duration::new(about.ctime() as u64, about.ctime_nsec() as u32);
+        let changed =
+            Duration::new(about.ctime().try_into().unwrap(), about.ctime_nsec().try_into().unwrap());
         let settled = SystemTime::UNIX_EPOCH + changed + Duration::from_millis(2001);
         while let Ok(left) = settled.duration_since(SystemTime::now()) {
             std::thread::sleep(left);
@@ -215,7 +217,7 @@ fn of_a_grown_mbox_only_what_was_added_is_read() {
     assert_eq!(listed, fresh_view(&mbox.location()));
 
     // Our own deletions leave an index that fits.
-    mbox.open().commit(Update::deleting(&[3, 50, 102])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[3, 50, 102])).unwrap();
     let (octets, listed) = cost();
     assert!(octets < 1_000_000, "read {octets} octets");
     let sizes = |view: Vec<(u64, String)>| view.into_iter().map(|(octets, _)| octets).collect::<Vec<_>>();
@@ -260,7 +262,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
     (0..4).for_each(|_| mbox.deliver(b"Subject: same\n\nsame\n"));
     let all = uidls(&*mbox.open());
     assert!(all[0].len() == 32 && all[1].ends_with("-2") && all[3].ends_with("-4"));
-    mbox.open().commit(Update::deleting(&[1, 3])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1, 3])).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
     // Even when all of the file has to be read again.
     let text = String::from_utf8(mbox.bytes()).unwrap();
@@ -276,7 +278,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
 fn a_lost_or_damaged_index_changes_nothing() {
     fn case<F: Format>() {
         let format: F = with(20);
-        format.open().commit(Update::deleting(&[3])).unwrap();
+        format.open().commit(MaildropUpdate::deleting(&[3])).unwrap();
         let expected = view(&*format.open());
         let [path] = &indexes(format.place())[..] else { panic!("one index") };
         let whole = fs::read(path).unwrap();
@@ -307,10 +309,12 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
     for (format, place) in [(&maildir.location(), maildir.place()), (&mbox.location(), mbox.place())] {
         let before = view(&*place.opener().open(format).unwrap());
         let elsewhere = place.path("elsewhere");
-        fs::rename(format.path(), &elsewhere).unwrap();
+        fs::rename(&format.path, &elsewhere).unwrap();
         let moved = match format {
-            Location::Maildir(_) => Location::Maildir(elsewhere),
-            _ => Location::Mbox(elsewhere),
+            Location { storage: Storage::Maildir, path: _ } => {
+                Location { storage: Storage::Maildir, path: elsewhere }
+            }
+            _ => Location { storage: Storage::Mbox, path: elsewhere },
         };
         assert_eq!(view(&*place.opener().open(&moved).unwrap()), before);
         assert_eq!(indexes(place).len(), 1);
@@ -360,7 +364,7 @@ fn a_full_state_folder_is_noticed_once_and_stops_no_mail() {
     for left in [5, 4, 3] {
         let mut maildrop = opener.open(&maildir.location()).unwrap();
         assert_eq!(contents(&mut *maildrop).len(), left);
-        maildrop.commit(Update::deleting(&[1])).unwrap();
+        maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
     }
     let notices = maildir.place().notices();
     assert!(notices.len() == 1 && notices[0].contains("indexes"), "{notices:?}");
@@ -376,7 +380,7 @@ fn a_state_folder_that_cannot_be_written_stops_no_mail() {
     }
     let (maildir, mbox): (Maildir, Mbox) = (with(5), with(5));
     for (location, place) in [(maildir.location(), maildir.place()), (mbox.location(), mbox.place())] {
-        let mail = walk(location.path());
+        let mail = walk(&location.path);
         for path in mail.iter().map(PathBuf::as_path).chain([place.folder.path()]) {
             std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
         }
@@ -391,14 +395,17 @@ fn a_state_folder_that_cannot_be_written_stops_no_mail() {
                 assert!(opener.open(&location).is_err(), "one session at a time");
                 assert_eq!(contents(&mut *maildrop).len(), 5);
                 // An mbox cannot be closed up without a journal: then nothing is removed.
-                let removed = maildrop.commit(Update::deleting(&[2]));
-                assert_eq!(removed.is_ok(), matches!(location, Location::Maildir(_)));
+                let removed = maildrop.commit(MaildropUpdate::deleting(&[2]));
+                assert_eq!(
+                    removed.is_ok(),
+                    matches!(location, Location { storage: Storage::Maildir, path: _ })
+                );
                 let left = opener.open(&location).unwrap().count();
                 assert_eq!(left, if removed.is_ok() { 4 } else { 5 });
                 opener
                     .open(&location)
                     .unwrap()
-                    .commit(Update::deleting(&(1..=left).collect::<Vec<_>>()))
+                    .commit(MaildropUpdate::deleting(&(1..=left).collect::<Vec<_>>()))
                     .unwrap();
                 assert_eq!(opener.open(&location).unwrap().count(), 0);
             });
@@ -453,7 +460,7 @@ fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
                 let maildrop = opener.open(&format.location()).unwrap();
                 let deleted: Vec<u32> =
                     (1..=maildrop.count()).filter(|number| mask >> (number % 32) & 1 == 1).collect();
-                maildrop.commit(Update::deleting(&deleted)).unwrap();
+                maildrop.commit(MaildropUpdate::deleting(&deleted)).unwrap();
             }
             Event::Removed(index) => {
                 let count = fresh_view(&format.location()).len();

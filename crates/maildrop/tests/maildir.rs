@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use common::*;
-use maildrop::{FetchError, Location, Update};
+use maildrop::{FetchError, MaildropUpdate};
+use vocabulary::{Location, Storage};
 
 fn three() -> Maildir {
     Maildir::with(&[b"one\n", b"two\n", b"three\n"])
@@ -45,7 +46,7 @@ fn both_folders_are_read_and_ordered_by_time_and_name() {
             "1700000003.c:2,S\n"
         ]
     );
-    maildrop.commit(Update::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
     assert!(maildir.file("tmp", "1700000009.half").exists() && maildir.file("new", ".hidden").exists());
 }
 
@@ -92,7 +93,7 @@ fn uidls_are_the_names_where_these_will_do() {
     assert_eq!(ids[2], &blake3::hash(b"6.with space").to_hex()[..32]);
     assert_eq!(ids[3], &blake3::hash(b"7.caf\xe9").to_hex()[..32]);
     assert_eq!(contents(&mut *maildir.open()).len(), 5);
-    maildir.open().commit(Update::deleting(&[1, 2, 3, 4, 5])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5])).unwrap();
     assert!(maildir.files().is_empty());
 }
 
@@ -110,7 +111,7 @@ fn flags_and_moves_by_another_program_during_the_session() {
     assert_eq!(content(&mut *maildrop, 2), b"two\n");
     assert_eq!(contents(&mut *maildrop), [&b"one\n"[..], b"two\n", b"three\n"]);
     rename("cur/1700000002.M2P1.host:2,", "cur/1700000002.M2P1.host:2,R");
-    maildrop.commit(Update::deleting(&[1, 2])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2])).unwrap();
     assert_eq!(maildir.files(), ["new/1700000003.M3P1.host"]);
     assert_eq!(uidls(&*maildir.open()), before[2..]);
 }
@@ -123,7 +124,7 @@ fn a_message_that_vanished_hurts_no_other() {
     assert!(matches!(maildrop.fetch(2, 5), Err(FetchError::Vanished { number: 2 })));
     assert_eq!(maildrop.fetch(1, 5).unwrap().len(), 1);
     assert_eq!(content(&mut *maildrop, 3), b"three\n");
-    maildrop.commit(Update::deleting(&[1, 2])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2])).unwrap();
     assert_eq!(maildir.files(), ["new/1700000003.M3P1.host"]);
 }
 
@@ -185,7 +186,7 @@ fn what_the_owner_may_not_read_is_noticed_and_the_rest_served() {
     let closed = maildir.file("new", "1700000002.M2P1.host");
     fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     let (place, location) = (maildir.place(), maildir.location());
-    let (root, state) = (location.path(), place.path("state"));
+    let (root, state) = (&location.path, place.path("state"));
     for path in [place.folder.path(), &root.join("new"), &root.join("cur"), root, &state] {
         std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
     }
@@ -204,7 +205,7 @@ fn a_directory_without_its_folders_is_none() {
     let place = Place::new();
     for (make, missing) in [("cur", "without \"new\""), ("new", "")] {
         fs::create_dir_all(place.path("Maildir").join(make)).unwrap();
-        match place.opener().open(&Location::Maildir(place.path("Maildir"))) {
+        match place.opener().open(&Location { storage: Storage::Maildir, path: place.path("Maildir") }) {
             Ok(maildrop) => assert!(missing.is_empty() && maildrop.count() == 0),
             Err(error) => assert!(!missing.is_empty() && error.to_string().contains(missing), "{error}"),
         }
@@ -224,17 +225,17 @@ fn what_is_deleted_is_taken_off_the_quota_in_one_line() {
     ] {
         fs::write(maildir.file(folder, name), "1234\n").unwrap();
     }
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert!(!sizes.exists(), "the delivery agent makes it");
     fs::write(maildir.file("new", "1.a,S=5"), "1234\n").unwrap();
     fs::write(&sizes, "100000S,1000C\n1017 4\n").unwrap();
-    maildir.open().commit(Update::deleting(&[])).unwrap();
-    maildir.open().commit(Update::deleting(&[4])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[4])).unwrap();
     assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n");
     // Another program removes one before we do: it takes that off itself.
     let maildrop = maildir.open();
     fs::remove_file(maildir.file("new", "3.c")).unwrap();
-    maildrop.commit(Update::deleting(&[1, 2, 3])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3])).unwrap();
     assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n-1005 -2\n");
 }
 
@@ -245,14 +246,14 @@ fn a_quota_file_that_is_none_does_no_harm() {
     let elsewhere = maildir.place().path("elsewhere");
     fs::write(&elsewhere, "mine\n").unwrap();
     std::os::unix::fs::symlink(&elsewhere, &sizes).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
     fs::remove_file(&sizes).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &sizes, rustix::fs::Mode::RWXU).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     fs::remove_file(&sizes).unwrap();
     fs::create_dir(&sizes).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert!(maildir.files().is_empty());
 }
 
@@ -272,7 +273,7 @@ fn odd_names_are_served_and_deleted_and_subfolders_are_not_looked_into() {
     let mut maildrop = maildir.open();
     assert_eq!(contents(&mut *maildrop), names);
     assert!(uidls(&*maildrop).iter().all(|uidl| uidl.bytes().all(|byte| byte.is_ascii_graphic())));
-    maildrop.commit(Update::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
     assert_eq!(maildir.open().count(), 0);
     assert!(
         maildir.path().join(".Sent/new/1.other").exists()
@@ -291,7 +292,7 @@ fn a_link_to_a_file_is_a_message_and_only_the_link_is_deleted() {
     std::os::unix::fs::symlink("/etc", maildir.file("new", "4.folder")).unwrap();
     let mut maildrop = maildir.open();
     assert_eq!(contents(&mut *maildrop), [b"kept elsewhere\n"]);
-    maildrop.commit(Update::deleting(&[1])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept elsewhere\n");
     assert!(!maildir.file("new", "1.link").exists());
 }

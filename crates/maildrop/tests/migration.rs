@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::*;
-use maildrop::{Maildrop, Settings, UidlScheme, Update};
+use maildrop::{Maildrop, MaildropUpdate, Settings, UidlScheme};
 
 fn open<F: Format>(format: &F, scheme: &str) -> Box<dyn Maildrop> {
     let settings = Settings { uidl: UidlScheme::parse(scheme).unwrap(), ..quick() };
@@ -51,7 +51,7 @@ fn dovecots_and_couriers_lists_name_what_they_know_and_nothing_changes_later() {
         };
         fs::write(maildir.path().join(file), list.to_owned() + more).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), now, "{scheme}");
-        open(&maildir, scheme).commit(Update::deleting(&[1, 3])).unwrap();
+        open(&maildir, scheme).commit(MaildropUpdate::deleting(&[1, 3])).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), [&*now[1], &*now[3]], "{scheme}");
     }
 }
@@ -98,7 +98,7 @@ fn an_mbox_keeps_dovecots_numbers_when_the_message_that_holds_the_base_is_gone()
     let dovecots =
         ["000000016b040007", "000000046b040007", &plain[2], "000000056b040007", &plain[4], &plain[5]];
     assert_eq!(before, dovecots);
-    open(&mbox, "dovecot").commit(Update::deleting(&[1, 2, 4, 5])).unwrap();
+    open(&mbox, "dovecot").commit(MaildropUpdate::deleting(&[1, 2, 4, 5])).unwrap();
     assert_eq!(uidls_by(&mbox, "dovecot"), [&*plain[2], &*plain[5]]);
     mbox.deliver(b"Subject: 7\nX-UID: 5\n\nhides only itself\n");
     assert_eq!(uidls_by(&mbox, "dovecot")[..2], [&*plain[2], &*plain[5]]);
@@ -127,7 +127,7 @@ fn what_is_marked_as_read_keeps_its_uidl_by_every_scheme() {
         let uidl = UidlScheme::parse(scheme).unwrap();
         let settings = Settings { uidl, status_header: true, ..quick() };
         let maildrop = mbox.place().opener_with(settings).open(&mbox.location()).unwrap();
-        maildrop.commit(Update { deleted: &[], read: &[1, 2, 3] }).unwrap();
+        maildrop.commit(MaildropUpdate { deleted: &[], read: &[1, 2, 3] }).unwrap();
         let text = String::from_utf8(mbox.bytes()).unwrap();
         assert_eq!(text.matches("Status: RO\n").count(), 3, "{scheme}");
         assert_eq!(uidls_by(&mbox, scheme), before, "{scheme}");
@@ -151,7 +151,7 @@ fn headers_doubled_missing_and_invalid() {
         assert_eq!((&*ids[0], &*ids[5]), ("<a@example.org>", "<z@example.org>"));
         assert_eq!(ids[1..5], plain[1..5]);
         // The first is gone; the second was known by another name, and keeps that.
-        open(format, "message-id").commit(Update::deleting(&[1])).unwrap();
+        open(format, "message-id").commit(MaildropUpdate::deleting(&[1])).unwrap();
         assert_eq!(uidls_by(format, "message-id"), ids[1..]);
         assert_eq!(uidls_by(format, "qpopper"), plain[1..]);
     }
@@ -197,5 +197,5 @@ fn old_and_new_side_by_side() {
     assert_eq!(moved[0].old.as_deref(), Some(&b"UID1-1795424140"[..]));
     assert_eq!((moved[0].new.as_str(), &moved[1].old), ("1700000001.M1P1.host", &None));
     assert!(moved.iter().all(|moved| !moved.is_same()));
-    assert!(compare("default", "qmail").iter().all(maildrop::Moved::is_same));
+    assert!(compare("default", "qmail").iter().all(maildrop::UidlComparison::is_same));
 }

@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::*;
-use maildrop::LockMethod::{Dotlock, Fcntl, Flock};
-use maildrop::{CommitError, LockMethod, OpenError, Settings, Update};
+use maildrop::{CommitError, MaildropUpdate, OpenError, Settings};
+use vocabulary::LockMethod;
+use vocabulary::LockMethod::{Dotlock, Fcntl, Flock};
 
 /// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is a long run.
 fn deliveries() -> usize {
@@ -119,7 +120,7 @@ fn an_agent_killed_while_it_holds_its_locks() {
             agent.0.kill().unwrap();
             agent.0.wait().unwrap();
             assert!(lock.exists(), "left behind");
-            open().unwrap().commit(Update::deleting(&[1])).unwrap();
+            open().unwrap().commit(MaildropUpdate::deleting(&[1])).unwrap();
             assert_eq!(contents(&mut *open().unwrap()), [b"Subject: 2\n\n2\n"]);
             assert!(mbox.place().notices().iter().any(|notice| notice.contains("is gone")));
             assert!(!lock.exists());
@@ -137,11 +138,11 @@ fn an_agent_that_locks_during_the_session_keeps_the_mail_from_being_deleted() {
     let maildrop = mbox.open();
     let lock = mbox.place().path("mbox.lock");
     assert!(Command::new("/usr/bin/lockfile").arg(&lock).status().unwrap().success());
-    assert!(matches!(maildrop.commit(Update::deleting(&[1])), Err(CommitError::Locked { .. })));
+    assert!(matches!(maildrop.commit(MaildropUpdate::deleting(&[1])), Err(CommitError::Locked { .. })));
     assert_eq!(mbox.bytes(), before);
     assert!(lock.exists(), "it is not ours");
     fs::remove_file(&lock).unwrap();
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.open().count(), 1);
 }
 
@@ -167,7 +168,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                     if number >= deliveries {
                         break;
                     }
-                    deliver((agent.command)(place, location.path()), number);
+                    deliver((agent.command)(place, &location.path), number);
                 }
             });
         }
@@ -192,7 +193,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                 (1..=maildrop.count()).map(|at| (at, number_in(&content(&mut *maildrop, at)))).collect();
             let chosen: Vec<_> = all.into_iter().filter(|(at, _)| (at + sessions) % 3 != 0).collect();
             let deleted: Vec<_> = chosen.iter().map(|(at, _)| *at).collect();
-            match maildrop.commit(Update::deleting(&deleted)) {
+            match maildrop.commit(MaildropUpdate::deleting(&deleted)) {
                 Ok(()) => {
                     let mut taken = taken.lock().unwrap();
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);

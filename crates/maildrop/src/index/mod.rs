@@ -12,6 +12,7 @@
 //! renamed, and what was restored from a backup, which has another inode, begins with no index.
 
 pub(crate) mod codec;
+mod key;
 mod recent;
 mod store;
 
@@ -24,10 +25,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::Stat;
 
-use self::recent::Recent;
-pub(crate) use self::store::{Sealed, Version};
+pub(crate) use self::key::IndexKey;
+use self::recent::RecentIndexes;
+pub(crate) use self::store::{Checksummed, IndexVersion};
 use crate::disk::Disk;
 use crate::notice::Notice;
+use crate::state_folder;
 
 /// All indexes of one owner.
 pub(crate) struct Indexes {
@@ -35,21 +38,17 @@ pub(crate) struct Indexes {
     folder: io::Result<File>,
     /// Which start of the machine this is.
     boot: [u8; 16],
-    recent: Mutex<Recent>,
+    recent: Mutex<RecentIndexes>,
     /// The lasting names of the file systems that were met, by device number.
     file_systems: Mutex<HashMap<u64, u64>>,
     complained: AtomicBool,
 }
 
-/// What an index is of: a maildrop, read by certain rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key([u8; 32]);
-
 impl Indexes {
     /// The indexes whose files lie in the directory `state`.
-    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> Indexes {
-        Indexes {
-            folder: crate::opener::folder_in(state, "index"),
+    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> Self {
+        Self {
+            folder: state_folder::open_or_make(state, "index"),
             boot: boot_id(),
             recent: Mutex::default(),
             file_systems: Mutex::default(),
@@ -59,7 +58,7 @@ impl Indexes {
 
     /// The key of the maildrop that is `file`, with the attributes `stat`, when it is read by `rules`: whatever
     /// decides what its messages are.
-    pub(crate) fn key(&self, file: &File, stat: &Stat, rules: &[u8]) -> io::Result<Key> {
+    pub(crate) fn key(&self, file: &File, stat: &Stat, rules: &[u8]) -> io::Result<IndexKey> {
         let known = lock(&self.file_systems).get(&stat.st_dev).copied();
         let file_system = match known {
             Some(file_system) => file_system,
@@ -74,11 +73,11 @@ impl Indexes {
         hasher.update(&file_system.to_le_bytes());
         hasher.update(&stat.st_ino.to_le_bytes());
         hasher.update(rules);
-        Ok(Key(*hasher.finalize().as_bytes()))
+        Ok(IndexKey(*hasher.finalize().as_bytes()))
     }
 
     /// The last index that was kept under `key`, if it is whole.
-    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Sealed>> {
+    pub(crate) fn find(&self, key: &IndexKey) -> Option<Arc<Checksummed>> {
         if let Some(index) = lock(&self.recent).find(key) {
             return Some(index);
         }
@@ -88,8 +87,8 @@ impl Indexes {
     }
 
     /// Keeps an index for the next time in this process only.
-    pub(crate) fn remember(&self, key: &Key, body: &[u8]) -> Arc<Sealed> {
-        let index = Arc::new(Sealed::new(key, &self.boot, body));
+    pub(crate) fn remember(&self, key: &IndexKey, body: &[u8]) -> Arc<Checksummed> {
+        let index = Arc::new(Checksummed::new(key, &self.boot, body));
         lock(&self.recent).keep(*key, &index);
         index
     }
@@ -99,9 +98,9 @@ impl Indexes {
         &self,
         disk: &dyn Disk,
         notify: &dyn Fn(&Notice),
-        key: &Key,
+        key: &IndexKey,
         body: &[u8],
-    ) -> Arc<Sealed> {
+    ) -> Arc<Checksummed> {
         let index = self.remember(key, body);
         let written = match &self.folder {
             Ok(folder) => store::write(disk, folder, key, &index),
@@ -116,7 +115,7 @@ impl Indexes {
     }
 
     /// Forgets an index that has turned out to be wrong.
-    pub(crate) fn forget(&self, disk: &dyn Disk, key: &Key) {
+    pub(crate) fn forget(&self, disk: &dyn Disk, key: &IndexKey) {
         lock(&self.recent).forget(key);
         if let Ok(folder) = &self.folder {
             store::remove(disk, folder, key);

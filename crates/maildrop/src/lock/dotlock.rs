@@ -1,9 +1,10 @@
-//! Dotlocks: the file `MBOX.lock`, whose existence is the lock.
+//! DotlockMaker: the file `MBOX.lock`, whose existence is the lock.
 //!
 //! Made by link(2), which is atomic on NFS too (open(2), `O_EXCL`). The content is `PID:HOST`, which
 //! Dovecot and liblockfile read as well. A lock is stale when nobody refreshed it for long enough, or
 //! when its process on this host is gone.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
-use super::{Busy, MailGroup};
+use super::failure::Busy;
+use super::mail_group::MailGroup;
 use crate::disk::{Disk, retry, write_all_at};
 use crate::notice::Notice;
 
@@ -23,7 +25,7 @@ use crate::notice::Notice;
 const REFRESH: Duration = Duration::from_secs(20);
 
 /// What making and breaking dotlocks needs.
-pub(super) struct Dotlocks<'a> {
+pub(super) struct DotlockMaker<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) group: Option<&'a dyn MailGroup>,
     pub(super) host: &'a str,
@@ -32,7 +34,7 @@ pub(super) struct Dotlocks<'a> {
 }
 
 /// What came of one try.
-pub(super) enum Try<'a> {
+pub(super) enum DotlockAttempt<'a> {
     Taken(Dotlock<'a>),
     Busy(Busy),
     /// Somebody's stale lock was removed. Whoever else found it stale may be about to remove it too, so the
@@ -42,17 +44,17 @@ pub(super) enum Try<'a> {
 
 /// A held dotlock; dropping it removes the file.
 pub(super) struct Dotlock<'a> {
-    maker: Dotlocks<'a>,
+    maker: DotlockMaker<'a>,
     directory: File,
     path: PathBuf,
     name: OsString,
     file: File,
-    refreshed: Instant,
+    refreshed: Cell<Instant>,
 }
 
-impl<'a> Dotlocks<'a> {
+impl<'a> DotlockMaker<'a> {
     /// Tries once for the dotlock of the mailbox `mbox`.
-    pub(super) fn take(self, mbox: &Path) -> io::Result<Try<'a>> {
+    pub(super) fn take(self, mbox: &Path) -> io::Result<DotlockAttempt<'a>> {
         let mut name = mbox.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         name.push(".lock");
         let path = mbox.with_file_name(&name);
@@ -70,9 +72,10 @@ impl<'a> Dotlocks<'a> {
         let now = rustix::fs::fstat(&file);
         let unlinked = self.as_group(|| self.disk.unlink(directory.as_fd(), Path::new(&mine)));
         if made? {
-            let lock = Dotlock { maker: self, directory, path, name, file, refreshed: Instant::now() };
+            let lock =
+                Dotlock { maker: self, directory, path, name, file, refreshed: Cell::new(Instant::now()) };
             unlinked?;
-            return Ok(Try::Taken(lock));
+            return Ok(DotlockAttempt::Taken(lock));
         }
         self.examine(&directory, &path, &name, &now?)
     }
@@ -96,12 +99,18 @@ impl<'a> Dotlocks<'a> {
     }
 
     /// Looks at the lock that is in the way, and breaks it if it is stale.
-    fn examine(&self, directory: &File, path: &Path, name: &OsStr, now: &Stat) -> io::Result<Try<'a>> {
+    fn examine(
+        &self,
+        directory: &File,
+        path: &Path,
+        name: &OsStr,
+        now: &Stat,
+    ) -> io::Result<DotlockAttempt<'a>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(held) => held,
             Err(rustix::io::Errno::NOENT) => {
-                return Ok(Try::Busy(Busy::new(path, "was locked a moment ago")));
+                return Ok(DotlockAttempt::Busy(Busy::new(path, "was locked a moment ago")));
             }
             Err(errno) => return Err(errno.into()),
         };
@@ -120,7 +129,7 @@ impl<'a> Dotlocks<'a> {
             },
         );
         if orphan.is_none() && age < self.stale {
-            return Ok(Try::Busy(busy));
+            return Ok(DotlockAttempt::Busy(busy));
         }
         if self.remove_stale(directory, name, &held)? {
             (self.notify)(&match orphan {
@@ -128,7 +137,7 @@ impl<'a> Dotlocks<'a> {
                 None => Notice::BrokeOldLock { path: path.to_owned(), age },
             });
         }
-        Ok(Try::Broken(busy))
+        Ok(DotlockAttempt::Broken(busy))
     }
 
     /// Removes the lock `stale`, but no other that may have taken its place meanwhile.
@@ -162,9 +171,9 @@ impl<'a> Dotlocks<'a> {
 
 impl Dotlock<'_> {
     /// Refreshes the lock if it is time; `false` when another program has removed it.
-    pub(super) fn keep(&mut self) -> io::Result<bool> {
-        if self.refreshed.elapsed() >= REFRESH {
-            self.refreshed = Instant::now();
+    pub(super) fn refresh(&self) -> io::Result<bool> {
+        if self.refreshed.get().elapsed() >= REFRESH {
+            self.refreshed.set(Instant::now());
             retry(|| self.maker.disk.touch(&self.file, true))?;
         }
         self.is_held()
@@ -208,24 +217,24 @@ struct Holder {
 }
 
 impl Holder {
-    fn read(file: &File) -> Option<Holder> {
+    fn read(file: &File) -> Option<Self> {
         if !rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(file).ok()?.st_mode).is_file() {
             return None;
         }
         let mut content = [0; 300];
         let length = file.read_at(&mut content, 0).ok()?;
-        Holder::parse(content.get(..length)?)
+        Self::parse(content.get(..length)?)
     }
 
     /// `PID` or `PID:HOST`, with white space around it. procmail writes `0`, which is nobody.
-    fn parse(content: &[u8]) -> Option<Holder> {
+    fn parse(content: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(content).ok()?.trim();
         let (pid, host) = match text.split_once(':') {
             Some((pid, host)) => (pid, Some(host.trim().to_owned())),
             None => (text, None),
         };
         let pid = pid.trim().parse().ok().filter(|&pid| pid > 0)?;
-        Some(Holder { pid, host })
+        Some(Self { pid, host })
     }
 
     /// Whether it was a process on this host and is no more. A number without a host may be of a process
@@ -259,14 +268,14 @@ mod tests {
 
     const HOST: &str = "this-host";
 
-    struct Place {
+    struct TestFolder {
         folder: tempfile::TempDir,
         notices: Mutex<Vec<String>>,
     }
 
-    impl Place {
-        fn new() -> Place {
-            Place { folder: tempfile::tempdir().unwrap(), notices: Mutex::default() }
+    impl TestFolder {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), notices: Mutex::default() }
         }
 
         fn mbox(&self) -> PathBuf {
@@ -277,9 +286,9 @@ mod tests {
             self.folder.path().join("alice.lock")
         }
 
-        fn take<'a>(&'a self, notify: &'a dyn Fn(&Notice)) -> Try<'a> {
+        fn take<'a>(&'a self, notify: &'a dyn Fn(&Notice)) -> DotlockAttempt<'a> {
             let stale = Duration::from_secs(300);
-            Dotlocks { disk: &Kernel, group: None, host: HOST, stale, notify }.take(&self.mbox()).unwrap()
+            DotlockMaker { disk: &Kernel, group: None, host: HOST, stale, notify }.take(&self.mbox()).unwrap()
         }
 
         fn files(&self) -> usize {
@@ -295,10 +304,10 @@ mod tests {
 
     #[test]
     fn held_until_dropped_and_nothing_left_behind() {
-        let place = Place::new();
-        let Try::Taken(lock) = place.take(&|_| ()) else { panic!("not taken") };
+        let place = TestFolder::new();
+        let DotlockAttempt::Taken(lock) = place.take(&|_| ()) else { panic!("not taken") };
         assert_eq!(fs::read_to_string(place.lock()).unwrap(), format!("{}:{HOST}", std::process::id()));
-        assert!(matches!(place.take(&|_| ()), Try::Busy(_)));
+        assert!(matches!(place.take(&|_| ()), DotlockAttempt::Busy(_)));
         assert_eq!(place.files(), 1);
         drop(lock);
         assert_eq!(place.files(), 0);
@@ -306,13 +315,13 @@ mod tests {
 
     #[test]
     fn an_old_lock_is_broken_and_then_taken() {
-        let place = Place::new();
+        let place = TestFolder::new();
         fs::write(place.lock(), "0").unwrap();
         let notify = |notice: &Notice| place.notices.lock().unwrap().push(notice.to_string());
-        assert!(matches!(place.take(&notify), Try::Busy(_)));
+        assert!(matches!(place.take(&notify), DotlockAttempt::Busy(_)));
         make_old(&place.lock());
-        assert!(matches!(place.take(&notify), Try::Broken(_)));
-        assert!(matches!(place.take(&notify), Try::Taken(_)));
+        assert!(matches!(place.take(&notify), DotlockAttempt::Broken(_)));
+        assert!(matches!(place.take(&notify), DotlockAttempt::Taken(_)));
         let notices = place.notices.lock().unwrap();
         assert!(notices.len() == 1 && notices[0].contains("untouched"), "{notices:?}");
         drop(notices);
@@ -332,22 +341,22 @@ mod tests {
             (format!("0:{HOST}"), false),
             ("garbage".to_owned(), false),
         ] {
-            let place = Place::new();
+            let place = TestFolder::new();
             fs::write(place.lock(), &content).unwrap();
-            assert_eq!(matches!(place.take(&|_| ()), Try::Broken(_)), broken, "{content}");
+            assert_eq!(matches!(place.take(&|_| ()), DotlockAttempt::Broken(_)), broken, "{content}");
             assert_eq!(place.files(), usize::from(!broken), "{content}");
         }
     }
 
     #[test]
     fn a_lock_made_in_place_of_the_stale_one_survives() {
-        let place = Place::new();
+        let place = TestFolder::new();
         fs::write(place.lock(), "1:elsewhere").unwrap();
         let judged = rustix::fs::stat(place.lock()).unwrap();
         fs::write(place.folder.path().join("new"), "2:elsewhere").unwrap();
         fs::rename(place.folder.path().join("new"), place.lock()).unwrap();
         let directory = File::open(place.folder.path()).unwrap();
-        let maker = Dotlocks {
+        let maker = DotlockMaker {
             disk: &Kernel,
             group: None,
             host: HOST,
@@ -361,19 +370,19 @@ mod tests {
 
     #[test]
     fn a_lock_broken_by_others_is_known_to_be_lost_and_theirs_is_left_alone() {
-        let place = Place::new();
-        let Try::Taken(mut lock) = place.take(&|_| ()) else { panic!("not taken") };
-        assert!(lock.keep().unwrap());
+        let place = TestFolder::new();
+        let DotlockAttempt::Taken(lock) = place.take(&|_| ()) else { panic!("not taken") };
+        assert!(lock.refresh().unwrap());
         fs::remove_file(place.lock()).unwrap();
         fs::write(place.lock(), "theirs").unwrap();
-        assert!(!lock.keep().unwrap());
+        assert!(!lock.refresh().unwrap());
         drop(lock);
         assert_eq!(fs::read_to_string(place.lock()).unwrap(), "theirs");
     }
 
     #[test]
     fn no_directory_is_an_error() {
-        let maker = Dotlocks {
+        let maker = DotlockMaker {
             disk: &Kernel,
             group: None,
             host: HOST,

@@ -23,15 +23,15 @@ pub(crate) struct SessionLocks {
 
 impl SessionLocks {
     /// The locks whose file lies in the directory `state`.
-    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<SessionLocks> {
+    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::openat(state, "sessions.lock", flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(SessionLocks { file: Some(File::from(file)), held: Mutex::default() })
+        Ok(Self { file: Some(File::from(file)), held: Mutex::default() })
     }
 
     /// Locks that no other process sees.
-    pub(crate) fn of_this_process() -> SessionLocks {
-        SessionLocks { file: None, held: Mutex::default() }
+    pub(crate) fn of_this_process() -> Self {
+        Self { file: None, held: Mutex::default() }
     }
 
     /// Takes the lock of the maildrop with this device and inode; `None` when a session has it.

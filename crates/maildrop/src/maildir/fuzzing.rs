@@ -4,7 +4,7 @@ use super::name;
 
 /// What the name of a file in a Maildir says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name<'a> {
+pub struct MaildirName<'a> {
     /// The part that stays the same.
     pub unique: &'a [u8],
     /// When the message was delivered, in seconds since 1970.
@@ -18,8 +18,8 @@ pub struct Name<'a> {
 }
 
 /// Takes a name apart.
-pub fn name(name: &[u8]) -> Name<'_> {
-    Name {
+pub fn name(name: &[u8]) -> MaildirName<'_> {
+    MaildirName {
         unique: name::unique(name),
         delivered: name::delivered(name),
         sizes: name::claimed_sizes(name),

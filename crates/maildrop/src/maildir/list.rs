@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::name;
-use crate::stamp::Stamp;
+use crate::file_stamp::FileStamp;
 
 /// How often to read the folders again when they changed meanwhile.
 const ATTEMPTS: u32 = 5;
@@ -24,12 +24,28 @@ pub(super) enum Folder {
 }
 
 impl Folder {
-    pub(super) const ALL: [Folder; 2] = [Folder::New, Folder::Cur];
+    pub(super) const ALL: [Self; 2] = [Self::New, Self::Cur];
+
+    /// Its place in [`Self::ALL`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::New => 0,
+            Self::Cur => 1,
+        }
+    }
+
+    /// Its number in an index file.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::New => 0,
+            Self::Cur => 1,
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Folder::New => "new",
-            Folder::Cur => "cur",
+            Self::New => "new",
+            Self::Cur => "cur",
         }
     }
 
@@ -42,7 +58,7 @@ impl Folder {
 
 /// Where a message lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MaildirEntry {
     pub(super) folder: Folder,
     pub(super) name: Box<[u8]>,
     /// The file's inode, or that of the link that leads to it.
@@ -55,10 +71,10 @@ pub(super) struct Place {
     unique: usize,
 }
 
-impl Place {
-    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, lasts: bool) -> Place {
+impl MaildirEntry {
+    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, lasts: bool) -> Self {
         let (delivered, unique) = (name::delivered(&name), name::unique(&name).len());
-        Place { folder, name, inode, lasts, delivered, unique }
+        Self { folder, name, inode, lasts, delivered, unique }
     }
 
     /// Relative to the Maildir.
@@ -79,19 +95,19 @@ impl Place {
 }
 
 /// Both folders at one moment.
-pub(super) struct Listing {
-    pub(super) places: Vec<Place>,
+pub(super) struct FolderListing {
+    pub(super) places: Vec<MaildirEntry>,
     /// What the folders looked like before they were read.
-    pub(super) stamps: [Stamp; 2],
+    pub(super) stamps: [FileStamp; 2],
 }
 
 /// Reads both folders.
 ///
 /// A file that is renamed meanwhile may be missed or seen twice, so they are read again if they changed; and `new`
 /// before `cur`, since files move in that direction.
-pub(super) fn list(root: &File) -> io::Result<Listing> {
+pub(super) fn list(root: &File) -> io::Result<FolderListing> {
     let folders = [Folder::New.open(root)?, Folder::Cur.open(root)?];
-    let look = || Ok::<_, io::Error>([Stamp::of(&folders[0])?, Stamp::of(&folders[1])?]);
+    let look = || Ok::<_, io::Error>([FileStamp::of(&folders[0])?, FileStamp::of(&folders[1])?]);
     let mut places = Vec::new();
     let mut stamps = look()?;
     for _ in 0..ATTEMPTS {
@@ -105,15 +121,15 @@ pub(super) fn list(root: &File) -> io::Result<Listing> {
         }
         stamps = after;
     }
-    Ok(Listing { places, stamps })
+    Ok(FolderListing { places, stamps })
 }
 
 /// What both folders look like now, without opening them.
-pub(super) fn stamps(root: &File) -> Result<[Stamp; 2], (Folder, io::Error)> {
+pub(super) fn stamps(root: &File) -> Result<[FileStamp; 2], (Folder, io::Error)> {
     let stamp = |folder: Folder| {
         let stat = rustix::fs::statat(root, folder.name(), AtFlags::empty()).map_err(io::Error::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Stamp::from_stat(&stat, root.as_fd())),
+            FileType::Directory => Ok(FileStamp::from_stat(&stat, root.as_fd())),
             _ => Err(io::Error::from(io::ErrorKind::NotADirectory)),
         }
     };
@@ -121,7 +137,7 @@ pub(super) fn stamps(root: &File) -> Result<[Stamp; 2], (Folder, io::Error)> {
     Ok([new?, cur?])
 }
 
-fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result<()> {
+fn read(folder: Folder, directory: &File, places: &mut Vec<MaildirEntry>) -> io::Result<()> {
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
@@ -142,7 +158,7 @@ fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result
         };
         // A link may lead to a file.
         if matches!(kind, FileType::RegularFile | FileType::Symlink) {
-            places.push(Place::new(folder, name.into(), inode, kind == FileType::RegularFile));
+            places.push(MaildirEntry::new(folder, name.into(), inode, kind == FileType::RegularFile));
         }
     }
     Ok(())

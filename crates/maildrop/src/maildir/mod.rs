@@ -7,11 +7,11 @@
 pub(crate) mod fuzzing;
 mod index;
 mod list;
-mod measure;
-mod name;
+mod message_sizes;
+pub(crate) mod name;
 mod quota;
-mod source;
-mod survey;
+mod rescan;
+mod uidl_source;
 
 use std::fs::File;
 use std::io;
@@ -21,23 +21,23 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use self::index::{Index, Message};
-use self::list::{Folder, Place};
-use self::measure::Measure;
-pub(crate) use self::name::unique;
-use self::quota::Freed;
-use self::source::Source;
-use self::survey::{Survey, Surveyor, by_unique_name};
+use self::index::{MaildirIndex, MaildirMessage};
+use self::list::{Folder, MaildirEntry};
+use self::message_sizes::MessageSizes;
+use self::quota::QuotaChange;
+use self::rescan::{MaildirRescan, Rescanned, by_unique_name};
+use self::uidl_source::MaildirUidlSource;
+use crate::delivered::Delivered;
 use crate::disk::retry;
-use crate::error::{Doing, Refusal};
-use crate::index::Key;
+use crate::error::{CommitError, Doing, FetchError, OpenError, OsError};
+use crate::file_stamp::FileStamp;
+use crate::index::IndexKey;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Body, Listing, Maildrop, Update};
-use crate::migration::{self, Source as _};
-use crate::opener::Shared;
-use crate::stamp::Stamp;
-use crate::uidl::{self, Uidl};
-use crate::{CommitError, Delivered, FetchError, Moved, OpenError, UidlScheme};
+use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+use crate::migration::{self, UidlComparison, UidlScheme, UidlSource as _};
+use crate::shared::Shared;
+use crate::uidl::Uidl;
+use crate::widths::{to_u32, to_usize};
 
 /// The version of the rules by which an index is made.
 const RULES: &[u8] = b"Maildir 1";
@@ -47,39 +47,39 @@ pub(crate) struct Maildir {
     shared: Arc<Shared>,
     path: PathBuf,
     root: File,
-    key: Key,
+    key: IndexKey,
     /// The messages.
-    index: Index,
+    index: MaildirIndex,
     /// Where they lie, once other programs have renamed files since the index was made.
-    moved: Option<Vec<Place>>,
+    moved: Option<Vec<MaildirEntry>>,
     /// Where these are not the default ones.
     uidls: Option<Vec<Uidl>>,
     /// What the folders looked like when the places of the messages were last read.
-    stamps: [Stamp; 2],
+    stamps: [FileStamp; 2],
     _session: SessionLock,
 }
 
 impl Maildir {
     /// Opens the Maildir at `path`; `None` if there is nothing.
-    pub(crate) fn open(shared: &Arc<Shared>, path: &Path) -> Result<Option<Maildir>, OpenError> {
+    pub(crate) fn open(shared: &Arc<Shared>, path: &Path) -> Result<Option<Self>, OpenError> {
         let Some(root) = open_root(path)? else { return Ok(None) };
         let now = list::stamps(&root).map_err(|(folder, error)| no_folder(path, folder, error))?;
         let stat = rustix::fs::fstat(&root).doing("look at the Maildir", path)?;
         let Some(session) = shared.session(&stat, path)? else { return Err(OpenError::InUse) };
         let limit = shared.settings.max_messages;
         let key = shared.indexes.key(&root, &stat, RULES).doing("look at the Maildir's file system", path)?;
-        let known = shared.indexes.find(&key).and_then(Index::of);
+        let known = shared.indexes.find(&key).and_then(MaildirIndex::of);
         let index = match known {
             Some(index) if index.is_of(&now) && index.count() <= limit => index,
             known => {
-                let surveyor = Surveyor { root: &root, path, limit, notify: &*shared.notify };
-                let Survey { messages, stamps } = surveyor.run(known.as_ref())?;
-                Index::keep(shared, &key, stamps, &messages, known)
+                let surveyor = MaildirRescan { root: &root, path, limit, notify: &*shared.notify };
+                let Rescanned { messages, stamps } = surveyor.run(known.as_ref())?;
+                MaildirIndex::keep(shared, &key, stamps, &messages, known)
             }
         };
-        let source = Source { root: &root, index: &index };
+        let source = MaildirUidlSource { root: &root, index: &index };
         let uidls = migration::assign(shared, path, &source).doing("name the messages of", path)?;
-        Ok(Some(Maildir {
+        Ok(Some(Self {
             shared: Arc::clone(shared),
             path: path.to_owned(),
             root,
@@ -93,19 +93,19 @@ impl Maildir {
     }
 
     /// What the server `from` called the messages, beside what we call them.
-    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
-        let source = Source { root: &self.root, index: &self.index };
+    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<UidlComparison>, OpenError> {
+        let source = MaildirUidlSource { root: &self.root, index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
         let moved = migration::compare(from, &source, uidls);
         Ok(moved.doing("name the messages of", &self.path)?)
     }
 
     /// The message at `at`, counted from 0, and where it was last seen.
-    fn message(&self, at: usize) -> Option<Message> {
+    fn message(&self, at: usize) -> Option<MaildirMessage> {
         let message = self.index.message(at)?;
         match &self.moved {
             None => Some(message),
-            Some(places) => Some(Message { place: places.get(at)?.clone(), ..message }),
+            Some(places) => Some(MaildirMessage { place: places.get(at)?.clone(), ..message }),
         }
     }
 
@@ -115,11 +115,11 @@ impl Maildir {
         if self.stamps.iter().zip(&now).all(|(before, now)| before.proves_unchanged(now)) {
             return Ok(false);
         }
-        let list::Listing { places, stamps } = list::list(&self.root)?;
+        let list::FolderListing { places, stamps } = list::list(&self.root)?;
         self.stamps = stamps;
         let mut now = by_unique_name(places);
-        let messages = (0..self.index.count() as usize).map_while(|at| self.message(at));
-        let places = messages.map(|Message { place, ordinal, .. }| {
+        let messages = (0..to_usize(self.index.count())).map_while(|at| self.message(at));
+        let places = messages.map(|MaildirMessage { place, ordinal, .. }| {
             // The second of two files with one unique name cannot be told from the first by name.
             let found = if ordinal == 1 { now.remove(place.unique()) } else { None };
             found.unwrap_or(place)
@@ -145,8 +145,8 @@ impl Maildir {
         }
     }
 
-    fn body(&mut self, index: usize) -> Result<Body, FetchError> {
-        let number = index as u32 + 1;
+    fn body(&mut self, index: usize) -> Result<MessageBody, FetchError> {
+        let number = to_u32(index).saturating_add(1);
         let opened = self.at_place(index, |root, path| {
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
             Ok(File::from(rustix::fs::openat(root, path, flags, Mode::empty())?))
@@ -166,7 +166,7 @@ impl Maildir {
             self.shared.indexes.forget(&*self.shared.disk, &self.key);
             return Err(FetchError::Changed { number });
         }
-        Ok(Body { source: Arc::new(file), offset: 0, length: stored, prefix: Vec::new() })
+        Ok(MessageBody { source: Arc::new(file), offset: 0, length: stored, prefix: Vec::new() })
     }
 }
 
@@ -175,32 +175,32 @@ impl Maildrop for Maildir {
         self.index.count()
     }
 
-    fn listing(&self, number: u32) -> Option<Listing> {
-        let index = (number as usize).checked_sub(1)?;
+    fn listing(&self, number: u32) -> Option<MessageListing> {
+        let index = to_usize(number).checked_sub(1)?;
         let message = self.index.message(index)?;
         let uidl = match &self.uidls {
             Some(uidls) => *uidls.get(index)?,
             None => message.uidl(),
         };
-        let Measure { octets, surrogate, .. } = message.measure;
-        Some(Listing { octets, surrogate, uidl })
+        let MessageSizes { octets, surrogate, .. } = message.measure;
+        Some(MessageListing { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
         // Of the index alone: UIDLs of another server are not in it.
-        self.uidls.is_none().then(|| self.index.sealed().checksum())
+        self.uidls.is_none().then(|| self.index.stored().checksum())
     }
 
     fn delivered(&self, number: u32) -> Option<Delivered> {
-        Delivered::at(self.message((number as usize).checked_sub(1)?)?.place.delivered)
+        Delivered::at(self.message(to_usize(number).checked_sub(1)?)?.place.delivered)
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {
-        let Some(from) = (first as usize).checked_sub(1) else {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError> {
+        let Some(from) = to_usize(first).checked_sub(1) else {
             return Err(FetchError::NoSuchMessage { number: first });
         };
         let mut bodies = vec![self.body(from)?];
-        let until = from.saturating_add(window as usize).min(self.index.count() as usize);
+        let until = from.saturating_add(to_usize(window)).min(to_usize(self.index.count()));
         for index in from + 1..until {
             // What befalls a later message is told when it is asked for.
             let Ok(body) = self.body(index) else { break };
@@ -210,20 +210,20 @@ impl Maildrop for Maildir {
     }
 
     /// What was read is not written down: the flags in the names are other programs'.
-    fn commit(mut self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+    fn commit(mut self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
         update.check(self.count())?;
         let disk = Arc::clone(&self.shared.disk);
         let mut touched = [false; 2];
-        let mut freed = Freed::default();
+        let mut freed = QuotaChange::default();
         let mut remaining = Vec::new();
         let mut cause = None;
         for &number in update.deleted {
-            let index = number as usize - 1;
+            let index = to_usize(number) - 1;
             let removed = self.at_place(index, |root, path| retry(|| disk.unlink(root.as_fd(), path)));
             match removed.unwrap_or(Ok(())) {
                 Ok(()) => {
                     if let Some(message) = self.message(index) {
-                        touched[message.place.folder as usize] = true;
+                        touched[message.place.folder.index()] = true;
                         freed.add(&message);
                     }
                 }
@@ -237,7 +237,7 @@ impl Maildrop for Maildir {
             }
         }
         for folder in Folder::ALL {
-            if touched[folder as usize] {
+            if touched[folder.index()] {
                 let synced = folder.open(&self.root).and_then(|directory| retry(|| disk.sync(&directory)));
                 if let Err(source) = synced {
                     cause.get_or_insert((self.path.join(folder.name()), source));
@@ -253,24 +253,13 @@ impl Maildrop for Maildir {
     }
 }
 
-impl Message {
-    /// The unique part of its name, or what stands for it where that is no UIDL, not unique, or could be what stands for another.
-    fn uidl(&self) -> Uidl {
-        let unique = self.place.unique();
-        match Uidl::new(unique) {
-            Some(uidl) if self.ordinal == 1 && !uidl.is_like_a_digest() => uidl,
-            _ => Uidl::of_digest(&uidl::digest(blake3::Hasher::new().update(unique)), self.ordinal),
-        }
-    }
-}
-
 fn open_root(path: &Path) -> Result<Option<File>, OpenError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(root) => Ok(Some(File::from(root))),
         Err(rustix::io::Errno::NOENT) => Ok(None),
         Err(rustix::io::Errno::NOTDIR) => Err(no_maildir(path, "no directory")),
-        Err(errno) => Err(Refusal::new("open the Maildir", path, errno).into()),
+        Err(errno) => Err(OsError::new("open the Maildir", path, errno).into()),
     }
 }
 
@@ -282,7 +271,7 @@ fn no_folder(path: &Path, folder: Folder, error: io::Error) -> OpenError {
         (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Folder::Cur) => {
             no_maildir(path, "a directory without \"cur\"")
         }
-        _ => Refusal::new("look at the Maildir's folder", &path.join(folder.name()), error).into(),
+        _ => OsError::new("look at the Maildir's folder", &path.join(folder.name()), error).into(),
     }
 }
 

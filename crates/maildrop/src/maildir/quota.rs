@@ -1,7 +1,7 @@
 //! `maildirsize`: what Maildir++ delivery agents add up to know how full a Maildir is.
 //!
 //! Its first line is the quota; each other line is a change, in octets and messages. Whoever removes messages adds a line with
-//! negative numbers; making the file, and counting anew when it has grown long, is the delivery agents' business. Source:
+//! negative numbers; making the file, and counting anew when it has grown long, is the delivery agents' business. MaildirUidlSource:
 //! README.maildirquota of Courier.
 
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::index::Message;
+use super::index::MaildirMessage;
 use super::name;
 use crate::disk::{Disk, retry};
 
@@ -17,14 +17,14 @@ const FILE: &str = "maildirsize";
 
 /// What a session has removed.
 #[derive(Debug, Default)]
-pub(super) struct Freed {
+pub(super) struct QuotaChange {
     octets: u64,
     messages: u64,
 }
 
-impl Freed {
+impl QuotaChange {
     /// Counts a message that was removed. One that a mail program had marked as trash was not counted any more.
-    pub(super) fn add(&mut self, message: &Message) {
+    pub(super) fn add(&mut self, message: &MaildirMessage) {
         if !name::is_trash(&message.place.name) {
             self.octets += name::counted_size(&message.place.name).unwrap_or(message.measure.stored);
             self.messages += 1;

@@ -20,6 +20,7 @@
 use memchr::memchr;
 
 use crate::uidl::{self, Digest};
+use crate::widths::to_u64;
 use crate::wire;
 
 /// How much of a message is looked at, start line included, in octets as stored.
@@ -32,7 +33,7 @@ const VOLATILE_PREFIX: &[u8] = b"x-mozilla-";
 
 /// The part of the digest that comes from a message's first [`WINDOW`] octets.
 #[derive(Clone)]
-pub(super) struct Head {
+pub(super) struct HeaderDigest {
     hasher: blake3::Hasher,
     /// The octets on the wire of the header and the line that ends it; `None` without such a line.
     octets: Option<u64>,
@@ -40,14 +41,14 @@ pub(super) struct Head {
     pub(super) eight_bit: bool,
 }
 
-impl Head {
+impl HeaderDigest {
     /// Of a message that begins with `text`, its start line first; `None` if more of it must be seen.
-    pub(super) fn find(text: &[u8]) -> Option<Head> {
-        Some(Head::of(text)).filter(|head| head.octets.is_some())
+    pub(super) fn find(text: &[u8]) -> Option<Self> {
+        Some(Self::of(text)).filter(|head| head.octets.is_some())
     }
 
     /// Of a message that is all of `text`, or of which at least a [`WINDOW`] is there.
-    pub(super) fn of(text: &[u8]) -> Head {
+    pub(super) fn of(text: &[u8]) -> Self {
         let text = &text[..text.len().min(WINDOW)];
         let mut hasher = blake3::Hasher::new();
         let mut rest = text;
@@ -89,7 +90,7 @@ impl Head {
         let header = &text[start_line.len()..];
         let end = end.or((text.len() == WINDOW).then_some(header.len()));
         let eight_bit = !header[..end.unwrap_or(header.len())].is_ascii();
-        Head { hasher, octets: end.map(|end| wire_octets(&header[..end])), eight_bit }
+        Self { hasher, octets: end.map(|end| wire_octets(&header[..end])), eight_bit }
     }
 
     /// The digest of the message, which has `octets` octets on the wire, its start line not counted.
@@ -103,7 +104,7 @@ impl Head {
 
 /// The octets of a header on the wire, where it does not end the message.
 fn wire_octets(header: &[u8]) -> u64 {
-    header.len() as u64 + wire::bare_feeds(b'\n', header)
+    to_u64(header.len()) + wire::bare_feeds(b'\n', header)
 }
 
 /// Takes the next line off, with its line end if it has one.
@@ -146,7 +147,7 @@ mod tests {
     fn digest(message: &str) -> String {
         let content = message.split_once('\n').map_or("", |(_, content)| content);
         let octets = wire::octets_of(content.as_bytes());
-        let digest = Head::of(message.as_bytes()).digest(octets);
+        let digest = HeaderDigest::of(message.as_bytes()).digest(octets);
         crate::uidl::Uidl::of_digest(&digest, 1).to_string()
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::memory::Memory;
+use super::remembered::RememberedUidls;
 use crate::uidl::{self, Uidl};
 
 /// The UIDLs of all messages, of which `old` are what the old server called them and `defaults` what we would.
 ///
 /// A message claims both, and gets the old one if it can. Of several that claim the same, the one that is remembered to have
 /// it does, else the first, which is remembered from then on: mail that arrives or goes changes no other's UIDL.
-pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut Memory) -> Vec<Uidl> {
+pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut RememberedUidls) -> Vec<Uidl> {
     // Of each UIDL, the first message that claims it, and whether others do.
     let mut claims: HashMap<Uidl, (usize, bool)> = HashMap::with_capacity(defaults.len() * 2);
     for (index, (old, default)) in old.iter().zip(&defaults).enumerate() {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     /// Messages given as `old/default`, or `/default` for one that the old server did not know.
-    fn settled(memory: &mut Memory, messages: &[&str]) -> Vec<String> {
+    fn settled(memory: &mut RememberedUidls, messages: &[&str]) -> Vec<String> {
         let (old, defaults) = messages
             .iter()
             .map(|message| message.split_once('/').unwrap())
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn the_old_uidl_where_there_is_one() {
-        assert_eq!(settled(&mut Memory::default(), &["A/1", "/2", "C/3"]), ["A", "2", "C"]);
+        assert_eq!(settled(&mut RememberedUidls::default(), &["A/1", "/2", "C/3"]), ["A", "2", "C"]);
     }
 
     #[test]
     fn a_doubled_one_stays_with_the_first_and_never_passes_to_another() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         assert_eq!(settled(memory, &["A/1", "B/2"]), ["A", "B"]);
         assert_eq!(settled(memory, &["A/1", "B/2", "A/3", "A/4"]), ["A", "B", "3", "4"]);
         assert_eq!(settled(memory, &["B/2", "A/3", "A/4"]), ["B", "3", "4"]);
@@ -81,18 +81,18 @@ mod tests {
 
     #[test]
     fn a_default_that_an_older_message_has_is_not_used_again() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         assert_eq!(settled(memory, &["5/1"]), ["5"]);
         let both = settled(memory, &["5/1", "/5"]);
         assert_eq!((&*both[0], both[1].len()), ("5", 32));
         assert_eq!(settled(memory, &["/5"]), both[1..]);
         // Never used by the first, but it could have been.
-        assert_eq!(settled(&mut Memory::default(), &["x/1", "1/2"]), ["x", "2"]);
+        assert_eq!(settled(&mut RememberedUidls::default(), &["x/1", "1/2"]), ["x", "2"]);
     }
 
     #[test]
     fn what_nobody_claims_is_forgotten() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         settled(memory, &["A/1", "A/2"]);
         assert!(memory.holder(&uidl("A")).is_some());
         settled(memory, &["B/1", "B/3"]);
@@ -112,7 +112,7 @@ mod tests {
                 .map(|(index, old)| format!("{}/{index}x", old.map_or(String::new(), |old| format!("{old}x"))))
                 .collect();
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            let memory = &mut Memory::default();
+            let memory = &mut RememberedUidls::default();
             let first = settled(memory, &all);
             prop_assert_eq!(first.iter().collect::<HashSet<_>>().len(), all.len());
             let kept = |index: &usize| !deleted[*index] || *index >= arrived;

@@ -3,10 +3,10 @@
 //! A name becomes encoded words. An address that is not ASCII cannot be written at all: in its place comes an empty group that is
 //! called so, which shows it and to which no reply can go.
 
-use super::words::{Value, encoded};
+use super::field_writer::{FieldWriter, encoded};
 
 /// Writes a list of addresses. One that cannot be understood becomes the name of an empty group as a whole.
-pub(super) fn convert(value: &str, mut out: Value<'_>) {
+pub(super) fn convert(value: &str, mut out: FieldWriter<'_>) {
     match list(value) {
         Some(words) => words.iter().for_each(|word| out.word(" ", word)),
         None => {
@@ -61,7 +61,7 @@ fn attach(words: &mut Vec<String>, delimiter: &str) {
 
 /// What stands between two delimiters, taken apart.
 #[derive(Default)]
-struct Part<'a> {
+struct AddressPart<'a> {
     /// All of it.
     whole: &'a str,
     /// What is neither a comment nor in angle brackets: as it stands, and without quotes.
@@ -74,8 +74,8 @@ struct Part<'a> {
 
 /// Takes the next part off a list: up to a delimiter, which is at the offset that is returned, or up to the end. `None` if
 /// something is not closed.
-fn next_part(text: &str) -> Option<(Part<'_>, usize)> {
-    let mut part = Part::default();
+fn next_part(text: &str) -> Option<(AddressPart<'_>, usize)> {
+    let mut part = AddressPart::default();
     let mut at = 0;
     while let Some(character) = text[at..].chars().next() {
         let inside = &text[at + character.len_utf8()..];
@@ -123,7 +123,7 @@ fn next_part(text: &str) -> Option<(Part<'_>, usize)> {
     Some((part, at))
 }
 
-impl Part<'_> {
+impl AddressPart<'_> {
     fn is_empty(&self) -> bool {
         self.whole.is_empty()
     }
@@ -220,12 +220,12 @@ fn unescaped(quoted: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::tests::decoded;
+    use super::super::field_writer::tests::decoded;
     use super::*;
 
     fn converted(value: &str) -> String {
         let mut out = Vec::new();
-        convert(value, Value::new("To", &mut out));
+        convert(value, FieldWriter::new("To", &mut out));
         let written = String::from_utf8(out).unwrap();
         assert!(written.is_ascii() && written.ends_with("\r\n"), "{written}");
         written.replace("\r\n", "").strip_prefix("To: ").unwrap().to_owned()

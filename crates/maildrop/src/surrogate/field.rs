@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::words::Value;
-use super::{WINDOW, address, parameter};
+use super::field_writer::FieldWriter;
+use super::{address, parameter};
+
+/// How much of a message is looked at, in octets as stored. What of a header lies beyond is sent as it is.
+pub(super) const WINDOW: usize = 64 * 1024;
 
 /// How the value of a field is to be read.
-enum Kind {
+enum FieldKind {
     /// A list of addresses.
     Addresses,
     /// A word, and parameters.
@@ -78,16 +81,16 @@ pub(super) fn convert(field: &[u8], out: &mut Vec<u8>) -> bool {
     };
     let name = name.trim_end();
     let value = unfolded(value);
-    match Kind::of(name) {
-        Kind::Addresses => address::convert(&value, Value::new(name, out)),
-        Kind::Parameters => parameter::convert(&value, Value::new(name, out)),
-        Kind::Identifier => {
-            let mut words = Value::new(&format!("Downgraded-{name}"), out);
+    match FieldKind::of(name) {
+        FieldKind::Addresses => address::convert(&value, FieldWriter::new(name, out)),
+        FieldKind::Parameters => parameter::convert(&value, FieldWriter::new(name, out)),
+        FieldKind::Identifier => {
+            let mut words = FieldWriter::new(&format!("Downgraded-{name}"), out);
             words.encode(" ", value.trim_ascii());
             words.finish();
         }
-        Kind::Text => {
-            let mut words = Value::new(name, out);
+        FieldKind::Text => {
+            let mut words = FieldWriter::new(name, out);
             words.text(&value);
             words.finish();
         }
@@ -95,14 +98,14 @@ pub(super) fn convert(field: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-impl Kind {
-    fn of(name: &str) -> Kind {
+impl FieldKind {
+    fn of(name: &str) -> Self {
         let is_in = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         match name {
-            _ if is_in(&ADDRESSES) => Kind::Addresses,
-            _ if is_in(&PARAMETERS) => Kind::Parameters,
-            _ if is_in(&IDENTIFIERS) => Kind::Identifier,
-            _ => Kind::Text,
+            _ if is_in(&ADDRESSES) => Self::Addresses,
+            _ if is_in(&PARAMETERS) => Self::Parameters,
+            _ if is_in(&IDENTIFIERS) => Self::Identifier,
+            _ => Self::Text,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A word and parameters, as in `Content-Type:` (RFC 2045, section 5.1), with what is not ASCII as RFC 2231 has it.
 
-use super::words::Value;
+use super::field_writer::FieldWriter;
 
 /// The longest piece of a parameter on a line, in octets.
 const PIECE: usize = 70;
 
 /// Writes the value of such a field; as text, if it is none.
-pub(super) fn convert(value: &str, mut out: Value<'_>) {
+pub(super) fn convert(value: &str, mut out: FieldWriter<'_>) {
     match pieces(value) {
         None => out.text(value),
         Some(pieces) => {
@@ -113,7 +113,7 @@ mod tests {
 
     fn converted(value: &str) -> String {
         let mut out = Vec::new();
-        convert(value, Value::new("Content-Type", &mut out));
+        convert(value, FieldWriter::new("Content-Type", &mut out));
         String::from_utf8(out).unwrap().strip_prefix("Content-Type:").unwrap().trim_end().to_owned()
     }
 

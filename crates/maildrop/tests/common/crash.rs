@@ -46,8 +46,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn with_event(at: usize, event: impl Fn() -> Vec<Op> + Send + Sync + 'static) -> Recorder {
-        Recorder { meanwhile: Some((at, Box::new(event))), ..Recorder::default() }
+    pub(crate) fn with_event(at: usize, event: impl Fn() -> Vec<Op> + Send + Sync + 'static) -> Self {
+        Self { meanwhile: Some((at, Box::new(event))), ..Self::default() }
     }
 
     /// What was done so far.
@@ -172,8 +172,8 @@ pub(crate) struct Image {
 
 impl Image {
     /// What is there now: these files, and these directories with all files in them.
-    pub(crate) fn of(files: &[&Path], dirs: &[&Path]) -> Image {
-        let mut image = Image::default();
+    pub(crate) fn of(files: &[&Path], dirs: &[&Path]) -> Self {
+        let mut image = Self::default();
         let mut add = |path: &Path| {
             let inode = fs::symlink_metadata(path).unwrap().ino();
             image.files.insert(inode, fs::read(path).unwrap());
@@ -241,8 +241,8 @@ enum Axis {
 impl Axis {
     fn options(&self) -> usize {
         match self {
-            Axis::Block { versions, .. } | Axis::Length { versions, .. } => versions.len(),
-            Axis::Change { .. } => 2,
+            Self::Block { versions, .. } | Self::Length { versions, .. } => versions.len(),
+            Self::Change { .. } => 2,
         }
     }
 }
@@ -259,7 +259,7 @@ pub(crate) struct Crash {
 
 impl Crash {
     /// After `log`, which began with all of `durable` on the disk; blocks are of `block` octets.
-    pub(crate) fn after(durable: &Image, log: &[Op], block: usize) -> Crash {
+    pub(crate) fn after(durable: &Image, log: &[Op], block: usize) -> Self {
         let mut versions: HashMap<Inode, Vec<Vec<u8>>> =
             durable.files.iter().map(|(inode, octets)| (*inode, vec![octets.clone()])).collect();
         let mut dirs: HashMap<Inode, (BTreeMap<PathBuf, Inode>, Vec<Op>)> =
@@ -269,7 +269,8 @@ impl Crash {
                 Op::Write { file, bytes, offset } => {
                     let history = versions.entry(*file).or_insert_with(|| vec![Vec::new()]);
                     let mut now = history.last().unwrap().clone();
-                    let (from, until) = (*offset as usize, *offset as usize + bytes.len());
+                    let from = usize::try_from(*offset).unwrap();
+                    let until = from + bytes.len();
                     now.resize(now.len().max(until), 0);
                     now[from..until].copy_from_slice(bytes);
                     history.push(now);
@@ -277,7 +278,7 @@ impl Crash {
                 Op::Extend { file, length } | Op::Truncate { file, length } => {
                     let history = versions.get_mut(file).unwrap();
                     let mut now = history.last().unwrap().clone();
-                    now.resize(*length as usize, 0);
+                    now.resize(usize::try_from(*length).unwrap(), 0);
                     history.push(now);
                 }
                 Op::Sync { what } => {
@@ -297,7 +298,7 @@ impl Crash {
                 }
             }
         }
-        let mut crash = Crash { versions, dirs, axes: Vec::new(), block };
+        let mut crash = Self { versions, dirs, axes: Vec::new(), block };
         crash.find_axes();
         crash
     }
@@ -439,7 +440,7 @@ impl Chance {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
+        usize::try_from((z ^ (z >> 31)) % bound.max(1) as u64).unwrap()
     }
 }
 

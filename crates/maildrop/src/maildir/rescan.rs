@@ -5,24 +5,24 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::index::{Index, Message};
-use super::list::{self, Place};
-use super::measure::{self, Measure};
-use crate::OpenError;
-use crate::error::Doing;
+use super::index::{MaildirIndex, MaildirMessage};
+use super::list::{self, MaildirEntry};
+use super::message_sizes::{self, MessageSizes};
+use crate::error::{Doing, OpenError};
+use crate::file_stamp::FileStamp;
 use crate::notice::Notice;
-use crate::stamp::Stamp;
+use crate::widths::to_usize;
 
 /// What was found.
-pub(super) struct Survey {
+pub(super) struct Rescanned {
     /// In serving order.
-    pub(super) messages: Vec<Message>,
+    pub(super) messages: Vec<MaildirMessage>,
     /// What the folders looked like before.
-    pub(super) stamps: [Stamp; 2],
+    pub(super) stamps: [FileStamp; 2],
 }
 
 /// A Maildir to be looked through.
-pub(super) struct Surveyor<'a> {
+pub(super) struct MaildirRescan<'a> {
     pub(super) root: &'a File,
     pub(super) path: &'a Path,
     /// The most messages that it may have.
@@ -30,12 +30,12 @@ pub(super) struct Surveyor<'a> {
     pub(super) notify: &'a dyn Fn(&Notice),
 }
 
-impl Surveyor<'_> {
+impl MaildirRescan<'_> {
     /// Lists both folders, and reads the files that `known` does not know.
-    pub(super) fn run(&self, known: Option<&Index>) -> Result<Survey, OpenError> {
-        let list::Listing { mut places, mut stamps } = self.list()?;
+    pub(super) fn run(&self, known: Option<&MaildirIndex>) -> Result<Rescanned, OpenError> {
+        let list::FolderListing { mut places, mut stamps } = self.list()?;
         let limit = self.limit;
-        if places.len() > limit as usize {
+        if places.len() > to_usize(limit) {
             return Err(OpenError::TooManyMessages { path: self.path.to_owned(), limit });
         }
         places.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
@@ -44,7 +44,7 @@ impl Surveyor<'_> {
         let mut unknown = Vec::new();
         for (place, measure) in places.into_iter().zip(measures) {
             match measure {
-                Some(measure) => messages.push(Message { place, measure, ordinal: 1 }),
+                Some(measure) => messages.push(MaildirMessage { place, measure, ordinal: 1 }),
                 None => unknown.push(place),
             }
         }
@@ -52,23 +52,23 @@ impl Surveyor<'_> {
         let all_read = self.read(unknown, &mut messages)?;
         if !all_last || !all_read {
             // What these files are may change without a trace in the folders.
-            stamps = stamps.map(Stamp::unsettled);
+            stamps = stamps.map(FileStamp::unsettled);
         }
         put_in_order(&mut messages);
-        Ok(Survey { messages, stamps })
+        Ok(Rescanned { messages, stamps })
     }
 
-    fn list(&self) -> Result<list::Listing, OpenError> {
+    fn list(&self) -> Result<list::FolderListing, OpenError> {
         Ok(list::list(self.root).doing("list the Maildir", self.path)?)
     }
 
     /// Measures the files at `places`; `false` if not all of them became messages.
-    fn read(&self, places: Vec<Place>, messages: &mut Vec<Message>) -> Result<bool, OpenError> {
+    fn read(&self, places: Vec<MaildirEntry>, messages: &mut Vec<MaildirMessage>) -> Result<bool, OpenError> {
         let mut all = true;
         let mut moved = Vec::new();
-        for (place, measure) in measure::measure_all(self.root, places) {
+        for (place, measure) in message_sizes::measure_all(self.root, places) {
             match measure {
-                Ok(Some(measure)) => messages.push(Message { place, measure, ordinal: 1 }),
+                Ok(Some(measure)) => messages.push(MaildirMessage { place, measure, ordinal: 1 }),
                 Ok(None) => all = false,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => moved.push(place),
                 Err(error) => {
@@ -82,9 +82,9 @@ impl Surveyor<'_> {
             all = false;
             let mut now = by_unique_name(self.list()?.places);
             let found: Vec<_> = moved.iter().filter_map(|place| now.remove(place.unique())).collect();
-            for (place, measure) in measure::measure_all(self.root, found) {
+            for (place, measure) in message_sizes::measure_all(self.root, found) {
                 match measure {
-                    Ok(Some(measure)) => messages.push(Message { place, measure, ordinal: 1 }),
+                    Ok(Some(measure)) => messages.push(MaildirMessage { place, measure, ordinal: 1 }),
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         self.unreadable(&place, error)?
                     }
@@ -97,7 +97,7 @@ impl Surveyor<'_> {
 
     /// A file that its owner may not read, or a link that leads nowhere, does not keep the others from being served; anything
     /// else does.
-    fn unreadable(&self, place: &Place, source: io::Error) -> Result<(), OpenError> {
+    fn unreadable(&self, place: &MaildirEntry, source: io::Error) -> Result<(), OpenError> {
         let path = self.path.join(place.path());
         let about_this_file = [rustix::io::Errno::ACCESS, rustix::io::Errno::LOOP, rustix::io::Errno::NOTDIR];
         if rustix::io::Errno::from_io_error(&source).is_some_and(|errno| about_this_file.contains(&errno)) {
@@ -112,9 +112,9 @@ impl Surveyor<'_> {
 ///
 /// A file is known by the unique part of its name and its inode: a mail program may have changed its flags or its folder, but a
 /// file put in its place is another.
-fn remembered(index: &Index, places: &[Place]) -> Vec<Option<Measure>> {
-    let mut messages = (0..index.count() as usize).map_while(|at| index.message(at)).peekable();
-    let mut alike: Vec<Message> = Vec::new();
+fn remembered(index: &MaildirIndex, places: &[MaildirEntry]) -> Vec<Option<MessageSizes>> {
+    let mut messages = (0..to_usize(index.count())).map_while(|at| index.message(at)).peekable();
+    let mut alike: Vec<MaildirMessage> = Vec::new();
     let mut measures = Vec::with_capacity(places.len());
     for place in places {
         let order = (place.delivered, place.unique());
@@ -132,7 +132,7 @@ fn remembered(index: &Index, places: &[Place]) -> Vec<Option<Measure>> {
     measures
 }
 
-fn put_in_order(messages: &mut Vec<Message>) {
+fn put_in_order(messages: &mut Vec<MaildirMessage>) {
     messages.sort_unstable_by(|a, b| a.place.order().cmp(&b.place.order()));
     // One file under two names of the same unique part: a program was interrupted between link(2) and unlink(2).
     messages.dedup_by(|later, first| {
@@ -148,6 +148,6 @@ fn put_in_order(messages: &mut Vec<Message>) {
     }
 }
 
-pub(super) fn by_unique_name(places: Vec<Place>) -> HashMap<Box<[u8]>, Place> {
+pub(super) fn by_unique_name(places: Vec<MaildirEntry>) -> HashMap<Box<[u8]>, MaildirEntry> {
     places.into_iter().map(|place| (place.unique().into(), place)).collect()
 }

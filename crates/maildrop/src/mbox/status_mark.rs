@@ -9,12 +9,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::boundaries::Boundaries;
-use super::digest::{Head, WINDOW, is_space, next_line};
-use super::scan::Message;
+use super::digest::{HeaderDigest, WINDOW, is_space, next_line};
+use super::message::MboxMessage;
+use crate::widths::to_u64;
 
 /// What is to be put into a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct StatusMark {
     /// The message's number.
     pub(super) number: u32,
     /// Where in the file, in octets.
@@ -24,7 +25,7 @@ pub(super) struct Mark {
     pub(super) on_wire: u64,
 }
 
-impl Mark {
+impl StatusMark {
     /// The mark that message `number` lacks; `None` if it has it, or can have none without becoming another message.
     ///
     /// # Errors
@@ -34,15 +35,15 @@ impl Mark {
         mailbox: &File,
         boundaries: &Boundaries,
         number: u32,
-        message: &Message,
-    ) -> io::Result<Option<Mark>> {
+        message: &MboxMessage,
+    ) -> io::Result<Option<Self>> {
         let length = usize::try_from(message.end.saturating_sub(message.start)).unwrap_or(WINDOW);
         let mut text = vec![0; length.min(WINDOW)];
         mailbox.read_exact_at(&mut text, message.start)?;
         Ok(missing(&text).filter(|addition| addition.keeps(boundaries, &text, message)).map(|addition| {
-            Mark {
+            Self {
                 number,
-                at: message.start + addition.at as u64,
+                at: message.start + to_u64(addition.at),
                 on_wire: addition.on_wire(),
                 octets: addition.octets,
             }
@@ -103,16 +104,16 @@ fn missing_letters(value: &[u8]) -> Option<(usize, &'static [u8])> {
 impl Addition {
     fn on_wire(&self) -> u64 {
         let bare = self.octets.ends_with(b"\n") && !self.octets.ends_with(b"\r\n");
-        self.octets.len() as u64 + u64::from(bare)
+        to_u64(self.octets.len()) + u64::from(bare)
     }
 
     /// Whether the message, which begins with `text`, is the same one with it: bounds and digest, and so the UIDL.
-    fn keeps(&self, boundaries: &Boundaries, text: &[u8], message: &Message) -> bool {
+    fn keeps(&self, boundaries: &Boundaries, text: &[u8], message: &MboxMessage) -> bool {
         let (before, after) = text.split_at(self.at);
         let marked = [before, &self.octets, after].concat();
         let line = marked[..self.at].iter().rposition(|&octet| octet == b'\n').map_or(0, |feed| feed + 1);
         boundaries.is_content(next_line(&mut &marked[line..]))
-            && Head::of(&marked).digest(message.octets + self.on_wire()) == message.digest
+            && HeaderDigest::of(&marked).digest(message.octets + self.on_wire()) == message.digest
     }
 }
 
@@ -128,17 +129,17 @@ mod tests {
         file.write_all(message.as_bytes()).unwrap();
         let content = message.find('\n').map_or(message.len(), |feed| feed + 1);
         let octets = crate::wire::octets_of(&message.as_bytes()[content..]);
-        let found = Message {
+        let found = MboxMessage {
             start: 8,
-            content: 8 + content as u64,
-            end: 8 + message.len() as u64,
+            content: 8 + to_u64(content),
+            end: 8 + to_u64(message.len()),
             octets,
-            digest: Head::of(message.as_bytes()).digest(octets),
-            ..Message::default()
+            digest: HeaderDigest::of(message.as_bytes()).digest(octets),
+            ..MboxMessage::default()
         };
-        let mark = Mark::missing(&file, boundaries, 7, &found).unwrap()?;
+        let mark = StatusMark::missing(&file, boundaries, 7, &found).unwrap()?;
         let mut text = message.to_owned();
-        text.insert_str(mark.at as usize - 8, std::str::from_utf8(&mark.octets).unwrap());
+        text.insert_str(usize::try_from(mark.at).unwrap() - 8, std::str::from_utf8(&mark.octets).unwrap());
         assert_eq!(crate::wire::octets_of(&text.as_bytes()[content..]), octets + mark.on_wire);
         assert_eq!(mark.number, 7);
         Some(text)

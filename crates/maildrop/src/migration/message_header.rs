@@ -3,14 +3,14 @@
 use md5::{Digest, Md5};
 use memchr::memchr;
 
-use super::memory::Base;
+use super::numbering::{UidNumbering, number};
 
 /// A message from its beginning, up to the end of its header or of what was read of it.
-pub(super) struct Head<'a>(&'a [u8]);
+pub(super) struct MessageHeader<'a>(&'a [u8]);
 
-impl<'a> Head<'a> {
+impl<'a> MessageHeader<'a> {
     /// Of a message that begins with `text`.
-    pub(super) fn of(text: &'a [u8]) -> Head<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Self {
         let mut length = 0;
         for line in text.split_inclusive(|&octet| octet == b'\n') {
             if matches!(line, b"\n" | b"\r\n") {
@@ -18,7 +18,7 @@ impl<'a> Head<'a> {
             }
             length += line.len();
         }
-        Head(&text[..length])
+        MessageHeader(&text[..length])
     }
 
     /// What the first field of this name says, without white space around it; `None` if that is nothing.
@@ -99,11 +99,11 @@ impl<'a> Head<'a> {
     }
 
     /// What the X-IMAPbase field of an mbox's first message says: the mailbox's number and the last of a message.
-    pub(super) fn imap_base(&self) -> Option<Base> {
+    pub(super) fn imap_base(&self) -> Option<UidNumbering> {
         let value = self.value(b"X-IMAPbase").or_else(|| self.value(b"X-IMAP"))?;
         let mut numbers = value.split(|octet| octet.is_ascii_whitespace());
         let (validity, last) = (number(numbers.next()?)?, number(numbers.next()?)?);
-        Some(Base { validity, next: last.checked_add(1)? })
+        Some(UidNumbering { validity, next: last.checked_add(1)? })
     }
 
     /// The number of the message in its X-UID field.
@@ -131,13 +131,6 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn is_continued(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
-}
-
-/// A decimal number from 1.
-pub(super) fn number(digits: &[u8]) -> Option<u32> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(digits).ok().filter(|_| plain)?;
-    text.parse().ok().filter(|&number| number > 0)
 }
 
 /// The MD5 of these parts one after the other.
@@ -183,7 +176,7 @@ mod tests {
             (THREE, "d98c1dd404b2008f"),
             (FOUR, "7cd14692171e5c34"),
         ] {
-            assert_eq!(String::from_utf8(Head::of(message).popa3d()).unwrap(), uidl);
+            assert_eq!(String::from_utf8(MessageHeader::of(message).popa3d()).unwrap(), uidl);
         }
     }
 
@@ -195,22 +188,23 @@ mod tests {
             (TWO, "59aefe76272937f4e2a1b30c34a6e1d1"),
             (THREE, "d41d8cd98f00b204e9800998ecf8427e"),
         ] {
-            assert_eq!(String::from_utf8(hex(&Head::of(message).dovecot())).unwrap(), uidl);
+            assert_eq!(String::from_utf8(hex(&MessageHeader::of(message).dovecot())).unwrap(), uidl);
         }
     }
 
     #[test]
     fn fields() {
-        let head = Head::of(ONE);
+        let head = MessageHeader::of(ONE);
         assert_eq!(head.value(b"message-id").unwrap(), b"<one@example.org>");
         assert_eq!(head.value(b"x-uidl"), None);
         assert_eq!(head.original_message_id(), None, "another spelling, and one in the body");
-        assert_eq!(Head::of(TWO).original_message_id().unwrap(), b"<two@example.org>");
-        let folded = Head::of(b"Message-ID:\r\n  <a@b>\r\nX-UIDL : x\"y \r\nX-UID: 0\r\n\r\nX-UID: 7\r\n");
+        assert_eq!(MessageHeader::of(TWO).original_message_id().unwrap(), b"<two@example.org>");
+        let folded =
+            MessageHeader::of(b"Message-ID:\r\n  <a@b>\r\nX-UIDL : x\"y \r\nX-UID: 0\r\n\r\nX-UID: 7\r\n");
         assert_eq!(folded.value(b"Message-ID").unwrap(), b"<a@b>");
         assert_eq!(folded.value(b"X-UIDL").unwrap(), b"x\"y");
         assert_eq!(folded.uid(), None);
-        assert_eq!(Head::of(b"X-UID: 12   \n").uid(), Some(12));
+        assert_eq!(MessageHeader::of(b"X-UID: 12   \n").uid(), Some(12));
         for (text, base) in [
             ("X-IMAPbase: 1795424263 0000000004\n", Some((1_795_424_263, 5))),
             ("X-IMAP: 7 4 NonJunk\n", Some((7, 5))),
@@ -219,8 +213,8 @@ mod tests {
             ("X-IMAPbase: 7 4294967295\n", None),
             ("X-IMAPbase: -7 4\n", None),
         ] {
-            let base = base.map(|(validity, next)| Base { validity, next });
-            assert_eq!(Head::of(text.as_bytes()).imap_base(), base, "{text}");
+            let base = base.map(|(validity, next)| UidNumbering { validity, next });
+            assert_eq!(MessageHeader::of(text.as_bytes()).imap_base(), base, "{text}");
         }
     }
 }

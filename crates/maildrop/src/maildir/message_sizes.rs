@@ -6,10 +6,11 @@ use std::os::unix::fs::FileExt;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use super::list::Place;
+use super::list::MaildirEntry;
 use super::name;
 use crate::disk::retry;
 use crate::surrogate::{self, Surrogate};
+use crate::widths::to_u64;
 use crate::wire;
 
 /// How much is read at a time, in octets. A smaller file is read whole: that costs no more than to look at its end.
@@ -24,7 +25,7 @@ const MOST_THREADS: usize = 16;
 
 /// What reading a message has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(super) struct MessageSizes {
     /// Its octets as stored.
     pub(super) stored: u64,
     /// Its octets on the wire.
@@ -34,12 +35,15 @@ pub(super) struct Measure {
 }
 
 /// Measures the message at each place; `None` for what is no file, errors as they are.
-pub(super) fn measure_all(root: &File, mut places: Vec<Place>) -> Vec<(Place, io::Result<Option<Measure>>)> {
+pub(super) fn measure_all(
+    root: &File,
+    mut places: Vec<MaildirEntry>,
+) -> Vec<(MaildirEntry, io::Result<Option<MessageSizes>>)> {
     let threads = (places.len() / SHARE).clamp(1, MOST_THREADS);
     let share = places.len().div_ceil(threads).max(1);
     // The order in which they lie on most disks, and their inodes in memory.
     places.sort_unstable_by_key(|place| place.inode);
-    let measure_some = |places: Vec<Place>| {
+    let measure_some = |places: Vec<MaildirEntry>| {
         let mut buffer = vec![0; CHUNK];
         let measured = places.into_iter().map(|place| {
             let measure = measure(root, &place, &mut buffer);
@@ -64,14 +68,14 @@ pub(super) fn measure_all(root: &File, mut places: Vec<Place>) -> Vec<(Place, io
     })
 }
 
-fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<Measure>> {
+fn measure(root: &File, place: &MaildirEntry, buffer: &mut [u8]) -> io::Result<Option<MessageSizes>> {
     let file = open(root, place)?;
     let stat = rustix::fs::fstat(&file)?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Ok(None);
     }
     let stored = u64::try_from(stat.st_size).unwrap_or(0);
-    if stored > buffer.len() as u64
+    if stored > to_u64(buffer.len())
         && let Some((claimed, wire)) = name::claimed_sizes(&place.name)
         && claimed == stored
     {
@@ -82,7 +86,7 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         file.read_exact_at(glance, 0)?;
         let surrogate =
             if may_need_surrogate(glance, stored) { surrogate(&file, stored, octets)? } else { None };
-        return Ok(Some(Measure { stored, octets, surrogate }));
+        return Ok(Some(MessageSizes { stored, octets, surrogate }));
     }
     let (mut at, mut bare, mut last) = (0, 0, None);
     let mut eight_bit = false;
@@ -91,19 +95,19 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         let chunk = &buffer[..length];
         eight_bit |= at == 0 && may_need_surrogate(chunk, stored);
         bare += wire::bare_feeds(last.unwrap_or(b'\n'), chunk);
-        at += length as u64;
+        at += to_u64(length);
         last = chunk.last().copied().or(last);
         if length == 0 || at == stored {
             let octets = wire::octets(at, bare, last);
             let surrogate = if eight_bit { surrogate(&file, at, octets)? } else { None };
-            return Ok(Some(Measure { stored: at, octets, surrogate }));
+            return Ok(Some(MessageSizes { stored: at, octets, surrogate }));
         }
     }
 }
 
 /// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as can be seen there.
 fn may_need_surrogate(text: &[u8], stored: u64) -> bool {
-    let all_seen = surrogate::header_end(text).is_some() || text.len() as u64 >= stored;
+    let all_seen = surrogate::header_end(text).is_some() || to_u64(text.len()) >= stored;
     !all_seen || surrogate::is_needed(text)
 }
 
@@ -113,7 +117,7 @@ fn surrogate(file: &File, stored: u64, octets: u64) -> io::Result<Option<u64>> {
 }
 
 /// Opens a message to look at it, which leaves its access time alone where that is allowed.
-pub(super) fn open(root: &File, place: &Place) -> io::Result<File> {
+pub(super) fn open(root: &File, place: &MaildirEntry) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let path = place.path();
     let file = match rustix::fs::openat(root, &path, flags | OFlags::NOATIME, Mode::empty()) {

@@ -10,17 +10,17 @@ const START: &str = "=?UTF-8?Q?";
 const END: &str = "?=";
 
 /// A field that is being written.
-pub(super) struct Value<'a> {
+pub(super) struct FieldWriter<'a> {
     out: &'a mut Vec<u8>,
     column: usize,
 }
 
-impl<'a> Value<'a> {
+impl<'a> FieldWriter<'a> {
     /// The field `name`, without a value so far.
-    pub(super) fn new(name: &str, out: &'a mut Vec<u8>) -> Value<'a> {
+    pub(super) fn new(name: &str, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
-        Value { out, column: name.len() + 1 }
+        FieldWriter { out, column: name.len() + 1 }
     }
 
     /// Appends `word` after `blank`, on a line of its own where it would be too long.
@@ -132,7 +132,7 @@ pub(super) mod tests {
 
     fn text(text: &str) -> String {
         let mut out = Vec::new();
-        let mut value = Value::new("Subject", &mut out);
+        let mut value = FieldWriter::new("Subject", &mut out);
         value.text(text);
         value.finish();
         String::from_utf8(out).unwrap()

@@ -7,25 +7,26 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::disk::retry;
+use crate::widths::to_u64;
 
 /// How much is copied at a time, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// Memory that is being filled.
-pub(crate) struct Memory {
+/// MemoryFile that is being filled.
+pub(crate) struct MemoryFile {
     file: File,
     length: u64,
 }
 
-impl Memory {
-    pub(crate) fn new() -> io::Result<Memory> {
+impl MemoryFile {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        Ok(Memory { file: File::from(rustix::fs::memfd_create("mpopd-mail", flags)?), length: 0 })
+        Ok(Self { file: File::from(rustix::fs::memfd_create("mpopd-mail", flags)?), length: 0 })
     }
 
     pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         self.file.write_all_at(octets, self.length)?;
-        self.length += octets.len() as u64;
+        self.length += to_u64(octets.len());
         Ok(())
     }
 
@@ -59,7 +60,7 @@ pub(crate) fn each_chunk(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         act(&buffer[..got])?;
-        done += got as u64;
+        done += to_u64(got);
     }
     Ok(())
 }
