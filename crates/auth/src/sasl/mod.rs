@@ -18,7 +18,6 @@
 
 mod bearer;
 mod external;
-mod offer;
 mod password;
 mod scram;
 mod setup;
@@ -34,7 +33,6 @@ use crate::authenticator::{Account, Authenticator};
 use crate::refusal::Refusal;
 
 pub use bearer::{BadToken, TokenCheck};
-pub use offer::{Connection, offered};
 pub(crate) use setup::Setup;
 
 /// The longest response, in octets: what a line of 12288 octets can carry in base64.
