@@ -1,8 +1,10 @@
-//! A rewrite of an mbox that is broken off at any operation. Opened again, the mailbox has all messages or those that were not deleted, and
-//! what was delivered meanwhile; and whatever a damaged journal says, it is left as it lies, completed rightly, or put back as it was.
+//! A rewrite of an mbox that is broken off at any operation. Opened again, the mailbox has all messages or
+//! those that were not deleted, and what was delivered meanwhile; and whatever a damaged journal says, it is
+//! left as it lies, completed rightly, or put back as it was.
 //!
-//! Input: an octet of switches, the operation that fails, which messages are deleted, and how the journal is damaged (two octets); then the
-//! messages, each ended by an octet 255, and behind an octet 254 what lies in place of the journal.
+//! Input: an octet of switches, the operation that fails, which messages are deleted, and how the journal is
+//! damaged (two octets); then the messages, each ended by an octet 255, and behind an octet 254 what lies in
+//! place of the journal.
 #![no_main]
 
 use fuzz::{Input, Place, on_wire, quick, received};
@@ -189,8 +191,8 @@ fn damage(journal: &Path, at: u8, how: u8) {
     fs::write(journal, octets).expect("a journal");
 }
 
-/// Puts a tail and a record in place of the journal, with a length and a checksum that are right. The record is what comes from the beginning
-/// of its first line on.
+/// Puts a tail and a record in place of the journal, with a length and a checksum that are right. The record
+/// is what comes from the beginning of its first line on.
 fn forge(place: &Place, journal: Option<&Path>, location: &Location, forged: &[u8]) {
     let name = match journal {
         Some(journal) => journal.to_owned(),

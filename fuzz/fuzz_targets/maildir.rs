@@ -1,9 +1,10 @@
-//! Maildirs, on a file system in memory: whatever the names are, every message is listed once, in the order of delivery, with its octets and a
-//! UIDL of its own, which stays when flags change, when another message goes and when the index is lost; whatever another
-//! server's list of UIDLs says. What QUIT removes is what was deleted.
+//! Maildirs, on a file system in memory: whatever the names are, every message is listed once, in the order
+//! of delivery, with its octets and a UIDL of its own, which stays when flags change, when another message
+//! goes and when the index is lost; whatever another server's list of UIDLs says. What QUIT removes is what
+//! was deleted.
 //!
-//! Input: the scheme of UIDLs, which messages are deleted, which change their flags; then the names, a line each, an empty line, and what is in a
-//! file of UIDLs.
+//! Input: the scheme of UIDLs, which messages are deleted, which change their flags; then the names, a line
+//! each, an empty line, and what is in a file of UIDLs.
 #![no_main]
 
 use fuzz::{Input, Place, on_wire, quick, received};
@@ -97,7 +98,8 @@ fn check_name(octets: &[u8]) {
     assert_eq!(read, expected, "{text}");
 }
 
-/// Makes the files. Which messages there are, in the order in which they are served: no two have one unique name.
+/// Makes the files. Which messages there are, in the order in which they are served: no two have one unique
+/// name.
 fn fill<'a>(root: &Path, names: &'a [u8], list: &[u8]) -> BTreeMap<(u64, &'a [u8]), Vec<u8>> {
     for folder in ["", "new", "cur", "tmp"] {
         fs::create_dir(root.join(folder)).expect("a folder");

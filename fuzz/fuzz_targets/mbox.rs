@@ -1,8 +1,9 @@
-//! Whole mailboxes of one file, on a file system in memory: whether a mailbox is read at once or while it grows, with an index, without one or
-//! with a damaged one, it has the same messages; each has the octets that were announced; and what QUIT leaves is what
-//! was not deleted, octet for octet, under the same UIDLs.
+//! Whole mailboxes of one file, on a file system in memory: whether a mailbox is read at once or while it
+//! grows, with an index, without one or with a damaged one, it has the same messages; each has the octets
+//! that were announced; and what QUIT leaves is what was not deleted, octet for octet, under the same UIDLs.
 //!
-//! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is damaged; then the file.
+//! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is
+//! damaged; then the file.
 #![no_main]
 
 use fuzz::{Input, Place, quick, received};
@@ -95,7 +96,8 @@ fuzz_target!(|data: &[u8]| {
             _ => assert!(is_marked(message, &message_before), "{message:?} {message_before:?}"),
         }
     }
-    // What was rewritten is the same to somebody who knows nothing of it, but for the numbers in UIDLs of equal messages.
+    // What was rewritten is the same to somebody who knows nothing of it, but for the numbers in UIDLs of
+    // equal messages.
     let again = seen(fresh.opener(settings()).open(&location)).expect("a mailbox that could be opened");
     let messages = |seen: &[Seen]| seen.iter().map(|(_, message)| message.clone()).collect::<Vec<_>>();
     assert_eq!(messages(&again), messages(&left));

@@ -1,6 +1,6 @@
-//! The messages of an mbox: both scanners find in any file, in any chunks and when two threads share it, what a third one finds
-//! that reads line by line over the whole file; their octets are those on the wire; and what takes the quoting of `From ` lines away does it as a
-//! naive one does.
+//! The messages of an mbox: both scanners find in any file, in any chunks and when two threads share it, what
+//! a third one finds that reads line by line over the whole file; their octets are those on the wire; and
+//! what takes the quoting of `From ` lines away does it as a naive one does.
 //!
 //! Input: where to share, three chunk sizes, then the file.
 #![no_main]
@@ -85,8 +85,9 @@ fn check(file: &[u8], found: &Option<Vec<FoundMessage>>, expected: &Option<Vec<[
     }
 }
 
-/// The rule of mpopd.conf(5): a start line directly after the beginning of the file or after an end line begins a message; the end line before
-/// it, and one at the end of the file, belong to none. What comes before the first start line can only be end lines.
+/// The rule of mpopd.conf(5): a start line directly after the beginning of the file or after an end line
+/// begins a message; the end line before it, and one at the end of the file, belong to none. What comes
+/// before the first start line can only be end lines.
 fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
     let mut lines = Vec::new();
     let mut at = 0;
@@ -123,7 +124,8 @@ fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
     Some(messages)
 }
 
-/// Line by line: behind the first line of the body, `>From ` was `From ` once, and in mboxrd `>>From ` was `>From `.
+/// Line by line: behind the first line of the body, `>From ` was `From ` once, and in mboxrd `>>From ` was
+/// `>From `.
 fn naive_unquote(unescape: UnescapeFrom, message: &[u8]) -> (Vec<u8>, u32) {
     let (mut out, mut removed, mut header) = (Vec::new(), 0, true);
     for line in message.split_inclusive(|octet| *octet == b'\n') {

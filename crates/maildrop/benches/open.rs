@@ -1,4 +1,5 @@
-//! What the first opening of a maildrop costs, nothing known about it yet: `cargo bench -p maildrop --bench open`.
+//! What the first opening of a maildrop costs, nothing known about it yet: `cargo bench -p maildrop --bench
+//! open`.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;

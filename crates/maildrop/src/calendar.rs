@@ -6,7 +6,7 @@ pub(crate) const MONTHS: [&str; 12] =
 
 /// Days since 1970 of a date in the Gregorian calendar; months count from 0.
 pub(crate) fn days(year: i64, month: usize, day: i64) -> i64 {
-    // Years begin in March here, so that a leap day is the last of its year.
+    // Years begin in March here, so that a leap day is the last day of its year.
     let year = if month < 2 { year - 1 } else { year };
     let march = i64::try_from((month + 10) % 12).unwrap_or(0);
     let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -15,7 +15,7 @@ pub(crate) fn days(year: i64, month: usize, day: i64) -> i64 {
 
 /// Year, month from 0, and day of the month.
 pub(crate) fn civil(since_1970: i64) -> (i64, usize, i64) {
-    // A year that is not too late: no year has more than 366 days, nor less than 365.
+    // A year that is not too late: every year has 365 or 366 days.
     let guess = 1970 + since_1970.div_euclid(if since_1970 < 0 { 365 } else { 366 });
     let year = (guess..).take_while(|&year| days(year, 0, 1) <= since_1970).last().unwrap_or(guess);
     let month = (0..12).rev().find(|&month| days(year, month, 1) <= since_1970).unwrap_or(0);

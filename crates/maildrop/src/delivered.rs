@@ -2,12 +2,12 @@
 
 use crate::calendar::{MONTHS, WEEKDAYS, days};
 
-/// When a message was delivered; not before the year 1 and not after 9999.
+/// When a message was delivered, in the years 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivered {
     /// Seconds since 1970.
     At(i64),
-    /// What a clock at the place showed, in seconds since it showed the beginning of 1970.
+    /// What a local clock showed, in seconds since it showed the beginning of 1970.
     Clock(i64),
 }
 
@@ -19,8 +19,8 @@ impl Delivered {
     }
 }
 
-/// When the start line of an mbox says that its message was delivered: `From SENDER Mon Nov 23 10:00:00 2026`, with a time zone before
-/// or after the year if it is there (asctime(3) and its descendants).
+/// When a message was delivered according to the start line of an mbox: `From SENDER Mon Nov 23 10:00:00
+/// 2026`, perhaps with a time zone before or after the year (asctime(3) and its descendants).
 pub(crate) fn of_start_line(line: &[u8]) -> Option<Delivered> {
     let line = std::str::from_utf8(line).ok()?;
     let words: Vec<&str> = line.split_ascii_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Tells an mbox file from a Maildir by looking.
+//! Tells an mbox file from a Maildir by looking at it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,14 +9,15 @@ use vocabulary::{Location, Storage};
 
 use crate::error::OpenError;
 
-const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \"new\" and \"cur\")";
+const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \
+                      \"new\" and \"cur\")";
 
-/// Looks what kind of maildrop lies at `path`. An empty file is an mbox without messages.
+/// Finds out which kind of maildrop lies at `path`. An empty file is an mbox without messages.
 ///
 /// # Errors
 ///
-/// [`OpenError::NotAMaildrop`] says what was found in place of an mbox or a Maildir; [`OpenError::Io`], that it
-/// cannot be looked at.
+/// [`OpenError::NotAMaildrop`] says what was found instead of an mbox or a Maildir; [`OpenError::Io`] means
+/// that it cannot be looked at.
 pub fn detect(path: &Path) -> Result<Location, OpenError> {
     let failed = |source| OpenError::Io { doing: "look for a mailbox", path: path.to_owned(), source };
     let not = |found: &str| {

@@ -1,38 +1,38 @@
-//! What can go wrong, and whose fault it is.
+//! What can go wrong, and who is responsible.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a maildrop was not opened. It is as it was.
+/// Why a maildrop was not opened. It is unchanged.
 #[derive(Debug)]
 pub enum OpenError {
     /// Another session has it: RFC 1939 allows one at a time.
     InUse,
-    /// Another program held the mailbox's lock through all tries.
+    /// Another program held the mailbox's lock during all tries.
     Locked {
         /// What is held: the dotlock, or the mailbox itself.
         path: PathBuf,
         /// How, and by whom if that is known.
         how: String,
     },
-    /// Something lies there that is no maildrop of the expected kind.
+    /// What is there is not a maildrop of the expected kind.
     NotAMaildrop {
         /// Where.
         path: PathBuf,
-        /// What was looked for.
+        /// What was expected.
         wanted: &'static str,
         /// What was found.
         found: String,
     },
-    /// More messages than `max_messages`.
+    /// There are more messages than `max_messages`.
     TooManyMessages {
         /// Where.
         path: PathBuf,
         /// The limit.
         limit: u32,
     },
-    /// The operating system refused.
+    /// The operating system refused an operation.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -61,7 +61,7 @@ pub enum FetchError {
         /// Its number.
         number: u32,
     },
-    /// The operating system refused.
+    /// The operating system refused an operation.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -75,12 +75,13 @@ pub enum FetchError {
 /// Why not all messages were removed.
 #[derive(Debug)]
 pub enum CommitError {
-    /// A number that is no message, or not in ascending order: the caller's mistake. Nothing was removed.
+    /// A number that belongs to no message, or is not in ascending order: a bug in the caller. Nothing was
+    /// removed.
     NoSuchMessage {
         /// The number.
         number: u32,
     },
-    /// Another program held the mailbox's lock through all tries. Nothing was removed.
+    /// Another program held the mailbox's lock during all tries. Nothing was removed.
     Locked {
         /// What is held: the dotlock, or the mailbox itself.
         path: PathBuf,
@@ -92,7 +93,7 @@ pub enum CommitError {
         /// The mailbox.
         path: PathBuf,
     },
-    /// The operating system refused. Nothing was removed.
+    /// The operating system refused an operation. Nothing was removed.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -101,8 +102,8 @@ pub enum CommitError {
         /// What it said.
         source: io::Error,
     },
-    /// The removal was interrupted: the next time that the mailbox is opened, it is completed, or the messages are
-    /// there again. All others are safe.
+    /// The removal was interrupted. The next time the mailbox is opened, the removal is completed, or the
+    /// messages are there again. All other messages are safe.
     Interrupted {
         /// What was tried.
         doing: &'static str,
@@ -111,7 +112,7 @@ pub enum CommitError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Some messages were removed, others not.
+    /// Some messages were removed, others were not.
     Partial {
         /// The messages that are still there, in ascending order.
         remaining: Vec<u32>,
@@ -132,7 +133,7 @@ impl CommitError {
     }
 }
 
-/// A refusal of the operating system, on its way to one of the errors above.
+/// An error of the operating system, on its way to one of the errors above.
 #[derive(Debug)]
 pub(crate) struct OsError {
     pub(crate) doing: &'static str,
@@ -146,7 +147,7 @@ impl OsError {
     }
 }
 
-/// Says what was tried, and on what, when the operating system refuses.
+/// Adds what was tried, and on what, to an error of the operating system.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, OsError>;
 }
@@ -232,7 +233,8 @@ impl fmt::Display for CommitError {
             }
             Self::Interrupted { doing, path, source } => write!(
                 f,
-                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: {source}",
+                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: \
+                 {source}",
                 path.display()
             ),
             Self::Partial { remaining, path, source } => {

@@ -9,13 +9,14 @@ use rustix::fs::Stat;
 
 use crate::index::codec::Decoder;
 
-/// A file system may give the same time to all changes within this span: two seconds on the coarsest (FAT).
+/// A file system may give the same time to all changes within this span: two seconds on the coarsest one
+/// (FAT).
 const TICK: Duration = Duration::from_secs(2);
-/// The clock that sets the times may be another machine's, and off by as much.
+/// The times may come from another machine's clock, and that clock may be off by this much.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
-/// File systems whose times come from this machine's clock, by their numbers in statfs(2): ext2 to ext4, XFS, Btrfs, tmpfs,
-/// F2FS, ZFS, JFS, ReiserFS, bcachefs, overlayfs.
+/// File systems whose times come from this machine's clock, by their numbers in statfs(2): ext2 to ext4, XFS,
+/// Btrfs, tmpfs, F2FS, ZFS, JFS, ReiserFS, bcachefs, overlayfs.
 const LOCAL: [u64; 10] = [
     0xef53,
     0x5846_5342,
@@ -37,7 +38,7 @@ pub(crate) struct FileStamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    /// Whether a change right after the stamp was taken would have had to show in the times.
+    /// Whether a change right after the stamp was taken must have shown in the times.
     settled: bool,
 }
 
@@ -45,12 +46,12 @@ impl FileStamp {
     /// The length of an encoded stamp, in octets.
     pub(crate) const ENCODED: usize = 57;
 
-    /// Of an open file, or of a directory.
+    /// The stamp of an open file or directory.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         Ok(Self::from_stat(&rustix::fs::fstat(file)?, file.as_fd()))
     }
 
-    /// Of a file with the attributes `stat`, just now, on the file system of `beside`.
+    /// The stamp of a file with the attributes `stat`, taken just now, on the file system of `beside`.
     pub(crate) fn from_stat(stat: &Stat, beside: BorrowedFd<'_>) -> Self {
         Self::at(stat, SystemTime::now(), || {
             rustix::fs::fstatfs(beside)
@@ -76,7 +77,7 @@ impl FileStamp {
         }
     }
 
-    /// The same stamp, which proves nothing.
+    /// The same stamp, but it proves nothing.
     pub(crate) fn unsettled(self) -> Self {
         Self { settled: false, ..self }
     }
@@ -108,25 +109,25 @@ impl FileStamp {
         self.size
     }
 
-    /// Whether both are of the same file, changed or not.
+    /// Whether both belong to the same file, changed or not.
     pub(crate) fn same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// Whether it is of the file with this device and inode.
+    /// Whether it belongs to the file with this device and inode.
     pub(crate) fn is_of(&self, device: u64, inode: u64) -> bool {
         (self.device, self.inode) == (device, inode)
     }
 
-    /// Whether both show the same, which alone proves nothing.
+    /// Whether both show the same attributes. That alone proves nothing.
     pub(crate) fn looks_like(&self, other: &Self) -> bool {
         Self { settled: other.settled, ..*self } == *other
     }
 
     /// Whether a file that now looks like `now` still holds what it held after this stamp was taken.
     ///
-    /// Says no when it cannot be known: the change time, which no program can set, must be the same, and must
-    /// have been a tick of the file system's clock in the past already.
+    /// Returns `false` if that cannot be known: the change time, which no program can set, must be the same,
+    /// and must have been at least a tick of the file system's clock in the past when the stamp was taken.
     pub(crate) fn proves_unchanged(&self, now: &Self) -> bool {
         self.settled && self.looks_like(now)
     }

@@ -30,7 +30,7 @@ impl MemoryFile {
         Ok(())
     }
 
-    /// The filled memory, which from now on can only be read.
+    /// Makes the filled memory read-only.
     pub(crate) fn seal(self) -> io::Result<File> {
         rustix::fs::fcntl_add_seals(
             &self.file,
@@ -40,11 +40,11 @@ impl MemoryFile {
     }
 }
 
-/// Reads `length` octets of a file from `offset` on, chunk by chunk.
+/// Passes `length` octets of a file from `offset` on to `act`, chunk by chunk.
 ///
 /// # Errors
 ///
-/// What read(2) or `act` says; `UnexpectedEof` when the file is shorter.
+/// Those of read(2) and of `act`; `UnexpectedEof` if the file is shorter.
 pub(crate) fn each_chunk(
     file: &File,
     offset: u64,

@@ -1,32 +1,32 @@
-//! What an administrator should read in the log, although nothing failed.
+//! What an administrator should find in the log although nothing failed.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Something noticed while a maildrop was opened or closed.
+/// Something that was noticed while a maildrop was opened or closed.
 #[derive(Debug)]
 pub enum Notice {
     /// A dotlock was broken because it was too old.
     BrokeOldLock {
         /// The dotlock.
         path: PathBuf,
-        /// How long nobody had refreshed it.
+        /// How long it had not been refreshed.
         age: Duration,
     },
-    /// A dotlock was broken because the process that made it on this host is gone.
+    /// A dotlock was broken because the process on this host that made it is gone.
     BrokeOrphanedLock {
         /// The dotlock.
         path: PathBuf,
         /// That process.
         pid: u32,
     },
-    /// Another program held the mailbox's lock, and it was waited for.
+    /// Another program held the mailbox's lock, and we waited for it.
     WaitedForLock {
         /// The mailbox.
         path: PathBuf,
-        /// For how long, whether the lock was had in the end or not.
+        /// For how long, whether we got the lock in the end or not.
         time: Duration,
     },
     /// Our dotlock was broken by another program while we held it.
@@ -39,41 +39,40 @@ pub enum Notice {
         /// The mailbox.
         path: PathBuf,
     },
-    /// A rewrite was interrupted, and since then another program changed the mailbox: it was left as it
-    /// is, and the journal was kept.
+    /// A rewrite was interrupted, and another program has changed the mailbox since then. The mailbox was
+    /// left as it is, and the journal was kept.
     JournalSetAside {
         /// The mailbox.
         path: PathBuf,
         /// The journal's name in the state folder; it holds the kept mail.
         name: String,
     },
-    /// Indexes cannot be written to the state folder. Mail is served as always, but opening takes longer.
+    /// Indexes cannot be written to the state folder. Mail is served as usual, but opening takes longer.
     NoIndex {
         /// Why not.
         source: io::Error,
     },
-    /// The file of session locks cannot be used: this process alone keeps a second session out.
+    /// The file of session locks cannot be used: only this process prevents a second session.
     NoSessionLocks {
         /// Why not.
         source: io::Error,
     },
-    /// A file in a Maildir that cannot be read and is therefore not served.
+    /// A file in a Maildir cannot be read and is therefore not served.
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// Messages that were read could not be marked so (setting `status_header`). No mail is harmed; where deletions were wanted too, they
-    /// are another matter.
+    /// Messages that were read could not be marked as read (setting `status_header`). No mail is harmed. This
+    /// says nothing about deletions in the same session.
     NotMarkedRead {
         /// The mailbox.
         path: PathBuf,
         /// Why not.
         why: String,
     },
-    /// What must be remembered so that no UIDL changes could not be written down; it is tried again at the next
-    /// login.
+    /// What must be remembered so that no UIDL changes could not be written down. The next login tries again.
     UidlsNotKept {
         /// The mailbox.
         path: PathBuf,
@@ -102,7 +101,8 @@ impl fmt::Display for Notice {
             }
             Self::JournalSetAside { path, name } => write!(
                 f,
-                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was to be kept is in the state folder's journal/{name}",
+                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was \
+                 to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
             Self::NoIndex { source } => {

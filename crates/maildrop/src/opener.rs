@@ -39,11 +39,12 @@ pub struct SessionOptions {
 
 impl Opener {
     /// An opener that keeps its session locks, journals and indexes in the directory `state`. That directory
-    /// belongs to the owner and must be the same for all processes of that owner. `notify` receives what should
-    /// be logged.
+    /// belongs to the owner and must be the same for all processes of that owner. `notify` receives what
+    /// should be logged.
     ///
     /// If `state` is full or cannot be written, mail is still served, but without indexes, and session locks
-    /// work only between the threads of this process. An mbox that needs a journal then keeps all its messages.
+    /// work only between the threads of this process. An mbox that needs a journal then keeps all its
+    /// messages.
     ///
     /// # Errors
     ///
@@ -56,8 +57,8 @@ impl Opener {
         Ok(Self { shared: Arc::new(Shared::new(settings, state, notify)?) })
     }
 
-    /// The same opener, which splits mailboxes of [`Storage::Disk`] into the directory `folder`. It belongs to
-    /// the owner.
+    /// The same opener, which splits mailboxes of [`Storage::Disk`] into the directory `folder`. It belongs
+    /// to the owner.
     #[must_use]
     pub fn with_spool(self, folder: OwnedFd) -> Self {
         self.changed(|shared| shared.spool = Some(Arc::new(File::from(folder))))
@@ -75,8 +76,8 @@ impl Opener {
         self.changed(|shared| shared.disk = disk)
     }
 
-    /// The UIDLs that the server `from` gave to the messages of the maildrop at `location`, each beside the one
-    /// that this opener's settings give.
+    /// The UIDLs that the server `from` gave to the messages of the maildrop at `location`, each beside the
+    /// one that this opener's settings give.
     ///
     /// # Errors
     ///
@@ -100,10 +101,11 @@ impl Opener {
         self
     }
 
-    /// Opens the maildrop at `location` for one session. One that does not exist is served as an empty maildrop.
+    /// Opens the maildrop at `location` for one session. One that does not exist is served as an empty
+    /// maildrop.
     ///
-    /// Blocks while the messages are found, and while another program holds the mailbox's lock, for as long as
-    /// the settings allow.
+    /// Blocks while the messages are found, and while another program holds the mailbox's lock, for as long
+    /// as the settings allow.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
-//! The Received: line that is put before the messages of chosen users (settings `addreceived`, `receivedfrom`, `timezone`).
+//! The Received: line before the messages of certain users (settings `addreceived`, `receivedfrom`,
+//! `timezone`).
 //!
-//! It says nothing of the session, so a message has the same octets in every session: its time is that of the delivery, as the mailbox
-//! tells it. The message's UIDL does not depend on it.
+//! The line says nothing about the session, so a message has the same octets in every session: the time is
+//! that of the delivery, according to the mailbox. The message's UIDL does not depend on the line.
 
 use crate::calendar::{MONTHS, WEEKDAYS, civil};
 use crate::delivered::Delivered;
@@ -20,12 +21,13 @@ pub struct ReceivedHeader {
     pub zone: Option<i16>,
 }
 
-/// A maildrop, with a line before each message.
+/// A maildrop with a line before each message.
 pub(crate) struct WithReceived {
     inner: Box<dyn Maildrop>,
-    /// The lines' beginning, which is the same for all.
+    /// The beginning of the lines, which is the same for all.
     line: String,
-    /// When each message was delivered, if that is known. Looked up once: the line must not change during a session.
+    /// When each message was delivered, if that is known. It is looked up once, because the line must not
+    /// change during a session.
     times: Vec<Option<Delivered>>,
     zone: Option<i16>,
 }
@@ -92,7 +94,7 @@ impl Maildrop for WithReceived {
     }
 }
 
-/// The user as an address, where that can be written without quoting.
+/// The user as an address, if it can be written without quoting.
 fn address(user: &str, host: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.@".contains(c);
     (!user.is_empty() && user.chars().all(plain)).then(|| match user.contains('@') {
@@ -101,7 +103,7 @@ fn address(user: &str, host: &str) -> Option<String> {
     })
 }
 
-/// A time in the form of RFC 5322, section 3.3, always of the same length from the year 1 to the year 9999.
+/// A time in the form of RFC 5322, section 3.3. The length is the same for all years from 1 to 9999.
 fn shown(time: Delivered, zone: Option<i16>) -> String {
     let fixed = zone.map(|minutes| i64::from(minutes) * 60);
     let machine = |moment| i64::from(sys::clock::utc_offset(moment)) / 60 * 60;
@@ -110,7 +112,7 @@ fn shown(time: Delivered, zone: Option<i16>) -> String {
             let east = fixed.unwrap_or_else(|| machine(moment));
             (moment.saturating_add(east), east)
         }
-        // Where clocks were set back, one time was shown twice; which of them it was nobody knows.
+        // When clocks are set back, one local time occurs twice. Nobody knows which of the two it was.
         Delivered::Clock(clock) => {
             (clock, fixed.unwrap_or_else(|| machine(clock.saturating_sub(machine(clock)))))
         }

@@ -1,4 +1,4 @@
-//! What an administrator can set about maildrops.
+//! What an administrator can configure about maildrops.
 
 use std::time::Duration;
 
@@ -15,17 +15,18 @@ pub struct Settings {
     pub max_messages: u32,
     /// Which lines of an mbox begin and end messages.
     pub boundaries: Boundaries,
-    /// How body lines that begin with `From ` were quoted, and are to be served without that.
+    /// How body lines that begin with `From ` were quoted. They are served without the quoting.
     pub unescape_from: UnescapeFrom,
-    /// What the Received: line says that is put before the messages of chosen users; `None` if of none.
+    /// What the Received: line before the messages of certain users says; `None` if no user gets one.
     pub received: Option<ReceivedHeader>,
-    /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order of taking.
+    /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order in which
+    /// they are taken.
     pub lock_methods: Vec<LockMethod>,
     /// How often to try for those locks, at least once.
     pub retry_on_lock: u32,
     /// How long to wait between two tries.
     pub retry_pause: Duration,
-    /// The age from which a dotlock that nobody refreshed is broken.
+    /// The age at which a dotlock that nobody refreshed is broken.
     pub stale_lock: Duration,
     /// Whether messages of an mbox that were read get a `Status:` line that says so.
     pub status_header: bool,

@@ -13,7 +13,7 @@ impl Uidl {
     /// The longest id, in characters.
     pub const MOST: usize = 70;
 
-    /// An id of these characters, or `None` when they are none, too many, or not of the allowed ones.
+    /// An id of these characters; `None` if there are none or too many, or if some are not allowed.
     pub fn new(text: &[u8]) -> Option<Self> {
         let fits = (1..=Self::MOST).contains(&text.len());
         if !fits || !text.iter().all(u8::is_ascii_graphic) {
@@ -24,8 +24,8 @@ impl Uidl {
         Some(Self { length: u8::try_from(text.len()).ok()?, octets })
     }
 
-    /// The id of a message known by `digest`: 32 hexadecimal digits, and for the second and later messages of
-    /// the same digest in one maildrop `-2`, `-3` and so on.
+    /// The id of a message with this `digest`: 32 hexadecimal digits. The second and later messages with the
+    /// same digest in one maildrop get `-2`, `-3` and so on.
     pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut uidl = Self { length: 0, octets: [0; Self::MOST] };
@@ -79,7 +79,7 @@ impl fmt::Debug for Uidl {
     }
 }
 
-/// 128 bits that stand for a message.
+/// 128 bits that identify a message.
 pub(crate) type Digest = [u8; 16];
 
 /// The first 128 bits of a BLAKE3 hash.
@@ -89,17 +89,17 @@ pub(crate) fn digest(hasher: &blake3::Hasher) -> Digest {
     digest
 }
 
-/// For each digest, which of the messages that have it this one is, from 1.
+/// For each digest, which of the messages with that digest this one is, from 1.
 ///
-/// `before` says the same of the messages as they were last seen, in the same order. What is still there keeps
-/// its number though one before it was removed, and what is new gets the next one. When that is not known any more, the messages
-/// are counted from 1. Messages of one digest are alike in all that it covers, so it then does no harm that
-/// the second becomes the first.
+/// `before` says the same about the messages as they were last seen, in the same order. A message that is
+/// still there keeps its number when one before it was removed, and a new message gets the next number. If
+/// `before` is not known, messages are counted from 1. Messages with the same digest are alike in everything
+/// that it covers, so it does no harm if the second one becomes the first.
 pub(crate) fn ordinals(digests: impl ExactSizeIterator<Item = Digest>, before: &[(Digest, u32)]) -> Vec<u32> {
     let mut ordinals = vec![1; digests.len()];
     let mut sorted: Vec<(Digest, usize)> = digests.zip(0..).collect();
     sorted.sort_unstable();
-    // A stable sort, since those of one digest must stay in their order.
+    // A stable sort: messages with the same digest must stay in their order.
     let mut before = before.to_vec();
     before.sort_by_key(|&(digest, _)| digest);
     let mut before = before.as_slice();

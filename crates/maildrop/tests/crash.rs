@@ -1,10 +1,12 @@
-//! The machine stops after any operation of an update, and the disk holds anything that was not synced, or not.
+//! The machine stops after any operation of an update, and the disk holds anything that was not synced, or
+//! not.
 //!
-//! Every state that [`crash`] allows is put in place and opened: all messages that were not deleted are there once and in order, each
-//! deleted one is there or is gone, and no index makes anything look different. While that is repaired, the machine
-//! stops again.
+//! Every state that [`crash`] allows is put in place and opened: all messages that were not deleted are there
+//! once and in order, each deleted one is there or is gone, and no index makes anything look different. While
+//! that is repaired, the machine stops again.
 //!
-//! Where there are too many states, some are picked by chance: CRASH_SEED gives other ones, CRASH_STATES so many at each operation.
+//! Where there are too many states, some are picked by chance: CRASH_SEED gives other ones, CRASH_STATES so
+//! many at each operation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -198,7 +200,8 @@ impl MboxCase {
         Recorded { durable, log: recorder.log() }
     }
 
-    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` where that cannot be said.
+    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` where that
+    /// cannot be said.
     fn arrived(&self, log: &[Op]) -> Option<bool> {
         let late = delivered(&message(6, self.weight));
         let written = log.iter().position(|op| matches!(op, Op::Write { bytes, .. } if *bytes == late));
@@ -235,7 +238,8 @@ impl MboxCase {
         numbers.iter().map(expected).collect()
     }
 
-    /// Checks the mailbox in the state `image`, and sometimes what becomes of it when the machine stops again.
+    /// Checks the mailbox in the state `image`, and sometimes what becomes of it when the machine stops
+    /// again.
     fn check(&self, image: &Image, expected: &[Expected], what: &str, again: bool, chance: &mut Chance) {
         let what = format!("{:?}, {:?}, blocks of {}, {what}", self.update, self.arrival, self.block);
         let [journals, _] = self.folders();
@@ -455,7 +459,8 @@ fn a_maildir_survives_a_crash() {
     }
 }
 
-/// The proof that the model is worth something: a write and a rename without a sync can be lost, torn and exchanged.
+/// The proof that the model is worth something: a write and a rename without a sync can be lost, torn and
+/// exchanged.
 #[test]
 fn the_model_loses_what_was_not_synced() {
     let place = Place::new();

@@ -1,4 +1,5 @@
-//! The indexes: what is unchanged is not looked at, and no index, whatever it holds, makes a maildrop look different.
+//! The indexes: what is unchanged is not looked at, and no index, whatever it holds, makes a maildrop look
+//! different.
 
 #![allow(clippy::unwrap_used)]
 

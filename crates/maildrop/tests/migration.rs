@@ -1,4 +1,5 @@
-//! UIDLs of other servers, in whole mailboxes. What those servers wrote was observed: see the modules of `migration`.
+//! UIDLs of other servers, in whole mailboxes. What those servers wrote was observed: see the modules of
+//! `migration`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! Real delivery agents race with sessions that delete: every message is accounted for exactly once, and no lock is left.
+//! Real delivery agents race with sessions that delete: every message is accounted for exactly once, and no
+//! lock is left.
 //!
 //! A test whose agent is not installed says so and ends; with `CI=true` that is a failure.
 
@@ -21,7 +22,8 @@ use maildrop::{CommitError, MaildropUpdate, OpenError, Settings};
 use vocabulary::LockMethod;
 use vocabulary::LockMethod::{Dotlock, Fcntl, Flock};
 
-/// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is a long run.
+/// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is
+/// a long run.
 fn deliveries() -> usize {
     std::env::var("RACES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
 }
@@ -33,7 +35,8 @@ const AGENTS: usize = 3;
 struct Agent {
     program: &'static str,
     command: fn(&Place, &Path) -> Command,
-    /// It takes so many times as long as others, since it waits a whole second when it finds a mailbox locked.
+    /// It takes so many times as long as others, since it waits a whole second when it finds a mailbox
+    /// locked.
     slowness: usize,
 }
 
@@ -199,7 +202,8 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);
                 }
                 Err(CommitError::Locked { .. }) => busy += 1,
-                // Dovecot's agent rewrites fields of its own in older messages, which moves those behind: nothing is deleted.
+                // Dovecot's agent rewrites fields of its own in older messages, which moves those behind:
+                // nothing is deleted.
                 Err(CommitError::Changed { .. }) if agent.program == LDA => changed += 1,
                 Err(error) => panic!("{what}: {error}"),
             }
@@ -217,7 +221,8 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     assert_eq!(seen, expected, "{what}: each once, here or deleted");
     assert!(!place.path("mbox.lock").exists(), "{what}: a lock is left");
     println!(
-        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, {changed} times changed, {:.1?}",
+        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, \
+         {changed} times changed, {:.1?}",
         begun.elapsed()
     );
 }
@@ -299,8 +304,8 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
         false => format!("mbox:{}:INBOX={}", home.join("mail").display(), to.display()),
     };
     let text = format!(
-        "protocols =\nlog_path = /dev/null\nssl = no\nfirst_valid_uid = 0\nbase_dir = {}\npostmaster_address = p@x\n\
-         mail_location = {location}\nmail_home = {}\nmbox_write_locks = {locks}\nmbox_read_locks = {}\n",
+        "protocols =\nlog_path = /dev/null\nssl = no\nfirst_valid_uid = 0\nbase_dir = {}\n\
+         postmaster_address = p@x\nmail_location = {location}\nmail_home = {}\nmbox_write_locks = {locks}\nmbox_read_locks = {}\n",
         place.path("run").display(),
         home.display(),
         locks.split(' ').next_back().unwrap()

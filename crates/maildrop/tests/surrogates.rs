@@ -1,5 +1,5 @@
-//! Surrogates for clients that do not take UTF-8 (RFC 6856), in every kind of maildrop: their octets are counted exactly, and nothing
-//! else changes.
+//! Surrogates for clients that do not take UTF-8 (RFC 6856), in every kind of maildrop: their octets are
+//! counted exactly, and nothing else changes.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Which logins a maildrop process is at work on, in memory that outlives it: when it dies, whoever waits for one of them is
-//! told at once.
+//! Which logins a maildrop process is at work on, in memory that outlives it: when it dies, whoever waits for
+//! one of them is told at once.
 
 use std::fs::File;
 use std::io;
@@ -38,8 +38,8 @@ impl InHand {
         let _ = self.memory.write_all_at(&octets, (slot * SLOT) as u64);
     }
 
-    /// What was in hand when the process ended. It wrote that itself, and may have been taken over: these are numbers to be
-    /// looked up, and not more than there are threads.
+    /// What was in hand when the process ended. It wrote that itself, and may have been taken over: these are
+    /// numbers to be looked up, and not more than there are threads.
     pub fn logins(&self) -> Vec<LoginId> {
         let read = |slot: usize| {
             let mut octets = [0; SLOT];

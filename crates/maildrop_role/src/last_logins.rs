@@ -1,7 +1,8 @@
 //! When each maildrop was last opened, for `login_delay` (RFC 2449, section 6.5).
 //!
-//! An empty file for each, in its owner's state folder, whose modification time is that of the last login: so all generations
-//! know it, and it outlives them. It is found by the maildrop's path, so another spelling of the user's name does not help.
+//! An empty file for each, in its owner's state folder, whose modification time is that of the last login: so
+//! all generations know it, and it outlives them. It is found by the maildrop's path, so another spelling of
+//! the user's name does not help.
 
 use std::fs::File;
 use std::io;
@@ -38,8 +39,8 @@ impl LastLogins {
         Ok(LastLogins { folder, delay })
     }
 
-    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. One that was later than `now`
-    /// was not: the clock has been set back.
+    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. One that was
+    /// later than `now` was not: the clock has been set back.
     ///
     /// # Errors
     ///

@@ -24,14 +24,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant, SystemTime};
 
-use ::maildrop::{CommitError, FetchError, Location, Maildrop, OpenError, Opener, Update, Wishes};
+use ::maildrop::{CommitError, FetchError, Maildrop, MaildropUpdate, OpenError, Opener, SessionOptions};
 use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
 use ipc::open::Open;
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Payload, Ticket, receive, send};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use vocabulary::{LoginFailure, Storage};
+use vocabulary::{Location, LoginFailure, Storage};
 
 pub use in_hand::InHand;
 pub use last_logins::LastLogins;
@@ -66,8 +66,8 @@ pub struct Users {
 }
 
 impl Users {
-    fn wishes_of(&self, user: &str, utf8: bool) -> Wishes {
-        Wishes {
+    fn options_of(&self, user: &str, utf8: bool) -> SessionOptions {
+        SessionOptions {
             keep_spool: self.debug.contains(user),
             received_for: self.received.get(user).cloned(),
             as_stored: utf8 || !self.surrogates,
@@ -205,7 +205,8 @@ impl<'a> Worker<'a> {
         self.leave_when_done();
     }
 
-    /// From here on auth cannot send any more and asks for a successor; what it sent before is still carried out.
+    /// From here on auth cannot send any more and asks for a successor; what it sent before is still carried
+    /// out.
     fn take_no_more(&self) {
         let _ = rustix::net::shutdown(self.channels.orders, rustix::net::Shutdown::Read);
     }
@@ -274,9 +275,9 @@ impl<'a> Worker<'a> {
         let Open { login, ticket, user, storage, path, user_log, utf8 } = order;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let wishes = self.setup.users.wishes_of(&user, utf8);
+        let options = self.setup.users.options_of(&user, utf8);
         let began = Instant::now();
-        let opened = self.open_in_time(storage, &path, &wishes, &user).and_then(|mail| {
+        let opened = self.open_in_time(storage, &path, &options, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {
                 tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
                 LoginFailure::Temporary
@@ -298,17 +299,17 @@ impl<'a> Worker<'a> {
         self.answer(&opened, &memory);
     }
 
-    /// Opens a maildrop, unless its last login was too short a time ago. That is looked at before any work is done, and again
-    /// once nobody else can be opening it.
+    /// Opens a maildrop, unless its last login was too short a time ago. That is looked at before any work is
+    /// done, and again once nobody else can be opening it.
     fn open_in_time(
         &self,
         storage: Storage,
         path: &Path,
-        wishes: &Wishes,
+        options: &SessionOptions,
         user: &str,
     ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         self.check_delay(path)?;
-        let mail = self.open_now(storage, path, wishes, user)?;
+        let mail = self.open_now(storage, path, options, user)?;
         self.check_delay(path)?;
         if let Some(last_logins) = &self.setup.last_logins
             && let Err(error) = last_logins.note(path)
@@ -334,29 +335,24 @@ impl<'a> Worker<'a> {
         &self,
         storage: Storage,
         path: &Path,
-        wishes: &Wishes,
+        options: &SessionOptions,
         user: &str,
     ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         if sys::reserve::is_short() {
             tracing::error!("maildrop of user={} not opened: memory is short", Untrusted(user.as_bytes()));
             return Err(LoginFailure::Temporary);
         }
-        let path = path.to_owned();
-        let location = match storage {
-            Storage::Mbox => Location::Mbox(path),
-            Storage::Ram => Location::Ram(path),
-            Storage::Disk => Location::Disk(path),
-            Storage::Maildir => Location::Maildir(path),
-        };
+        let location = Location { storage, path: path.to_owned() };
         // A defect in reading one strange mailbox must not end the sessions of all others.
-        match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, wishes))) {
+        match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, options))) {
             Ok(Ok(mail)) => Ok(mail),
             Ok(Err(error)) => {
                 if !matches!(error, OpenError::InUse) {
                     tracing::warn!("maildrop of user={} not opened: {error}", Untrusted(user.as_bytes()));
                 }
                 if self.setup.is_confined && is_denied(&error) {
-                    // The folder may be another one than when this process was started: made anew, or mounted again.
+                    // The folder may be another one than when this process was started: made anew, or mounted
+                    // again.
                     self.take_no_more();
                 }
                 Err(not_opened(&error))
@@ -405,7 +401,9 @@ impl<'a> Worker<'a> {
                 );
                 let why = match error {
                     FetchError::Vanished { .. } => NotFetched::Vanished,
-                    _ => NotFetched::Temporary,
+                    FetchError::NoSuchMessage { .. } | FetchError::Changed { .. } | FetchError::Io { .. } => {
+                        NotFetched::Temporary
+                    }
                 };
                 self.answer(&FromMaildrop::NotFetched { ticket, why }, &[]);
             }
@@ -426,7 +424,7 @@ impl<'a> Worker<'a> {
                 return Outcome::Changed;
             }
         };
-        let update = Update { deleted: update.deleted.numbers(), read: update.read.numbers() };
+        let update = MaildropUpdate { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
             return Outcome::Removed;
         }
@@ -436,13 +434,20 @@ impl<'a> Worker<'a> {
                 tracing::error!("deletions of user={user} incomplete: {error}");
                 match error {
                     CommitError::Changed { .. } => Outcome::Changed,
-                    other => Outcome::Remaining(other.remaining(update.deleted).len() as u32),
+                    other @ (CommitError::NoSuchMessage { .. }
+                    | CommitError::Locked { .. }
+                    | CommitError::Io { .. }
+                    | CommitError::Interrupted { .. }
+                    | CommitError::Partial { .. }) => {
+                        Outcome::Remaining(other.remaining(update.deleted).len() as u32)
+                    }
                 }
             }
         }
     }
 
-    /// Takes a maildrop out of the table, after the last notes for the user's log. With the returned value its locks go.
+    /// Takes a maildrop out of the table, after the last notes for the user's log. With the returned value
+    /// its locks go.
     fn close(&self, ticket: Ticket, notes: &[Note]) -> Option<Kept> {
         let held = self.table().remove(&ticket)?;
         let mut kept = lock(&held).take()?;
@@ -504,6 +509,6 @@ fn not_opened(error: &OpenError) -> LoginFailure {
     match error {
         OpenError::InUse | OpenError::Locked { .. } => LoginFailure::InUse,
         OpenError::NotAMaildrop { .. } | OpenError::TooManyMessages { .. } => LoginFailure::Maildrop,
-        _ => LoginFailure::Temporary,
+        OpenError::Io { .. } => LoginFailure::Temporary,
     }
 }

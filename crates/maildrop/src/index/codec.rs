@@ -1,6 +1,6 @@
-//! Numbers as an index file holds them: little-endian, at fixed places.
+//! Numbers as an index file holds them: little-endian, at fixed offsets.
 
-/// Takes values off the front of some octets; each call says `None` when too few are left.
+/// Takes values off the front of some octets. Each call returns `None` if there are too few.
 pub(crate) struct Decoder<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Decoder<'a> {

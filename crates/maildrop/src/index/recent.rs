@@ -1,4 +1,5 @@
-//! The indexes used last, in memory: a process that serves many logins reads no file for the next one.
+//! The indexes that were used last, in memory: a process that serves many logins reads no file for the next
+//! one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,10 +7,10 @@ use std::sync::Arc;
 use super::key::IndexKey;
 use super::store::Checksummed;
 
-/// How many octets of indexes are kept at most.
+/// The most octets of indexes that are kept.
 const MOST_OCTETS: usize = 32 * 1024 * 1024;
 
-/// Some indexes, and when each was used.
+/// Some indexes, and when each was last used.
 #[derive(Default)]
 pub(super) struct RecentIndexes {
     kept: HashMap<IndexKey, (u64, Arc<Checksummed>)>,
@@ -25,7 +26,7 @@ impl RecentIndexes {
         Some(Arc::clone(index))
     }
 
-    /// Keeps this one, and no longer those that were not used for longest, if there are too many octets.
+    /// Keeps this index. If there are too many octets, those that were not used for longest are dropped.
     pub(super) fn keep(&mut self, key: IndexKey, index: &Arc<Checksummed>) {
         self.forget(&key);
         if index.size() > MOST_OCTETS / 2 {
@@ -45,7 +46,7 @@ impl RecentIndexes {
         }
     }
 
-    /// Drops the older half, so that this is not to be done for each new one.
+    /// Drops the older half, so that this need not happen for each new index.
     fn make_room(&mut self) {
         let mut by_age: Vec<(u64, IndexKey)> =
             self.kept.iter().map(|(key, (used, _))| (*used, *key)).collect();

@@ -1,10 +1,11 @@
 //! The files that hold indexes.
 //!
-//! Layout: a magic line that is also the version, a checksum, and what it covers: which start of the machine wrote the file,
-//! and the format's own part. The checksum covers the key as well, so that a file under a wrong name is none.
+//! Layout: a magic line that is also the version, a checksum, and what it covers: the identifier of the boot
+//! in which the file was written, and the format's own part. The checksum also covers the key, so a file
+//! under a wrong name is invalid.
 //!
-//! A file is written under another name and then renamed. It is not synced: what a crash leaves of it is whole, or fails the
-//! checksum, or is an older one, and all of these are safe.
+//! A file is written under another name and then renamed. It is not synced: what a crash leaves is whole, or
+//! fails the checksum, or is an older file, and all of these are safe.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,14 +18,14 @@ use super::key::IndexKey;
 use crate::disk::{Disk, retry, write_all_at};
 
 const MAGIC: &[u8; 16] = b"mpopd index   2\n";
-/// Of indexes that did not know of surrogates.
+/// The magic line of indexes that did not know about surrogates.
 const MAGIC_1: &[u8; 16] = b"mpopd index   1\n";
-/// Where the checksum begins, and where what it covers does.
+/// Where the checksum begins, and where the part that it covers begins.
 const CHECKSUM: usize = MAGIC.len();
 const COVERED: usize = CHECKSUM + 32;
 /// Where the format's part begins.
 const BODY: usize = COVERED + 16;
-/// The longest file that is read, in octets: millions of messages need no more.
+/// The largest file that is read, in octets. Millions of messages need no more.
 const MOST_OCTETS: u64 = 1 << 30;
 
 /// The octets of a whole index file.
@@ -34,10 +35,10 @@ pub(crate) struct Checksummed {
     version: IndexVersion,
 }
 
-/// By which layout an index was written.
+/// The layout by which an index was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IndexVersion {
-    /// The one before. Such an index says which UIDLs were given, and nothing else.
+    /// The previous one. Such an index only says which UIDLs were given.
     Former,
     Present,
 }
@@ -54,7 +55,7 @@ impl Checksummed {
         Self { file, this_boot: true, version: IndexVersion::Present }
     }
 
-    /// The octets of an index file as the version before wrote it.
+    /// The octets of an index file as the previous version wrote it.
     #[cfg(test)]
     pub(crate) fn former(key: &IndexKey, body: &[u8]) -> Vec<u8> {
         let mut file = Self::new(key, &[0; 16], body).file;
@@ -79,13 +80,13 @@ impl Checksummed {
         self.file.get(BODY..).unwrap_or_default()
     }
 
-    /// Equal only for equal contents.
+    /// Differs if the contents differ.
     pub(crate) fn checksum(&self) -> [u8; 32] {
         self.file.get(CHECKSUM..COVERED).and_then(|octets| octets.try_into().ok()).unwrap_or_default()
     }
 
-    /// Whether it was made since the machine was started. After a crash, a file's times may have survived and
-    /// the change that set them not, so times from before prove nothing.
+    /// Whether it was made since the machine was started. After a crash, a file's times may have survived
+    /// while the change that set them did not. So times from before prove nothing.
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.this_boot
     }
@@ -99,7 +100,7 @@ impl Checksummed {
     }
 }
 
-/// Reads the index `key`; `None` if there is none that can be believed.
+/// Reads the index `key`; `None` if there is none that can be trusted.
 pub(super) fn read(folder: &File, key: &IndexKey, boot: &[u8; 16]) -> Option<Checksummed> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(folder, name(key), flags, Mode::empty()).ok()?);
@@ -110,13 +111,13 @@ pub(super) fn read(folder: &File, key: &IndexKey, boot: &[u8; 16]) -> Option<Che
     Checksummed::open(key, boot, octets)
 }
 
-/// Writes the index `key`, so that there is at any time the old one or the new one.
+/// Writes the index `key`. At any time there is the old one or the new one.
 pub(super) fn write(disk: &dyn Disk, folder: &File, key: &IndexKey, index: &Checksummed) -> io::Result<()> {
     let name = name(key);
     let draft = format!("{name}.new");
     let (name, draft) = (Path::new(&name), Path::new(&draft));
     let file = match retry(|| disk.create(folder.as_fd(), draft)) {
-        // Left behind by a crash, since only the holder of the session lock writes it.
+        // A crash left it behind: only the holder of the session lock writes it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             retry(|| disk.unlink(folder.as_fd(), draft))?;
             retry(|| disk.create(folder.as_fd(), draft))?
@@ -128,7 +129,7 @@ pub(super) fn write(disk: &dyn Disk, folder: &File, key: &IndexKey, index: &Chec
     written.inspect_err(|_| drop(disk.unlink(folder.as_fd(), draft)))
 }
 
-/// Removes the index `key`, if that can be done.
+/// Removes the index `key`, if possible.
 pub(super) fn remove(disk: &dyn Disk, folder: &File, key: &IndexKey) {
     let _ = retry(|| disk.unlink(folder.as_fd(), Path::new(&name(key))));
 }

@@ -1,8 +1,8 @@
-//! DotlockMaker: the file `MBOX.lock`, whose existence is the lock.
+//! Dotlocks: the file `MBOX.lock`, whose existence is the lock.
 //!
-//! Made by link(2), which is atomic on NFS too (open(2), `O_EXCL`). The content is `PID:HOST`, which
-//! Dovecot and liblockfile read as well. A lock is stale when nobody refreshed it for long enough, or
-//! when its process on this host is gone.
+//! The file is made by link(2), which is atomic on NFS, too (open(2), `O_EXCL`). Its content is `PID:HOST`,
+//! which Dovecot and liblockfile also read. A lock is stale if nobody has refreshed it for long enough, or if
+//! its process on this host is gone.
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -21,10 +21,10 @@ use super::mail_group::MailGroup;
 use crate::disk::{Disk, retry, write_all_at};
 use crate::notice::Notice;
 
-/// How often a held dotlock is refreshed. The most impatient program known, Dovecot, waits 120 seconds.
+/// How often a held dotlock is refreshed. The least patient program known, Dovecot, waits for 120 seconds.
 const REFRESH: Duration = Duration::from_secs(20);
 
-/// What making and breaking dotlocks needs.
+/// What is needed to make and break dotlocks.
 pub(super) struct DotlockMaker<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) group: Option<&'a dyn MailGroup>,
@@ -33,16 +33,16 @@ pub(super) struct DotlockMaker<'a> {
     pub(super) notify: &'a dyn Fn(&Notice),
 }
 
-/// What came of one try.
+/// The result of one try.
 pub(super) enum DotlockAttempt<'a> {
     Taken(Dotlock<'a>),
     Busy(Busy),
-    /// Somebody's stale lock was removed. Whoever else found it stale may be about to remove it too, so the
-    /// next try must wait a while.
+    /// A stale lock of another program was removed. Others that found it stale may be about to remove it,
+    /// too, so the next try must wait a while.
     Broken(Busy),
 }
 
-/// A held dotlock; dropping it removes the file.
+/// A held dotlock. Dropping it removes the file.
 pub(super) struct Dotlock<'a> {
     maker: DotlockMaker<'a>,
     directory: File,
@@ -53,7 +53,7 @@ pub(super) struct Dotlock<'a> {
 }
 
 impl<'a> DotlockMaker<'a> {
-    /// Tries once for the dotlock of the mailbox `mbox`.
+    /// Tries once to take the dotlock of the mailbox `mbox`.
     pub(super) fn take(self, mbox: &Path) -> io::Result<DotlockAttempt<'a>> {
         let mut name = mbox.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         name.push(".lock");
@@ -65,7 +65,7 @@ impl<'a> DotlockMaker<'a> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = File::from(rustix::fs::open(parent, flags, Mode::empty())?);
 
-        // The clock of the file system, which need not be ours: the time of a file just made.
+        // The clock of the file system, which may differ from ours: the time of a file that was just made.
         let mine = unique_name();
         let file = self.as_group(|| self.disk.create(directory.as_fd(), Path::new(&mine)))?;
         let made = self.link(&directory, &mine, &name, &file);
@@ -80,16 +80,16 @@ impl<'a> DotlockMaker<'a> {
         self.examine(&directory, &path, &name, &now?)
     }
 
-    /// Fills the file `mine` and gives it the lock's name; `false` when that is taken.
+    /// Fills the file `mine` and gives it the lock's name. Returns `false` if that name is taken.
     fn link(&self, directory: &File, mine: &OsStr, name: &OsStr, file: &File) -> io::Result<bool> {
         let content = format!("{}:{}", std::process::id(), self.host);
         match write_all_at(self.disk, file, content.as_bytes(), 0) {
-            // An empty lock locks as well. On a full disk somebody must be able to remove mail.
+            // An empty lock locks as well. It must be possible to remove mail on a full disk.
             Err(error) if is_full(&error) => {}
             written => written?,
         }
         let answer = self.as_group(|| self.disk.link(directory.as_fd(), Path::new(mine), Path::new(name)));
-        // An NFS server's answer may be lost; the number of links tells the truth.
+        // An NFS server's reply may be lost. The number of links tells whether the call succeeded.
         let linked = rustix::fs::fstat(file)?.st_nlink == 2;
         match answer {
             _ if linked => Ok(true),
@@ -115,7 +115,7 @@ impl<'a> DotlockMaker<'a> {
             Err(errno) => return Err(errno.into()),
         };
         let age = Duration::from_secs(u64::try_from(now.st_mtime - held.st_mtime).unwrap_or(0));
-        // Not every program makes its lock readable; then the age alone decides.
+        // Not every program makes its lock readable. Then only the age counts.
         let holder = rustix::fs::openat(directory, name, flags, Mode::empty())
             .ok()
             .and_then(|fd| Holder::read(&File::from(fd)));
@@ -140,7 +140,7 @@ impl<'a> DotlockMaker<'a> {
         Ok(DotlockAttempt::Broken(busy))
     }
 
-    /// Removes the lock `stale`, but no other that may have taken its place meanwhile.
+    /// Removes the lock `stale`, but not another one that may have taken its place meanwhile.
     fn remove_stale(&self, directory: &File, name: &OsStr, stale: &Stat) -> io::Result<bool> {
         let aside = unique_name();
         let (dir, name, aside) = (directory.as_fd(), Path::new(name), Path::new(&aside));
@@ -152,15 +152,15 @@ impl<'a> DotlockMaker<'a> {
         let same =
             (moved.st_dev, moved.st_ino, moved.st_mtime) == (stale.st_dev, stale.st_ino, stale.st_mtime);
         if !same {
-            // A live lock: back with it. If yet another has been made, that program and the
-            // owner of this one both believe that they hold it, as with any stale lock broken carelessly.
+            // This lock is alive, so it is put back. If yet another lock has been made, both programs believe
+            // that they hold the lock. The same happens whenever a stale lock is broken carelessly.
             let _ = self.as_group(|| self.disk.link(dir, aside, name));
         }
         self.as_group(|| self.disk.unlink(dir, aside))?;
         Ok(same)
     }
 
-    /// Runs one operation with the rights of the mail group, if there is one to use.
+    /// Runs one operation, with the rights of the mail group if there is one.
     fn as_group<T>(&self, mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         let Some(group) = self.group else { return retry(operation) };
         let mut answer = None;
@@ -170,7 +170,7 @@ impl<'a> DotlockMaker<'a> {
 }
 
 impl Dotlock<'_> {
-    /// Refreshes the lock if it is time; `false` when another program has removed it.
+    /// Refreshes the lock if it is time. Returns `false` if another program has removed it.
     pub(super) fn refresh(&self) -> io::Result<bool> {
         if self.refreshed.get().elapsed() >= REFRESH {
             self.refreshed.set(Instant::now());
@@ -179,7 +179,7 @@ impl Dotlock<'_> {
         self.is_held()
     }
 
-    /// Whether the lock's name is still ours.
+    /// Whether the lock's name still belongs to our file.
     pub(super) fn is_held(&self) -> io::Result<bool> {
         let ours = rustix::fs::fstat(&self.file)?;
         match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -189,7 +189,7 @@ impl Dotlock<'_> {
         }
     }
 
-    /// Where it lies.
+    /// Where the lock lies.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -197,8 +197,8 @@ impl Dotlock<'_> {
 
 impl Drop for Dotlock<'_> {
     fn drop(&mut self) {
-        // Somebody else's lock is not ours to remove. One that is left stops all delivery until it is stale, so
-        // a failure is worth a second try.
+        // Another program's lock is not ours to remove. A lock that is left behind stops all delivery until
+        // it is stale, so a failure is worth a second try.
         for _ in 0..2 {
             if !self.is_held().unwrap_or(false) {
                 break;
@@ -209,7 +209,7 @@ impl Drop for Dotlock<'_> {
     }
 }
 
-/// Who made a lock, as its content says.
+/// The process that made a lock, according to its content.
 #[derive(Debug, PartialEq, Eq)]
 struct Holder {
     pid: u32,
@@ -226,7 +226,7 @@ impl Holder {
         Self::parse(content.get(..length)?)
     }
 
-    /// `PID` or `PID:HOST`, with white space around it. procmail writes `0`, which is nobody.
+    /// `PID` or `PID:HOST`, with white space around it. procmail writes `0`, which is no process.
     fn parse(content: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(content).ok()?.trim();
         let (pid, host) = match text.split_once(':') {
@@ -237,8 +237,8 @@ impl Holder {
         Some(Self { pid, host })
     }
 
-    /// Whether it was a process on this host and is no more. A number without a host may be of a process
-    /// on another one, so that says nothing.
+    /// Whether it was a process on this host that no longer exists. A number without a host may belong to a
+    /// process on another host, so it proves nothing.
     fn is_gone(&self, host: &str) -> bool {
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
         self.host.as_deref() == Some(host)

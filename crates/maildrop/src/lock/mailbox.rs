@@ -28,10 +28,11 @@ pub(crate) struct Locker<'a> {
     pub(crate) notify: &'a dyn Fn(&Notice),
 }
 
-/// A mailbox with all its configured locks. Dropping it releases them, the last taken first, and closes the file.
+/// A mailbox with all its configured locks. Dropping it releases them, the last taken first, and closes the
+/// file.
 ///
-/// The locks must be refreshed while they are held: whatever reads or writes for long takes the locked mailbox
-/// and calls [`refresh`](Self::refresh) between two chunks.
+/// The locks must be refreshed while they are held: whatever reads or writes for long takes the locked
+/// mailbox and calls [`refresh`](Self::refresh) between two chunks.
 pub(crate) struct LockedMailbox<'a> {
     /// As configured: the dotlock lies beside this name.
     path: &'a Path,
@@ -71,9 +72,9 @@ impl Drop for WaitReport<'_> {
 }
 
 impl<'a> Locker<'a> {
-    /// Takes all locks of the mailbox `file` at `path`, and tries as often as the settings say. `file` must be a
-    /// descriptor of its own. A mailbox that is not `writable` may be read without a dotlock: nothing here can
-    /// change it.
+    /// Takes all locks of the mailbox `file` at `path`, and tries as often as the settings say. `file` must
+    /// be a descriptor of its own. A mailbox that is not `writable` may be read without a dotlock: nothing
+    /// here can change it.
     pub(crate) fn lock(
         self,
         path: &'a Path,

@@ -1,5 +1,5 @@
-//! Locks: [`session`] allows one session per maildrop. [`LockedMailbox`] keeps delivery agents and mail programs
-//! out of an mbox while it is parsed or rewritten.
+//! Locks: [`session`] allows one session per maildrop. [`LockedMailbox`] keeps delivery agents and mail
+//! programs out of an mbox while it is parsed or rewritten.
 
 mod dotlock;
 mod failure;

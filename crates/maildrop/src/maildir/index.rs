@@ -1,9 +1,11 @@
-//! What an index says of a Maildir: its messages in serving order, and what its folders looked like.
+//! What an index says about a Maildir: its messages in serving order, and what its folders looked like.
 //!
-//! The folders' times prove that nothing was delivered, renamed or removed since. Where they do not, the folders are read again,
-//! and the index still says what the files are that it knows: a file in a Maildir never changes its contents.
+//! The folders' times prove that nothing was delivered, renamed or removed since. If they do not, the folders
+//! are read again, but the index still describes the files that it knows: a file in a Maildir never changes
+//! its contents.
 //!
-//! Layout: two stamps, the number of messages (u32), an entry for each, the names one after the other.
+//! Layout: two stamps, the number of messages (u32), an entry for each message, and the names one after the
+//! other.
 
 use std::sync::Arc;
 
@@ -16,10 +18,10 @@ use crate::shared::Shared;
 use crate::uidl::{self, Uidl};
 use crate::widths::{to_u32, to_usize};
 
-/// Stored octets, octets on the wire, inode, octets of the surrogate plus 1 or 0 (u64 each), where the name ends (u32), ordinal (u32),
-/// folder (u32), zero (u32).
+/// Stored octets, octets on the wire, inode, octets of the surrogate plus 1 or 0 (u64 each), where the name
+/// ends (u32), ordinal (u32), folder (u32), zero (u32).
 const ENTRY: usize = 48;
-/// Where in an entry the end of the name lies.
+/// Where in an entry the end of the name is stored.
 const NAME_END: usize = 32;
 const HEADER: usize = 2 * FileStamp::ENCODED + 4;
 
@@ -37,12 +39,13 @@ pub(super) struct MaildirMessage {
     /// Where it was last seen.
     pub(super) place: MaildirEntry,
     pub(super) measure: MessageSizes,
-    /// For files of one unique name, which of them this is, from 1.
+    /// For files with the same unique name, which of them this one is, from 1.
     pub(super) ordinal: u32,
 }
 
 impl MaildirMessage {
-    /// The unique part of its name, or what stands for it where that is no UIDL, not unique, or could be what stands for another.
+    /// The unique part of its name. A digest of it takes its place if it is no UIDL, not unique, or could be
+    /// mistaken for a digest.
     pub(super) fn uidl(&self) -> Uidl {
         let unique = self.place.unique();
         match Uidl::new(unique) {
@@ -53,7 +56,7 @@ impl MaildirMessage {
 }
 
 impl MaildirIndex {
-    /// Understands a stored index; `None` if it is none of a Maildir.
+    /// Decodes a stored index; `None` if it is not the index of a Maildir.
     pub(super) fn of(stored: Arc<Checksummed>) -> Option<Self> {
         if stored.version() != IndexVersion::Present {
             return None;
@@ -70,7 +73,7 @@ impl MaildirIndex {
         (end == Some(names.len())).then_some(index)
     }
 
-    /// The stored form of an index. The stamps are from before the folders were read.
+    /// The stored form of an index. The stamps must have been taken before the folders were read.
     fn encode(stamps: &[FileStamp; 2], messages: &[MaildirMessage]) -> Vec<u8> {
         let names: usize = messages.iter().map(|message| message.place.name.len()).sum();
         let mut out = Vec::with_capacity(HEADER + messages.len() * ENTRY + names);
@@ -95,7 +98,8 @@ impl MaildirIndex {
         out
     }
 
-    /// Makes the index of a Maildir with these messages and keeps it for the next time, unless it says what `before` said.
+    /// Makes the index of a Maildir with these messages and keeps it for the next time, unless it equals
+    /// `before`.
     pub(super) fn keep(
         shared: &Shared,
         key: &IndexKey,
@@ -110,7 +114,7 @@ impl MaildirIndex {
         {
             return before;
         }
-        // To find that there is nothing costs less than to write that down.
+        // It costs less to find nothing again than to write that down.
         let stored = match messages.is_empty() {
             true => shared.indexes.remember(key, &body),
             false => shared.keep_index(key, &body),
@@ -126,7 +130,7 @@ impl MaildirIndex {
         self.stamps
     }
 
-    /// What is stored.
+    /// The index as it is stored.
     pub(super) fn stored(&self) -> &Checksummed {
         &self.stored
     }

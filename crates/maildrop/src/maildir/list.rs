@@ -11,13 +11,13 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use super::name;
 use crate::file_stamp::FileStamp;
 
-/// How often to read the folders again when they changed meanwhile.
+/// How often to read the folders again if they change meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// One of the folders whose files are messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Folder {
-    /// Delivered, not yet seen by a mail program.
+    /// Delivered, but not yet seen by a mail program.
     New,
     /// Seen by a mail program; the names may carry flags.
     Cur,
@@ -56,16 +56,17 @@ impl Folder {
     }
 }
 
-/// Where a message lies.
+/// A file or a link in one of the folders, which may be a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MaildirEntry {
     pub(super) folder: Folder,
     pub(super) name: Box<[u8]>,
-    /// The file's inode, or that of the link that leads to it.
+    /// The inode of the file, or of the link that leads to it.
     pub(super) inode: u64,
-    /// A regular file and no link to one: as long as its inode lies under its name, it holds what it held.
+    /// Whether it is a regular file, not a link to one. Then it keeps its contents as long as its inode lies
+    /// under its name.
     pub(super) lasts: bool,
-    /// What its name says of the time of delivery, in seconds since 1970.
+    /// The time of delivery according to its name, in seconds since 1970.
     pub(super) delivered: u64,
     /// The length of the name's unique part.
     unique: usize,
@@ -77,7 +78,7 @@ impl MaildirEntry {
         Self { folder, name, inode, lasts, delivered, unique }
     }
 
-    /// Relative to the Maildir.
+    /// Its path, relative to the Maildir.
     pub(super) fn path(&self) -> PathBuf {
         let mut path = PathBuf::from(self.folder.name());
         path.push(std::ffi::OsStr::from_bytes(&self.name));
@@ -103,8 +104,8 @@ pub(super) struct FolderListing {
 
 /// Reads both folders.
 ///
-/// A file that is renamed meanwhile may be missed or seen twice, so they are read again if they changed; and `new`
-/// before `cur`, since files move in that direction.
+/// A file that is renamed meanwhile may be missed or seen twice, so the folders are read again if they
+/// changed. `new` is read before `cur`, because files move in that direction.
 pub(super) fn list(root: &File) -> io::Result<FolderListing> {
     let folders = [Folder::New.open(root)?, Folder::Cur.open(root)?];
     let look = || Ok::<_, io::Error>([FileStamp::of(&folders[0])?, FileStamp::of(&folders[1])?]);
@@ -124,7 +125,7 @@ pub(super) fn list(root: &File) -> io::Result<FolderListing> {
     Ok(FolderListing { places, stamps })
 }
 
-/// What both folders look like now, without opening them.
+/// What both folders look like now. They are not opened.
 pub(super) fn stamps(root: &File) -> Result<[FileStamp; 2], (Folder, io::Error)> {
     let stamp = |folder: Folder| {
         let stat = rustix::fs::statat(root, folder.name(), AtFlags::empty()).map_err(io::Error::from)?;
@@ -149,7 +150,7 @@ fn read(folder: Folder, directory: &File, places: &mut Vec<MaildirEntry>) -> io:
             FileType::Unknown => {
                 match rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(stat) => (FileType::from_raw_mode(stat.st_mode), stat.st_ino),
-                    // Renamed since, which the folder's times show.
+                    // It has been renamed since. The folder's times show that.
                     Err(rustix::io::Errno::NOENT) => continue,
                     Err(errno) => return Err(errno.into()),
                 }

@@ -13,14 +13,15 @@ use crate::surrogate::{self, Surrogate};
 use crate::widths::to_u64;
 use crate::wire;
 
-/// How much is read at a time, in octets. A smaller file is read whole: that costs no more than to look at its end.
+/// How much is read at a time, in octets. A smaller file is read as a whole: that costs no more than looking
+/// at its end.
 const CHUNK: usize = 64 * 1024;
-/// How much of a large file whose name tells its size is read, for its header, in octets.
+/// How much of a large file is read, in octets, if its name tells its size: enough for its header.
 const GLANCE: usize = 8 * 1024;
-/// What a thread must have to do to be worth its start, in files.
+/// The smallest number of files that is worth a thread of its own.
 const SHARE: usize = 256;
-/// The most threads for one Maildir, more than there are cores: what is not cached they wait for side by side, and a disk that is
-/// asked for several files at once answers sooner.
+/// The most threads for one Maildir. There are more than cores because they wait for uncached files side by
+/// side, and a disk answers sooner if it is asked for several files at once.
 const MOST_THREADS: usize = 16;
 
 /// What reading a message has shown.
@@ -34,7 +35,7 @@ pub(super) struct MessageSizes {
     pub(super) surrogate: Option<u64>,
 }
 
-/// Measures the message at each place; `None` for what is no file, errors as they are.
+/// Measures the message of each entry; `None` for what is no file. Errors are returned as they are.
 pub(super) fn measure_all(
     root: &File,
     mut places: Vec<MaildirEntry>,
@@ -105,7 +106,7 @@ fn measure(root: &File, place: &MaildirEntry, buffer: &mut [u8]) -> io::Result<O
     }
 }
 
-/// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as can be seen there.
+/// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as `text` shows.
 fn may_need_surrogate(text: &[u8], stored: u64) -> bool {
     let all_seen = surrogate::header_end(text).is_some() || to_u64(text.len()) >= stored;
     !all_seen || surrogate::is_needed(text)
@@ -116,7 +117,7 @@ fn surrogate(file: &File, stored: u64, octets: u64) -> io::Result<Option<u64>> {
     Ok(Surrogate::read(file, 0, stored)?.map(|surrogate| surrogate.octets(octets)))
 }
 
-/// Opens a message to look at it, which leaves its access time alone where that is allowed.
+/// Opens a message to look at it, without changing its access time if that is allowed.
 pub(super) fn open(root: &File, place: &MaildirEntry) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let path = place.path();

@@ -1,7 +1,8 @@
-//! Maildir: one file a message, in the folders `new` and `cur`.
+//! Maildir: one file per message, in the folders `new` and `cur`.
 //!
-//! Other programs may move a message from `new` to `cur`, or change the flags in its name, at any time. What stays is
-//! the unique part of its name, by which it is found again. We make no file here and rename none.
+//! At any time, other programs may move a message from `new` to `cur`, or change the flags in its name. The
+//! unique part of its name stays the same, and by that it is found again. We create no file here and rename
+//! none.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -50,11 +51,11 @@ pub(crate) struct Maildir {
     key: IndexKey,
     /// The messages.
     index: MaildirIndex,
-    /// Where they lie, once other programs have renamed files since the index was made.
+    /// Where the messages lie, if other programs have renamed files since the index was made.
     moved: Option<Vec<MaildirEntry>>,
-    /// Where these are not the default ones.
+    /// The UIDLs, if they are not the default ones.
     uidls: Option<Vec<Uidl>>,
-    /// What the folders looked like when the places of the messages were last read.
+    /// What the folders looked like when the entries of the messages were last read.
     stamps: [FileStamp; 2],
     _session: SessionLock,
 }
@@ -92,7 +93,7 @@ impl Maildir {
         }))
     }
 
-    /// What the server `from` called the messages, beside what we call them.
+    /// The UIDLs that the server `from` gave to the messages, each beside ours.
     pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<UidlComparison>, OpenError> {
         let source = MaildirUidlSource { root: &self.root, index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
@@ -109,7 +110,8 @@ impl Maildir {
         }
     }
 
-    /// Finds the messages again after other programs have renamed files; `false` if nothing has changed since the last time.
+    /// Finds the messages again after other programs have renamed files. Returns `false` if nothing has
+    /// changed since the last time.
     fn find_again(&mut self) -> io::Result<bool> {
         let now = list::stamps(&self.root).map_err(|(_, error)| error)?;
         if self.stamps.iter().zip(&now).all(|(before, now)| before.proves_unchanged(now)) {
@@ -120,7 +122,7 @@ impl Maildir {
         let mut now = by_unique_name(places);
         let messages = (0..to_usize(self.index.count())).map_while(|at| self.message(at));
         let places = messages.map(|MaildirMessage { place, ordinal, .. }| {
-            // The second of two files with one unique name cannot be told from the first by name.
+            // The second of two files with the same unique name cannot be told from the first by name.
             let found = if ordinal == 1 { now.remove(place.unique()) } else { None };
             found.unwrap_or(place)
         });
@@ -128,7 +130,8 @@ impl Maildir {
         Ok(true)
     }
 
-    /// Does something to a message where it lies, and if it is not there any more, where it lies now.
+    /// Does something to a message where it lies. If the message is not there any more, does it where it lies
+    /// now.
     fn at_place<T>(
         &mut self,
         index: usize,
@@ -162,7 +165,7 @@ impl Maildir {
         let same =
             FileType::from_raw_mode(stat.st_mode).is_file() && u64::try_from(stat.st_size) == Ok(stored);
         if !same {
-            // What the index says of this file is not true any more.
+            // What the index says about this file is no longer true.
             self.shared.indexes.forget(&*self.shared.disk, &self.key);
             return Err(FetchError::Changed { number });
         }
@@ -187,7 +190,7 @@ impl Maildrop for Maildir {
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
-        // Of the index alone: UIDLs of another server are not in it.
+        // The index alone is not enough if there are UIDLs of another server: they are not in it.
         self.uidls.is_none().then(|| self.index.stored().checksum())
     }
 
@@ -202,14 +205,14 @@ impl Maildrop for Maildir {
         let mut bodies = vec![self.body(from)?];
         let until = from.saturating_add(to_usize(window)).min(to_usize(self.index.count()));
         for index in from + 1..until {
-            // What befalls a later message is told when it is asked for.
+            // An error about a later message is reported when that message is asked for.
             let Ok(body) = self.body(index) else { break };
             bodies.push(body);
         }
         Ok(bodies)
     }
 
-    /// What was read is not written down: the flags in the names are other programs'.
+    /// What was read is not recorded: the flags in the names belong to other programs.
     fn commit(mut self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
         update.check(self.count())?;
         let disk = Arc::clone(&self.shared.disk);
@@ -227,7 +230,7 @@ impl Maildrop for Maildir {
                         freed.add(&message);
                     }
                 }
-                // Somebody else has removed it.
+                // Another program has removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     remaining.push(number);
@@ -244,7 +247,7 @@ impl Maildrop for Maildir {
                 }
             }
         }
-        // The mail is gone, whatever becomes of the quota; agents count anew now and then.
+        // The mail is gone, whatever happens to the quota. Agents count again now and then.
         let _ = freed.record(&*disk, &self.root);
         match cause {
             None => Ok(()),

@@ -21,7 +21,7 @@ pub(super) struct Rescanned {
     pub(super) stamps: [FileStamp; 2],
 }
 
-/// A Maildir to be looked through.
+/// A Maildir whose messages are to be found.
 pub(super) struct MaildirRescan<'a> {
     pub(super) root: &'a File,
     pub(super) path: &'a Path,
@@ -31,7 +31,7 @@ pub(super) struct MaildirRescan<'a> {
 }
 
 impl MaildirRescan<'_> {
-    /// Lists both folders, and reads the files that `known` does not know.
+    /// Lists both folders, and reads the files that `known` does not cover.
     pub(super) fn run(&self, known: Option<&MaildirIndex>) -> Result<Rescanned, OpenError> {
         let list::FolderListing { mut places, mut stamps } = self.list()?;
         let limit = self.limit;
@@ -51,7 +51,7 @@ impl MaildirRescan<'_> {
         let all_last = unknown.iter().all(|place| place.lasts);
         let all_read = self.read(unknown, &mut messages)?;
         if !all_last || !all_read {
-            // What these files are may change without a trace in the folders.
+            // The contents of these files may change without a trace in the folders.
             stamps = stamps.map(FileStamp::unsettled);
         }
         put_in_order(&mut messages);
@@ -62,7 +62,7 @@ impl MaildirRescan<'_> {
         Ok(list::list(self.root).doing("list the Maildir", self.path)?)
     }
 
-    /// Measures the files at `places`; `false` if not all of them became messages.
+    /// Measures the files of `places`. Returns `false` if not all of them became messages.
     fn read(&self, places: Vec<MaildirEntry>, messages: &mut Vec<MaildirMessage>) -> Result<bool, OpenError> {
         let mut all = true;
         let mut moved = Vec::new();
@@ -77,7 +77,7 @@ impl MaildirRescan<'_> {
                 }
             }
         }
-        // What was renamed since the folders were read is looked for once more.
+        // A file that was renamed since the folders were read is looked for once more.
         if !moved.is_empty() {
             all = false;
             let mut now = by_unique_name(self.list()?.places);
@@ -95,8 +95,8 @@ impl MaildirRescan<'_> {
         Ok(all)
     }
 
-    /// A file that its owner may not read, or a link that leads nowhere, does not keep the others from being served; anything
-    /// else does.
+    /// A file that its owner may not read, or a link that leads nowhere, does not prevent the others from
+    /// being served. Any other error does.
     fn unreadable(&self, place: &MaildirEntry, source: io::Error) -> Result<(), OpenError> {
         let path = self.path.join(place.path());
         let about_this_file = [rustix::io::Errno::ACCESS, rustix::io::Errno::LOOP, rustix::io::Errno::NOTDIR];
@@ -108,10 +108,10 @@ impl MaildirRescan<'_> {
     }
 }
 
-/// What `index` says of the files at `places`, which are in serving order as its messages are.
+/// What `index` says about the files of `places`, which are in serving order like its messages.
 ///
-/// A file is known by the unique part of its name and its inode: a mail program may have changed its flags or its folder, but a
-/// file put in its place is another.
+/// A file is recognized by the unique part of its name and its inode: a mail program may have changed its
+/// flags or its folder, but a file that took its place is another one.
 fn remembered(index: &MaildirIndex, places: &[MaildirEntry]) -> Vec<Option<MessageSizes>> {
     let mut messages = (0..to_usize(index.count())).map_while(|at| index.message(at)).peekable();
     let mut alike: Vec<MaildirMessage> = Vec::new();
@@ -134,7 +134,8 @@ fn remembered(index: &MaildirIndex, places: &[MaildirEntry]) -> Vec<Option<Messa
 
 fn put_in_order(messages: &mut Vec<MaildirMessage>) {
     messages.sort_unstable_by(|a, b| a.place.order().cmp(&b.place.order()));
-    // One file under two names of the same unique part: a program was interrupted between link(2) and unlink(2).
+    // One file under two names with the same unique part: a program was interrupted between link(2) and
+    // unlink(2).
     messages.dedup_by(|later, first| {
         later.place.unique() == first.place.unique() && later.place.inode == first.place.inode
     });

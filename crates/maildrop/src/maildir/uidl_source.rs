@@ -11,7 +11,7 @@ use crate::migration::{MOST_HEAD, UidlSource};
 use crate::uidl::Uidl;
 use crate::widths::{to_u64, to_usize};
 
-/// The messages of an index, and the Maildir that they lie in.
+/// The messages of an index, and the Maildir in which they lie.
 pub(super) struct MaildirUidlSource<'a> {
     pub(super) root: &'a File,
     pub(super) index: &'a MaildirIndex,

@@ -44,8 +44,8 @@ pub(super) enum Bodies {
 }
 
 impl Bodies {
-    /// Copies the mailbox `source`, which must be locked, to where `from` says. `None` while another process holds
-    /// its folder in the spool.
+    /// Copies the mailbox `source`, which must be locked, to where `from` says. `None` while another process
+    /// holds its folder in the spool.
     pub(super) fn new(
         index: &MboxIndex,
         shared: &Shared,
@@ -78,7 +78,8 @@ impl Bodies {
         }
     }
 
-    /// The file that has the messages at the offsets at which they were found: the mailbox, or its copy in memory.
+    /// The file that has the messages at the offsets at which they were found: the mailbox, or its copy in
+    /// memory.
     pub(super) fn original(&self) -> &File {
         let (Self::Mailbox(source) | Self::Memory(source) | Self::Spool(_, source)) = self;
         source

@@ -16,17 +16,18 @@ pub struct Boundaries(Option<Arc<BoundaryPatterns>>);
 impl Boundaries {
     /// What begins a message by default: `From ` at the beginning of the line.
     pub const START: &str = "^From ";
-    /// What ends a message by default: a line of nothing but white space.
+    /// What ends a message by default: a line that is empty or holds only white space.
     pub const END: &str = r"^\s*$";
 
-    /// The boundaries that two regular expressions describe. They match octets, not characters: `.` is one octet, `\s`, `\w` and `\b`
-    /// know ASCII alone. A line matches without its line end, be it LF or CRLF; `^` and `$` are its two ends.
+    /// The boundaries that two regular expressions describe. They match octets, not characters: `.` is one
+    /// octet, and `\s`, `\w` and `\b` know ASCII only. A line matches without its line end, LF or CRLF; `^`
+    /// and `$` are its two ends.
     ///
     /// # Errors
     ///
-    /// [`BoundaryError`] says which of them is no regular expression, or takes too much memory to match.
+    /// [`BoundaryError`] says which pattern is no regular expression or takes too much memory to match.
     pub fn new(start: &str, end: &str) -> Result<Self, BoundaryError> {
-        // These two are built into the scanner.
+        // The scanner has these two built in.
         if (start, end) == (Self::START, Self::END) {
             return Ok(Self::default());
         }
@@ -93,7 +94,7 @@ pub(super) struct BoundaryPatterns {
     texts: [String; 2],
 }
 
-/// A pattern as an automaton that takes a line in whatever pieces: a line may be longer than the memory.
+/// A pattern as an automaton that takes a line in pieces of any size: a line may be too long for the memory.
 pub(super) struct LinePattern {
     automaton: dense::DFA<Vec<u32>>,
     begin: StateID,
@@ -111,7 +112,7 @@ pub(super) enum LineMatch {
 }
 
 impl LinePattern {
-    /// The most memory for an automaton and for making it, in octets each.
+    /// The most memory for an automaton, and for building it, in octets each.
     const MOST_MEMORY: usize = 1 << 20;
 
     fn new(pattern: &str) -> Result<Self, String> {
@@ -149,7 +150,7 @@ impl LinePattern {
         LineMatch::Open(state)
     }
 
-    /// Whether the line matches that has ended here.
+    /// Whether the line matches, now that it has ended.
     pub(super) fn end(&self, so_far: LineMatch) -> bool {
         match so_far {
             LineMatch::Open(state) => self.automaton.is_match_state(self.automaton.next_eoi_state(state)),
@@ -168,7 +169,7 @@ impl LinePattern {
     }
 }
 
-/// One line out of the message for people, which may have several with the pattern and a marker in it.
+/// One line of the error message, which may have several lines with the pattern and a marker in it.
 fn reason(error: &dense::BuildError) -> String {
     let mut too_large = error.is_size_limit_exceeded();
     let mut cause: &dyn std::error::Error = error;

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets: what scans and unquotes, in memory and in whatever chunks.
+//! Entry points for the fuzz targets: scanning and unquoting in memory, in chunks of any size.
 
 use super::boundaries::Boundaries;
 use super::lines::LineScanner;
@@ -8,7 +8,7 @@ use super::unquote::Unquote;
 use crate::widths::to_u64;
 use vocabulary::UnescapeFrom;
 
-/// A message as a scanner found it. Places are octets from the beginning of the file.
+/// A message as a scanner found it. Positions are octets from the beginning of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundMessage {
     /// Where its start line begins.
@@ -50,8 +50,8 @@ pub fn scan<'a>(
     found(messages.ok()?)
 }
 
-/// The same for the default boundaries, where one thread takes the messages that begin before `share` and another those from there
-/// on.
+/// The same for the default boundaries, as if one thread took the messages that begin before `share`, and
+/// another thread the rest.
 pub fn scan_shared(file: &[u8], share: usize) -> Option<Vec<FoundMessage>> {
     let part = |at: usize, from: usize, until: u64| {
         let mut scanner = Scanner::new(to_u64(at), to_u64(from), until);
@@ -67,7 +67,7 @@ pub fn scan_shared(file: &[u8], share: usize) -> Option<Vec<FoundMessage>> {
     found(messages)
 }
 
-/// A message that comes in these chunks without its quoting, and how many octets that took away.
+/// A message that comes in these chunks, without its quoting, and how many octets that removed.
 pub fn unquote<'a>(unescape: UnescapeFrom, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, u32) {
     let (mut unquote, mut out) = (Unquote::new(unescape), Vec::new());
     for chunk in chunks {

@@ -1,17 +1,18 @@
-//! What an index says of an mbox: where its messages lie, and how to prove that they still lie there.
+//! What an index says about an mbox: where its messages lie, and how to prove that they still lie there.
 //!
-//! Three proofs, from the cheapest:
+//! There are three proofs, from the cheapest on:
 //!
-//! 1. The file's times and size are as they were ([`FileStamp::proves_unchanged`]): nothing is read.
-//! 2. The file is not shorter, and what was parsed is where it was: the octets before the last message are those that
-//!    were hashed ([`ANCHOR`]), and so are the headers of messages spread over the whole file ([`SAMPLES`]). Whoever removes,
-//!    adds or changes a message but at the end moves what follows it. Then only the last message and what
-//!    comes after it are parsed.
-//! 3. Otherwise all of the file is parsed.
+//! 1. The file's times and size are the same ([`FileStamp::proves_unchanged`]): nothing is read.
+//! 2. The file is not shorter, and what was parsed is where it was: the octets before the last message have
+//!    the same hash ([`ANCHOR`]), and so do the headers of messages spread over the whole file ([`SAMPLES`]).
+//!    Any program that removes, adds or changes a message anywhere but at the end moves what follows it. Then
+//!    only the last message and what comes after it are parsed.
+//! 3. Otherwise the whole file is parsed.
 //!
-//! A fourth one is made before anything is removed: see [`super::Mbox::commit`].
+//! Before anything is removed, there is a fourth proof: see [`super::update`].
 //!
-//! Layout: a stamp, how much of the file was parsed (u64), a hash of the anchor, the number of messages (u32), an entry for each.
+//! Layout: a stamp, how much of the file was parsed (u64), a hash of the anchor, the number of messages
+//! (u32), and an entry for each message.
 
 use std::fs::File;
 use std::io;
@@ -27,16 +28,17 @@ use crate::shared::Shared;
 use crate::uidl::Digest;
 use crate::widths::{to_u32, to_u64, to_usize};
 
-/// How much before the last message is hashed, in octets, or less if there is no more.
+/// How many octets before the last message are hashed, if there are that many.
 const ANCHOR: u64 = 64 * 1024;
-/// How many messages' headers are looked at to believe in all, at most.
+/// The most messages whose headers are checked before all are trusted.
 const SAMPLES: usize = 256;
 /// How much of a message is read at first to see its header, in octets.
 const GLANCE: usize = 4096;
 
-/// Start, content, end, octets (u64 each), digest, ordinal (u32), quoted lines (u32), octets of the surrogate plus 1 or 0 (u64).
+/// Start, content, end, octets (u64 each), digest, ordinal (u32), quoted lines (u32), octets of the surrogate
+/// plus 1 or 0 (u64).
 const ENTRY: usize = 64;
-/// The same without the surrogate: the version before.
+/// The same without the surrogate: the previous version.
 const FORMER_ENTRY: usize = 56;
 /// Where the digest lies in an entry of either version.
 const DIGEST: usize = 32;
@@ -55,7 +57,7 @@ pub(super) struct MboxIndex {
 /// What was found in an mbox.
 pub(super) struct Findings<'a> {
     pub(super) messages: &'a [MboxMessage],
-    /// For messages of equal digests, which one of them each is, from 1.
+    /// For messages with equal digests, which of them each one is, from 1.
     pub(super) ordinals: &'a [u32],
     /// How much of the file was parsed, in octets.
     pub(super) parsed: u64,
@@ -64,7 +66,7 @@ pub(super) struct Findings<'a> {
 }
 
 impl MboxIndex {
-    /// Understands a stored index; `None` if it is none of an mbox.
+    /// Decodes a stored index; `None` if it is not the index of an mbox.
     pub(super) fn of(stored: Arc<Checksummed>) -> Option<Self> {
         if stored.version() != IndexVersion::Present {
             return None;
@@ -85,7 +87,8 @@ impl MboxIndex {
         })
     }
 
-    /// Makes the index of `file` with these findings and keeps it for the next time, unless it says what `before` said.
+    /// Makes the index of `file` with these findings and keeps it for the next time, unless it equals
+    /// `before`.
     pub(super) fn keep(
         shared: &Shared,
         key: &IndexKey,
@@ -116,7 +119,7 @@ impl MboxIndex {
         {
             return Ok(before.clone());
         }
-        // To find that there is nothing costs less than to write that down.
+        // It costs less to find nothing again than to write that down.
         let stored = match messages.is_empty() {
             true => shared.indexes.remember(key, &body),
             false => shared.keep_index(key, &body),
@@ -133,7 +136,7 @@ impl MboxIndex {
         &self.stamp
     }
 
-    /// What is stored.
+    /// The index as it is stored.
     pub(super) fn stored(&self) -> &Checksummed {
         &self.stored
     }
@@ -165,7 +168,8 @@ impl MboxIndex {
         self.parsed == now.size() && self.stamp.proves_unchanged(now)
     }
 
-    /// Whether all messages but the last, and the beginning of the last, are still where they were: the second proof.
+    /// Whether all messages but the last, and the beginning of the last, are still where they were: the
+    /// second proof.
     pub(super) fn begins(&self, file: &File, now: &FileStamp) -> io::Result<bool> {
         let Some(last) = to_usize(self.count).checked_sub(1) else { return Ok(false) };
         let Some((last_message, _)) = self.message(last) else { return Ok(false) };
@@ -189,7 +193,8 @@ impl MboxIndex {
     }
 }
 
-/// The digest of each message, and which of those with its digest it is, as far as an index of the version before says that.
+/// The digest of each message and which of those with its digest it is, if an index of the previous version
+/// says so.
 pub(super) fn former_ordinals(stored: &Checksummed) -> Vec<(Digest, u32)> {
     let entries = match stored.version() {
         IndexVersion::Former => stored.body().get(HEADER..).unwrap_or_default(),
@@ -202,7 +207,7 @@ pub(super) fn former_ordinals(stored: &Checksummed) -> Vec<(Digest, u32)> {
     entries.chunks_exact(FORMER_ENTRY).filter_map(ordinal).collect()
 }
 
-/// What the version before would have kept in place of `body`.
+/// What the previous version would have kept instead of `body`.
 #[cfg(test)]
 pub(crate) fn former_body(body: &[u8]) -> Vec<u8> {
     let (header, entries) = body.split_at(HEADER);
@@ -216,7 +221,7 @@ fn samples(count: usize) -> impl Iterator<Item = usize> {
     (0..number).map(move |nth| nth * count / number)
 }
 
-/// Whether `message` begins where it did, by its digest.
+/// Whether `message` begins where it did, according to its digest.
 ///
 /// # Errors
 ///
@@ -238,7 +243,7 @@ pub(super) fn is_there(file: &File, message: &MboxMessage) -> io::Result<bool> {
     Ok(head.digest(message.octets) == message.digest)
 }
 
-/// A hash of what comes before the message `last` and of its start line.
+/// A hash of what comes before the message `last`, and of its start line.
 fn anchor(file: &File, last: &MboxMessage) -> io::Result<[u8; 32]> {
     let from = last.start.saturating_sub(ANCHOR);
     let until = last.content.min(last.start.saturating_add(ANCHOR));

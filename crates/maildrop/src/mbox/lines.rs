@@ -1,8 +1,8 @@
-//! Finds the messages of an mbox whose boundaries are patterns, line by line. The rule is that of [`super::scan`], whose scanner
-//! does the same for the default boundaries, only faster.
+//! Finds the messages of an mbox whose boundaries are patterns, line by line. The rule is that of
+//! [`super::scan`], whose scanner does the same for the default boundaries, only faster.
 //!
-//! A line that may begin or end a message is held back until that is known, and only then given to the message. Of what is held, no more is
-//! kept than the digest looks at: a line may be longer than the memory.
+//! A line that may begin or end a message is held back until that is known, and only then given to the
+//! message. Only as much of it is kept as the digest needs: a line may be too long for the memory.
 //!
 //! A line that begins a message is no end line, even if both patterns match it, as they do in MMDF mailboxes.
 
@@ -14,22 +14,22 @@ use super::message::{MboxMessage, OpenMessage, ScanStop};
 use crate::widths::{at_most, to_u64};
 use crate::wire;
 
-/// Takes a file chunk by chunk, in whatever chunks, and collects its messages.
+/// Takes a file in chunks of any size, and collects its messages.
 pub(super) struct LineScanner<'a> {
     patterns: &'a BoundaryPatterns,
-    /// Only messages that begin before here are collected.
+    /// Only messages that begin before this offset are collected.
     until: u64,
-    /// Where the next octet lies in the file, and the one before what is given next.
+    /// The offset of the next octet in the file, and the octet before what is given next.
     at: u64,
     last: u8,
     line: UnfinishedLine,
     /// The line before the open one, if it is an end line.
     end_line: Option<HeldEndLine>,
-    /// The open line may begin a message.
+    /// Whether the open line may begin a message.
     may_start: bool,
     current: Option<OpenMessage>,
     messages: Vec<MboxMessage>,
-    /// Nothing but end lines has been seen, from the beginning of the file.
+    /// Whether only end lines have been seen since the beginning of the file.
     leading: bool,
 }
 
@@ -38,7 +38,7 @@ struct UnfinishedLine {
     start: u64,
     begins: LineMatch,
     ends: LineMatch,
-    /// Its last octet is a CR, which may be a part of its line end.
+    /// Whether its last octet is a CR, which may be a part of its line end.
     cr: bool,
     held: HeldBack,
 }
@@ -48,10 +48,10 @@ struct HeldEndLine {
     held: HeldBack,
 }
 
-/// What was in earlier chunks of a line that is held back.
+/// The part of a line that is held back and was in earlier chunks.
 #[derive(Default)]
 struct HeldBack {
-    /// Its first octets, a [`WINDOW`] at most.
+    /// Its first octets, at most a [`WINDOW`].
     seen: Vec<u8>,
     bare: u64,
     last: Option<u8>,
@@ -67,8 +67,8 @@ struct FileChunk<'c> {
 }
 
 impl<'a> LineScanner<'a> {
-    /// For a file from its beginning, or from `at`, which must be the beginning of the end line before the
-    /// first message wanted.
+    /// A scanner for a file from its beginning, or from `at`, which must be the beginning of the end line
+    /// before the first message wanted.
     pub(super) fn new(patterns: &'a BoundaryPatterns, at: u64, until: u64) -> Self {
         LineScanner {
             patterns,
@@ -119,7 +119,7 @@ impl<'a> LineScanner<'a> {
         Ok(self.messages)
     }
 
-    /// The open line has ended at `self.at`: what is it?
+    /// Decides what the open line is, which has ended at `self.at`.
     fn end_of_line(&mut self, chunk: &mut FileChunk<'_>) -> Result<(), ScanStop> {
         let next = UnfinishedLine::new(self.patterns, self.at);
         let line = std::mem::replace(&mut self.line, next);
@@ -146,7 +146,7 @@ impl<'a> LineScanner<'a> {
         Ok(())
     }
 
-    /// A message begins with `line`, which ends at `self.at`.
+    /// Begins a message with `line`, which ends at `self.at`.
     fn begin(&mut self, chunk: &mut FileChunk<'_>, line: UnfinishedLine) -> Result<(), ScanStop> {
         self.leading = false;
         self.last = b'\n';
@@ -161,7 +161,7 @@ impl<'a> LineScanner<'a> {
         Ok(())
     }
 
-    /// At the end of a chunk: what is certain is given, the rest held back.
+    /// At the end of a chunk, gives what is certain and holds back the rest.
     fn hold_rest(&mut self, chunk: &mut FileChunk<'_>) {
         if let Some(end_line) = &mut self.end_line {
             let (start, end) = (end_line.start, self.line.start);
@@ -171,7 +171,7 @@ impl<'a> LineScanner<'a> {
         }
         let is_content = !self.line.may_end_or_begin(self.may_start);
         if is_content {
-            // Not a line of its own any more: all of it goes to the message, however long it becomes.
+            // It is content for certain, so all of it goes to the message, however long it becomes.
             if let Some(end_line) = self.end_line.take() {
                 self.give(&end_line.held);
             }
@@ -184,7 +184,7 @@ impl<'a> LineScanner<'a> {
         }
     }
 
-    /// Completes the current message, whose content ends at `end` and with `last`.
+    /// Completes the current message, whose content ends at `end` and with the octet `last`.
     fn close(&mut self, end: u64, last: u8) {
         if let Some(current) = self.current.take() {
             self.messages.push(current.close(end, 0, last));
@@ -235,7 +235,7 @@ impl UnfinishedLine {
         match_octets(&octets[..octets.len() - usize::from(self.cr)]);
     }
 
-    /// The file ends here: a CR at its end is no part of a line end.
+    /// The file ends here, so a CR at its end is no part of a line end.
     fn end_without_feed(&mut self, patterns: &BoundaryPatterns) {
         if std::mem::take(&mut self.cr) {
             self.begins = patterns.start.feed(self.begins, b"\r");
@@ -258,7 +258,7 @@ impl HeldBack {
 }
 
 impl FileChunk<'_> {
-    /// What of the file's octets from `from` to `until` is in this chunk.
+    /// The octets of the file from `from` to `until` that are in this chunk.
     fn range(&self, from: u64, until: u64) -> &[u8] {
         let index = |offset: u64| at_most(offset.saturating_sub(self.base), self.octets.len());
         self.octets.get(index(from)..index(until)).unwrap_or_default()
@@ -290,7 +290,8 @@ mod tests {
         scanner.finish().ok()
     }
 
-    /// The messages' contents, having checked that chunks of every size give the same; `None` for what is no mbox.
+    /// The messages' contents, after checking that chunks of every size give the same; `None` for what is no
+    /// mbox.
     fn contents(boundaries: &Boundaries, file: &str) -> Option<Vec<String>> {
         let messages = scan(boundaries, [file.as_bytes()]);
         for size in 1..=file.len() {
@@ -331,11 +332,11 @@ mod tests {
         of(&format!("{LINE}{text}{LINE}"), &[text]);
         of(&format!("{LINE}{text}{LINE}{LINE}B: 2\n{LINE}"), &[text, "B: 2\n"]);
         of(&format!("{LINE}{text}{LINE}{LINE}B: 2"), &[text, "B: 2"]);
-        // Without messages in them, the lines still come in pairs.
+        // The lines come in pairs even if there is nothing between them.
         of(&LINE.repeat(4), &["", ""]);
         of(&LINE.repeat(3), &["", ""]);
         of(LINE, &[""]);
-        // One line alone inside a message is content.
+        // A single such line inside a message is content.
         let inside = format!("a\n{LINE}b\n");
         of(&format!("{LINE}{inside}{LINE}"), &[&inside[..]]);
         let dos = format!("{LINE}{text}{LINE}{LINE}B: 2\n{LINE}").replace('\n', "\r\n");
@@ -350,12 +351,13 @@ mod tests {
         let of = |file: &str, expected: &[&str]| {
             assert_eq!(contents(&invented, file).as_deref(), Some(&*own(expected)), "{file:?}")
         };
-        let file = "== message 1 ==\nA: 1\n\n== message 2 ==\n\n-- end\n\n-- end of message\n= message 22 =\nB: 2\n-- end\n";
+        let file = "== message 1 ==\nA: 1\n\n== message 2 ==\n\n-- end\n\n-- end of message\n\
+            = message 22 =\nB: 2\n-- end\n";
         of(file, &["A: 1\n\n== message 2 ==\n\n-- end\n\n", "B: 2\n"]);
         of("-- end\n-- end\n= message 1 =\nx", &["x"]);
         of("-- end\n", &[]);
         assert_eq!(contents(&invented, "= message 1\n-- end\n"), None);
-        // An end line, but more than once: the last alone is none of the message.
+        // Of several end lines in a row, only the last one is not part of the message.
         of("= message 1 =\n-- end\n-- end\n", &["-- end\n"]);
         // The last line has no line feed.
         of("= message 1 =\nx\n-- end", &["x\n"]);
@@ -406,7 +408,8 @@ mod tests {
             cuts.sort_unstable();
             cuts.push(file.len());
             let mut from = 0;
-            let chunks: Vec<&[u8]> = cuts.iter().map(|&cut| { let chunk = &file[from..cut]; from = cut; chunk }).collect();
+            let mut chunk = |cut: &usize| &file[std::mem::replace(&mut from, *cut)..*cut];
+            let chunks: Vec<&[u8]> = cuts.iter().map(&mut chunk).collect();
             let usual = usual();
             prop_assert_eq!(scan(&usual, chunks), expected.clone());
             prop_assert_eq!(scan(&usual, file.chunks(1)), expected);

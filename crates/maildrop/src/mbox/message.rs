@@ -10,8 +10,8 @@ use crate::wire;
 /// One message and where it lies, in octets from the beginning of the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MboxMessage {
-    /// Where its start line begins. The message, with everything that belongs to it, ends where the next start
-    /// line begins.
+    /// Where its start line begins. The message, with everything that belongs to it, ends where the next
+    /// start line begins.
     pub(crate) start: u64,
     /// Where its content begins, after the start line.
     pub(crate) content: u64,
@@ -56,7 +56,8 @@ impl MboxMessage {
 pub(super) enum ScanStop {
     /// The file begins with something other than a start line.
     NotAnMbox,
-    /// A start line at or beyond the limit was found: the message that begins there belongs to another scanner.
+    /// A start line at or beyond the limit was found: the message that begins there belongs to another
+    /// scanner.
     Limit,
 }
 
@@ -65,8 +66,8 @@ pub(super) struct OpenMessage {
     pub(super) start: u64,
     pub(super) content: Option<u64>,
     pub(super) bare: u64,
-    /// The digest of its header, once the whole header has been seen. Until then, `seen` holds the message so far,
-    /// or its first [`WINDOW`] octets.
+    /// The digest of its header, once the whole header has been seen. Until then, `seen` holds the message so
+    /// far, or its first [`WINDOW`] octets.
     pub(super) header: Option<HeaderDigest>,
     pub(super) seen: Vec<u8>,
 }
@@ -83,8 +84,8 @@ impl OpenMessage {
         Self { start, content: Some(content), bare: 0, header: None, seen }
     }
 
-    /// The message, whose content ends at `end` and with the octet `last`. `bare` of the bare line feeds that were
-    /// taken do not belong to it.
+    /// The message, whose content ends at `end` and with the octet `last`. `bare` of the bare line feeds that
+    /// were taken do not belong to it.
     pub(super) fn close(self, end: u64, bare: u64, last: u8) -> MboxMessage {
         let content = self.content.unwrap_or(end);
         let end = end.max(content);
@@ -97,8 +98,8 @@ impl OpenMessage {
         MboxMessage { start: self.start, content, end, octets, digest, quoted: 0, eight_bit, surrogate: None }
     }
 
-    /// Takes octets of which only the first, `seen`, are at hand, and which hold `bare` bare line feeds. The start
-    /// line must have ended.
+    /// Takes octets of which only the first, `seen`, are at hand, and which hold `bare` bare line feeds. The
+    /// start line must have ended.
     pub(super) fn take_counted(&mut self, seen: &[u8], bare: u64) {
         self.look(seen);
         self.bare += bare;

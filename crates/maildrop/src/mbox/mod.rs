@@ -1,13 +1,13 @@
 //! mbox: all messages in one file, read and rewritten in place.
 //!
-//! [`scan`] finds the messages, [`read`] feeds it the file, and [`digest`] computes what identifies a message.
-//! [`update`] carries out the end of a session: [`plan`] removes messages and inserts the marks of
-//! [`status_mark`], and [`journal`] makes that safe against crashes. [`index`] remembers everything for the next
-//! time.
+//! [`scan`] finds the messages, [`read`] feeds it the file, and [`digest`] computes what identifies a
+//! message. [`update`] carries out the end of a session: [`plan`] removes messages and inserts the marks of
+//! [`status_mark`], and [`journal`] makes that safe against crashes. [`index`] remembers everything for the
+//! next time.
 //!
-//! The locks that delivery agents honour are held only while the file is parsed and while it is rewritten. A file
-//! whose times prove that it is unchanged is not parsed, so it is opened without them. In between, the file may
-//! grow; whether another program did more than that is checked before anything is sent or removed.
+//! The locks that delivery agents honour are held only while the file is parsed and while it is rewritten. A
+//! file whose times prove that it is unchanged is not parsed, so it is opened without them. In between, the
+//! file may grow; whether another program did more than that is checked before anything is sent or removed.
 
 mod bodies;
 mod boundaries;
@@ -124,8 +124,8 @@ impl Mbox {
         Ok(compared.doing("name the messages of", &self.path)?)
     }
 
-    /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the file
-    /// that was `found`, or if it changes in spite of our locks.
+    /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the
+    /// file that was `found`, or if it changes in spite of our locks.
     fn read(
         shared: &Arc<Shared>,
         path: &Path,

@@ -1,5 +1,5 @@
-//! Plans how an mbox is rewritten: which messages are removed, which are marked as read, and where the rest lies
-//! then.
+//! Plans how an mbox is rewritten: which messages are removed, which are marked as read, and where the rest
+//! lies then.
 
 use std::fs::File;
 
@@ -28,8 +28,8 @@ enum TailPiece<'a> {
 }
 
 impl<'a> RewritePlan<'a> {
-    /// Removes the messages numbered `deleted` from all messages of a file of `size` octets, and adds `marks` to
-    /// others. Both are in ascending order. `None` if that changes nothing.
+    /// Removes the messages numbered `deleted` from all messages of a file of `size` octets, and adds `marks`
+    /// to others. Both are in ascending order. `None` if that changes nothing.
     pub(super) fn new(
         messages: &[MboxMessage],
         deleted: &[u32],
@@ -89,8 +89,8 @@ impl<'a> RewritePlan<'a> {
         journal.complete(place, mailbox)
     }
 
-    /// A removal must also work on a full disk, so it never needs padding. It always leaves enough octets behind
-    /// the new end to write a marker on.
+    /// A removal must also work on a full disk, so it never needs padding. It always leaves enough octets
+    /// behind the new end to write a marker on.
     fn needs_padding(&self) -> bool {
         let adds = self.tail.iter().any(|piece| matches!(piece, TailPiece::Added(_)));
         adds && Padding::is_needed(self.size, self.end())
@@ -126,8 +126,8 @@ fn end_of(messages: &[MboxMessage], number: u32, size: u64) -> u64 {
     messages.get(to_usize(number)).map_or(size, |next| next.start)
 }
 
-/// The messages of a file of `size` octets where they lie once those numbered `deleted` are gone and the `marks` are
-/// in place.
+/// The messages of a file of `size` octets where they lie once those numbered `deleted` are gone and the
+/// `marks` are in place.
 pub(super) fn closed_up(
     messages: &[MboxMessage],
     deleted: &[u32],

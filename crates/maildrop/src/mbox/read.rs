@@ -19,8 +19,8 @@ use crate::lock::LockedMailbox;
 use crate::settings::Settings;
 use crate::widths::{at_most, to_u64, to_usize};
 
-/// Large enough to make system calls cheap, and small enough that a chunk and what is computed from it stay in the
-/// second-level cache.
+/// Large enough to make system calls cheap, and small enough that a chunk and what is computed from it stay
+/// in the second-level cache.
 const CHUNK: usize = 256 * 1024;
 /// How much of the file the kernel is asked to read ahead, in octets.
 const AHEAD: u64 = 4 * 1024 * 1024;
@@ -100,8 +100,8 @@ impl FileScan<'_> {
         while at < self.size {
             refresh();
             if at + AHEAD > asked_for {
-                // In larger pieces than the kernel would choose: the disk reads the next one while this one is
-                // scanned.
+                // In larger pieces than the kernel would choose: the disk reads the next one while this one
+                // is scanned.
                 let _ = rustix::fs::fadvise(self.file, asked_for, NonZero::new(AHEAD), Advice::WillNeed);
                 asked_for += AHEAD;
             }

@@ -53,8 +53,8 @@ impl MboxRescan<'_> {
             .doing("read the mailbox", path)?)
     }
 
-    /// All messages, for which only the last one that `index` knows and what follows it are parsed. `None` if the
-    /// whole file must be parsed.
+    /// All messages, for which only the last one that `index` knows and what follows it are parsed. `None` if
+    /// the whole file must be parsed.
     fn grown(&self, index: &MboxIndex) -> Result<Option<Vec<MboxMessage>>, OpenError> {
         let path = self.mailbox.path();
         if !index.begins(self.file, &self.stamp).doing("read the mailbox", path)? {

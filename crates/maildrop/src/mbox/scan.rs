@@ -1,9 +1,9 @@
-//! Finds the messages of an mbox in one pass: their boundaries, their octets on the wire, their digests.
+//! Finds the messages of an mbox in one pass: their boundaries, their octets on the wire, and their digests.
 //!
-//! The rule (INTERFACE section 3): a start line directly after the file's beginning or after an end line begins
-//! a message and belongs to none; that end line belongs to none; nor does an end line that is the last line
-//! of the file. Every other end line is content. Here a start line begins with `From `, and an end line holds nothing but
-//! white space.
+//! The rule is that of mpopd.conf(5): a start line directly after the file's beginning or after an end line
+//! begins a message. The start line belongs to no message, nor does that end line, nor an end line that is
+//! the last line of the file. Every other end line is content. Here, a start line begins with `From `, and an
+//! end line is empty or holds only white space.
 
 use std::sync::LazyLock;
 
@@ -16,13 +16,13 @@ use crate::widths::{at_most, to_u64};
 
 const FROM: &[u8] = b"From ";
 
-/// Takes a file chunk by chunk, in whatever chunks, and collects its messages.
+/// Takes a file in chunks of any size, and collects its messages.
 pub(super) struct Scanner {
-    /// Only messages that begin from here are collected...
+    /// Only messages that begin at this offset or later are collected...
     from: u64,
     /// ... and before here.
     until: u64,
-    /// Where the next octet lies in the file, and the one before it.
+    /// The offset of the next octet in the file, and the octet before it.
     at: u64,
     last: u8,
     line: OpenLine,
@@ -30,7 +30,7 @@ pub(super) struct Scanner {
     end_line: Option<EndLine>,
     current: Option<OpenMessage>,
     messages: Vec<MboxMessage>,
-    /// Nothing but end lines has been seen, from the beginning of the file.
+    /// Whether only end lines have been seen since the beginning of the file.
     leading: bool,
 }
 
@@ -38,9 +38,9 @@ pub(super) struct Scanner {
 struct OpenLine {
     start: u64,
     length: u64,
-    /// All of it so far, or its first five octets, are those of a start line.
+    /// Whether all of it so far, or its first five octets, are those of a start line.
     from: bool,
-    /// All of it so far is white space.
+    /// Whether all of it so far is white space.
     blank: bool,
 }
 
@@ -52,8 +52,9 @@ struct EndLine {
 }
 
 impl Scanner {
-    /// For a file from its beginning, or from `at`, which must be the beginning of a line; collects the
-    /// messages that begin from `from` on and before `until`. The line before `from` must be among what is scanned.
+    /// A scanner for a file from its beginning, or from `at`, which must be the beginning of a line. It
+    /// collects the messages that begin at `from` or later and before `until`. The line before `from` must be
+    /// among what is scanned.
     pub(super) fn new(at: u64, from: u64, until: u64) -> Self {
         Self {
             from,
@@ -100,7 +101,7 @@ impl Scanner {
         Ok(self.messages)
     }
 
-    /// Octets without a line feed: the open line goes on.
+    /// Takes octets without a line feed: the open line goes on.
     fn part_of_line(&mut self, part: &[u8]) -> Result<(), ScanStop> {
         self.extend_line(part)?;
         if self.leading && !self.line.blank && !self.line.from {
@@ -110,7 +111,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Octets whose last is their only line feed: the open line ends.
+    /// Takes octets whose only line feed is their last octet: the open line ends.
     fn end_of_line(&mut self, end: &[u8]) -> Result<(), ScanStop> {
         let text = &end[..end.len() - 1];
         self.extend_line(text)?;
@@ -125,7 +126,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Any number of complete lines: the bulk of the file.
+    /// Takes any number of complete lines: the bulk of the file.
     fn whole_lines(&mut self, lines: &[u8]) -> Result<(), ScanStop> {
         static START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\nFrom "));
         let Some(last) = lines.len().checked_sub(1) else { return Ok(()) };
@@ -152,7 +153,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Adds octets to the open line, which may thereby turn out to be a start line.
+    /// Adds octets to the open line, which may thereby become a start line.
     fn extend_line(&mut self, part: &[u8]) -> Result<(), ScanStop> {
         let before = self.line.length;
         self.line.extend(part);
@@ -160,15 +161,15 @@ impl Scanner {
         if became_start && let Some(end_line) = self.end_line {
             self.begin(self.line.start, end_line)?;
             if let Some(current) = &mut self.current {
-                // What of it was in earlier chunks went to the message before, and changed nothing there: its header
-                // had ended, at the end line if not before.
+                // The part that was in earlier chunks went to the message before, but changed nothing there:
+                // its header had ended, at the end line if not before.
                 current.seen = FROM[..at_most(before, FROM.len())].to_vec();
             }
         }
         Ok(())
     }
 
-    /// Lets the message before end at `end_line` and a new one begin.
+    /// Ends the message before at `end_line` and begins a new one.
     fn begin(&mut self, start: u64, end_line: EndLine) -> Result<(), ScanStop> {
         self.close(end_line, b'\n');
         self.leading = false;
@@ -181,7 +182,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Completes the current message, whose content ends before `end_line` and with `last`.
+    /// Completes the current message, whose content ends before `end_line` and with the octet `last`.
     fn close(&mut self, end_line: EndLine, last: u8) {
         let Some(current) = self.current.take() else { return };
         self.messages.push(current.close(end_line.start, end_line.bare, last));
@@ -197,7 +198,7 @@ impl Scanner {
         self.last = last;
     }
 
-    /// Only end lines may come before the first start line.
+    /// Checks that only end lines come before the first start line.
     fn leading_lines(&self, lines: &[u8]) -> Result<(), ScanStop> {
         let blank = |&byte: &u8| byte == b'\n' || is_space(byte);
         if self.leading && !lines.iter().all(blank) { Err(ScanStop::NotAnMbox) } else { Ok(()) }
@@ -221,7 +222,7 @@ impl OpenLine {
     }
 }
 
-/// The line of `lines`, which begin at offset `base`, that ends with the line feed at `feed`, if it is an end line.
+/// The line that ends with the line feed at `feed`, if it is an end line. `lines` begin at offset `base`.
 fn end_line(lines: &[u8], feed: usize, base: u64) -> Option<EndLine> {
     let text = &lines[..feed];
     let start = text.iter().rposition(|&byte| !is_space(byte)).map_or(0, |at| at + 1);
@@ -237,7 +238,7 @@ pub(super) mod tests {
     use crate::wire;
     use proptest::prelude::*;
 
-    /// The rule, line by line over the whole file, without any of the scanner's haste.
+    /// The rule, line by line over the whole file, without any of the scanner's optimizations.
     fn naive(file: &[u8]) -> Option<Vec<MboxMessage>> {
         let lines: Vec<&[u8]> = file.split_inclusive(|&byte| byte == b'\n').collect();
         let offset = |index: usize| lines[..index].iter().map(|line| line.len()).sum::<usize>();
@@ -298,20 +299,20 @@ pub(super) mod tests {
         assert_eq!(contents("\n \n"), [""; 0]);
         assert_eq!(contents("From a\nx\n\nFrom b\ny\n\n"), ["x\n", "y\n"]);
         assert_eq!(contents("\n\nFrom a\nx\n"), ["x\n"]);
-        // Not after an end line, so content.
+        // It does not follow an end line, so it is content.
         assert_eq!(contents("From a\nx\nFrom b\ny\n"), ["x\nFrom b\ny\n"]);
-        // Only the last of several end lines is no content.
+        // Of several end lines in a row, only the last one is not content.
         assert_eq!(contents("From a\nx\n\n\nFrom b\n\n\n"), ["x\n\n", "\n"]);
         assert_eq!(contents("From a\n\nFrom b\n"), ["", ""]);
         assert_eq!(contents("From a\nFrom b\n"), ["From b\n"]);
-        // White space is an end line, CRLF or no line end at all as well.
+        // White space is an end line, and so is CRLF, or white space without a line end.
         assert_eq!(contents("From a\r\nx\r\n\r\nFrom b\r\ny\r\n\r\n"), ["x\r\n", "y\r\n"]);
         assert_eq!(contents("From a\nx\n \t\nFrom b\ny"), ["x\n", "y"]);
         assert_eq!(contents("From a\nx\n\n \t"), ["x\n\n"]);
-        // Nearly.
+        // These are almost start lines.
         assert_eq!(contents("From a\nx\n\nFrom\nFromb\n>From c\n"), ["x\n\nFrom\nFromb\n>From c\n"]);
         assert_eq!(contents("From "), [""]);
-        // A header line that begins with white space, in whatever pieces.
+        // A header line that begins with white space, in pieces of any size.
         let folded = "From a\nA: b\n \tFrom c\n\nx\n";
         assert_eq!(scan(folded.as_bytes().chunks(1)), naive(folded.as_bytes()));
     }
@@ -362,13 +363,16 @@ pub(super) mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn agrees_with_the_rule_in_whatever_chunks(file in files(), cuts in prop::collection::vec(0usize..100, 0..8)) {
+        fn agrees_with_the_rule_in_whatever_chunks(
+            file in files(), cuts in prop::collection::vec(0usize..100, 0..8)
+        ) {
             let expected = naive(&file);
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(file.len())).collect();
             cuts.sort_unstable();
             cuts.push(file.len());
             let mut from = 0;
-            let chunks: Vec<&[u8]> = cuts.iter().map(|&cut| { let chunk = &file[from..cut]; from = cut; chunk }).collect();
+            let mut chunk = |cut: &usize| &file[std::mem::replace(&mut from, *cut)..*cut];
+            let chunks: Vec<&[u8]> = cuts.iter().map(&mut chunk).collect();
             prop_assert_eq!(scan(chunks), expected.clone());
             prop_assert_eq!(scan(file.chunks(1)), expected);
         }
@@ -378,7 +382,8 @@ pub(super) mod tests {
             prop_assume!(naive(&file).is_some());
             let cut = cut.min(file.len());
             let mut messages = Vec::new();
-            let line_before = file[..cut.saturating_sub(1)].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let before = &file[..cut.saturating_sub(1)];
+            let line_before = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
             for (at, from, until) in [(0, 0, to_u64(cut)), (line_before, to_u64(cut), u64::MAX)] {
                 let mut scanner = Scanner::new(to_u64(at), from, until);
                 let stopped = scanner.feed(&file[at..]);

@@ -1,8 +1,9 @@
 //! Marks messages as read: `Status: RO` in their headers (setting `status_header`).
 //!
-//! `R` says that the message was read, `O` that a mail program has seen the mailbox since it came. A `Status:` line that is there
-//! gets the letters that it lacks; without one, a line is put directly behind the start line, where there is room for it in
-//! any message. So a message is marked by octets put in at one place, and no octet of it is removed.
+//! `R` says that the message was read, `O` that a mail program has seen the mailbox since the message came.
+//! An existing `Status:` line gets the letters that it lacks. If there is none, a line is inserted directly
+//! after the start line, where every message has a place for it. So a message is marked by inserting octets
+//! in one place, and no octet of it is removed.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +14,7 @@ use super::digest::{HeaderDigest, WINDOW, is_space, next_line};
 use super::message::MboxMessage;
 use crate::widths::to_u64;
 
-/// What is to be put into a message.
+/// What is to be inserted into a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StatusMark {
     /// The message's number.
@@ -21,16 +22,17 @@ pub(super) struct StatusMark {
     /// Where in the file, in octets.
     pub(super) at: u64,
     pub(super) octets: Vec<u8>,
-    /// By how many octets the message grows on the wire.
+    /// How many octets the message grows by on the wire.
     pub(super) on_wire: u64,
 }
 
 impl StatusMark {
-    /// The mark that message `number` lacks; `None` if it has it, or can have none without becoming another message.
+    /// The mark that message `number` lacks. `None` if it has one, or if the mark would make it another
+    /// message.
     ///
     /// # Errors
     ///
-    /// What reading the mailbox says.
+    /// Those of reading the mailbox.
     pub(super) fn missing(
         mailbox: &File,
         boundaries: &Boundaries,
@@ -51,13 +53,13 @@ impl StatusMark {
     }
 }
 
-/// Octets to be put in at an offset of a message, its start line included.
+/// Octets to be inserted at an offset of a message, its start line included.
 struct Addition {
     at: usize,
     octets: Vec<u8>,
 }
 
-/// What a message that begins with `text` lacks to be marked.
+/// What must be inserted into a message that begins with `text` to mark it.
 fn missing(text: &[u8]) -> Option<Addition> {
     let mut rest = text;
     let start_line = next_line(&mut rest);
@@ -76,13 +78,13 @@ fn missing(text: &[u8]) -> Option<Addition> {
     let line = match start_line {
         [.., b'\r', b'\n'] => "Status: RO\r\n",
         [.., b'\n'] => "Status: RO\n",
-        // The file ends in it, or it is beyond all measure.
+        // The file ends in the start line, or the start line is far too long.
         _ => return None,
     };
     Some(Addition { at: content, octets: line.into() })
 }
 
-/// Where the value begins in a line, if that is a Status: field.
+/// Where the value begins in a line, if the line is a Status: field.
 fn status(line: &[u8]) -> Option<usize> {
     let colon = line.iter().position(|&octet| octet == b':')?;
     line[..colon].trim_ascii_end().eq_ignore_ascii_case(b"Status").then_some(colon + 1)
@@ -107,7 +109,8 @@ impl Addition {
         to_u64(self.octets.len()) + u64::from(bare)
     }
 
-    /// Whether the message, which begins with `text`, is the same one with it: bounds and digest, and so the UIDL.
+    /// Whether the message, which begins with `text`, stays the same with the addition: its bounds and
+    /// digest, and so its UIDL.
     fn keeps(&self, boundaries: &Boundaries, text: &[u8], message: &MboxMessage) -> bool {
         let (before, after) = text.split_at(self.at);
         let marked = [before, &self.octets, after].concat();
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// The message with its mark, where it lacks one and can have one.
+    /// The message with its mark, if it lacks one and can have one.
     fn marked(boundaries: &Boundaries, message: &str) -> Option<String> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"From x\n\n").unwrap();
@@ -190,7 +193,7 @@ mod tests {
     fn what_would_become_another_message_stays_as_it_is() {
         assert_eq!(of("From a"), None, "there is no line after it");
         assert_eq!(of("From a\n folded\n\nx\n"), None, "that would become part of the new line");
-        // Only so much of a header is looked at: what is put in pushes something out.
+        // Only this much of a header is looked at: what is inserted pushes something out.
         let long = |length: usize| format!("From a\nA: {}\n\nx\n", "y".repeat(length));
         assert_eq!(of(&long(WINDOW)), None);
         assert_eq!(of(&long(WINDOW - 20)), None);

@@ -9,7 +9,7 @@ use crate::migration::{MOST_HEAD, UidlSource};
 use crate::uidl::Uidl;
 use crate::widths::to_usize;
 
-/// The messages of an index, and the file that they lie in.
+/// The messages of an index, and the file in which they lie.
 pub(super) struct MboxUidlSource<'a> {
     pub(super) file: &'a File,
     pub(super) index: &'a MboxIndex,

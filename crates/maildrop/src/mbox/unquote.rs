@@ -1,4 +1,5 @@
-//! Undoes what delivery agents do to body lines that would begin a message: `From ` becomes `>From ` (setting `unescape_from`).
+//! Undoes the quoting of body lines that would begin a message: a delivery agent writes `>From ` for `From `
+//! (setting `unescape_from`).
 
 use memchr::{memchr, memmem};
 
@@ -6,17 +7,17 @@ use vocabulary::UnescapeFrom;
 
 const FROM: &[u8] = b"From ";
 
-/// Takes a message chunk by chunk, in whatever chunks, and gives it without the quoting.
+/// Takes a message in chunks of any size, and returns it without the quoting.
 ///
-/// Only the body is changed: a header has no such lines of its own.
+/// Only the body is changed: a header has no quoted lines.
 pub(super) struct Unquote {
-    /// `>>From ` was `>From ` once (mboxrd).
+    /// Whether `>>From ` was once `>From ` (mboxrd).
     nested: bool,
     place: LinePlace,
     removed: u32,
 }
 
-/// What is known of the line that is being read.
+/// What is known about the line that is being read.
 #[derive(Clone, Copy)]
 enum LinePlace {
     /// A header line of which nothing has been seen.
@@ -27,11 +28,11 @@ enum LinePlace {
     Header,
     /// A body line of which nothing has been seen.
     Start,
-    /// A body line of nothing but `>` so far, of which the first is held back.
+    /// A body line that has only `>` so far; the first one is held back.
     Quoted,
-    /// After some `>`, so many octets of `From `, held back with one `>`.
+    /// After some `>`, the number of octets of `From ` that follow. They are held back with one `>`.
     From(usize),
-    /// A body line that is left as it is.
+    /// A body line that stays as it is.
     MessageBody,
 }
 
@@ -40,12 +41,12 @@ impl Unquote {
         Self { nested: unescape == UnescapeFrom::Mboxrd, place: LinePlace::HeaderStart, removed: 0 }
     }
 
-    /// How many octets have been left out: one for each line that was quoted.
+    /// How many octets have been left out: one for each quoted line.
     pub(super) fn removed(&self) -> u32 {
         self.removed
     }
 
-    /// Appends the next octets of the message to `out`, as far as it is known what becomes of them.
+    /// Appends the next octets of the message to `out`, as far as their fate is known.
     pub(super) fn feed(&mut self, mut text: &[u8], out: &mut Vec<u8>) {
         while let Some(&first) = text.first() {
             let (used, place) = match (self.place, first) {
@@ -96,7 +97,7 @@ impl Unquote {
         }
     }
 
-    /// Appends what was held back: the message, or a line that is no quoted one, is over.
+    /// Appends what was held back, because the message, or a line that is not quoted, has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self.place {
             LinePlace::Quoted => out.push(b'>'),
@@ -115,7 +116,7 @@ mod tests {
     use crate::widths::to_u64;
     use proptest::prelude::*;
 
-    /// Line by line.
+    /// The same rule, line by line.
     fn naive(unescape: UnescapeFrom, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut in_body = false;

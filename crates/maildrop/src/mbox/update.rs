@@ -1,5 +1,5 @@
-//! The UPDATE state of an mbox (RFC 1939, section 6): checks that everything is as the session saw it, rewrites
-//! the mailbox, and remembers what is left.
+//! The UPDATE state of an mbox (RFC 1939, section 6): checks that everything is as the session saw it,
+//! rewrites the mailbox, and remembers what is left.
 
 use std::io;
 use std::path::Path;
@@ -73,8 +73,8 @@ impl MboxUpdate<'_> {
             };
             plan.run(shared, &mailbox)?;
             if messages.len() == to_usize(self.index.count()) {
-                // The owner has seen a listing of all that is left, so the shell need not report new mail. This
-                // is only a courtesy.
+                // The owner has seen a listing of all that is left, so the shell need not report new mail.
+                // This is only a courtesy.
                 let _ = retry(|| shared.disk.touch(mailbox.file(), false));
             }
             let left = Remaining { messages: &messages, deleted: update.deleted, marks, size: now.size() };

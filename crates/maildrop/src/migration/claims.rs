@@ -1,16 +1,18 @@
-//! One UIDL for each message, whatever the old server called them.
+//! One UIDL for each message, whatever the old server called the messages.
 
 use std::collections::{HashMap, HashSet};
 
 use super::remembered::RememberedUidls;
 use crate::uidl::{self, Uidl};
 
-/// The UIDLs of all messages, of which `old` are what the old server called them and `defaults` what we would.
+/// The UIDLs of all messages. `old` are those that the old server gave, and `defaults` are those that we
+/// would give.
 ///
-/// A message claims both, and gets the old one if it can. Of several that claim the same, the one that is remembered to have
-/// it does, else the first, which is remembered from then on: mail that arrives or goes changes no other's UIDL.
+/// A message claims both, and gets the old one if it can. If several messages claim the same UIDL, the one
+/// that is remembered to have it gets it. Otherwise the first one does, and that is remembered from then on:
+/// mail that arrives or goes changes no other message's UIDL.
 pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut RememberedUidls) -> Vec<Uidl> {
-    // Of each UIDL, the first message that claims it, and whether others do.
+    // For each UIDL, the first message that claims it, and whether others do.
     let mut claims: HashMap<Uidl, (usize, bool)> = HashMap::with_capacity(defaults.len() * 2);
     for (index, (old, default)) in old.iter().zip(&defaults).enumerate() {
         for uidl in old.iter().chain([default]) {
@@ -40,7 +42,7 @@ pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut R
     settled
         .into_iter()
         .zip(defaults)
-        // An older message is known by this one's default.
+        // An older message has this one's default.
         .map(|(settled, default)| settled.or_else(|| last_resort(default)).unwrap_or(default))
         .collect()
 }
@@ -54,7 +56,7 @@ mod tests {
         Uidl::new(text.as_bytes()).unwrap()
     }
 
-    /// Messages given as `old/default`, or `/default` for one that the old server did not know.
+    /// Messages given as `old/default`, or `/default` for a message that the old server did not know.
     fn settled(memory: &mut RememberedUidls, messages: &[&str]) -> Vec<String> {
         let (old, defaults) = messages
             .iter()
@@ -86,7 +88,7 @@ mod tests {
         let both = settled(memory, &["5/1", "/5"]);
         assert_eq!((&*both[0], both[1].len()), ("5", 32));
         assert_eq!(settled(memory, &["/5"]), both[1..]);
-        // Never used by the first, but it could have been.
+        // The first message never used it, but could have.
         assert_eq!(settled(&mut RememberedUidls::default(), &["x/1", "1/2"]), ["x", "2"]);
     }
 
@@ -109,7 +111,10 @@ mod tests {
             let all: Vec<String> = olds
                 .iter()
                 .enumerate()
-                .map(|(index, old)| format!("{}/{index}x", old.map_or(String::new(), |old| format!("{old}x"))))
+                .map(|(index, old)| {
+                    let old = old.map_or(String::new(), |old| format!("{old}x"));
+                    format!("{old}/{index}x")
+                })
                 .collect();
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
             let memory = &mut RememberedUidls::default();

@@ -1,9 +1,11 @@
 //! Courier's list of the numbers and sizes of a Maildir's messages, the file `courierpop3dsizelist`.
 //!
-//! It begins with `/VERSION NEXT [UIDVALIDITY]`; each message has a line `FILENAME SIZE NUMBER[:UIDVALIDITY[:UTF8]]`. Version 3
-//! has all of these, 2 no UTF8, 1 no UIDVALIDITY. Before there were versions, lines were `FILENAME SIZE`. The UIDL is
-//! `UIDnumber-uidvalidity`, without a UIDVALIDITY `UIDnumber`, without a number the file name, odd characters written as `+XX`.
-//! Observed with courier-pop 1.0.16 (versions 2 and 3); for the older ones, its source says what they were.
+//! It begins with `/VERSION NEXT [UIDVALIDITY]`; each message has a line `FILENAME SIZE
+//! NUMBER[:UIDVALIDITY[:UTF8]]`. Version 3 has all of these; version 2 lacks UTF8, and version 1 also lacks
+//! UIDVALIDITY. Before there were versions, lines were `FILENAME SIZE`. The UIDL is `UIDnumber-uidvalidity`.
+//! Without a UIDVALIDITY it is `UIDnumber`, and without a number it is the file name, with unusual characters
+//! written as `+XX`. Observed with courier-pop 1.0.16 (versions 2 and 3); for the older versions, its source
+//! says what they were.
 
 use std::collections::HashMap;
 
@@ -12,27 +14,26 @@ use crate::maildir::name::unique;
 
 pub(super) const FILE: &str = "courierpop3dsizelist";
 
-/// What such a file says.
+/// The contents of such a file.
 #[derive(Debug, Default)]
 pub(super) struct CourierList<'a> {
-    /// The number of the mailbox, 0 if it has none, and the first that no message has yet; `None` if the file is none of
-    /// Courier's.
+    /// The numbering of the mailbox; `None` if the file was not written by Courier.
     pub(super) base: Option<UidNumbering>,
     entries: HashMap<&'a [u8], CourierEntry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CourierEntry {
-    /// 0 where the file name is the UIDL.
+    /// 0 if the file name is the UIDL.
     uid: u32,
     validity: u32,
 }
 
-/// Reads a line of some version.
+/// A function that reads a line of one version.
 type ReadLine = fn(&[u8]) -> Option<(&[u8], CourierEntry)>;
 
 impl<'a> CourierList<'a> {
-    /// Reads it. A line that was not written to its end is left out.
+    /// Parses the file. A line that was not written to its end is left out.
     pub(super) fn parse(text: &'a [u8]) -> Self {
         let mut lines = text
             .split_inclusive(|&octet| octet == b'\n')
@@ -56,7 +57,8 @@ impl<'a> CourierList<'a> {
         CourierList { base: Some(base), entries }
     }
 
-    /// Courier's UIDL of the message whose file name has this unique part, if `base` says that it knew the message.
+    /// Courier's UIDL of the message whose file name has this unique part; `None` if Courier did not know it
+    /// when `base` was the numbering.
     pub(super) fn uidl(&self, name: &[u8], base: Option<UidNumbering>) -> Option<Vec<u8>> {
         let base = UidNumbering::agreed(self.base, base)?;
         let &CourierEntry { uid, validity } = self.entries.get(name).filter(|entry| entry.uid < base.next)?;
@@ -79,7 +81,7 @@ fn header(line: &[u8]) -> Option<UidNumbering> {
     Some(UidNumbering { validity, next })
 }
 
-/// A line of a numbered list. A file name may hold spaces.
+/// Parses a line of a numbered list. A file name may contain spaces.
 fn entry(line: &[u8]) -> Option<(&[u8], CourierEntry)> {
     let mut words = line.rsplitn(3, |&octet| octet == b' ');
     let (numbers, _size, name) = (words.next()?, words.next()?, words.next()?);
@@ -89,7 +91,7 @@ fn entry(line: &[u8]) -> Option<(&[u8], CourierEntry)> {
     (!name.is_empty()).then_some((name, CourierEntry { uid, validity }))
 }
 
-/// A line of a list from before there were numbers.
+/// Parses a line of a list from before there were numbers.
 fn unnumbered(line: &[u8]) -> Option<(&[u8], CourierEntry)> {
     let space = memchr::memrchr(b' ', line)?;
     number_or_zero(&line[space + 1..])?;
@@ -123,7 +125,8 @@ mod tests {
 
     #[test]
     fn versions() {
-        let three = "/3 5 1795424140\n17.M1P1.host:2, 20 1:1795424140:0\n17.a b:2, 14 4:1795424140:1\n18.c 9 3:77:0\n";
+        let three = "/3 5 1795424140\n17.M1P1.host:2, 20 1:1795424140:0\n17.a b:2, 14 4:1795424140:1\n\
+            18.c 9 3:77:0\n";
         assert_eq!(uidl(three, "17.M1P1.host").unwrap(), "UID1-1795424140");
         assert_eq!(uidl(three, "17.a b").unwrap(), "UID4-1795424140");
         assert_eq!(uidl(three, "18.c").unwrap(), "UID3-77");

@@ -1,9 +1,10 @@
 //! Dovecot's list of the numbers of a Maildir's messages, the file `dovecot-uidlist`.
 //!
-//! DovecotVersion 3 begins with `3 V<UIDVALIDITY> N<next number> ...`, then a line `NUMBER FIELDS :FILENAME` for each message, numbers
-//! ascending; a field is a letter and a value, of which `G` is the GUID and `P` the UIDL that was saved, nothing for the file name.
-//! DovecotVersion 1 has `1 UIDVALIDITY NEXT` and `NUMBER FILENAME`. Source:
-//! <https://doc.dovecot.org/2.3/admin_manual/mailbox_formats/maildir/>, and observed with Dovecot 2.3.19.
+//! Version 3 begins with `3 V<UIDVALIDITY> N<next number> ...`. After that, each message has a line `NUMBER
+//! FIELDS :FILENAME`, with ascending numbers. A field is a letter and a value: `G` is the GUID, and `P` is
+//! the UIDL that was saved, or empty for the file name. Version 1 has `1 UIDVALIDITY NEXT` and `NUMBER
+//! FILENAME`. Source: <https://doc.dovecot.org/2.3/admin_manual/mailbox_formats/maildir/>, and observed with
+//! Dovecot 2.3.19.
 
 use std::collections::HashMap;
 
@@ -15,10 +16,10 @@ use crate::maildir::name::unique;
 
 pub(super) const FILE: &str = "dovecot-uidlist";
 
-/// What such a file says.
+/// The contents of such a file.
 #[derive(Debug, Default)]
 pub(super) struct DovecotList<'a> {
-    /// The number of the mailbox, and the first that no message has yet; `None` if the file is none of Dovecot's.
+    /// The numbering of the mailbox; `None` if the file was not written by Dovecot.
     pub(super) base: Option<UidNumbering>,
     entries: HashMap<&'a [u8], DovecotEntry<'a>>,
 }
@@ -31,7 +32,7 @@ struct DovecotEntry<'a> {
 }
 
 impl<'a> DovecotList<'a> {
-    /// Reads it. A line that was not written to its end is left out.
+    /// Parses the file. A line that was not written to its end is left out.
     pub(super) fn parse(text: &'a [u8]) -> Self {
         let mut lines =
             text.split_inclusive(|&octet| octet == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
@@ -43,7 +44,7 @@ impl<'a> DovecotList<'a> {
             let Some((name, entry)) = entry(version, line) else { continue };
             if entry.uid > before {
                 before = entry.uid;
-                // Lines are added without writing the first anew.
+                // Dovecot adds lines without rewriting the first line.
                 next = next.max(entry.uid.saturating_add(1));
                 entries.entry(unique(name)).or_insert(entry);
             }
@@ -51,7 +52,8 @@ impl<'a> DovecotList<'a> {
         DovecotList { base: Some(UidNumbering { next, ..base }), entries }
     }
 
-    /// Dovecot's UIDL of the message whose file name has this unique part, if `base` says that it knew the message.
+    /// Dovecot's UIDL of the message whose file name has this unique part; `None` if Dovecot did not know it
+    /// when `base` was the numbering.
     pub(super) fn uidl(
         &self,
         name: &[u8],

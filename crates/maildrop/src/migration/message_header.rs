@@ -5,11 +5,11 @@ use memchr::memchr;
 
 use super::numbering::{UidNumbering, number};
 
-/// A message from its beginning, up to the end of its header or of what was read of it.
+/// A message from its beginning up to the end of its header, or up to the end of what was read.
 pub(super) struct MessageHeader<'a>(&'a [u8]);
 
 impl<'a> MessageHeader<'a> {
-    /// Of a message that begins with `text`.
+    /// The header of a message that begins with `text`.
     pub(super) fn of(text: &'a [u8]) -> Self {
         let mut length = 0;
         for line in text.split_inclusive(|&octet| octet == b'\n') {
@@ -21,7 +21,7 @@ impl<'a> MessageHeader<'a> {
         MessageHeader(&text[..length])
     }
 
-    /// What the first field of this name says, without white space around it; `None` if that is nothing.
+    /// The value of the first field with this name, without white space around it; `None` if that is empty.
     pub(super) fn value(&self, name: &[u8]) -> Option<Vec<u8>> {
         let mut lines =
             self.lines().skip_while(|line| !field(line).is_some_and(|(n, _)| n.eq_ignore_ascii_case(name)));
@@ -32,16 +32,18 @@ impl<'a> MessageHeader<'a> {
         Some(value.trim_ascii().to_vec()).filter(|value| !value.is_empty())
     }
 
-    /// What Mail::POP3 took for the UIDL: what follows `Message-Id:`, written just so, on its line.
+    /// What Mail::POP3 used as the UIDL: what follows `Message-Id:`, spelled exactly like this, on its line.
     pub(super) fn original_message_id(&self) -> Option<Vec<u8>> {
         let values = self.lines().filter_map(|line| line.strip_prefix(b"Message-Id:"));
         values.map(<[u8]>::trim_ascii).find(|value| !value.is_empty()).map(<[u8]>::to_vec)
     }
 
-    /// popa3d's name for the message: two 32-bit words of an MD5, each with its last octet first, in hexadecimal.
+    /// popa3d's name for the message: two 32-bit words of an MD5, each with its last octet first, in
+    /// hexadecimal.
     ///
-    /// The MD5 is of whole lines as stored: Delivered-To, the first Received, before that Date and Message-ID, and
-    /// X-Delivery-ID if it begins with a capital. Observed with popa3d 1.0.3 on a little-endian machine.
+    /// The MD5 covers whole lines as stored: Delivered-To, the first Received, Date and Message-ID if they
+    /// come before that, and X-Delivery-ID if it begins with a capital. Observed with popa3d 1.0.3 on a
+    /// little-endian machine.
     pub(super) fn popa3d(&self) -> Vec<u8> {
         let mut received = false;
         let mut fixed = false;
@@ -69,8 +71,8 @@ impl<'a> MessageHeader<'a> {
         hex(&words.flat_map(|word| word.iter().rev().copied()).collect::<Vec<_>>())
     }
 
-    /// Dovecot's MD5 of an mbox message, its `%m` there: of the values of the same fields as popa3d's, without line ends.
-    /// Observed with Dovecot 2.3.19.
+    /// Dovecot's MD5 of an mbox message, its `%m` there. It covers the values of the same fields as popa3d's,
+    /// without line ends. Observed with Dovecot 2.3.19.
     pub(super) fn dovecot(&self) -> [u8; 16] {
         let mut received = false;
         let mut fixed = false;
@@ -98,7 +100,8 @@ impl<'a> MessageHeader<'a> {
         md5(values)
     }
 
-    /// What the X-IMAPbase field of an mbox's first message says: the mailbox's number and the last of a message.
+    /// The numbering according to the X-IMAPbase field of an mbox's first message: the mailbox's number and
+    /// the last message number.
     pub(super) fn imap_base(&self) -> Option<UidNumbering> {
         let value = self.value(b"X-IMAPbase").or_else(|| self.value(b"X-IMAP"))?;
         let mut numbers = value.split(|octet| octet.is_ascii_whitespace());
@@ -106,7 +109,7 @@ impl<'a> MessageHeader<'a> {
         Some(UidNumbering { validity, next: last.checked_add(1)? })
     }
 
-    /// The number of the message in its X-UID field.
+    /// The number of the message according to its X-UID field.
     pub(super) fn uid(&self) -> Option<u32> {
         number(&self.value(b"X-UID")?)
     }
@@ -133,7 +136,7 @@ fn is_continued(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
 }
 
-/// The MD5 of these parts one after the other.
+/// The MD5 of these parts, one after the other.
 pub(super) fn md5<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
     let mut hasher = Md5::new();
     for part in parts {
@@ -142,7 +145,7 @@ pub(super) fn md5<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
     hasher.finalize().into()
 }
 
-/// In lower-case hexadecimal.
+/// Octets in lower-case hexadecimal.
 pub(super) fn hex(octets: &[u8]) -> Vec<u8> {
     octets.iter().flat_map(|octet| format!("{octet:02x}").into_bytes()).collect()
 }

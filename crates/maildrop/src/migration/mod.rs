@@ -1,8 +1,9 @@
-//! UIDLs that another server handed out (setting `uidl`), so that clients download nothing twice after a move.
+//! UIDLs that another server handed out (setting `uidl`), so that clients download nothing twice after a
+//! move.
 //!
-//! A [`UidlScheme`] says what the old server called a message; [`claims`] sees to it that no two messages of a mailbox
-//! get the same UIDL and that none changes later. A message that the old server never saw, or whose old UIDL
-//! is none by RFC 1939, has the default one.
+//! A [`UidlScheme`] says what the old server called a message. [`claims`] makes sure that no two messages of
+//! a mailbox get the same UIDL and that none changes later. A message that the old server never saw, or whose
+//! old UIDL is not valid by RFC 1939, gets the default one.
 //!
 //! What is read here was written by other programs: lines that make no sense are left out.
 
@@ -29,20 +30,21 @@ use crate::uidl::Uidl;
 /// A message's UIDLs before and after a move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UidlComparison {
-    /// What the old server called it, as it is; `None` if that server never saw it.
+    /// The UIDL from the old server, unchanged; `None` if that server never saw the message.
     pub old: Option<Vec<u8>>,
-    /// What we call it.
+    /// The UIDL from us.
     pub new: Uidl,
 }
 
 impl UidlComparison {
-    /// Whether a client will know the message again.
+    /// Whether a client will recognize the message.
     pub fn is_same(&self) -> bool {
         self.old.as_deref() == Some(self.new.as_bytes())
     }
 }
 
-/// The UIDLs of all messages of the mailbox at `path`, by the scheme of the settings; `None` if they have their defaults.
+/// The UIDLs of all messages of the mailbox at `path`, by the scheme of the settings; `None` if they are the
+/// default ones.
 pub(crate) fn assign(shared: &Shared, path: &Path, source: &dyn UidlSource) -> io::Result<Option<Vec<Uidl>>> {
     let scheme = &shared.settings.uidl;
     if scheme.is_default() {
@@ -54,7 +56,7 @@ pub(crate) fn assign(shared: &Shared, path: &Path, source: &dyn UidlSource) -> i
     let old = scheme.old(source, &mut memory)?;
     let valid = old.iter().map(|old| old.as_deref().and_then(Uidl::new)).collect();
     let uidls = claims::settle(valid, source.defaults(), &mut memory);
-    // A full disk must not keep a user from the mail, least of all from deleting some.
+    // A full disk must not keep users from their mail, least of all from deleting some.
     if let Some(folder) = folder
         && let Err(source) = memory.save(&*shared.disk, folder)
     {
@@ -63,7 +65,7 @@ pub(crate) fn assign(shared: &Shared, path: &Path, source: &dyn UidlSource) -> i
     Ok(Some(uidls))
 }
 
-/// What the old server `from` called the messages, which we now call `new`.
+/// The UIDLs that the old server `from` gave to the messages, each beside the `new` one.
 pub(crate) fn compare(
     from: &UidlScheme,
     source: &dyn UidlSource,

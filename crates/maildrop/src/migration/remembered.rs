@@ -1,10 +1,10 @@
-//! What must be remembered of a mailbox so that no UIDL changes: a small file in the owner's state folder.
+//! What must be remembered about a mailbox so that no UIDL changes: a small file in the owner's state folder.
 //!
-//! `base VALIDITY NEXT` is what another server's list said when we first looked: messages that it numbered later have been
-//! seen by our clients under the default already. `held UIDL DEFAULT` settles a UIDL that more than one message
-//! claims: only the message with that default has it, even when it is the last of them.
+//! `base VALIDITY NEXT` is what another server's list said when we first looked: our clients have already
+//! seen messages with later numbers under the default UIDL. `held UIDL DEFAULT` settles a UIDL that several
+//! messages claim: only the message with that default has it, even if it is the last of them.
 //!
-//! Without the file all is settled anew, from what is there.
+//! Without the file, everything is settled again from what is there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,21 +20,21 @@ use crate::disk::{Disk, retry, write_all_at};
 use crate::uidl::Uidl;
 
 const FIRST: &str = "mpopd uidls 1";
-/// The most of such a file that is read, in octets.
+/// The most octets of such a file that are read.
 const MOST: u64 = 64 << 20;
 
-/// What is remembered of one mailbox.
+/// What is remembered about one mailbox.
 #[derive(Debug, Default)]
 pub(super) struct RememberedUidls {
     name: String,
     base: Option<UidNumbering>,
-    /// For each UIDL that more than one message claimed, the default UIDL of the one that has it.
+    /// For each UIDL that several messages have claimed, the default UIDL of the message that has it.
     held: BTreeMap<Uidl, Uidl>,
     changed: bool,
 }
 
 impl RememberedUidls {
-    /// What is remembered in `folder` of the mailbox at `path`.
+    /// Reads what is remembered in `folder` about the mailbox at `path`.
     pub(super) fn load(folder: &File, path: &Path) -> io::Result<Self> {
         let path = std::fs::canonicalize(path)?;
         let name = blake3::hash(path.as_os_str().as_bytes()).to_hex()[..32].to_owned();
@@ -48,7 +48,7 @@ impl RememberedUidls {
         Ok(Self { name, ..Self::parse(&text) })
     }
 
-    /// The base that counts: the first that was ever seen.
+    /// The numbering that counts: the first one that was ever seen.
     pub(super) fn base_or(&mut self, seen: Option<UidNumbering>) -> Option<UidNumbering> {
         if self.base.is_none() && seen.is_some() {
             self.base = seen;
@@ -57,18 +57,18 @@ impl RememberedUidls {
         self.base
     }
 
-    /// The base that was seen before, if one was.
+    /// The numbering that was seen before, if any.
     pub(super) fn base(&self) -> Option<UidNumbering> {
         self.base
     }
 
-    /// The default of the message that has this UIDL, if several have claimed it.
+    /// The default of the message that has this UIDL, if several messages have claimed it.
     pub(super) fn holder(&self, uidl: &Uidl) -> Option<&Uidl> {
         self.held.get(uidl)
     }
 
-    /// Remembers that of the messages that claim `uidl`, the one with the default `holder` has it, unless another is
-    /// remembered already.
+    /// Remembers that of the messages that claim `uidl`, the one with the default `holder` has it, unless
+    /// another one is already remembered.
     pub(super) fn hold(&mut self, uidl: Uidl, holder: Uidl) {
         self.held.entry(uidl).or_insert_with(|| {
             self.changed = true;
@@ -76,7 +76,7 @@ impl RememberedUidls {
         });
     }
 
-    /// Forgets what is not `wanted` any more, the next time that there is something new to write down.
+    /// Forgets what is no longer `wanted`, the next time that there is something new to write down.
     pub(super) fn forget_but(&mut self, wanted: impl Fn(&Uidl) -> bool) {
         if self.changed {
             self.held.retain(|uidl, _| wanted(uidl));
@@ -92,7 +92,7 @@ impl RememberedUidls {
         let (from, to) = (Path::new(&draft), Path::new(&self.name));
         let folder_fd = folder.as_fd();
         let file = match retry(|| disk.create(folder_fd, from)) {
-            // Left behind by a crash, since only the holder of the session lock writes it.
+            // A crash left it behind: only the holder of the session lock writes it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 retry(|| disk.unlink(folder_fd, from))?;
                 retry(|| disk.create(folder_fd, from))?

@@ -31,7 +31,7 @@ enum Scheme {
     Popa3d,
 }
 
-/// The words that the setting takes, but for templates.
+/// The words that the setting takes, except templates.
 const WORDS: [(&str, Scheme); 7] = [
     ("default", Scheme::Default),
     ("courier", Scheme::Courier),
@@ -42,12 +42,12 @@ const WORDS: [(&str, Scheme); 7] = [
     ("popa3d", Scheme::Popa3d),
 ];
 
-/// What Dovecot calls messages when nobody tells it otherwise.
+/// Dovecot's UIDLs if nothing else is configured.
 const DOVECOT: &str = "%08Xu%08Xv";
 
 impl UidlScheme {
-    /// Reads the setting: `default`, `dovecot`, `courier`, `qmail`, `original-3x`, `message-id`, `qpopper`, `popa3d`, or a
-    /// template with per cent signs.
+    /// Parses the setting: `default`, `dovecot`, `courier`, `qmail`, `original-3x`, `message-id`, `qpopper`,
+    /// `popa3d`, or a template with per cent signs.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl UidlScheme {
         Ok(Self(Scheme::Dovecot(template)))
     }
 
-    /// Whether it is our own.
+    /// Whether the UIDLs are our own.
     pub(crate) fn is_default(&self) -> bool {
         self.0 == Scheme::Default
     }
@@ -85,7 +85,8 @@ impl fmt::Display for BadUidlScheme {
 impl std::error::Error for BadUidlScheme {}
 
 impl UidlScheme {
-    /// What the old server called each message. `memory` bounds that to what it knew when we first looked.
+    /// The UIDLs that the old server gave. `memory` restricts them to the messages that the server knew when
+    /// we first looked.
     pub(super) fn old(
         &self,
         source: &dyn UidlSource,
@@ -123,7 +124,7 @@ impl UidlScheme {
     }
 }
 
-/// Dovecot's names for the messages of an mbox: it writes its numbers into their headers.
+/// Dovecot's UIDLs for the messages of an mbox: it writes its numbers into their headers.
 fn in_mbox(
     template: &UidlTemplate,
     source: &dyn UidlSource,
@@ -136,11 +137,13 @@ fn in_mbox(
         let head = source.head(index)?.unwrap_or_default();
         let head = MessageHeader::of(&head);
         if index == 0 {
-            // Remembered, since it goes with the first message; and since whoever sends mail could write another.
+            // It is remembered because it disappears with the first message, and because anybody who sends
+            // mail could write another one.
             base = memory.base_or(head.imap_base());
         }
-        // Judged without its neighbours, which may go. A sender who makes one up can only take the place of a message that
-        // is not there, and hide this one from clients that had that.
+        // A number is judged without those of the messages around it, because those may disappear. A sender
+        // who invents one can only take the place of a message that is not there, and hide this one from
+        // clients that had that message.
         let uid = head.uid().filter(|&uid| base.is_some_and(|base| uid < base.next));
         let md5 = head.dovecot();
         let hex = hex(&md5);

@@ -1,14 +1,15 @@
 //! Templates of UIDLs, in the language of Dovecot 2.3 (`pop3_uidl_format`).
 //!
-//! `%u` is the number of a message (IMAP UID), `%v` that of the mailbox (UIDVALIDITY), `%f` the file name without
-//! flags, `%g` the GUID, `%m` the MD5 of some header fields (mbox only), `%%` a per cent sign. Between the per cent sign and the
-//! letter may stand, in this order: a width, with `0` before it to fill up with zeros, without to cut off; and `X` for
-//! hexadecimal, `L` for lower and `U` for upper case, `M` for the MD5 of the value.
-//! Source: <https://doc.dovecot.org/2.3/configuration_manual/config_file/config_variables/>.
+//! `%u` is the number of a message (IMAP UID), `%v` that of the mailbox (UIDVALIDITY), `%f` the file name
+//! without flags, `%g` the GUID, `%m` the MD5 of some header fields (mbox only), `%%` a per cent sign.
+//! Between the per cent sign and the letter there may be a width: with a leading `0` the value is filled up
+//! with zeros, without it is cut off. After the width there may be `X` for hexadecimal, `L` for lower and `U`
+//! for upper case, and `M` for the MD5 of the value. Source:
+//! <https://doc.dovecot.org/2.3/configuration_manual/config_file/config_variables/>.
 
 use super::message_header::{hex, md5};
 
-/// A template that tells messages apart.
+/// A template whose UIDLs differ from message to message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UidlTemplate(Vec<UidlPiece>);
 
@@ -41,7 +42,7 @@ enum ValueShape {
     Md5,
 }
 
-/// What is known of a message.
+/// What is known about a message.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UidlFacts<'a> {
     pub(super) uid: Option<u32>,
@@ -53,7 +54,7 @@ pub(super) struct UidlFacts<'a> {
 }
 
 impl UidlTemplate {
-    /// Reads a template; the error says what is wrong.
+    /// Parses a template.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text.as_bytes();
@@ -67,14 +68,17 @@ impl UidlTemplate {
                 other => UidlPiece::Literal(other),
             });
         }
-        let tells_apart = |piece: &UidlPiece| matches!(piece, UidlPiece::Value { variable, .. } if *variable != UidlVariable::Validity);
+        let tells_apart = |piece: &UidlPiece| match piece {
+            UidlPiece::Value { variable, .. } => *variable != UidlVariable::Validity,
+            UidlPiece::Literal(_) => false,
+        };
         if !pieces.iter().any(tells_apart) {
             return Err("without %u, %f, %g or %m all messages would have the same UIDL".to_owned());
         }
         Ok(Self(pieces))
     }
 
-    /// The UIDL; `None` if something that it needs is not known.
+    /// The UIDL; `None` if something that the template needs is not known.
     pub(super) fn fill(&self, facts: &UidlFacts<'_>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for piece in &self.0 {
@@ -122,7 +126,7 @@ impl UidlFacts<'_> {
     }
 }
 
-/// What follows a per cent sign.
+/// Parses what follows a per cent sign.
 fn value(rest: &mut &[u8]) -> Result<UidlPiece, String> {
     let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
     let (width, mut after) = rest.split_at(digits);

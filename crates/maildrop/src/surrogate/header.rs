@@ -12,16 +12,17 @@ use crate::wire;
 
 /// A header in ASCII.
 pub(crate) struct Surrogate {
-    /// In its form on the wire.
+    /// The header in its form on the wire.
     pub(super) header: Vec<u8>,
-    /// How much of the message it stands for, in octets as stored.
+    /// How much of the message it replaces, in octets as stored.
     pub(super) replaces: usize,
-    /// How much that would be on the wire.
+    /// How many octets that part would have on the wire.
     replaces_on_wire: u64,
 }
 
 impl Surrogate {
-    /// The surrogate of a message that begins with `text`, which is all of it or at least a [`WINDOW`]; `None` if it needs none.
+    /// The surrogate of a message that begins with `text`, which is all of it or at least a [`WINDOW`];
+    /// `None` if it needs none.
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
         if !is_needed(text) {
             return None;
@@ -37,11 +38,11 @@ impl Surrogate {
         needed.then_some(Self { header, replaces, replaces_on_wire })
     }
 
-    /// The same of a message of `length` octets at `offset` of a file.
+    /// The surrogate of a message of `length` octets at `offset` of a file.
     ///
     /// # Errors
     ///
-    /// What read(2) says; `UnexpectedEof` when the file is shorter.
+    /// Those of read(2); `UnexpectedEof` if the file is shorter.
     pub(crate) fn read(file: &File, offset: u64, length: u64) -> io::Result<Option<Self>> {
         let mut text = vec![0; usize::try_from(length).map_or(WINDOW, |length| length.min(WINDOW))];
         file.read_exact_at(&mut text, offset)?;
@@ -54,13 +55,14 @@ impl Surrogate {
     }
 }
 
-/// Whether a message that begins with `text` may need a surrogate: a quick look, since nearly none does.
+/// Whether a message that begins with `text` may need a surrogate. This is a quick check, because nearly no
+/// message needs one.
 pub(crate) fn is_needed(text: &[u8]) -> bool {
     let text = &text[..text.len().min(WINDOW)];
     !text[..header_end(text).unwrap_or(text.len())].is_ascii()
 }
 
-/// Where the empty line behind the header begins, if it is there.
+/// Where the empty line after the header begins, if it is there.
 pub(crate) fn header_end(text: &[u8]) -> Option<usize> {
     let is_empty = |at: usize| matches!(text.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
     if is_empty(0) {
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a client gets: surrogate and rest, in their form on the wire.
+    /// What a client gets, surrogate and rest, in its form on the wire.
     fn served(message: &[u8]) -> Vec<u8> {
         let (mut out, rest) = match Surrogate::of(message) {
             Some(surrogate) => (surrogate.header, &message[surrogate.replaces..]),
@@ -146,8 +148,9 @@ mod tests {
         #[test]
         fn sizes_are_exact_and_what_is_utf8_becomes_ascii(
             pieces in prop::collection::vec(prop::sample::select(vec![
-                &b"Subject: "[..], b"From: ", b"To:", b"Content-Type: text/plain; name=", b"Message-ID: ", b"X-Y:",
-                b"\n", b"\n", b"\r\n", b" ", b"\t", b"\xc3\xbc", b"\xe2\x82\xac", b"a", b"\"", b"(", b")", b"<", b">", b"@",
+                &b"Subject: "[..], b"From: ", b"To:", b"Content-Type: text/plain; name=", b"Message-ID: ",
+                b"X-Y:", b"\n", b"\n", b"\r\n", b" ", b"\t", b"\xc3\xbc", b"\xe2\x82\xac", b"a", b"\"", b"(",
+                b")", b"<", b">", b"@",
                 b",", b";", b":", b"=", b"\\", b"[", b"]", b"\r", b"\0", b"=?UTF-8?Q?a?=", b"\xff",
             ]), 0..60),
         ) {
@@ -158,7 +161,8 @@ mod tests {
                 prop_assert!(header.ends_with(b"\r\n"));
                 let utf8 = std::str::from_utf8(&message[..replaces]).is_ok();
                 prop_assert!(!utf8 || header.is_ascii());
-                // It is a header still, to its last octet: no line of it is empty, and none is taken for text.
+                // It is still a header, to its last octet: none of its lines is empty, and none is taken for
+                // text.
                 prop_assert_eq!(header_end(&header), None);
                 prop_assert_eq!(field::fields(&header).map(<[u8]>::len).sum::<usize>(), header.len());
             }

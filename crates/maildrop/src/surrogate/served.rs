@@ -11,21 +11,21 @@ use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
 use crate::memory_file::{MemoryFile, each_chunk};
 use crate::widths::to_u64;
 
-/// The longest header that travels beside its body, in octets. With a longer one the message is copied.
+/// The longest header that is sent beside its body, in octets. With a longer one, the message is copied.
 const LONGEST_PREFIX: usize = 8 * 1024;
-/// A fetch copies no more messages into memory once it has copied so many octets.
+/// A fetch copies no further messages into memory once it has copied this many octets.
 const MOST_COPIED: u64 = 1024 * 1024;
 
-/// A maildrop for a client that did not ask for UTF-8. Messages that need no surrogate are served as the maildrop itself serves
-/// them.
+/// A maildrop for a client that did not ask for UTF-8. Messages that need no surrogate are served as the
+/// inner maildrop serves them.
 pub(crate) struct WithSurrogates {
     inner: Box<dyn Maildrop>,
-    /// Where it lies.
+    /// Where the maildrop lies.
     path: PathBuf,
 }
 
 impl WithSurrogates {
-    /// Those of the maildrop `inner`, which lies at `path`.
+    /// Serves the maildrop `inner`, which lies at `path`.
     pub(crate) fn new(inner: Box<dyn Maildrop>, path: &Path) -> Self {
         Self { inner, path: path.to_owned() }
     }
@@ -42,7 +42,7 @@ impl Maildrop for WithSurrogates {
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
-        // The same listing says other sizes here.
+        // The same listing has other sizes here.
         let mut hasher = blake3::Hasher::new_derive_key("mpopd listing of surrogates");
         hasher.update(&self.inner.fingerprint()?);
         Some(*hasher.finalize().as_bytes())
@@ -62,7 +62,7 @@ impl Maildrop for WithSurrogates {
             let Some(body) = bodies.get_mut(at) else { break };
             match substitute(body) {
                 Ok(octets) => copied += octets,
-                // What befalls a later message is told when it is asked for.
+                // An error about a later message is reported when that message is asked for.
                 Err(_) if at > 0 => {
                     bodies.truncate(at);
                     break;
@@ -88,7 +88,7 @@ impl Maildrop for WithSurrogates {
     }
 }
 
-/// Puts the surrogate's header in place of the message's own. Returns how many octets that has copied.
+/// Replaces the message's header by the surrogate's. Returns how many octets that has copied.
 fn substitute(body: &mut MessageBody) -> io::Result<u64> {
     let Some(surrogate) = Surrogate::read(&body.source, body.offset, body.length)? else { return Ok(0) };
     let Surrogate { header, replaces, .. } = surrogate;

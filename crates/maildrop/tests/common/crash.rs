@@ -1,9 +1,9 @@
 //! What may be on a disk after the machine stopped, according to POSIX and what ext4 makes of it.
 //!
-//! Of a file, every block may hold what it held at any moment since the file was last synced, each block for itself, and so
-//! may the file's length. Where a file is cut within a block, the kernel zeroes the rest of that block, and those zeros may be
-//! there without the new length. Of a directory, every change since it was last synced may have been made or not; a
-//! rename is one change, and says nothing of the file's contents.
+//! Of a file, every block may hold what it held at any moment since the file was last synced, each block for
+//! itself, and so may the file's length. Where a file is cut within a block, the kernel zeroes the rest of
+//! that block, and those zeros may be there without the new length. Of a directory, every change since it was
+//! last synced may have been made or not; a rename is one change, and says nothing of the file's contents.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -308,7 +308,8 @@ impl Crash {
         for (&file, history) in &self.versions {
             let longest = history.iter().map(Vec::len).max().unwrap_or(0);
             for number in 0..longest.div_ceil(self.block) {
-                // A block that a cut has freed is not written any more; one that was added may not have been written yet.
+                // A block that a cut has freed is not written any more; one that was added may not have been
+                // written yet.
                 let start = number * self.block;
                 let last = history.iter().rposition(|version| version.len() > start).unwrap_or(0);
                 let written = history.iter().take(last + 1);
@@ -328,8 +329,8 @@ impl Crash {
         self.axes = axes;
     }
 
-    /// The possible images: all if there are at most `most`; else the two extremes, all that differ from one of them in one
-    /// place, some that differ in two, and others by chance.
+    /// The possible images: all if there are at most `most`; else the two extremes, all that differ from one
+    /// of them in one place, some that differ in two, and others by chance.
     pub(crate) fn images(&self, most: usize, chance: &mut Chance) -> Vec<Image> {
         let options: Vec<usize> = self.axes.iter().map(Axis::options).collect();
         let all =

@@ -284,8 +284,8 @@ pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
     (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap().uidl.to_string()).collect()
 }
 
-/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty, and without the
-/// indexes, which are no one's mail.
+/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always
+/// empty, and without the indexes, which are no one's mail.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     if folder.is_file() {
         return vec![(folder.to_owned(), fs::read(folder).unwrap())];

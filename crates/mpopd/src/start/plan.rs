@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use auth::Authenticator;
 use config::{Config, Fault, Faults, Loaded};
-use maildrop::{Boundaries, BoundaryError, Received, Unescape};
+use maildrop::{Boundaries, BoundaryError, ReceivedHeader};
 use sys::identity::User;
-use vocabulary::{LockMethod, Storage, UnescapeFrom};
+use vocabulary::Storage;
 
 use crate::cli::Failure;
 use crate::start::listen::{self, Wanted};
@@ -336,22 +336,10 @@ fn checks_tokens(config: &Config) -> bool {
 fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
     Ok(maildrop::Settings {
         boundaries: boundaries(config).map_err(|error| error.to_string())?,
-        unescape_from: match config.unescape_from {
-            UnescapeFrom::None => Unescape::None,
-            UnescapeFrom::Mboxo => Unescape::Mboxo,
-            UnescapeFrom::Mboxrd => Unescape::Mboxrd,
-        },
+        unescape_from: config.unescape_from,
         received: (!config.addreceived.is_empty()).then(|| received(config)),
         max_messages: config.max_messages,
-        lock_methods: config
-            .lock_methods
-            .iter()
-            .map(|method| match method {
-                LockMethod::Dotlock => maildrop::LockMethod::Dotlock,
-                LockMethod::Fcntl => maildrop::LockMethod::Fcntl,
-                LockMethod::Flock => maildrop::LockMethod::Flock,
-            })
-            .collect(),
+        lock_methods: config.lock_methods.clone(),
         retry_on_lock: config.retry_on_lock,
         status_header: config.status_header,
         stale_lock: config.stale_lock,
@@ -360,10 +348,10 @@ fn maildrop_settings(config: &Config) -> Result<maildrop::Settings, Failure> {
     })
 }
 
-fn received(config: &Config) -> Received {
+fn received(config: &Config) -> ReceivedHeader {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let from = config.receivedfrom.clone().unwrap_or_else(|| host.clone());
-    Received { from, by: host, zone: config.timezone }
+    ReceivedHeader { from, by: host, zone: config.timezone }
 }
 
 /// As root, the session role becomes the configured user in its empty folder.

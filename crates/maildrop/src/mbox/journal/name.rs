@@ -11,7 +11,7 @@ const DRAFT: &str = ".new";
 const ASIDE: &str = "aside-";
 
 /// The name of a mailbox's journal: the inode of the mailbox, and a hash of its path.
-pub(in super::super) struct JournalName {
+pub(crate) struct JournalName {
     path: PathBuf,
     text: String,
 }
@@ -24,14 +24,14 @@ pub(super) struct Resemblance {
 }
 
 impl JournalName {
-    pub(in super::super) fn of(path: &Path, mailbox: &File) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path, mailbox: &File) -> io::Result<Self> {
         let path = std::fs::canonicalize(path)?;
         let hash = blake3::hash(path.as_os_str().as_bytes()).to_hex();
         let text = format!("{:x}-{}", rustix::fs::fstat(mailbox)?.st_ino, &hash[..32]);
         Ok(Self { path, text })
     }
 
-    pub(in super::super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 

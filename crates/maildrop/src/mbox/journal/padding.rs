@@ -1,12 +1,12 @@
 //! Padding at the end of a mailbox that a rewrite does not make shorter, or not by much.
 //!
-//! A [`RewriteJournal`] needs a part of the file behind the new end for its marker. If messages get a `Status:` line
-//! there may be none. Then the file is first extended with zeros, to [`MARKER`] octets more than it had or will
-//! have. The rewrite removes those that are left.
+//! A [`RewriteJournal`] needs a part of the file behind the new end for its marker. If messages get a
+//! `Status:` line there may be none. Then the file is first extended with zeros, to [`MARKER`] octets more
+//! than it had or will have. The rewrite removes those that are left.
 //!
-//! A record of the padding is durable before the file grows. It lies under the name of the journal, which replaces
-//! it. So after a crash we know that the zeros are ours, even if mail was appended to them, and remove them: no
-//! message has been touched at that point.
+//! A record of the padding is durable before the file grows. It lies under the name of the journal, which
+//! replaces it. So after a crash we know that the zeros are ours, even if mail was appended to them, and
+//! remove them: no message has been touched at that point.
 
 use std::fs::File;
 use std::io;
@@ -27,7 +27,7 @@ const MAGIC: &[u8; 16] = b"mpopd room 1\n\0\0\0";
 
 /// Padding that a mailbox has got, or is about to get.
 #[derive(Debug, PartialEq, Eq)]
-pub(in super::super) struct Padding {
+pub(crate) struct Padding {
     /// Where it begins: the size of the mailbox before, in octets.
     from: u64,
     /// Where it ends.
@@ -38,12 +38,12 @@ pub(in super::super) struct Padding {
 
 impl Padding {
     /// Whether a rewrite that changes the size of a file from `size` to `end` octets needs padding.
-    pub(in super::super) fn is_needed(size: u64, end: u64) -> bool {
+    pub(crate) fn is_needed(size: u64, end: u64) -> bool {
         end + to_u64(MARKER) > size
     }
 
     /// Pads the mailbox of `size` octets for a rewrite after which it has `end` octets.
-    pub(in super::super) fn make(
+    pub(crate) fn make(
         place: JournalPlace<'_>,
         mailbox: &LockedMailbox<'_>,
         size: u64,
@@ -68,13 +68,13 @@ impl Padding {
     }
 
     /// The length of the file with its padding, in octets.
-    pub(in super::super) fn until(&self) -> u64 {
+    pub(crate) fn until(&self) -> u64 {
         self.until
     }
 
-    /// Removes the padding after a rewrite has failed with `error` before it had its journal. Returns how far the
-    /// rewrite got.
-    pub(in super::super) fn given_up(
+    /// Removes the padding after a rewrite has failed with `error` before it had its journal. Returns how far
+    /// the rewrite got.
+    pub(crate) fn given_up(
         &self,
         place: JournalPlace<'_>,
         mailbox: &LockedMailbox<'_>,
@@ -86,8 +86,8 @@ impl Padding {
         }
     }
 
-    /// Removes what there is of the padding, then its record. Returns `false` and does nothing if this is another
-    /// mailbox, or if another program has changed it.
+    /// Removes what there is of the padding, then its record. Returns `false` and does nothing if this is
+    /// another mailbox, or if another program has changed it.
     pub(super) fn take_away(&self, place: JournalPlace<'_>, mailbox: &LockedMailbox<'_>) -> io::Result<bool> {
         let (disk, file) = (place.disk, mailbox.file());
         let size = file.metadata()?.len();
@@ -121,8 +121,8 @@ impl Padding {
 
     /// The zeros in a mailbox of `size` octets that are the padding.
     ///
-    /// They come first, and mail that was appended follows. But if an agent that honours none of our locks was
-    /// faster, its mail comes first.
+    /// They come first, and mail that was appended follows. But if an agent that honours none of our locks
+    /// was faster, its mail comes first.
     fn find(&self, mailbox: &File, size: u64) -> io::Result<Option<FileRegion>> {
         let until = self.until.min(size);
         let length = usize::try_from(until.saturating_sub(self.from)).map_err(io::Error::other)?;

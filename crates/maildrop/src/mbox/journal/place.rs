@@ -11,7 +11,7 @@ use crate::shared::Shared;
 
 /// Where the journal of a mailbox lies, and how anything is written.
 #[derive(Clone, Copy)]
-pub(in super::super) struct JournalPlace<'a> {
+pub(crate) struct JournalPlace<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) folder: &'a File,
     /// The journal's name in the folder.
@@ -22,7 +22,7 @@ pub(in super::super) struct JournalPlace<'a> {
 
 /// What a new journal replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Replaces {
+pub(crate) enum Replaces {
     Nothing,
     Padding,
     Journal,
@@ -30,7 +30,7 @@ pub(in super::super) enum Replaces {
 
 /// How far a rewrite got before it failed.
 #[derive(Debug)]
-pub(in super::super) enum RewriteFailure {
+pub(crate) enum RewriteFailure {
     /// The mailbox is unchanged, and no journal is left.
     Untouched(io::Error),
     /// A journal is left. It completes the rewrite when the mailbox is opened again.
@@ -56,11 +56,7 @@ pub(super) fn folder(shared: &Shared) -> io::Result<&File> {
 
 impl<'a> JournalPlace<'a> {
     /// The place of the journal `name`, which may belong to the mailbox whose journal is called `ours`.
-    pub(in super::super) fn new(
-        shared: &'a Shared,
-        ours: &'a JournalName,
-        name: &'a str,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(shared: &'a Shared, ours: &'a JournalName, name: &'a str) -> io::Result<Self> {
         Ok(Self { disk: &*shared.disk, folder: folder(shared)?, name, path: ours.path() })
     }
 

@@ -37,7 +37,8 @@ impl RewriteRecord {
     /// The longest encoded record, in octets.
     pub(super) const MOST: u32 = 8192;
 
-    /// A record with a new marker. What is read from the mailbox, `original` and `rest_hash`, is still missing.
+    /// A record with a new marker. What is read from the mailbox, `original` and `rest_hash`, is still
+    /// missing.
     pub(super) fn new(path: &Path, cut: u64, kept: u64, size: u64, padded: bool) -> io::Result<Self> {
         let removed = cut.checked_add(kept).and_then(|end| size.checked_sub(end));
         let removed =

@@ -24,12 +24,12 @@ enum JournalFile {
 }
 
 /// Whether no rewrite of any mailbox can be waiting to be completed.
-pub(in super::super) fn nothing_waits(shared: &Shared) -> io::Result<bool> {
+pub(crate) fn nothing_waits(shared: &Shared) -> io::Result<bool> {
     folder(shared).map_or(Ok(true), |folder| Ok(name::list(folder)?.is_empty()))
 }
 
 /// Completes the rewrite of this mailbox that a crash interrupted, if there is one.
-pub(in super::super) fn settle(shared: &Shared, mailbox: &LockedMailbox<'_>) -> io::Result<()> {
+pub(crate) fn settle(shared: &Shared, mailbox: &LockedMailbox<'_>) -> io::Result<()> {
     // Without a folder there is no journal.
     let Ok(folder) = folder(shared) else { return Ok(()) };
     let names = name::list(folder)?;

@@ -11,13 +11,13 @@ pub(super) const CHUNK: usize = 1024 * 1024;
 
 /// A part of a file, in octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct FileRegion {
-    pub(in super::super) offset: u64,
-    pub(in super::super) length: u64,
+pub(crate) struct FileRegion {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
 }
 
 impl FileRegion {
-    pub(in super::super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.offset + self.length
     }
 

@@ -16,16 +16,16 @@ const _: () = assert!(MARKER <= CHUNK);
 /// The length of the checksum at a journal's end, in octets.
 const CHECKSUM: usize = 32;
 
-/// A complete journal: the tail, the record, the record's length (4 octets), and a checksum of the tail and the
-/// record.
-pub(in super::super) struct RewriteJournal {
+/// A complete journal: the tail, the record, the record's length (4 octets), and a checksum of the tail and
+/// the record.
+pub(crate) struct RewriteJournal {
     file: File,
     record: RewriteRecord,
 }
 
 /// A part of a tail.
 #[derive(Clone, Copy)]
-pub(in super::super) enum TailPart<'a> {
+pub(crate) enum TailPart<'a> {
     /// What lies in a file.
     Of(&'a File, FileRegion),
     Octets(&'a [u8]),
@@ -43,9 +43,9 @@ pub(super) enum RewriteState {
 }
 
 impl RewriteJournal {
-    /// Prepares to replace the region `replaced` of the mailbox, which reached to its end when it was parsed, by the
-    /// tail `parts`. The mailbox itself is not changed.
-    pub(in super::super) fn write(
+    /// Prepares to replace the region `replaced` of the mailbox, which reached to its end when it was parsed,
+    /// by the tail `parts`. The mailbox itself is not changed.
+    pub(crate) fn write(
         place: JournalPlace<'_>,
         mailbox: &LockedMailbox<'_>,
         replaced: FileRegion,
@@ -79,13 +79,14 @@ impl RewriteJournal {
 
     /// Finds out whether the rewrite is still to be completed.
     ///
-    /// Until the file has been cut, it is at least as long as it was, and once the marker is durable, the marker is
-    /// there. After the cut, the tail is in place, and the random marker is gone. Before the marker is durable,
-    /// nothing else has been written: behind the place of the tail, the file is unchanged, except that the marker may
-    /// be half written.
+    /// Until the file has been cut, it is at least as long as it was, and once the marker is durable, the
+    /// marker is there. After the cut, the tail is in place, and the random marker is gone. Before the marker
+    /// is durable, nothing else has been written: behind the place of the tail, the file is unchanged, except
+    /// that the marker may be half written.
     ///
-    /// A cut zeroes the rest of the block that it falls in, and that may reach the disk without the new length (XFS
-    /// even makes sure of it). So zeros in place of the marker mean that the file is still to be cut.
+    /// A cut zeroes the rest of the block that it falls in, and that may reach the disk without the new
+    /// length (XFS even makes sure of it). So zeros in place of the marker mean that the file is still to be
+    /// cut.
     pub(super) fn state(&self, mailbox: &File) -> io::Result<RewriteState> {
         let record = &self.record;
         let size = mailbox.metadata()?.len();
@@ -114,7 +115,7 @@ impl RewriteJournal {
     }
 
     /// Completes the rewrite of a mailbox in [`RewriteState::Pending`], and removes the journal.
-    pub(in super::super) fn complete(
+    pub(crate) fn complete(
         mut self,
         place: JournalPlace<'_>,
         mailbox: &LockedMailbox<'_>,
@@ -155,7 +156,8 @@ impl RewriteJournal {
         }
     }
 
-    /// The journal of the same rewrite, with the mail behind the mailbox's old end, up to `size`, added to the tail.
+    /// The journal of the same rewrite, with the mail behind the mailbox's old end, up to `size`, added to
+    /// the tail.
     fn extended(
         self,
         place: JournalPlace<'_>,
