@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use maildrop::{MessageBody, Opener, Settings};
+use maildrop::{StoredMessage, Opener, Settings};
 use vocabulary::LockMethod;
 use tempfile::TempDir;
 
@@ -77,7 +77,7 @@ pub fn quick() -> Settings {
 }
 
 /// What a client has after RETR of this body.
-pub fn received(body: &MessageBody) -> Vec<u8> {
+pub fn received(body: &StoredMessage) -> Vec<u8> {
     let mut stored = vec![0; body.length as usize];
     body.source.read_exact_at(&mut stored, body.offset).expect("the message");
     on_wire(&[&body.prefix[..], &stored].concat())

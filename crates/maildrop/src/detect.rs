@@ -9,7 +9,7 @@ use vocabulary::{Location, Storage};
 
 use crate::error::OpenError;
 
-const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \
+const EXPECTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \
                       \"new\" and \"cur\")";
 
 /// Finds out which kind of maildrop lies at `path`. An empty file is an mbox without messages.
@@ -21,7 +21,7 @@ const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or
 pub fn detect(path: &Path) -> Result<Location, OpenError> {
     let failed = |source| OpenError::Io { doing: "look for a mailbox", path: path.to_owned(), source };
     let not = |found: &str| {
-        Err(OpenError::NotAMaildrop { path: path.to_owned(), wanted: WANTED, found: found.to_owned() })
+        Err(OpenError::NotAMaildrop { path: path.to_owned(), expected: EXPECTED, found: found.to_owned() })
     };
     let metadata = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return not("nothing"),

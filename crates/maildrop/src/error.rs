@@ -21,7 +21,7 @@ pub enum OpenError {
         /// Where.
         path: PathBuf,
         /// What was expected.
-        wanted: &'static str,
+        expected: &'static str,
         /// What was found.
         found: String,
     },
@@ -186,8 +186,8 @@ impl fmt::Display for OpenError {
         match self {
             Self::InUse => f.write_str("another session has the maildrop open"),
             Self::Locked { path, how } => write!(f, "{}: {how}", path.display()),
-            Self::NotAMaildrop { path, wanted, found } => {
-                write!(f, "{}: no maildrop: looked for {wanted}, found {found}", path.display())
+            Self::NotAMaildrop { path, expected, found } => {
+                write!(f, "{}: no maildrop: looked for {expected}, found {found}", path.display())
             }
             Self::TooManyMessages { path, limit } => {
                 write!(f, "{}: more than {limit} messages (max_messages)", path.display())

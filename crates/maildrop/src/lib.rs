@@ -52,7 +52,7 @@ pub use detect::detect;
 pub use disk::{Disk, Kernel};
 pub use error::{CommitError, FetchError, OpenError};
 pub use lock::MailGroup;
-pub use maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+pub use maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 pub use mbox::{Boundaries, BoundaryError};
 pub use migration::{BadUidlScheme, UidlComparison, UidlScheme};
 pub use notice::Notice;

@@ -16,7 +16,7 @@ pub trait Maildrop: Send {
     fn count(&self) -> u32;
 
     /// What LIST and UIDL say about message `number`; `None` beyond [`count`](Self::count).
-    fn listing(&self, number: u32) -> Option<MessageListing>;
+    fn listing(&self, number: u32) -> Option<ListedMessage>;
 
     /// Two maildrops with the same fingerprint have the same listing. `None` if that cannot be known without
     /// looking at all messages.
@@ -37,7 +37,7 @@ pub trait Maildrop: Send {
     /// # Errors
     ///
     /// Only errors about message `first` itself are returned.
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError>;
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError>;
 
     /// Whether [`MaildropUpdate::read`] matters here.
     fn marks_read(&self) -> bool {
@@ -92,7 +92,7 @@ impl<'a> MaildropUpdate<'a> {
 
 /// What a session says about a message before anyone reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageListing {
+pub struct ListedMessage {
     /// The octets that a client receives for the message, before dot-stuffing and without the final dot:
     /// every line ends in CRLF, and a missing last line end is added.
     pub octets: u64,
@@ -106,7 +106,7 @@ pub struct MessageListing {
 /// Where the stored octets of a message are read: a region of a file that nobody writes through this
 /// descriptor.
 #[derive(Debug, Clone)]
-pub struct MessageBody {
+pub struct StoredMessage {
     /// What to read from, by offset only: all users of the descriptor share its position.
     pub source: Arc<File>,
     /// Where the message begins, in octets.
@@ -125,11 +125,11 @@ impl Maildrop for MissingMaildrop {
         0
     }
 
-    fn listing(&self, _: u32) -> Option<MessageListing> {
+    fn listing(&self, _: u32) -> Option<ListedMessage> {
         None
     }
 
-    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<MessageBody>, FetchError> {
+    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<StoredMessage>, FetchError> {
         Err(FetchError::NoSuchMessage { number: first })
     }
 

@@ -18,12 +18,12 @@ use crate::migration::{UidlComparison, UidlScheme};
 use crate::notice::Notice;
 use crate::received::WithReceived;
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::surrogate::WithSurrogates;
 
 /// Opens the maildrops of one owner. One opener serves all threads of a process.
 pub struct Opener {
-    shared: Arc<Shared>,
+    shared: Arc<OwnerContext>,
 }
 
 /// How one session wants its messages served.
@@ -54,7 +54,7 @@ impl Opener {
         state: OwnedFd,
         notify: impl Fn(&Notice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Ok(Self { shared: Arc::new(Shared::new(settings, state, notify)?) })
+        Ok(Self { shared: Arc::new(OwnerContext::new(settings, state, notify)?) })
     }
 
     /// The same opener, which splits mailboxes of [`Storage::Disk`] into the directory `folder`. It belongs
@@ -93,7 +93,7 @@ impl Opener {
         Ok(compared.transpose()?.unwrap_or_default())
     }
 
-    fn changed(mut self, change: impl FnOnce(&mut Shared)) -> Self {
+    fn changed(mut self, change: impl FnOnce(&mut OwnerContext)) -> Self {
         // Only maildrops share it, and none has been opened yet.
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             change(shared);

@@ -7,7 +7,7 @@
 use crate::calendar::{MONTHS, WEEKDAYS, civil};
 use crate::delivered::Delivered;
 use crate::error::{CommitError, FetchError};
-use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+use crate::maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 use crate::widths::{to_u64, to_usize};
 
 /// What the lines say besides user and time.
@@ -59,11 +59,11 @@ impl Maildrop for WithReceived {
         self.inner.count()
     }
 
-    fn listing(&self, number: u32) -> Option<MessageListing> {
+    fn listing(&self, number: u32) -> Option<ListedMessage> {
         let listing = self.inner.listing(number)?;
         let line = to_u64(self.line(number).len());
         let surrogate = listing.surrogate.map(|octets| octets + line);
-        Some(MessageListing { octets: listing.octets + line, surrogate, ..listing })
+        Some(ListedMessage { octets: listing.octets + line, surrogate, ..listing })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -77,7 +77,7 @@ impl Maildrop for WithReceived {
         self.times.get(to_usize(number).checked_sub(1)?).copied().flatten()
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError> {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError> {
         let mut bodies = self.inner.fetch(first, window)?;
         for (number, body) in (first..=u32::MAX).zip(&mut bodies) {
             body.prefix.splice(..0, self.line(number).into_bytes());

@@ -19,7 +19,7 @@ use crate::spool::Spool;
 use crate::state_folder;
 
 /// The settings, the owner's state folder, and the ways to change files and to report.
-pub(crate) struct Shared {
+pub(crate) struct OwnerContext {
     pub(crate) settings: Settings,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) notify: Box<dyn Fn(&Notice) + Send + Sync>,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     sessions: Arc<SessionLocks>,
 }
 
-impl Shared {
+impl OwnerContext {
     /// What is kept in the directory `state`. The disk is the kernel's; there is no spool and no mail group.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Shared {
             return Err(error);
         }
         let sessions = match SessionLocks::in_folder(state.as_fd()) {
-            Err(source) if takes_nothing(&source) => {
+            Err(source) if is_full_or_read_only(&source) => {
                 notify(&Notice::NoSessionLocks { source });
                 SessionLocks::of_this_process()
             }
@@ -110,6 +110,6 @@ impl Shared {
 }
 
 /// Whether a folder is full or cannot be written at all.
-fn takes_nothing(error: &io::Error) -> bool {
+fn is_full_or_read_only(error: &io::Error) -> bool {
     is_denied(error) || matches!(error.kind(), io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull)
 }

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Disk, Format, Maildir, Mbox, Ram, delivered, on_the_wire, quick, read, uidls};
 use maildrop::{
-    Delivered, Maildrop, MaildropUpdate, MessageBody, Opener, ReceivedHeader, SessionOptions, Settings,
+    Delivered, Maildrop, MaildropUpdate, Opener, ReceivedHeader, SessionOptions, Settings, StoredMessage,
 };
 use std::fs;
 use vocabulary::{Location, Storage, UnescapeFrom};
@@ -34,7 +34,7 @@ fn messages() -> Vec<Vec<u8>> {
 
 const AS_STORED: SessionOptions = SessionOptions { keep_spool: false, received_for: None, as_stored: true };
 
-fn whole(body: &MessageBody) -> Vec<u8> {
+fn whole(body: &StoredMessage) -> Vec<u8> {
     on_the_wire(&[&body.prefix[..], &read(body)].concat())
 }
 

@@ -65,7 +65,7 @@ impl Listings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::maildrop::{CommitError, FetchError, MessageBody, MessageListing, Uidl};
+    use ::maildrop::{CommitError, FetchError, ListedMessage, StoredMessage, Uidl};
     use std::os::fd::AsRawFd;
 
     /// A maildrop of `count` messages of `octets` octets each.
@@ -80,16 +80,16 @@ mod tests {
             self.count
         }
 
-        fn listing(&self, number: u32) -> Option<MessageListing> {
+        fn listing(&self, number: u32) -> Option<ListedMessage> {
             let uidl = Uidl::new(format!("{number}").as_bytes())?;
-            (number <= self.count).then_some(MessageListing { octets: self.octets, surrogate: None, uidl })
+            (number <= self.count).then_some(ListedMessage { octets: self.octets, surrogate: None, uidl })
         }
 
         fn fingerprint(&self) -> Option<[u8; 32]> {
             self.fingerprint
         }
 
-        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<MessageBody>, FetchError> {
+        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<StoredMessage>, FetchError> {
             Err(FetchError::NoSuchMessage { number: first })
         }
 

@@ -14,7 +14,7 @@ use super::message_sizes::MessageSizes;
 use crate::file_stamp::FileStamp;
 use crate::index::codec::Decoder;
 use crate::index::{Checksummed, IndexKey, IndexVersion};
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::{self, Uidl};
 use crate::widths::{to_u32, to_usize};
 
@@ -37,7 +37,7 @@ pub(super) struct MaildirIndex {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MaildirMessage {
     /// Where it was last seen.
-    pub(super) place: MaildirEntry,
+    pub(super) entry: MaildirEntry,
     pub(super) measure: MessageSizes,
     /// For files with the same unique name, which of them this one is, from 1.
     pub(super) ordinal: u32,
@@ -47,7 +47,7 @@ impl MaildirMessage {
     /// The unique part of its name. A digest of it takes its place if it is no UIDL, not unique, or could be
     /// mistaken for a digest.
     pub(super) fn uidl(&self) -> Uidl {
-        let unique = self.place.unique();
+        let unique = self.entry.unique();
         match Uidl::new(unique) {
             Some(uidl) if self.ordinal == 1 && !uidl.is_like_a_digest() => uidl,
             _ => Uidl::of_digest(&uidl::digest(blake3::Hasher::new().update(unique)), self.ordinal),
@@ -75,25 +75,25 @@ impl MaildirIndex {
 
     /// The stored form of an index. The stamps must have been taken before the folders were read.
     fn encode(stamps: &[FileStamp; 2], messages: &[MaildirMessage]) -> Vec<u8> {
-        let names: usize = messages.iter().map(|message| message.place.name.len()).sum();
+        let names: usize = messages.iter().map(|message| message.entry.name.len()).sum();
         let mut out = Vec::with_capacity(HEADER + messages.len() * ENTRY + names);
         for stamp in stamps {
             stamp.encode(&mut out);
         }
         out.extend(to_u32(messages.len()).to_le_bytes());
         let mut end = 0;
-        for MaildirMessage { place, measure, ordinal } in messages {
-            end += to_u32(place.name.len());
+        for MaildirMessage { entry, measure, ordinal } in messages {
+            end += to_u32(entry.name.len());
             let surrogate = measure.surrogate.map_or(0, |octets| octets + 1);
-            for number in [measure.stored, measure.octets, place.inode, surrogate] {
+            for number in [measure.stored, measure.octets, entry.inode, surrogate] {
                 out.extend(number.to_le_bytes());
             }
-            for number in [end, *ordinal, place.folder.number(), 0] {
+            for number in [end, *ordinal, entry.folder.number(), 0] {
                 out.extend(number.to_le_bytes());
             }
         }
         for message in messages {
-            out.extend(&message.place.name);
+            out.extend(&message.entry.name);
         }
         out
     }
@@ -101,7 +101,7 @@ impl MaildirIndex {
     /// Makes the index of a Maildir with these messages and keeps it for the next time, unless it equals
     /// `before`.
     pub(super) fn keep(
-        shared: &Shared,
+        shared: &OwnerContext,
         key: &IndexKey,
         stamps: [FileStamp; 2],
         messages: &[MaildirMessage],
@@ -136,7 +136,7 @@ impl MaildirIndex {
     }
 
     /// Whether a Maildir whose folders look like `now` still has exactly these messages.
-    pub(super) fn is_of(&self, now: &[FileStamp; 2]) -> bool {
+    pub(super) fn describes(&self, now: &[FileStamp; 2]) -> bool {
         self.stamps.iter().zip(now).all(|(then, now)| then.proves_unchanged(now))
     }
 
@@ -150,8 +150,8 @@ impl MaildirIndex {
         let start = at.checked_sub(1).map_or(Some(0), |before| self.name_end(before))?;
         let names = HEADER + to_usize(self.count) * ENTRY;
         let name = self.stored.body().get(names..)?.get(start..end)?;
-        let place = MaildirEntry::new(folder, name.into(), inode, true);
-        Some(MaildirMessage { place, measure: MessageSizes { stored, octets, surrogate }, ordinal })
+        let entry = MaildirEntry::new(folder, name.into(), inode, true);
+        Some(MaildirMessage { entry, measure: MessageSizes { stored, octets, surrogate }, ordinal })
     }
 
     fn entry(&self, at: usize) -> Option<&[u8]> {

@@ -26,7 +26,7 @@ pub(super) enum Folder {
 impl Folder {
     pub(super) const ALL: [Self; 2] = [Self::New, Self::Cur];
 
-    /// Its place in [`Self::ALL`].
+    /// Its index in [`Self::ALL`].
     pub(super) fn index(self) -> usize {
         match self {
             Self::New => 0,
@@ -65,7 +65,7 @@ pub(super) struct MaildirEntry {
     pub(super) inode: u64,
     /// Whether it is a regular file, not a link to one. Then it keeps its contents as long as its inode lies
     /// under its name.
-    pub(super) lasts: bool,
+    pub(super) is_regular: bool,
     /// The time of delivery according to its name, in seconds since 1970.
     pub(super) delivered: u64,
     /// The length of the name's unique part.
@@ -73,9 +73,9 @@ pub(super) struct MaildirEntry {
 }
 
 impl MaildirEntry {
-    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, lasts: bool) -> Self {
+    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, is_regular: bool) -> Self {
         let (delivered, unique) = (name::delivered(&name), name::unique(&name).len());
-        Self { folder, name, inode, lasts, delivered, unique }
+        Self { folder, name, inode, is_regular, delivered, unique }
     }
 
     /// Its path, relative to the Maildir.
@@ -97,7 +97,7 @@ impl MaildirEntry {
 
 /// Both folders at one moment.
 pub(super) struct FolderListing {
-    pub(super) places: Vec<MaildirEntry>,
+    pub(super) entries: Vec<MaildirEntry>,
     /// What the folders looked like before they were read.
     pub(super) stamps: [FileStamp; 2],
 }
@@ -109,12 +109,12 @@ pub(super) struct FolderListing {
 pub(super) fn list(root: &File) -> io::Result<FolderListing> {
     let folders = [Folder::New.open(root)?, Folder::Cur.open(root)?];
     let look = || Ok::<_, io::Error>([FileStamp::of(&folders[0])?, FileStamp::of(&folders[1])?]);
-    let mut places = Vec::new();
+    let mut entries = Vec::new();
     let mut stamps = look()?;
     for _ in 0..ATTEMPTS {
-        places.clear();
+        entries.clear();
         for (folder, directory) in Folder::ALL.into_iter().zip(&folders) {
-            read(folder, directory, &mut places)?;
+            read(folder, directory, &mut entries)?;
         }
         let after = look()?;
         if stamps.iter().zip(&after).all(|(before, after)| before.looks_like(after)) {
@@ -122,7 +122,7 @@ pub(super) fn list(root: &File) -> io::Result<FolderListing> {
         }
         stamps = after;
     }
-    Ok(FolderListing { places, stamps })
+    Ok(FolderListing { entries, stamps })
 }
 
 /// What both folders look like now. They are not opened.
@@ -138,7 +138,7 @@ pub(super) fn stamps(root: &File) -> Result<[FileStamp; 2], (Folder, io::Error)>
     Ok([new?, cur?])
 }
 
-fn read(folder: Folder, directory: &File, places: &mut Vec<MaildirEntry>) -> io::Result<()> {
+fn read(folder: Folder, directory: &File, entries: &mut Vec<MaildirEntry>) -> io::Result<()> {
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
@@ -159,7 +159,7 @@ fn read(folder: Folder, directory: &File, places: &mut Vec<MaildirEntry>) -> io:
         };
         // A link may lead to a file.
         if matches!(kind, FileType::RegularFile | FileType::Symlink) {
-            places.push(MaildirEntry::new(folder, name.into(), inode, kind == FileType::RegularFile));
+            entries.push(MaildirEntry::new(folder, name.into(), inode, kind == FileType::RegularFile));
         }
     }
     Ok(())

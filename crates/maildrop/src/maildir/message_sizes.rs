@@ -38,27 +38,27 @@ pub(super) struct MessageSizes {
 /// Measures the message of each entry; `None` for what is no file. Errors are returned as they are.
 pub(super) fn measure_all(
     root: &File,
-    mut places: Vec<MaildirEntry>,
+    mut entries: Vec<MaildirEntry>,
 ) -> Vec<(MaildirEntry, io::Result<Option<MessageSizes>>)> {
-    let threads = (places.len() / SHARE).clamp(1, MOST_THREADS);
-    let share = places.len().div_ceil(threads).max(1);
+    let threads = (entries.len() / SHARE).clamp(1, MOST_THREADS);
+    let share = entries.len().div_ceil(threads).max(1);
     // The order in which they lie on most disks, and their inodes in memory.
-    places.sort_unstable_by_key(|place| place.inode);
-    let measure_some = |places: Vec<MaildirEntry>| {
+    entries.sort_unstable_by_key(|entry| entry.inode);
+    let measure_some = |entries: Vec<MaildirEntry>| {
         let mut buffer = vec![0; CHUNK];
-        let measured = places.into_iter().map(|place| {
-            let measure = measure(root, &place, &mut buffer);
-            (place, measure)
+        let measured = entries.into_iter().map(|entry| {
+            let measure = measure(root, &entry, &mut buffer);
+            (entry, measure)
         });
         measured.collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
         let mut others = Vec::new();
-        while places.len() > share {
-            let some = places.split_off(places.len() - share);
+        while entries.len() > share {
+            let some = entries.split_off(entries.len() - share);
             others.push(scope.spawn(move || measure_some(some)));
         }
-        let mut measures = measure_some(places);
+        let mut measures = measure_some(entries);
         for other in others {
             match other.join() {
                 Ok(mut more) => measures.append(&mut more),
@@ -69,15 +69,15 @@ pub(super) fn measure_all(
     })
 }
 
-fn measure(root: &File, place: &MaildirEntry, buffer: &mut [u8]) -> io::Result<Option<MessageSizes>> {
-    let file = open(root, place)?;
+fn measure(root: &File, entry: &MaildirEntry, buffer: &mut [u8]) -> io::Result<Option<MessageSizes>> {
+    let file = open(root, entry)?;
     let stat = rustix::fs::fstat(&file)?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Ok(None);
     }
     let stored = u64::try_from(stat.st_size).unwrap_or(0);
     if stored > to_u64(buffer.len())
-        && let Some((claimed, wire)) = name::claimed_sizes(&place.name)
+        && let Some((claimed, wire)) = name::claimed_sizes(&entry.name)
         && claimed == stored
     {
         let mut last = [0];
@@ -118,9 +118,9 @@ fn surrogate(file: &File, stored: u64, octets: u64) -> io::Result<Option<u64>> {
 }
 
 /// Opens a message to look at it, without changing its access time if that is allowed.
-pub(super) fn open(root: &File, place: &MaildirEntry) -> io::Result<File> {
+pub(super) fn open(root: &File, entry: &MaildirEntry) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let path = place.path();
+    let path = entry.path();
     let file = match rustix::fs::openat(root, &path, flags | OFlags::NOATIME, Mode::empty()) {
         Err(rustix::io::Errno::PERM) => rustix::fs::openat(root, &path, flags, Mode::empty()),
         answer => answer,

@@ -34,9 +34,9 @@ use crate::error::{CommitError, Doing, FetchError, OpenError, OsError};
 use crate::file_stamp::FileStamp;
 use crate::index::IndexKey;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+use crate::maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 use crate::migration::{self, UidlComparison, UidlScheme, UidlSource as _};
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::Uidl;
 use crate::widths::{to_u32, to_usize};
 
@@ -45,7 +45,7 @@ const RULES: &[u8] = b"Maildir 1";
 
 /// An opened Maildir.
 pub(crate) struct Maildir {
-    shared: Arc<Shared>,
+    shared: Arc<OwnerContext>,
     path: PathBuf,
     root: File,
     key: IndexKey,
@@ -62,7 +62,7 @@ pub(crate) struct Maildir {
 
 impl Maildir {
     /// Opens the Maildir at `path`; `None` if there is nothing.
-    pub(crate) fn open(shared: &Arc<Shared>, path: &Path) -> Result<Option<Self>, OpenError> {
+    pub(crate) fn open(shared: &Arc<OwnerContext>, path: &Path) -> Result<Option<Self>, OpenError> {
         let Some(root) = open_root(path)? else { return Ok(None) };
         let now = list::stamps(&root).map_err(|(folder, error)| no_folder(path, folder, error))?;
         let stat = rustix::fs::fstat(&root).doing("look at the Maildir", path)?;
@@ -71,7 +71,7 @@ impl Maildir {
         let key = shared.indexes.key(&root, &stat, RULES).doing("look at the Maildir's file system", path)?;
         let known = shared.indexes.find(&key).and_then(MaildirIndex::of);
         let index = match known {
-            Some(index) if index.is_of(&now) && index.count() <= limit => index,
+            Some(index) if index.describes(&now) && index.count() <= limit => index,
             known => {
                 let surveyor = MaildirRescan { root: &root, path, limit, notify: &*shared.notify };
                 let Rescanned { messages, stamps } = surveyor.run(known.as_ref())?;
@@ -106,7 +106,7 @@ impl Maildir {
         let message = self.index.message(at)?;
         match &self.moved {
             None => Some(message),
-            Some(places) => Some(MaildirMessage { place: places.get(at)?.clone(), ..message }),
+            Some(entries) => Some(MaildirMessage { entry: entries.get(at)?.clone(), ..message }),
         }
     }
 
@@ -117,30 +117,30 @@ impl Maildir {
         if self.stamps.iter().zip(&now).all(|(before, now)| before.proves_unchanged(now)) {
             return Ok(false);
         }
-        let list::FolderListing { places, stamps } = list::list(&self.root)?;
+        let list::FolderListing { entries, stamps } = list::list(&self.root)?;
         self.stamps = stamps;
-        let mut now = by_unique_name(places);
+        let mut now = by_unique_name(entries);
         let messages = (0..to_usize(self.index.count())).map_while(|at| self.message(at));
-        let places = messages.map(|MaildirMessage { place, ordinal, .. }| {
+        let entries = messages.map(|MaildirMessage { entry, ordinal, .. }| {
             // The second of two files with the same unique name cannot be told from the first by name.
-            let found = if ordinal == 1 { now.remove(place.unique()) } else { None };
-            found.unwrap_or(place)
+            let found = if ordinal == 1 { now.remove(entry.unique()) } else { None };
+            found.unwrap_or(entry)
         });
-        self.moved = Some(places.collect());
+        self.moved = Some(entries.collect());
         Ok(true)
     }
 
     /// Does something to a message where it lies. If the message is not there any more, does it where it lies
     /// now.
-    fn at_place<T>(
+    fn with_path<T>(
         &mut self,
         index: usize,
         act: impl Fn(&File, &Path) -> io::Result<T>,
     ) -> Option<io::Result<T>> {
-        let answer = act(&self.root, &self.message(index)?.place.path());
+        let answer = act(&self.root, &self.message(index)?.entry.path());
         match answer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.find_again() {
-                Ok(true) => Some(act(&self.root, &self.message(index)?.place.path())),
+                Ok(true) => Some(act(&self.root, &self.message(index)?.entry.path())),
                 Ok(false) => Some(Err(error)),
                 Err(error) => Some(Err(error)),
             },
@@ -148,9 +148,9 @@ impl Maildir {
         }
     }
 
-    fn body(&mut self, index: usize) -> Result<MessageBody, FetchError> {
+    fn body(&mut self, index: usize) -> Result<StoredMessage, FetchError> {
         let number = to_u32(index).saturating_add(1);
-        let opened = self.at_place(index, |root, path| {
+        let opened = self.with_path(index, |root, path| {
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
             Ok(File::from(rustix::fs::openat(root, path, flags, Mode::empty())?))
         });
@@ -169,7 +169,7 @@ impl Maildir {
             self.shared.indexes.forget(&*self.shared.disk, &self.key);
             return Err(FetchError::Changed { number });
         }
-        Ok(MessageBody { source: Arc::new(file), offset: 0, length: stored, prefix: Vec::new() })
+        Ok(StoredMessage { source: Arc::new(file), offset: 0, length: stored, prefix: Vec::new() })
     }
 }
 
@@ -178,7 +178,7 @@ impl Maildrop for Maildir {
         self.index.count()
     }
 
-    fn listing(&self, number: u32) -> Option<MessageListing> {
+    fn listing(&self, number: u32) -> Option<ListedMessage> {
         let index = to_usize(number).checked_sub(1)?;
         let message = self.index.message(index)?;
         let uidl = match &self.uidls {
@@ -186,7 +186,7 @@ impl Maildrop for Maildir {
             None => message.uidl(),
         };
         let MessageSizes { octets, surrogate, .. } = message.measure;
-        Some(MessageListing { octets, surrogate, uidl })
+        Some(ListedMessage { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -195,10 +195,10 @@ impl Maildrop for Maildir {
     }
 
     fn delivered(&self, number: u32) -> Option<Delivered> {
-        Delivered::at(self.message(to_usize(number).checked_sub(1)?)?.place.delivered)
+        Delivered::at(self.message(to_usize(number).checked_sub(1)?)?.entry.delivered)
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError> {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError> {
         let Some(from) = to_usize(first).checked_sub(1) else {
             return Err(FetchError::NoSuchMessage { number: first });
         };
@@ -222,11 +222,11 @@ impl Maildrop for Maildir {
         let mut cause = None;
         for &number in update.deleted {
             let index = to_usize(number) - 1;
-            let removed = self.at_place(index, |root, path| retry(|| disk.unlink(root.as_fd(), path)));
+            let removed = self.with_path(index, |root, path| retry(|| disk.unlink(root.as_fd(), path)));
             match removed.unwrap_or(Ok(())) {
                 Ok(()) => {
                     if let Some(message) = self.message(index) {
-                        touched[message.place.folder.index()] = true;
+                        touched[message.entry.folder.index()] = true;
                         freed.add(&message);
                     }
                 }
@@ -234,8 +234,8 @@ impl Maildrop for Maildir {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     remaining.push(number);
-                    let place = self.message(index).map(|message| message.place.path());
-                    cause.get_or_insert((self.path.join(place.unwrap_or_default()), error));
+                    let entry = self.message(index).map(|message| message.entry.path());
+                    cause.get_or_insert((self.path.join(entry.unwrap_or_default()), error));
                 }
             }
         }
@@ -281,7 +281,7 @@ fn no_folder(path: &Path, folder: Folder, error: io::Error) -> OpenError {
 fn no_maildir(path: &Path, found: &str) -> OpenError {
     OpenError::NotAMaildrop {
         path: path.to_owned(),
-        wanted: "a Maildir, a directory with \"new\" and \"cur\"",
+        expected: "a Maildir, a directory with \"new\" and \"cur\"",
         found: found.to_owned(),
     }
 }

@@ -26,8 +26,8 @@ impl QuotaChange {
     /// Counts a message that was removed. A message that a mail program had marked as trash was not counted
     /// any more.
     pub(super) fn add(&mut self, message: &MaildirMessage) {
-        if !name::is_trash(&message.place.name) {
-            self.octets += name::counted_size(&message.place.name).unwrap_or(message.measure.stored);
+        if !name::is_trash(&message.entry.name) {
+            self.octets += name::counted_size(&message.entry.name).unwrap_or(message.measure.stored);
             self.messages += 1;
         }
     }

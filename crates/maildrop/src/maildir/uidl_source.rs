@@ -28,12 +28,12 @@ impl UidlSource for MaildirUidlSource<'_> {
     }
 
     fn name(&self, index: usize) -> Option<Box<[u8]>> {
-        self.index.message(index).map(|message| message.place.unique().into())
+        self.index.message(index).map(|message| message.entry.unique().into())
     }
 
     fn head(&self, index: usize) -> io::Result<Option<Vec<u8>>> {
         let Some(message) = self.index.message(index) else { return Ok(None) };
-        let file = match message_sizes::open(self.root, &message.place) {
+        let file = match message_sizes::open(self.root, &message.entry) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };

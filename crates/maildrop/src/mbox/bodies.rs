@@ -12,9 +12,9 @@ use super::message::MboxMessage;
 use super::unquote::Unquote;
 use crate::error::{Doing, OpenError};
 use crate::lock::LockedMailbox;
-use crate::maildrop::MessageBody;
+use crate::maildrop::StoredMessage;
 use crate::memory_file::{MemoryFile, each_chunk};
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::spool::Spool;
 use crate::surrogate::Surrogate;
 use crate::widths::at_most;
@@ -48,7 +48,7 @@ impl Bodies {
     /// holds its folder in the spool.
     pub(super) fn new(
         index: &MboxIndex,
-        shared: &Shared,
+        shared: &OwnerContext,
         mailbox: &LockedMailbox<'_>,
         source: &Arc<File>,
         from: ServeFrom,
@@ -99,7 +99,7 @@ impl Bodies {
         number: u32,
         message: &MboxMessage,
         unescape: UnescapeFrom,
-    ) -> io::Result<(MessageBody, u64)> {
+    ) -> io::Result<(StoredMessage, u64)> {
         let length = message.length() - u64::from(message.quoted);
         let (source, copied) = match self {
             Self::Spool(spool, _) => (Arc::new(spool.open(number)?), 0),
@@ -107,14 +107,14 @@ impl Bodies {
                 if message.quoted == 0 {
                     let source = Arc::clone(source);
                     let prefix = Vec::new();
-                    return Ok((MessageBody { source, offset: message.content, length, prefix }, 0));
+                    return Ok((StoredMessage { source, offset: message.content, length, prefix }, 0));
                 }
                 let mut memory = MemoryFile::new()?;
                 each_served(source, message, unescape, &mut |octets| memory.append(octets))?;
                 (Arc::new(memory.seal()?), length)
             }
         };
-        Ok((MessageBody { source, offset: 0, length, prefix: Vec::new() }, copied))
+        Ok((StoredMessage { source, offset: 0, length, prefix: Vec::new() }, copied))
     }
 }
 

@@ -24,7 +24,7 @@ use super::message::MboxMessage;
 use crate::file_stamp::FileStamp;
 use crate::index::codec::Decoder;
 use crate::index::{Checksummed, IndexKey, IndexVersion};
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::Digest;
 use crate::widths::{to_u32, to_u64, to_usize};
 
@@ -55,7 +55,7 @@ pub(super) struct MboxIndex {
 }
 
 /// What was found in an mbox.
-pub(super) struct Findings<'a> {
+pub(super) struct FoundMessages<'a> {
     pub(super) messages: &'a [MboxMessage],
     /// For messages with equal digests, which of them each one is, from 1.
     pub(super) ordinals: &'a [u32],
@@ -90,13 +90,13 @@ impl MboxIndex {
     /// Makes the index of `file` with these findings and keeps it for the next time, unless it equals
     /// `before`.
     pub(super) fn keep(
-        shared: &Shared,
+        shared: &OwnerContext,
         key: &IndexKey,
         file: &File,
-        findings: &Findings<'_>,
+        findings: &FoundMessages<'_>,
         before: Option<&Self>,
     ) -> io::Result<Self> {
-        let &Findings { messages, ordinals, parsed, stamp } = findings;
+        let &FoundMessages { messages, ordinals, parsed, stamp } = findings;
         let anchor = messages.last().map_or(Ok([0; 32]), |last| anchor(file, last))?;
         let count = to_u32(messages.len());
         let mut body = Vec::with_capacity(HEADER + messages.len() * ENTRY);
@@ -164,7 +164,7 @@ impl MboxIndex {
     }
 
     /// Whether a file that looks like `now` has exactly these messages: the first proof.
-    pub(super) fn is_of(&self, now: &FileStamp) -> bool {
+    pub(super) fn describes(&self, now: &FileStamp) -> bool {
         self.parsed == now.size() && self.stamp.proves_unchanged(now)
     }
 

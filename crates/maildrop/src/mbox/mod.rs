@@ -55,10 +55,10 @@ use crate::error::{CommitError, Doing, FetchError, OpenError, OsError};
 use crate::file_stamp::FileStamp;
 use crate::index::IndexKey;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+use crate::maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 use crate::migration::{self, UidlComparison, UidlScheme, UidlSource as _};
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::Uidl;
 use crate::widths::to_usize;
 
@@ -70,7 +70,7 @@ const MOST_COPIED: u64 = 1024 * 1024;
 
 /// An opened mbox.
 pub(crate) struct Mbox {
-    shared: Arc<Shared>,
+    shared: Arc<OwnerContext>,
     path: PathBuf,
     key: IndexKey,
     bodies: Bodies,
@@ -84,7 +84,7 @@ pub(crate) struct Mbox {
 impl Mbox {
     /// Opens the mbox at `path`; `None` if there is none.
     pub(crate) fn open(
-        shared: &Arc<Shared>,
+        shared: &Arc<OwnerContext>,
         path: &Path,
         from: ServeFrom,
     ) -> Result<Option<Self>, OpenError> {
@@ -127,7 +127,7 @@ impl Mbox {
     /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the
     /// file that was `found`, or if it changes in spite of our locks.
     fn read(
-        shared: &Arc<Shared>,
+        shared: &Arc<OwnerContext>,
         path: &Path,
         source: &Arc<File>,
         found: &FileStamp,
@@ -138,12 +138,12 @@ impl Mbox {
         let former = stored.as_deref().map(index::former_ordinals).unwrap_or_default();
         let known = stored.and_then(MboxIndex::of);
         let fits = |index: &MboxIndex, stamp: &FileStamp| {
-            index.is_of(stamp) && index.count() <= shared.settings.max_messages
+            index.describes(stamp) && index.count() <= shared.settings.max_messages
         };
         if let ServeFrom::Mailbox = from
             && let Some(index) = &known
             && fits(index, found)
-            && recovery::nothing_waits(shared)
+            && recovery::nothing_pending(shared)
                 .doing("look for an interrupted rewrite of the mailbox", path)?
         {
             return Ok(known.map(|index| (index, Bodies::Mailbox(Arc::clone(source)))));
@@ -154,7 +154,7 @@ impl Mbox {
         if !here.same_file(found) || !is_at(path, &here) {
             return Ok(None);
         }
-        recovery::settle(shared, &mailbox).doing("complete an interrupted rewrite of the mailbox", path)?;
+        recovery::recover(shared, &mailbox).doing("complete an interrupted rewrite of the mailbox", path)?;
         let stamp = FileStamp::of(mailbox.file()).doing("look at the mailbox", path)?;
         let index = match known {
             Some(index) if fits(&index, &stamp) => index,
@@ -184,7 +184,7 @@ impl Maildrop for Mbox {
         self.index.count()
     }
 
-    fn listing(&self, number: u32) -> Option<MessageListing> {
+    fn listing(&self, number: u32) -> Option<ListedMessage> {
         let index = to_usize(number).checked_sub(1)?;
         let (message, ordinal) = self.index.message(index)?;
         let uidl = match &self.uidls {
@@ -193,7 +193,7 @@ impl Maildrop for Mbox {
         };
         let without_quotes = |octets: u64| octets.saturating_sub(u64::from(message.quoted));
         let (octets, surrogate) = (without_quotes(message.octets), message.surrogate.map(without_quotes));
-        Some(MessageListing { octets, surrogate, uidl })
+        Some(ListedMessage { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -206,7 +206,7 @@ impl Maildrop for Mbox {
         of_start_line(&self.bodies.start_line(&message).ok()?)
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError> {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError> {
         let no_such = FetchError::NoSuchMessage { number: first };
         let Some(from) = to_usize(first).checked_sub(1) else { return Err(no_such) };
         // A copy cannot change; the mailbox may have been changed.
@@ -214,7 +214,7 @@ impl Maildrop for Mbox {
             None => None,
             Some(source) => {
                 let now = FileStamp::of(source).doing("look at the mailbox", &self.path)?;
-                (!self.index.is_of(&now)).then_some(source)
+                (!self.index.describes(&now)).then_some(source)
             }
         };
         let until = from.saturating_add(to_usize(window.max(1)));

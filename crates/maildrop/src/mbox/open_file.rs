@@ -30,7 +30,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Option<(File, Stat)>, OpenErro
 
 fn not_a_file(path: &Path, found: &str) -> OpenError {
     let (path, found) = (path.to_owned(), found.to_owned());
-    OpenError::NotAMaildrop { path, wanted: "an mbox file", found }
+    OpenError::NotAMaildrop { path, expected: "an mbox file", found }
 }
 
 /// Opens an mbox for reading and writing.

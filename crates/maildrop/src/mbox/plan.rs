@@ -9,7 +9,7 @@ use super::message::MboxMessage;
 use super::status_mark::StatusMark;
 use crate::disk::retry;
 use crate::lock::LockedMailbox;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::widths::{to_u64, to_usize};
 
 /// A change to a file of `size` octets: everything from `cut` on is replaced by the pieces of `tail`.
@@ -61,7 +61,11 @@ impl<'a> RewritePlan<'a> {
     }
 
     /// Changes the mailbox.
-    pub(super) fn run(&self, shared: &Shared, mailbox: &LockedMailbox<'_>) -> Result<(), RewriteFailure> {
+    pub(super) fn run(
+        &self,
+        shared: &OwnerContext,
+        mailbox: &LockedMailbox<'_>,
+    ) -> Result<(), RewriteFailure> {
         // After a crash, a cut within a block may be half done. Cutting the whole file cannot.
         if self.tail.is_empty() && self.cut == 0 {
             let (disk, file) = (&shared.disk, mailbox.file());
@@ -80,7 +84,7 @@ impl<'a> RewritePlan<'a> {
                 let replaced = self.replaced(padding.until());
                 RewriteJournal::write(place, mailbox, replaced, &parts, Replaces::Padding).map_err(
                     |failure| match failure {
-                        RewriteFailure::Untouched(error) => padding.given_up(place, mailbox, error),
+                        RewriteFailure::Untouched(error) => padding.abandon(place, mailbox, error),
                         interrupted @ RewriteFailure::Interrupted(_) => interrupted,
                     },
                 )?
@@ -128,7 +132,7 @@ fn end_of(messages: &[MboxMessage], number: u32, size: u64) -> u64 {
 
 /// The messages of a file of `size` octets where they lie once those numbered `deleted` are gone and the
 /// `marks` are in place.
-pub(super) fn closed_up(
+pub(super) fn after_rewrite(
     messages: &[MboxMessage],
     deleted: &[u32],
     marks: &[StatusMark],
@@ -201,7 +205,7 @@ mod tests {
     fn what_is_left_is_where_it_was_moved_to() {
         let messages = messages(&[5, 10, 20, 32]);
         let left = |deleted: &[u32], marks: &[StatusMark]| -> Vec<(u64, u64, u64)> {
-            let left = closed_up(&messages, deleted, marks, 40);
+            let left = after_rewrite(&messages, deleted, marks, 40);
             left.iter().map(|message| (message.start, message.end, message.octets)).collect()
         };
         let plain = |starts: &[u64]| -> Vec<_> { starts.iter().map(|&start| (start, start, 0)).collect() };

@@ -185,7 +185,7 @@ impl ScanError {
         match self {
             Self::NotAnMbox => OpenError::NotAMaildrop {
                 path: path.to_owned(),
-                wanted: "an mbox, whose first line is a start line (message_start, by default \"From \")",
+                expected: "an mbox, whose first line is a start line (message_start, by default \"From \")",
                 found: "a file that begins otherwise".to_owned(),
             },
             Self::TooManyMessages { limit } => OpenError::TooManyMessages { path: path.to_owned(), limit },

@@ -2,20 +2,20 @@
 
 use std::fs::File;
 
-use super::index::{Findings, MboxIndex};
+use super::index::{FoundMessages, MboxIndex};
 use super::message::MboxMessage;
 use super::read::{FileScan, ScanError};
 use crate::error::{Doing, OpenError};
 use crate::file_stamp::FileStamp;
 use crate::index::IndexKey;
 use crate::lock::LockedMailbox;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::{self, Digest};
 use crate::widths::to_u32;
 
 /// A locked mbox whose messages are to be found.
 pub(super) struct MboxRescan<'a> {
-    pub(super) shared: &'a Shared,
+    pub(super) shared: &'a OwnerContext,
     pub(super) key: &'a IndexKey,
     pub(super) mailbox: &'a LockedMailbox<'a>,
     /// The descriptor from which the session reads, of the same file.
@@ -43,7 +43,7 @@ impl MboxRescan<'_> {
         };
         let before = known.map_or(former, MboxIndex::ordinals);
         let ordinals = uidl::ordinals(messages.iter().map(|message| message.digest), &before);
-        let findings = Findings {
+        let findings = FoundMessages {
             messages: &messages,
             ordinals: &ordinals,
             parsed: self.stamp.size(),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::bodies;
-use super::index::{Findings, MboxIndex};
+use super::index::{FoundMessages, MboxIndex};
 use super::journal::RewriteFailure;
 use super::message::MboxMessage;
 use super::open_file::{is_at, open_to_write};
@@ -19,14 +19,14 @@ use crate::index::IndexKey;
 use crate::lock::LockedMailbox;
 use crate::maildrop::MaildropUpdate;
 use crate::notice::Notice;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl;
 use crate::widths::to_usize;
 
 /// A session with an mbox that is about to end.
 #[derive(Clone, Copy)]
 pub(super) struct MboxUpdate<'a> {
-    pub(super) shared: &'a Shared,
+    pub(super) shared: &'a OwnerContext,
     pub(super) path: &'a Path,
     pub(super) key: &'a IndexKey,
     /// What the session knows of the mailbox.
@@ -135,7 +135,7 @@ impl MboxUpdate<'_> {
     /// The index stays as it was and no longer fits the file; the next open finds that out.
     fn remember(self, mailbox: &LockedMailbox<'_>, left: &Remaining<'_>, end: u64) -> io::Result<()> {
         let Remaining { messages, deleted, marks, size } = *left;
-        let mut left = plan::closed_up(messages, deleted, marks, size);
+        let mut left = plan::after_rewrite(messages, deleted, marks, size);
         if !marks.is_empty() {
             left.iter_mut().try_for_each(|message| bodies::measure_surrogate(mailbox.file(), message))?;
         }
@@ -147,7 +147,7 @@ impl MboxUpdate<'_> {
             .collect();
         let ordinals = uidl::ordinals(left.iter().map(|message| message.digest), &before);
         let stamp = FileStamp::of(mailbox.file())?;
-        let findings = Findings { messages: &left, ordinals: &ordinals, parsed: end, stamp };
+        let findings = FoundMessages { messages: &left, ordinals: &ordinals, parsed: end, stamp };
         MboxIndex::keep(self.shared, self.key, mailbox.file(), &findings, None)?;
         Ok(())
     }
@@ -160,7 +160,7 @@ impl MboxUpdate<'_> {
     ) -> Result<Vec<MboxMessage>, CommitError> {
         let changed = || CommitError::Changed { path: self.path.to_owned() };
         let known = self.index.messages();
-        if self.index.is_of(now) {
+        if self.index.describes(now) {
             return Ok(known);
         }
         if now.size() < self.index.stamp().size() {

@@ -25,7 +25,7 @@ pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut R
             memory.hold(*uidl, holder);
         }
     }
-    memory.forget_but(|uidl| claims.contains_key(uidl));
+    memory.retain(|uidl| claims.contains_key(uidl));
 
     let may_have = |uidl: &Uidl, default: &Uidl| memory.holder(uidl).is_none_or(|holder| holder == default);
     let mut used = HashSet::with_capacity(defaults.len());

@@ -24,7 +24,7 @@ use self::remembered::RememberedUidls;
 pub use self::scheme::{BadUidlScheme, UidlScheme};
 pub(crate) use self::source::{MOST_HEAD, UidlSource};
 use crate::notice::Notice;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::uidl::Uidl;
 
 /// A message's UIDLs before and after a move.
@@ -45,7 +45,11 @@ impl UidlComparison {
 
 /// The UIDLs of all messages of the mailbox at `path`, by the scheme of the settings; `None` if they are the
 /// default ones.
-pub(crate) fn assign(shared: &Shared, path: &Path, source: &dyn UidlSource) -> io::Result<Option<Vec<Uidl>>> {
+pub(crate) fn assign(
+    shared: &OwnerContext,
+    path: &Path,
+    source: &dyn UidlSource,
+) -> io::Result<Option<Vec<Uidl>>> {
     let scheme = &shared.settings.uidl;
     if scheme.is_default() {
         return Ok(None);

@@ -77,7 +77,7 @@ impl RememberedUidls {
     }
 
     /// Forgets what is no longer `wanted`, the next time that there is something new to write down.
-    pub(super) fn forget_but(&mut self, wanted: impl Fn(&Uidl) -> bool) {
+    pub(super) fn retain(&mut self, wanted: impl Fn(&Uidl) -> bool) {
         if self.changed {
             self.held.retain(|uidl, _| wanted(uidl));
         }

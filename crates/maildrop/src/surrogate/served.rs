@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::header::Surrogate;
 use crate::delivered::Delivered;
 use crate::error::{CommitError, FetchError, OsError};
-use crate::maildrop::{Maildrop, MaildropUpdate, MessageBody, MessageListing};
+use crate::maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 use crate::memory_file::{MemoryFile, each_chunk};
 use crate::widths::to_u64;
 
@@ -36,9 +36,9 @@ impl Maildrop for WithSurrogates {
         self.inner.count()
     }
 
-    fn listing(&self, number: u32) -> Option<MessageListing> {
-        let MessageListing { octets, surrogate, uidl } = self.inner.listing(number)?;
-        Some(MessageListing { octets: surrogate.unwrap_or(octets), surrogate: None, uidl })
+    fn listing(&self, number: u32) -> Option<ListedMessage> {
+        let ListedMessage { octets, surrogate, uidl } = self.inner.listing(number)?;
+        Some(ListedMessage { octets: surrogate.unwrap_or(octets), surrogate: None, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
@@ -52,7 +52,7 @@ impl Maildrop for WithSurrogates {
         self.inner.delivered(number)
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<MessageBody>, FetchError> {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError> {
         let mut bodies = self.inner.fetch(first, window)?;
         let mut copied = 0;
         for (at, number) in (0..bodies.len()).zip(first..) {
@@ -89,7 +89,7 @@ impl Maildrop for WithSurrogates {
 }
 
 /// Replaces the message's header by the surrogate's. Returns how many octets that has copied.
-fn substitute(body: &mut MessageBody) -> io::Result<u64> {
+fn substitute(body: &mut StoredMessage) -> io::Result<u64> {
     let Some(surrogate) = Surrogate::read(&body.source, body.offset, body.length)? else { return Ok(0) };
     let Surrogate { header, replaces, .. } = surrogate;
     let (offset, length) = (body.offset + to_u64(replaces), body.length.saturating_sub(to_u64(replaces)));

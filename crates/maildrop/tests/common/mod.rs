@@ -259,7 +259,7 @@ pub fn content(maildrop: &mut dyn Maildrop, number: u32) -> Vec<u8> {
 }
 
 /// What a body holds.
-pub fn read(body: &maildrop::MessageBody) -> Vec<u8> {
+pub fn read(body: &maildrop::StoredMessage) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(body.length).unwrap()];
     body.source.read_exact_at(&mut bytes, body.offset).unwrap();
     bytes

@@ -63,7 +63,7 @@ impl Padding {
             .and_then(|()| padding.is_all_of_the_end(file));
         match made {
             Ok(()) => Ok(padding),
-            Err(error) => Err(padding.given_up(place, mailbox, error)),
+            Err(error) => Err(padding.abandon(place, mailbox, error)),
         }
     }
 
@@ -74,13 +74,13 @@ impl Padding {
 
     /// Removes the padding after a rewrite has failed with `error` before it had its journal. Returns how far
     /// the rewrite got.
-    pub(crate) fn given_up(
+    pub(crate) fn abandon(
         &self,
         place: JournalPlace<'_>,
         mailbox: &LockedMailbox<'_>,
         error: io::Error,
     ) -> RewriteFailure {
-        match self.take_away(place, mailbox) {
+        match self.remove(place, mailbox) {
             Ok(true) => RewriteFailure::Untouched(error),
             Ok(false) | Err(_) => RewriteFailure::Interrupted(error),
         }
@@ -88,7 +88,7 @@ impl Padding {
 
     /// Removes what there is of the padding, then its record. Returns `false` and does nothing if this is
     /// another mailbox, or if another program has changed it.
-    pub(super) fn take_away(&self, place: JournalPlace<'_>, mailbox: &LockedMailbox<'_>) -> io::Result<bool> {
+    pub(super) fn remove(&self, place: JournalPlace<'_>, mailbox: &LockedMailbox<'_>) -> io::Result<bool> {
         let (disk, file) = (place.disk, mailbox.file());
         let size = file.metadata()?.len();
         if size < self.from || anchor(file, self.from)? != self.anchor {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::name::{self, JournalName};
 use crate::disk::{Disk, retry};
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 
 /// Where the journal of a mailbox lies, and how anything is written.
 #[derive(Clone, Copy)]
@@ -50,13 +50,13 @@ impl RewriteFailure {
 /// # Errors
 ///
 /// The kind of error with which it could not be made.
-pub(super) fn folder(shared: &Shared) -> io::Result<&File> {
+pub(super) fn folder(shared: &OwnerContext) -> io::Result<&File> {
     shared.journals.as_ref().map_err(|error| error.kind().into())
 }
 
 impl<'a> JournalPlace<'a> {
     /// The place of the journal `name`, which may belong to the mailbox whose journal is called `ours`.
-    pub(crate) fn new(shared: &'a Shared, ours: &'a JournalName, name: &'a str) -> io::Result<Self> {
+    pub(crate) fn new(shared: &'a OwnerContext, ours: &'a JournalName, name: &'a str) -> io::Result<Self> {
         Ok(Self { disk: &*shared.disk, folder: folder(shared)?, name, path: ours.path() })
     }
 

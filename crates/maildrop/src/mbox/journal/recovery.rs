@@ -12,7 +12,7 @@ use super::place::{JournalPlace, RewriteFailure, folder};
 use super::rewrite::{RewriteJournal, RewriteState};
 use crate::lock::LockedMailbox;
 use crate::notice::Notice;
-use crate::shared::Shared;
+use crate::shared::OwnerContext;
 use crate::widths::to_u64;
 
 /// What lies under the name of a journal.
@@ -24,12 +24,12 @@ enum JournalFile {
 }
 
 /// Whether no rewrite of any mailbox can be waiting to be completed.
-pub(crate) fn nothing_waits(shared: &Shared) -> io::Result<bool> {
+pub(crate) fn nothing_pending(shared: &OwnerContext) -> io::Result<bool> {
     folder(shared).map_or(Ok(true), |folder| Ok(name::list(folder)?.is_empty()))
 }
 
 /// Completes the rewrite of this mailbox that a crash interrupted, if there is one.
-pub(crate) fn settle(shared: &Shared, mailbox: &LockedMailbox<'_>) -> io::Result<()> {
+pub(crate) fn recover(shared: &OwnerContext, mailbox: &LockedMailbox<'_>) -> io::Result<()> {
     // Without a folder there is no journal.
     let Ok(folder) = folder(shared) else { return Ok(()) };
     let names = name::list(folder)?;
@@ -54,7 +54,7 @@ pub(crate) fn settle(shared: &Shared, mailbox: &LockedMailbox<'_>) -> io::Result
             JournalFile::Rewrite(journal) => journal,
             JournalFile::Padding(padding) => {
                 // The record holds no mail that anybody could need.
-                if !padding.take_away(place, mailbox)? && same_path {
+                if !padding.remove(place, mailbox)? && same_path {
                     place.remove()?;
                 }
                 continue;
@@ -95,7 +95,7 @@ fn look(place: JournalPlace<'_>) -> io::Result<JournalFile> {
 }
 
 /// Keeps a journal that cannot be used, so that an administrator can look at it.
-fn set_aside(shared: &Shared, mailbox: &LockedMailbox<'_>, place: JournalPlace<'_>) -> io::Result<()> {
+fn set_aside(shared: &OwnerContext, mailbox: &LockedMailbox<'_>, place: JournalPlace<'_>) -> io::Result<()> {
     let aside = name::aside(place.name);
     place.rename(&aside)?;
     (shared.notify)(&Notice::JournalSetAside { path: mailbox.path().to_owned(), name: aside });
