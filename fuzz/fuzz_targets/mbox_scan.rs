@@ -1,6 +1,6 @@
-//! The messages of an mbox: both scanners find in any file, in any chunks and when two threads share it, what
-//! a third one finds that reads line by line over the whole file; their octets are those on the wire; and
-//! what takes the quoting of `From ` lines away does it as a naive one does.
+//! The messages of an mbox. In any file, in chunks of any size, and if two threads share the file, both
+//! scanners find what a third one finds that reads the whole file line by line. The octets are those on the
+//! wire. Unquoting of `From ` lines gives the same as a naive version.
 //!
 //! Input: where to share, three chunk sizes, then the file.
 #![no_main]
@@ -12,7 +12,7 @@ use maildrop::Boundaries;
 use vocabulary::UnescapeFrom;
 use std::sync::LazyLock;
 
-/// Boundaries, and what lines they mean.
+/// Boundaries, and which lines they match.
 struct Rule {
     boundaries: Boundaries,
     begins: fn(&[u8]) -> bool,
@@ -38,7 +38,7 @@ static RULES: LazyLock<[Rule; 4]> = LazyLock::new(|| {
     let own = |start, end| Boundaries::new(start, end).expect("patterns");
     [
         Rule { boundaries: Boundaries::default(), begins: from_line, ends: is_blank, shared: true },
-        // The same, said so that the slow scanner takes them.
+        // The same, written so that the slow scanner takes them.
         Rule { boundaries: own("^From( )", r"^\s*$"), begins: from_line, ends: is_blank, shared: false },
         Rule {
             boundaries: own(r"^\x01\x01\x01\x01$", r"^\x01\x01\x01\x01$"),
@@ -124,8 +124,7 @@ fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
     Some(messages)
 }
 
-/// Line by line: behind the first line of the body, `>From ` was `From ` once, and in mboxrd `>>From ` was
-/// `>From `.
+/// The rule, line by line: in the body, `>From ` was once `From `, and in mboxrd `>>From ` was `>From `.
 fn naive_unquote(unescape: UnescapeFrom, message: &[u8]) -> (Vec<u8>, u32) {
     let (mut out, mut removed, mut header) = (Vec::new(), 0, true);
     for line in message.split_inclusive(|octet| *octet == b'\n') {

@@ -1,5 +1,5 @@
-//! What the first opening of a maildrop costs, nothing known about it yet: `cargo bench -p maildrop --bench
-//! open`.
+//! What it costs to open a maildrop for the first time, when nothing is known about it yet: `cargo bench -p
+//! maildrop --bench open`.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;
@@ -33,7 +33,7 @@ fn mbox() -> (Work, Box<dyn FnMut()>) {
     (Work::Octets(text.len()), opened(folder, Location { storage: Storage::Mbox, path }))
 }
 
-/// With `sized`, the names have the sizes, stored and in transfer (Maildir++).
+/// With `sized`, the names give the sizes, stored and on the wire (Maildir++).
 fn maildir(sized: bool) -> (Work, Box<dyn FnMut()>) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("Maildir");
@@ -49,7 +49,7 @@ fn maildir(sized: bool) -> (Work, Box<dyn FnMut()>) {
     (Work::Operations(MESSAGES), opened(folder, Location { storage: Storage::Maildir, path }))
 }
 
-/// Opens a maildrop in a pass, with a state folder that knows nothing.
+/// Opens a maildrop in each pass, with an empty state folder.
 fn opened(folder: TempDir, location: Location) -> Box<dyn FnMut()> {
     Box::new(move || {
         let state = TempDir::new_in(folder.path()).expect("a temporary folder");

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use maildrop::{CommitError, FetchError, MaildropUpdate, OpenError, Settings};
 
-/// Messages of every kind that can hurt.
+/// Messages of every kind that could cause trouble.
 fn messages() -> Vec<Vec<u8>> {
     let header = |subject: &str| format!("Subject: {subject}\n\n").into_bytes();
     let with = |subject: &str, body: &[u8]| [&header(subject)[..], body].concat();
@@ -38,7 +38,7 @@ fn small() -> Vec<Vec<u8>> {
     (1..=5).map(|number| format!("Subject: {number}\n\nbody {number}\n").into_bytes()).collect()
 }
 
-/// `all` without those numbered `deleted`.
+/// `all` without the messages numbered `deleted`.
 fn without<T: Clone>(all: &[T], deleted: &[u32]) -> Vec<T> {
     (1..).zip(all).filter(|(number, _)| !deleted.contains(number)).map(|(_, item)| item.clone()).collect()
 }
@@ -166,7 +166,7 @@ fn messages_that_were_read<F: Format>() {
 
 /// One of `messages` with its mark.
 fn marked(message: &[u8]) -> Vec<u8> {
-    // So much of its header is not looked at.
+    // The part of its header that is looked at has no place for a mark.
     if message.len() > 100_000 && message.starts_with(b"Subject: y") {
         return message.to_vec();
     }
@@ -268,7 +268,7 @@ fn removed_by_another_program<F: Format>() {
         Err(error) => assert!(!F::IS_COPY && gone(error)),
     }
     assert_eq!(read(&maildrop.fetch(4, 8).unwrap()[0]), messages[3]);
-    // Either all that was there is removed, or nothing and the error says so.
+    // Either everything that was there is removed, or nothing is and the error says so.
     let left = match maildrop.commit(MaildropUpdate::deleting(&[1, 5])) {
         Ok(()) => &messages[1..4],
         Err(error) => {

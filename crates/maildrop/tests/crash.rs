@@ -1,12 +1,11 @@
-//! The machine stops after any operation of an update, and the disk holds anything that was not synced, or
-//! not.
+//! The machine stops after any operation of an update, and the disk may or may not hold what was not synced.
 //!
 //! Every state that [`crash`] allows is put in place and opened: all messages that were not deleted are there
-//! once and in order, each deleted one is there or is gone, and no index makes anything look different. While
-//! that is repaired, the machine stops again.
+//! once and in order, each deleted message is there or is gone, and no index makes a maildrop look different.
+//! While that is repaired, the machine stops again.
 //!
-//! Where there are too many states, some are picked by chance: CRASH_SEED gives other ones, CRASH_STATES so
-//! many at each operation.
+//! If there are too many states, some are picked at random: CRASH_SEED picks other ones, and CRASH_STATES
+//! sets how many are tried after each operation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,7 +27,8 @@ use vocabulary::{Location, LockMethod};
 /// The smallest unit that a disk writes, and the one that the kernel writes, in octets.
 const BLOCKS: [usize; 2] = [512, 4096];
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
-/// With messages that were read. The mailbox grows, or becomes shorter by less than a mark needs, or by more.
+/// Updates that mark messages as read. The mailbox grows, or becomes shorter by less than a marker needs, or
+/// by more.
 const READINGS: [MaildropUpdate<'static>; 6] = [
     MaildropUpdate { deleted: &[], read: &[1] },
     MaildropUpdate { deleted: &[], read: &[5] },
@@ -52,7 +52,7 @@ fn most(usual: usize) -> usize {
 fn message(number: u32, weight: usize) -> Vec<u8> {
     let line = format!("line of {number}\n");
     let lines = match number {
-        // So short that the marks of others outweigh it.
+        // So short that the marks of the others outweigh it.
         3 => 0,
         _ => (number as usize % 4 + 1) * weight,
     };
@@ -75,7 +75,7 @@ fn opener(place: &Place) -> Opener {
     place.opener_with(Settings { lock_methods: vec![LockMethod::Fcntl], status_header: true, ..quick() })
 }
 
-/// What a client sees, but for the numbers of equal messages.
+/// What a client sees, except the numbers of equal messages.
 fn view(opener: &Opener, location: &Location) -> Vec<(u64, String)> {
     let maildrop = opener.open(location).unwrap();
     let listings = (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap());
@@ -128,7 +128,7 @@ fn check(place: &Place, location: &Location, expected: &[Expected], what: &dyn F
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrival {
     Never,
-    /// Before the session, by an agent that does not care to sync.
+    /// Before the session, by an agent that does not sync.
     Before,
     /// During the session.
     During,
@@ -146,7 +146,7 @@ struct MboxCase {
     block: usize,
 }
 
-/// What an update did, and what it did it to.
+/// What an update did, and to what.
 struct Recorded {
     durable: Image,
     log: Vec<Op>,
@@ -154,14 +154,14 @@ struct Recorded {
 
 impl MboxCase {
     fn new(update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
-        // Some blocks of the one size, and of the other.
+        // Several blocks of either size.
         Self::of_weight(block / 25, update, arrival, block)
     }
 
     fn of_weight(weight: usize, update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
         let messages: Vec<_> = (1..=5).map(|number| message(number, weight)).collect();
         let mbox = Mbox::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        // An index is there from an earlier session.
+        // There is an index from an earlier session.
         opener(mbox.place()).open(&mbox.location()).unwrap();
         Self { mbox, weight, update, arrival, block }
     }
@@ -200,8 +200,8 @@ impl MboxCase {
         Recorded { durable, log: recorder.log() }
     }
 
-    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` where that
-    /// cannot be said.
+    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` if both are
+    /// possible.
     fn arrived(&self, log: &[Op]) -> Option<bool> {
         let late = delivered(&message(6, self.weight));
         let written = log.iter().position(|op| matches!(op, Op::Write { bytes, .. } if *bytes == late));
@@ -238,8 +238,7 @@ impl MboxCase {
         numbers.iter().map(expected).collect()
     }
 
-    /// Checks the mailbox in the state `image`, and sometimes what becomes of it when the machine stops
-    /// again.
+    /// Checks the mailbox in the state `image`, and sometimes what happens when the machine stops again.
     fn check(&self, image: &Image, expected: &[Expected], what: &str, again: bool, chance: &mut Chance) {
         let what = format!("{:?}, {:?}, blocks of {}, {what}", self.update, self.arrival, self.block);
         let [journals, _] = self.folders();
@@ -342,7 +341,7 @@ fn an_mbox_survives_a_crash_while_messages_are_marked_before_more_mail() {
     mbox_crashes_of(&READINGS, Arrival::After, most(8));
 }
 
-/// Then the mark shares no block with the tail, and either may be on the disk without the other.
+/// Then the marker shares no block with the tail, and either may be on the disk without the other.
 #[test]
 fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
     let mut chance = chance();
@@ -367,8 +366,8 @@ fn an_mbox_survives_an_agent_without_locks_and_a_crash() {
     for update in [MaildropUpdate::deleting(&[2, 4]), READINGS[4]] {
         let quiet = MboxCase::new(update, Arrival::Never, BLOCKS[0]).run();
         let cut = quiet.log.iter().position(|op| matches!(op, Op::Truncate { .. })).unwrap();
-        // Between the last look at the size and the cut there is nothing that could be done: that agent's
-        // mail is lost. It is why there are locks.
+        // Nothing can be done between the last look at the size and the cut: that agent's mail is lost. This
+        // is why there are locks.
         for at in (0..quiet.log.len()).filter(|&at| at != cut) {
             MboxCase::new(update, Arrival::InBetween(at), BLOCKS[0]).enumerate(1, &mut chance);
         }
@@ -436,7 +435,7 @@ fn a_maildir_survives_a_crash() {
         let recorder = Arc::new(Recorder::default());
         let opener = opener(place).with_disk(Arc::clone(&recorder) as _);
         opener.open(&location).unwrap().commit(MaildropUpdate::deleting(deleted)).unwrap();
-        // The next session's index is written, and not synced.
+        // The next session's index is written, but not synced.
         let index_of_all = opener.open(&location).unwrap().count();
         assert_eq!(usize::try_from(index_of_all).unwrap(), 5 - deleted.len());
         let log = recorder.log();
@@ -459,7 +458,7 @@ fn a_maildir_survives_a_crash() {
     }
 }
 
-/// The proof that the model is worth something: a write and a rename without a sync can be lost, torn and
+/// Proves that the model is worth something: without a sync, a write and a rename can be lost, torn and
 /// exchanged.
 #[test]
 fn the_model_loses_what_was_not_synced() {

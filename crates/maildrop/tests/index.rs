@@ -31,7 +31,7 @@ impl Watch {
         Self(watch)
     }
 
-    /// What was done since the last call: the names of the files, empty for the watched itself.
+    /// What was done since the last call: the names of the files, empty for the watched file itself.
     fn seen(&self) -> Vec<String> {
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.0, &mut buffer);
@@ -107,7 +107,7 @@ fn an_unchanged_maildir_is_not_even_listed() {
     assert_eq!(view(&*opener.open(&maildir.location()).unwrap()), first, "from memory");
     assert_eq!(view(&*maildir.open()), first, "by another process");
     assert_eq!(watch.seen(), [""; 0]);
-    // And what it says can be read.
+    // The messages that it lists can be read.
     assert_eq!(contents(&mut *maildir.open())[29], message(30));
     assert_eq!(watch.seen().len(), 30);
 }
@@ -127,7 +127,7 @@ fn an_unchanged_mbox_is_neither_read_nor_locked() {
 
 #[test]
 fn a_change_within_one_tick_of_the_clock_is_seen() {
-    // Not settled: whatever is done right after is seen, although the times may be the same.
+    // Not settled: a change right afterwards is noticed, although the times may be the same.
     for _ in 0..50 {
         let maildir: Maildir = with(1);
         let opener = maildir.place().opener();
@@ -155,7 +155,7 @@ fn only_new_files_of_a_maildir_are_read() {
     let flagged = |name: &str| format!("{name}:2,S");
     let seen = "1700000004.M4P1.host";
     fs::rename(maildir.file("new", seen), maildir.file("cur", &flagged(seen))).unwrap();
-    // Another file under a known name is another message, even if no one should do that.
+    // Another file under a known name is another message, even if no program should do that.
     let replaced = "1700000009.M9P1.host";
     fs::write(maildir.file("tmp", replaced), "other\n").unwrap();
     fs::rename(maildir.file("tmp", replaced), maildir.file("new", replaced)).unwrap();
@@ -224,7 +224,7 @@ fn of_a_grown_mbox_only_what_was_added_is_read() {
     let sizes = |view: Vec<(u64, String)>| view.into_iter().map(|(octets, _)| octets).collect::<Vec<_>>();
     assert_eq!(sizes(listed), sizes(fresh_view(&mbox.location())));
 
-    // Another program's do not.
+    // Another program's deletions do not.
     mbox.remove_behind_the_back(40);
     (0..3).for_each(|_| mbox.append(&delivered(&large)));
     let (octets, listed) = cost();
@@ -251,7 +251,7 @@ fn opening_costs_the_same_whatever_the_messages_weigh() {
         };
         [opened(&|| maildir.open()), opened(&|| mbox.open())]
     });
-    // But for some digits of what /proc says of the octets themselves.
+    // Except some digits of what /proc says about the octets themselves.
     for (light, heavy) in costs[0].iter().zip(costs[1]) {
         assert!(light.abs_diff(heavy) < 64, "{costs:?}");
     }
@@ -265,7 +265,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
     assert!(all[0].len() == 32 && all[1].ends_with("-2") && all[3].ends_with("-4"));
     mbox.open().commit(MaildropUpdate::deleting(&[1, 3])).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
-    // Even when all of the file has to be read again.
+    // Even if the whole file must be read again.
     let text = String::from_utf8(mbox.bytes()).unwrap();
     fs::write(mbox.path(), text.replace("Subject: same\n", "Subject: same\nStatus: RO\n")).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
@@ -293,7 +293,7 @@ fn a_lost_or_damaged_index_changes_nothing() {
         }
         fs::remove_file(path).unwrap();
         assert_eq!(view(&*format.open()), expected);
-        // Not even a folder in its place is in the way.
+        // Not even a folder in its place gets in the way.
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
         assert_eq!(view(&*format.open()), expected);
@@ -325,7 +325,7 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
     assert_eq!(view(&*mbox.open()), fresh_view(&mbox.location()));
 }
 
-/// A full disk, for all but the mail.
+/// A disk that is full, except for the mail.
 struct FullState;
 
 impl Disk for FullState {
@@ -389,13 +389,13 @@ fn a_state_folder_that_cannot_be_written_stops_no_mail() {
         rustix::fs::fchmod(&state, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // This thread alone becomes another user: the system call knows nothing of processes.
+                // Only this thread becomes another user: the system call knows nothing about processes.
                 rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65534)).unwrap();
                 let opener = place.opener();
                 let mut maildrop = opener.open(&location).unwrap();
                 assert!(opener.open(&location).is_err(), "one session at a time");
                 assert_eq!(contents(&mut *maildrop).len(), 5);
-                // An mbox cannot be closed up without a journal: then nothing is removed.
+                // An mbox cannot be rewritten without a journal, so nothing is removed.
                 let removed = maildrop.commit(MaildropUpdate::deleting(&[2]));
                 assert_eq!(
                     removed.is_ok(),
@@ -423,15 +423,15 @@ fn walk(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// What happens to a maildrop.
+/// Something that happens to a maildrop.
 #[derive(Debug, Clone)]
 enum Event {
     Deliver(u32),
-    /// A session that removes some messages: a bit for each.
+    /// A session removes some messages: a bit for each.
     Session(u32),
-    /// Another program removes one.
+    /// Another program removes a message.
     Removed(usize),
-    /// An index of long ago comes back.
+    /// A very old index comes back.
     OldIndex(usize),
     LoseIndex,
     NewProcess,
@@ -449,7 +449,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..25)
 }
 
-/// Runs the events, and after each compares with a view that knows no index.
+/// Runs the events, and compares after each one with a view that knows no index.
 fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
     let format = F::new();
     let mut opener: Opener = format.place().opener();
@@ -484,7 +484,7 @@ fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
         let fresh = fresh_view(&format.location());
         let mut maildrop = opener.open(&format.location()).unwrap();
         let seen = view(&*maildrop);
-        // Which of several equal messages one is, only the index may know.
+        // Only the index may know which of several equal messages one is.
         let plain = |view: &[(u64, String)]| -> Vec<(u64, String)> {
             view.iter().map(|(octets, uidl)| (*octets, uidl.split('-').next().unwrap().to_owned())).collect()
         };

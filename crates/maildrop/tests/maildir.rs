@@ -88,7 +88,7 @@ fn uidls_are_the_names_where_these_will_do() {
     let ids = uidls(&*maildir.open());
     assert_eq!(ids[1], "5.M1P2.host,S=3,W=4");
     assert_eq!(ids[4], "8.M1P2.host");
-    // What clients remember of the others: never to change.
+    // Clients remember these UIDLs: they must never change.
     assert_eq!(ids[0], &blake3::hash(long.as_bytes()).to_hex()[..32]);
     assert_eq!(ids[2], &blake3::hash(b"6.with space").to_hex()[..32]);
     assert_eq!(ids[3], &blake3::hash(b"7.caf\xe9").to_hex()[..32]);
@@ -148,14 +148,15 @@ fn sizes_in_names_are_believed_only_where_they_can_be_true() {
         (format!("1.a,S={stored},W=99999"), octets),
         (format!("1.a,S={stored},W=300000"), octets),
         (format!("1.a,S={stored}"), octets),
-        // Not true, and believed: it saves reading the message. The name is the agent's word.
+        // The size is not true, and it is believed: that saves reading the message. The agent that wrote the
+        // name is responsible.
         (format!("1.a,S={stored},W=101005"), 101_005),
     ] {
         let maildir = Maildir::new();
         fs::write(maildir.file("cur", &name), &text).unwrap();
         assert_eq!(maildir.open().listing(1).unwrap().octets, listed, "{name}");
     }
-    // Such a size does not count the line end that a client gets.
+    // Such a size does not include the line end that a client gets.
     let maildir = Maildir::new();
     fs::write(maildir.file("cur", "1.a,S=99999,W=100998"), &text[..99_999]).unwrap();
     assert_eq!(maildir.open().listing(1).unwrap().octets, 101_000);
@@ -192,7 +193,7 @@ fn what_the_owner_may_not_read_is_noticed_and_the_rest_served() {
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // This thread alone becomes another user: the system call knows nothing of processes.
+            // Only this thread becomes another user: the system call knows nothing about processes.
             rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65534)).unwrap();
             assert_eq!(place.opener().open(&location).unwrap().count(), 2);
         });
@@ -232,7 +233,7 @@ fn what_is_deleted_is_taken_off_the_quota_in_one_line() {
     maildir.open().commit(MaildropUpdate::deleting(&[])).unwrap();
     maildir.open().commit(MaildropUpdate::deleting(&[4])).unwrap();
     assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n");
-    // Another program removes one before we do: it takes that off itself.
+    // Another program removes a message before we do, and subtracts it itself.
     let maildrop = maildir.open();
     fs::remove_file(maildir.file("new", "3.c")).unwrap();
     maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3])).unwrap();

@@ -38,7 +38,7 @@ fn a_message_without_a_last_newline() {
     assert_eq!(content(&mut *maildrop, 1), b"Subject: x\n\nbody");
     assert_eq!(maildrop.listing(1).unwrap().octets, 12 + 2 + 4 + 2);
     let ids = uidls(&*maildrop);
-    // The agent that delivers the next one adds the newline. For us the message is the same.
+    // The agent that delivers the next message adds the newline. To us the message is the same.
     mbox.append(b"\n\nFrom b\n\nnext\n");
     assert_eq!(content(&mut *maildrop, 1), b"Subject: x\n\nbody");
     maildrop.commit(MaildropUpdate::deleting(&[])).unwrap();
@@ -74,7 +74,7 @@ fn marking_messages_as_read_changes_no_uidl() {
     assert_eq!(uidls(&*mbox.open()), ids);
 }
 
-/// Whatever another program does to the mailbox but append: nothing is deleted.
+/// Whatever another program does to the mailbox, except appending to it: nothing is deleted.
 #[test]
 fn changed_under_us_deletes_nothing() {
     type Change = (&'static str, fn(&Mbox));
@@ -243,7 +243,7 @@ fn more_than_four_gigabytes() {
 
 #[test]
 fn a_large_mailbox_is_read_in_parts() {
-    // Two threads at least have a part, wherever the cut falls in a message.
+    // At least two threads get a part, and the parts are cut inside messages.
     let mbox = Mbox::new();
     let mut bytes = Vec::new();
     let mut lengths = Vec::new();

@@ -45,7 +45,7 @@ fn dovecots_and_couriers_lists_name_what_they_know_and_nothing_changes_later() {
         maildir.deliver(b"after the move\n");
         let now = uidls_by(&maildir, scheme);
         assert_eq!((&now[..3], &*now[3]), (&before[..], "1700000004.M4P1.host"), "{scheme}");
-        // The old server is still in use, say for IMAP, and numbers the new message.
+        // The old server is still in use, perhaps for IMAP, and numbers the new message.
         let more = match file {
             "dovecot-uidlist" => "4 :1700000004.M4P1.host\n",
             _ => "1700000004.M4P1.host:2, 20 4:1795424140:0\n",
@@ -151,7 +151,7 @@ fn headers_doubled_missing_and_invalid() {
         let ids = uidls_by(format, "message-id");
         assert_eq!((&*ids[0], &*ids[5]), ("<a@example.org>", "<z@example.org>"));
         assert_eq!(ids[1..5], plain[1..5]);
-        // The first is gone; the second was known by another name, and keeps that.
+        // The first message is gone; the second one got another UIDL, and keeps it.
         open(format, "message-id").commit(MaildropUpdate::deleting(&[1])).unwrap();
         assert_eq!(uidls_by(format, "message-id"), ids[1..]);
         assert_eq!(uidls_by(format, "qpopper"), plain[1..]);
@@ -174,7 +174,7 @@ fn a_full_disk_keeps_nobody_from_the_mail() {
     let folder = mbox.place().path("state/uidl");
     mbox.open();
     fs::remove_dir(&folder).unwrap();
-    // A folder that is gone stands for one that cannot be written; root may write anywhere.
+    // A missing folder stands for one that cannot be written, because root may write anywhere.
     fs::create_dir(&folder).unwrap();
     let settings = Settings { uidl: UidlScheme::parse("message-id").unwrap(), ..quick() };
     let opener = mbox.place().opener_with(settings);

@@ -1,5 +1,5 @@
 //! Real delivery agents race with sessions that delete: every message is accounted for exactly once, and no
-//! lock is left.
+//! lock is left behind.
 //!
 //! A test whose agent is not installed says so and ends; with `CI=true` that is a failure.
 
@@ -22,29 +22,29 @@ use maildrop::{CommitError, MaildropUpdate, OpenError, Settings};
 use vocabulary::LockMethod;
 use vocabulary::LockMethod::{Dotlock, Fcntl, Flock};
 
-/// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is
-/// a long run.
+/// The number of messages that are delivered in each race: `RACES=500 cargo test -p maildrop --release --test
+/// races` is a long run.
 fn deliveries() -> usize {
     std::env::var("RACES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
 }
 
-/// Agents at work at a time.
+/// The number of agents that work at the same time.
 const AGENTS: usize = 3;
 
 /// A program that delivers one message from its standard input.
 struct Agent {
     program: &'static str,
     command: fn(&Place, &Path) -> Command,
-    /// It takes so many times as long as others, since it waits a whole second when it finds a mailbox
+    /// It takes this many times as long as others, because it waits a whole second if it finds a mailbox
     /// locked.
     slowness: usize,
 }
 
 /// Locks with a lock file and fcntl(2), as Debian builds it.
 const PROCMAIL: Agent = Agent { program: "/usr/bin/procmail", command: procmail, slowness: 4 };
-/// Locks with a lock file alone.
+/// Locks with a lock file only.
 const LOCKFILE: Agent = Agent { program: "/usr/bin/lockfile", command: lockfile, slowness: 1 };
-/// Locks as it is told to.
+/// Locks as configured.
 const DOVECOT_DOTLOCK: Agent =
     Agent { program: LDA, command: |place, to| dovecot(place, to, "dotlock"), slowness: 1 };
 const DOVECOT_FCNTL: Agent =
@@ -101,7 +101,7 @@ fn an_agent_killed_while_it_holds_its_locks() {
     for agent_dies in [true, false] {
         let mbox = Mbox::with(&[b"Subject: 1\n\n1\n", b"Subject: 2\n\n2\n"]);
         let lock = mbox.place().path("mbox.lock");
-        // Both locks, the lock file with its maker's number and host as Dovecot writes it; then it waits.
+        // Both locks, and the lock file names its process and host as Dovecot's does; then it waits.
         let script = format!(
             "printf '%s:%s' $$ \"$(uname -n)\" >{0}; exec 9>>{1}; flock 9; echo held; read forever",
             lock.display(),
@@ -159,7 +159,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     let begun = Instant::now();
     let next = AtomicUsize::new(0);
     let at_work = AtomicUsize::new(AGENTS);
-    // How often each was retrieved by a session that then deleted it.
+    // How often each message was retrieved by a session that then deleted it.
     let taken: Mutex<BTreeMap<usize, u32>> = Mutex::default();
     let (mut sessions, mut busy, mut changed) = (0, 0, 0);
     std::thread::scope(|scope| {
@@ -191,7 +191,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                 }
                 Err(error) => panic!("{what}: {error}"),
             };
-            // All but every third, so that tails move.
+            // All but every third message, so that tails move.
             let all: Vec<_> =
                 (1..=maildrop.count()).map(|at| (at, number_in(&content(&mut *maildrop, at)))).collect();
             let chosen: Vec<_> = all.into_iter().filter(|(at, _)| (at + sessions) % 3 != 0).collect();
@@ -202,8 +202,8 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);
                 }
                 Err(CommitError::Locked { .. }) => busy += 1,
-                // Dovecot's agent rewrites fields of its own in older messages, which moves those behind:
-                // nothing is deleted.
+                // Dovecot's agent rewrites its own fields in older messages, which moves the messages behind
+                // them: nothing is deleted.
                 Err(CommitError::Changed { .. }) if agent.program == LDA => changed += 1,
                 Err(error) => panic!("{what}: {error}"),
             }
@@ -247,7 +247,7 @@ impl Drop for Running {
 }
 
 fn deliver(mut command: Command, number: usize) {
-    // Some larger than one write.
+    // Some messages are larger than one write.
     let body = "a line of the body\n".repeat(1 + number % 7 * 800);
     let message =
         format!("From: a@example.org\nSubject: number {number} end\nMessage-ID: <{number}@x>\n\n{body}");
@@ -316,7 +316,7 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
     command.arg("-c").arg(configuration).args(["-f", "a@example.org"]);
     command.env_clear().env("HOME", &home).env("USER", "alice");
     if rustix::process::geteuid().is_root() {
-        // As root it would look the user up; as anyone else it delivers to whoever runs it.
+        // As root it would look up the user; as anyone else it delivers to the user that runs it.
         for path in [place.folder.path(), &home, to, &to.join("new"), &to.join("cur"), &to.join("tmp")] {
             let _ = std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY));
         }
@@ -325,7 +325,7 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
     command
 }
 
-/// Several threads need the same file; none may see it half written.
+/// Several threads need the same file. None of them may see it half written.
 fn write_once(path: &PathBuf, text: &str) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap();

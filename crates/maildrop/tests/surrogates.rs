@@ -1,4 +1,4 @@
-//! Surrogates for clients that do not take UTF-8 (RFC 6856), in every kind of maildrop: their octets are
+//! Surrogates for clients that do not accept UTF-8 (RFC 6856), in every kind of maildrop: their octets are
 //! counted exactly, and nothing else changes.
 
 #![allow(clippy::unwrap_used)]
@@ -12,7 +12,7 @@ use maildrop::{
 use std::fs;
 use vocabulary::{Location, Storage, UnescapeFrom};
 
-/// Messages with UTF-8 in their headers, some without, and what only looks like it.
+/// Messages with UTF-8 in their headers, messages without, and some that only look like it.
 fn messages() -> Vec<Vec<u8>> {
     let long = format!("Subject: {}\nTo: {}\n\nbody\n", "ü".repeat(3000), "ä <a@b.example>,\n ".repeat(500));
     [
@@ -25,7 +25,7 @@ fn messages() -> Vec<Vec<u8>> {
         "Subject: ü, and no body\n".as_bytes(),
         long.as_bytes(),
         b"Subject: Latin-1 \xfc\n\nbody\n",
-        // An mbox allows that at its end only.
+        // An mbox allows that only at its end.
         "Subject: the last, without a newline ü".as_bytes(),
     ]
     .map(<[u8]>::to_vec)
@@ -38,7 +38,7 @@ fn whole(body: &StoredMessage) -> Vec<u8> {
     on_the_wire(&[&body.prefix[..], &read(body)].concat())
 }
 
-/// All messages as a client gets them; each is as long as the listing says.
+/// All messages as a client gets them. Each is as long as the listing says.
 fn served(mail: &mut dyn Maildrop, window: u32) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     while all.len() < mail.count() as usize {
@@ -64,7 +64,7 @@ fn check_all<F: Format>(settings: &Settings) {
     for message in messages() {
         maildrop.deliver(&message);
     }
-    // The second one from the index of the first.
+    // The second one comes from the index of the first.
     for (window, opener) in [
         (1, maildrop.place().opener_with(settings.clone())),
         (32, maildrop.place().opener_with(settings.clone())),
@@ -85,7 +85,7 @@ fn check_all<F: Format>(settings: &Settings) {
             assert_eq!(got == original, header(original).is_ascii() || !is_utf8);
         }
     }
-    // What is removed is the message, whatever was served of it.
+    // The message itself is removed, whatever was served instead.
     let mail = maildrop.place().opener_with(settings.clone()).open(&maildrop.location()).unwrap();
     let names = uidls(&*mail);
     mail.commit(MaildropUpdate::deleting(&[1, 2, 4])).unwrap();
@@ -153,7 +153,7 @@ fn an_mbox_that_grew_and_messages_that_were_marked_as_read_keep_exact_sizes() {
     assert_eq!(served(&mut *mail, 4).len(), messages().len());
     let names = uidls(&*mail);
     mail.commit(MaildropUpdate { deleted: &[1], read: &[2, 3, 4] }).unwrap();
-    // From the index that the rewrite left, and from none.
+    // From the index that the rewrite left, and without an index.
     let after = served(&mut *open(), 4);
     assert!(after[0].windows(10).any(|octets| octets == b"Status: RO"));
     assert_eq!(uidls(&*open()), names[1..]);
@@ -190,7 +190,7 @@ fn ordinary_messages_are_served_from_the_mailbox_itself() {
     let mut mail = opener.open(&Location { storage: Storage::Mbox, path: mbox.path() }).unwrap();
     let bodies = mail.fetch(1, 2).unwrap();
     assert!(bodies[0].prefix.is_empty());
-    // Of the other, too, only the header is not.
+    // The other one, too, is ordinary except for its header.
     let [ordinary, surrogate] = [&bodies[0], &bodies[1]].map(|body| std::sync::Arc::as_ptr(&body.source));
     assert_eq!(ordinary, surrogate);
     assert!(!bodies[1].prefix.is_empty() && read(&bodies[1]).starts_with(b"\nbody"));

@@ -1,5 +1,5 @@
 //! Mailboxes of each kind for the tests, and a client's view of them.
-// Not every test uses all of it; and in tests the panic is the verdict.
+// Not every test uses everything here, and a panic is how a test fails.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use maildrop::{Maildrop, Opener, Settings};
 use tempfile::TempDir;
 use vocabulary::{Location, LockMethod, Storage};
 
-/// The start line that our delivery agent writes; the same for all, so that equal messages are equal.
+/// The start line that our delivery agent writes. It is always the same, so that equal messages are equal.
 pub const START: &str = "From sender@example.org Mon Nov 23 10:00:00 2026\n";
 
 /// A mailbox as delivery agents and other programs see it.
@@ -26,7 +26,7 @@ pub trait Format {
     fn deliver(&self, message: &[u8]);
     /// Whether sessions read a copy, which no other program can change.
     const IS_COPY: bool = false;
-    /// Whether it can be written down in it that a message was read.
+    /// Whether the maildrop can record that a message was read.
     const MARKS_READ: bool = true;
     /// Removes the message at `index` as another program would.
     fn remove_behind_the_back(&self, index: usize);
@@ -47,7 +47,7 @@ pub trait Format {
     }
 }
 
-/// A temporary folder with a state folder in it, and what was noticed.
+/// A temporary folder with a state folder in it, and the notices so far.
 pub struct Place {
     pub folder: TempDir,
     pub notices: Arc<Mutex<Vec<String>>>,
@@ -80,7 +80,7 @@ impl Place {
             .with_spool(File::open(self.path("spool")).unwrap().into())
     }
 
-    /// What was noticed since the last call.
+    /// The notices since the last call.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap())
     }
@@ -284,8 +284,8 @@ pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
     (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap().uidl.to_string()).collect()
 }
 
-/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always
-/// empty, and without the indexes, which are no one's mail.
+/// A tree of files, to check that nothing has changed. The file of the session locks, which is always empty,
+/// and the indexes, which are no mail, are left out.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     if folder.is_file() {
         return vec![(folder.to_owned(), fs::read(folder).unwrap())];
