@@ -38,7 +38,7 @@ fn a_password_of_each_scheme_lets_its_user_in() {
         for config in [shadow(), service.config()] {
             let mut auth = auth::Authenticator::new(&config).unwrap();
             let account = auth.login(user.name.as_bytes(), b"se cret", "::1".parse().unwrap());
-            let account = account.unwrap_or_else(|refusal| panic!("{scheme}: {refusal}"));
+            let account = account.unwrap_or_else(|error| panic!("{scheme}: {error}"));
             assert_eq!((account.user.as_str(), account.uid.get()), (user.name.as_str(), user.uid()));
             assert_eq!(account.maildrop.path, std::path::Path::new("/var/mail").join(&user.name));
             assert_eq!(account.home.as_deref(), Some("/nonexistent/home".as_ref()));
