@@ -11,8 +11,7 @@
 //! [`sasl`] has other ways to the same answer, in several steps.
 //!
 //! This crate blocks. It runs in the auth processes, each of which has its own [`Authenticator`]. It never opens a
-//! maildrop. [`Penalties`] and [`Seats`] are for the session role, which holds the connections: they neither block nor
-//! look anything up.
+//! maildrop.
 //!
 //! A password is kept no longer than it is needed, and wiped afterwards. No message and no `Debug` output contains one.
 #![forbid(unsafe_code)]
@@ -36,16 +35,13 @@ mod login_tests;
 mod mac_key;
 mod mechanisms;
 mod name;
-mod network;
 mod passdb;
 mod password;
 mod password_cache;
 mod password_costs;
-mod penalty;
 mod prepared;
 pub mod sasl;
 mod scram_verifier;
-mod seats;
 mod token_check;
 mod user_sources;
 mod userdb;
@@ -56,7 +52,4 @@ pub use check_files::check;
 pub use directory_setup::directory_setup;
 pub use login_error::LoginError;
 pub use name::{BadUserName, UserName};
-pub use network::Network;
-pub use penalty::Penalties;
-pub use seats::{Seat, Seats};
 pub use userdb::{OwnerUid, maildrop_of};

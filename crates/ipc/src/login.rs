@@ -2,6 +2,7 @@
 //! maildrop process answers ([`crate::mail::FromMaildrop::Opened`]).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use vocabulary::LoginFailure;
@@ -17,6 +18,9 @@ pub const MOST_PASSWORD: usize = 12_288;
 const MOST_MECHANISM: usize = 20;
 /// The longest proof of a TLS channel, in octets (RFC 9266: 32).
 const MOST_BINDING: usize = 256;
+
+/// How long auth may take for one login. The session role waits a little longer, then gives the login up.
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
