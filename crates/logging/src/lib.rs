@@ -6,6 +6,7 @@
 
 mod append;
 pub mod render;
+mod step;
 mod untrusted;
 
 use std::fmt::{self, Write as _};
@@ -26,6 +27,7 @@ use tracing::{Event, Metadata, Subscriber};
 use vocabulary::LogLevel;
 
 pub use append::append;
+pub use step::{StepTimer, micros};
 pub use untrusted::Untrusted;
 
 /// How much of the queue the kernel keeps, in octets: some thousand lines.

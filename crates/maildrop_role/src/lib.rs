@@ -182,7 +182,7 @@ impl<'a> Worker<'a> {
             match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
                 Ok(Some((order, descriptors))) => {
                     self.last_order.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
-                    self.setup.in_hand.set(slot, Some(order.login));
+                    self.setup.in_hand.set(slot, Some(order.context.id));
                     let _work = self.work.read();
                     self.open(order, descriptors.into_iter().next());
                     self.setup.in_hand.set(slot, None);
@@ -271,10 +271,11 @@ impl<'a> Worker<'a> {
     }
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { login, ticket, user, storage, path, user_log, utf8 } = order;
+        let Open { context, ticket, user, storage, path, user_log } = order;
+        let login = context.id;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let wishes = self.setup.users.wishes_of(&user, utf8);
+        let wishes = self.setup.users.wishes_of(&user, context.utf8);
         let began = Instant::now();
         let opened = self.open_in_time(storage, &path, &wishes, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {

@@ -206,7 +206,7 @@ impl Connection {
 
     /// What a login needs to say of the client.
     fn client(&self) -> Client {
-        Client { peer: self.origin.peer, utf8: self.dialogue.utf8() }
+        Client { peer: self.origin.peer, session: self.session, utf8: self.dialogue.utf8() }
     }
 
     /// Whether there is such a user, where that is told before the password is asked for.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said};
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Refused, Response, Said, SessionContext};
 use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
 use vocabulary::LoginFailure;
@@ -49,6 +49,8 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Client {
     pub(crate) peer: IpAddr,
+    /// The number of its session.
+    pub(crate) session: u64,
     /// Whether it has said UTF8.
     pub(crate) utf8: bool,
 }
@@ -70,8 +72,8 @@ impl Desk {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.await_answer(number);
-        let Client { peer, utf8 } = client;
-        let login = Login { id, peer, utf8, attempt };
+        let Client { peer, session, utf8 } = client;
+        let login = Login { context: SessionContext { id, session, utf8 }, peer, attempt };
         let verdict = tokio::time::timeout(PATIENCE, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
