@@ -45,7 +45,7 @@ impl<'a> MaildropWorkers<'a> {
         post: &Post,
         order: &Open,
         log: Option<&OwnedFd>,
-        buffer: &mut Vec<u8>,
+        buffer: &mut [u8],
     ) -> Result<(), OrderError> {
         // A known process may have ended since it was last used. A second one is new.
         let mut gone = None;
@@ -67,7 +67,7 @@ impl<'a> MaildropWorkers<'a> {
         post: &Post,
         generation: u32,
         gone: Option<WorkerId>,
-        buffer: &mut Vec<u8>,
+        buffer: &mut [u8],
     ) -> Result<&MaildropWorker, OrderError> {
         let known = self.known.get(post);
         if known.is_none_or(|worker| worker.generation != generation) {
@@ -86,7 +86,7 @@ impl<'a> MaildropWorkers<'a> {
         post: &Post,
         generation: u32,
         instead_of: Option<WorkerId>,
-        buffer: &mut Vec<u8>,
+        buffer: &mut [u8],
     ) -> Result<MaildropWorker, OrderError> {
         let request = Hire { post: post.clone(), instead_of };
         send(self.hire, &request, &[], Wait::Forever).map_err(OrderError::Channel)?;
