@@ -1,5 +1,5 @@
-//! Access files: every line is a rule, a comment or an error; and a client is judged as by a second implementation of
-//! mpopd.conf(5).
+//! Access files: every line is a rule, a comment or an error; and a client is judged as by a second
+//! implementation of mpopd.conf(5).
 //!
 //! Input: an octet that chooses the client, then the file.
 #![no_main]

@@ -1,9 +1,9 @@
-//! SASL exchanges as an auth process runs them: whatever a client answers, it is let in only as a user whose secret it has
-//! shown. A model of each mechanism says which user that is. For SCRAM it is a client that knows one password, and may alter
-//! its proof.
+//! SASL exchanges as an auth process runs them: whatever a client answers, it is let in only as a user whose
+//! secret it has shown. A model of each mechanism says which user that is. For SCRAM it is a client that
+//! knows one password, and may alter its proof.
 //!
-//! Input: the mechanism, an octet of switches, which octet of a last message is altered and how; then the responses, one
-//! per line.
+//! Input: the mechanism, an octet of switches, which octet of a last message is altered and how; then the
+//! responses, one per line.
 #![no_main]
 
 use auth::Authenticator;

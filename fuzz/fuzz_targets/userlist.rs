@@ -1,5 +1,5 @@
-//! User lists: every line is a user, a comment or an error; the first line of a name counts; only users that the text names
-//! are found, and none of them as root.
+//! User lists: every line is a user, a comment or an error; the first line of a name counts; only users that
+//! the text names are found, and none of them as root.
 #![no_main]
 
 use auth::fuzzing::{FuzzedUser, FuzzedUserlist};

@@ -1,4 +1,5 @@
-//! How long a large user list takes and how much memory: `cargo run --release -p auth --example large_userlist [USERS]`.
+//! How much time and memory a large user list takes:
+//! `cargo run --release -p auth --example large_userlist [USERS]`.
 
 use std::error::Error;
 use std::fmt::Write;

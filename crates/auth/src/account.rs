@@ -16,8 +16,8 @@ pub struct Account {
     pub uid: OwnerUid,
     /// The group of the process that opens it.
     pub gid: u32,
-    /// Whether the uid belongs to this user alone: true for a user of the machine, false for one of many virtual users
-    /// who share a uid of a database or a list.
+    /// Whether the uid belongs to this user alone: true for a user of the machine, false for one of many
+    /// virtual users who share a uid of a database or a list.
     pub own_uid: bool,
     /// The home directory, if there is one; an absolute path.
     pub home: Option<PathBuf>,

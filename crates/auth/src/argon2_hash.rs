@@ -11,7 +11,8 @@ const MOST_MEMORY: u32 = 1 << 20;
 pub(crate) struct Argon2Hash(PasswordHash);
 
 impl Argon2Hash {
-    /// Parses a PHC string. `None` if it is not one of Argon2, lacks the salt or the hash, or needs more than a gigabyte.
+    /// Parses a PHC string. `None` if it is not one of Argon2, lacks the salt or the hash, or needs more than
+    /// a gigabyte.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut hash = PasswordHash::new(str::from_utf8(text).ok()?).ok()?;
         Algorithm::try_from(hash.algorithm.as_str()).ok()?;
@@ -33,7 +34,8 @@ impl Argon2Hash {
 mod tests {
     use super::*;
 
-    /// From the tests of the reference implementation (test.c): the password is "password", the salt "somesalt".
+    /// From the tests of the reference implementation (test.c): the password is "password", the salt
+    /// "somesalt".
     const KNOWN: [&str; 4] = [
         "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
         "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",

@@ -19,20 +19,20 @@ use crate::directory_tokens::DirectoryTokens;
 use crate::host::{Peer, Resolve, resolve};
 use crate::login_error::LoginError;
 use crate::mac_key::MacKey;
-use crate::mechanisms::Mechanisms;
+use crate::mechanisms::ServedMechanisms;
 use crate::name::UserName;
 use crate::passdb::{FoundUser, SingleUser, UserQuery};
 use crate::password::{StoredPassword, StoredSecret};
 use crate::password_cache::{PasswordCache, PasswordClaim};
 use crate::prepared::prepared;
 use crate::token_check::{BadToken, TokenCheck};
-use crate::user_sources::{UserSource, UserSources};
+use crate::user_sources::{PassdbKind, UserSources};
 use crate::userdb::{MaildropPaths, Owner, OwnerUid, StatedMaildrop};
 
 /// Judges logins as the configuration says. Each auth process has one; it blocks while it works.
 ///
-/// It is made before the auth processes are forked. They share the memory of what it has read, and all of them treat an
-/// unknown name in the same way.
+/// It is made before the auth processes are forked. They share the memory of what it has read, and all of
+/// them treat an unknown name in the same way.
 pub struct Authenticator {
     access: AccessControl,
     sources: UserSources,
@@ -43,7 +43,7 @@ pub struct Authenticator {
     /// Chooses how long the check of an unknown name takes.
     key: MacKey,
     resolve: Resolve,
-    mechanisms: Mechanisms,
+    mechanisms: ServedMechanisms,
     /// Whether names and passwords are UTF-8; otherwise passwords are plain octets.
     utf8: bool,
 }
@@ -57,17 +57,18 @@ pub(crate) struct StoredCredentials {
 }
 
 impl Authenticator {
-    /// Prepares for the kinds of login that the configuration uses. User lists may still be missing, files of access rules
-    /// may not: see [`Self::warm`] and [`crate::check`].
+    /// Prepares for the kinds of login that the configuration uses. User lists may still be missing, files of
+    /// access rules may not: see [`Self::warm`] and [`crate::check`].
     ///
     /// # Errors
     ///
-    /// Settings are incomplete, the access rules have errors, or the system lacks libcrypt, PAM or random numbers.
+    /// Settings are incomplete, the access rules have errors, or the system lacks libcrypt, PAM or random
+    /// numbers.
     pub fn new(config: &Config) -> Result<Self, AuthenticatorError> {
         let key = MacKey::random().map_err(AuthenticatorError::Random)?;
         let sources =
             UserSources::new(config, &key).map_err(|why| AuthenticatorError::Source(why.to_string()))?;
-        let mut mechanisms = Mechanisms::new(config);
+        let mut mechanisms = ServedMechanisms::new(config);
         if let Some(tokens) = DirectoryTokens::new(config, sources.directory()) {
             mechanisms.check_tokens_with(Box::new(tokens));
         }
@@ -84,8 +85,8 @@ impl Authenticator {
         })
     }
 
-    /// Lets in one user, from anywhere, and nobody else: for `mpopd try`. `gid` is the group of the process that opens the
-    /// maildrop.
+    /// Lets in one user, from anywhere, and nobody else: for `mpopd try`. `gid` is the group of the process
+    /// that opens the maildrop.
     pub fn single(
         user: UserName,
         password: Zeroizing<Vec<u8>>,
@@ -105,20 +106,20 @@ impl Authenticator {
             // With a single secret there is nothing to choose.
             key: MacKey::fixed(0),
             resolve,
-            mechanisms: Mechanisms::new(&Config::default()),
+            mechanisms: ServedMechanisms::new(&Config::default()),
             utf8: true,
         }
     }
 
-    /// Reads the user lists, so that processes forked later share their memory. Errors in them become remarks, and fail
-    /// the logins that need the list.
+    /// Reads the user lists, so that processes forked later share their memory. Errors in them become
+    /// remarks, and fail the logins that need the list.
     pub fn warm(&mut self) {
         self.sources.warm();
     }
 
     /// Sends all requests to databases, LDAP and OAuth servers over this channel to mpopd-directory
-    /// ([`ipc::directory`]). Each auth process calls this once after its fork, if there is a [`crate::directory_setup`].
-    /// Until then such logins fail as temporary.
+    /// ([`ipc::directory`]). Each auth process calls this once after its fork, if there is a
+    /// [`crate::directory_setup`]. Until then such logins fail as temporary.
     pub fn use_directory(&mut self, channel: OwnedFd) {
         self.sources.directory().connect(channel);
     }
@@ -132,9 +133,11 @@ impl Authenticator {
         self.access.admit(&Peer::new(peer, self.resolve))
     }
 
-    /// Whether there is such a user, for `reject_bogus_user`: `user` as the client sent it, from the address `peer`.
+    /// Whether there is such a user, for `reject_bogus_user`: `user` as the client sent it, from the address
+    /// `peer`.
     ///
-    /// A name that PAM would map to a known one counts as unknown. Without `username_plugin`, kind 7 knows every name.
+    /// A name that PAM would map to a known one counts as unknown. Without `username_plugin`, kind 7 knows
+    /// every name.
     ///
     /// # Errors
     ///
@@ -180,16 +183,17 @@ impl Authenticator {
         self.mechanisms.check_tokens_with(tokens);
     }
 
-    /// Whether SCRAM should be offered: whether it can check the password of every user, as far as that is known. It cannot
-    /// if a crypt(3) or Argon2 hash is stored, or if PAM or a plugin decides. Clients that prefer SCRAM would then fail.
+    /// Whether SCRAM should be offered: whether it can check the password of every user, as far as that is
+    /// known. It cannot if a crypt(3) or Argon2 hash is stored, or if PAM or a plugin decides. Clients that
+    /// prefer SCRAM would then fail.
     ///
     /// Reads the user lists as they are now.
     pub fn scram_fits(&mut self) -> bool {
         self.sources.all(|source| source.scram_fits())
     }
 
-    /// What the administrator should know, found since the last call: lines left out of user lists, `WARN` rules that
-    /// matched, what plugins wrote. For the log; bounded.
+    /// What the administrator should know, found since the last call: lines left out of user lists, `WARN`
+    /// rules that matched, what plugins wrote. For the log; bounded.
     ///
     /// A call before the auth processes are forked gets what would otherwise appear once for each of them.
     pub fn take_remarks(&mut self) -> Vec<Fault> {
@@ -203,7 +207,8 @@ impl Authenticator {
         self.mechanisms.serves(mechanism)
     }
 
-    /// What is stored of this user, for a login that does not send the password. It takes the same time for unknown names.
+    /// What is stored of this user, for a login that does not send the password. It takes the same time for
+    /// unknown names.
     ///
     /// # Errors
     ///
@@ -278,7 +283,7 @@ impl Authenticator {
                 self.check_decoy(query, decoy, password);
                 Err(LoginFailure::Disabled.into())
             }
-            None => match UserSource::of(query.kind) {
+            None => match PassdbKind::of(query.kind) {
                 [only] if self.sources.get(*only).is_some_and(|source| source.may_rename()) => {
                     self.ask(query, *only, password)
                 }
@@ -294,7 +299,7 @@ impl Authenticator {
     fn check(
         &mut self,
         query: &UserQuery<'_>,
-        source: UserSource,
+        source: PassdbKind,
         owner: Owner,
         secret: &StoredSecret,
         password: &[u8],
@@ -320,7 +325,7 @@ impl Authenticator {
     fn ask(
         &mut self,
         query: &UserQuery<'_>,
-        source: UserSource,
+        source: PassdbKind,
         password: &[u8],
     ) -> Result<Owner, LoginError> {
         let passdb = self.sources.get(source).ok_or(LoginFailure::UnknownUser)?;
@@ -337,7 +342,7 @@ impl Authenticator {
     }
 
     /// Takes the time of a known user's check. Its outcome does not matter.
-    fn check_decoy(&mut self, query: &UserQuery<'_>, decoy: Option<(UserSource, Decoy)>, password: &[u8]) {
+    fn check_decoy(&mut self, query: &UserQuery<'_>, decoy: Option<(PassdbKind, Decoy)>, password: &[u8]) {
         /// If there is no user at all: yescrypt, as Debian's passwd(1) makes it.
         const USUAL: StoredPassword<'_> = StoredPassword::Crypt(b"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$");
         let _ = match decoy {
@@ -400,7 +405,7 @@ impl Authenticator {
 
 fn claim<'a>(
     query: &UserQuery<'a>,
-    source: UserSource,
+    source: PassdbKind,
     stored: &'a [u8],
     password: &'a [u8],
 ) -> PasswordClaim<'a> {

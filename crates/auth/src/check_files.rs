@@ -9,30 +9,30 @@ use config::{Config, Fault, Faults};
 use crate::access::AccessControl;
 use crate::host::HostName;
 use crate::passdb::{Plugins, Userlist, check_shadow};
-use crate::user_sources::{UserSource, UserSources};
+use crate::user_sources::{PassdbKind, UserSources};
 
-/// Checks the files that the configuration names for logins: for `mpopd -t`, and before a server starts. Returns the
-/// warnings.
+/// Checks the files that the configuration names for logins: for `mpopd -t`, and before a server starts.
+/// Returns the warnings.
 ///
 /// # Errors
 ///
-/// Every error in those files. A running server leaves out invalid lines of user lists and keeps its previous access rules;
-/// a server that starts accepts neither.
+/// Every error in those files. A running server leaves out invalid lines of user lists and keeps its previous
+/// access rules; a server that starts accepts neither.
 pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     let mut findings = FileFindings::default();
     findings.note(AccessControl::new(config).map(drop));
     for source in UserSources::in_use(config) {
         match source {
-            UserSource::System if config.use_pam => findings.pam_service(&config.mpopd_pam_service),
-            UserSource::System => findings.note(check_shadow(&config.shadow).map_err(Faults::from)),
-            UserSource::Lists | UserSource::List if config.has_directory_users() => {}
-            UserSource::Lists | UserSource::List if config.userlist.is_absolute() => {
+            PassdbKind::System if config.use_pam => findings.pam_service(&config.mpopd_pam_service),
+            PassdbKind::System => findings.note(check_shadow(&config.shadow).map_err(Faults::from)),
+            PassdbKind::Lists | PassdbKind::List if config.has_directory_users() => {}
+            PassdbKind::Lists | PassdbKind::List if config.userlist.is_absolute() => {
                 findings.userlist(&config.userlist)
             }
             // `Loaded::check_serving` reports a relative path.
-            UserSource::List => {}
-            UserSource::Lists => findings.lists_below(&config.host_mail_path, &config.userlist),
-            UserSource::Plugins => {
+            PassdbKind::List => {}
+            PassdbKind::Lists => findings.lists_below(&config.host_mail_path, &config.userlist),
+            PassdbKind::Plugins => {
                 for program in [&config.username_plugin, &config.password_plugin].into_iter().flatten() {
                     findings.note(Plugins::check(program).map_err(Faults::from));
                 }

@@ -13,11 +13,12 @@ pub(crate) struct Decoy {
     pub(crate) secret: Option<StoredSecret>,
 }
 
-/// Chooses among the decoys of several sources, which `word` tells apart. Each cost is chosen as often as known users have
-/// it, and always the same one for the same name. `key` keeps outsiders from predicting which.
+/// Chooses among the decoys of several sources, which `word` tells apart. Each cost is chosen as often as
+/// known users have it, and always the same one for the same name. `key` keeps outsiders from predicting
+/// which.
 ///
-/// For each name, every cost draws a number; the lowest one, weighted by its users, wins (rendezvous hashing). So the choice
-/// for a name rarely changes when users come and go.
+/// For each name, every cost draws a number; the lowest one, weighted by its users, wins (rendezvous
+/// hashing). So the choice for a name rarely changes when users come and go.
 #[expect(clippy::cast_precision_loss, reason = "the weights need not be exact")]
 pub(crate) fn choose<S>(
     decoys: Vec<(S, Decoy)>,
@@ -25,7 +26,8 @@ pub(crate) fn choose<S>(
     key: &MacKey,
     word: impl Fn(&S) -> &str,
 ) -> Option<(S, Decoy)> {
-    // The number of users of PAM or a plugin is unknown: assumed to be as large as that of all others together.
+    // The number of users of PAM or a plugin is unknown: assumed to be as large as that of all others
+    // together.
     let counted: u64 = decoys.iter().filter(|(_, d)| d.secret.is_some()).map(|(_, d)| d.users).sum();
     let draw = |(source, decoy): &(S, Decoy)| {
         let (cost, users) = match &decoy.secret {

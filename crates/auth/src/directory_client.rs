@@ -1,4 +1,5 @@
-//! The auth process's side of the channel to mpopd-directory, which talks to databases, LDAP and OAuth servers.
+//! The auth process's side of the channel to mpopd-directory, which talks to databases, LDAP and OAuth
+//! servers.
 //!
 //! An auth process opens no connection to such a server itself: see [`ipc::directory`].
 

@@ -3,7 +3,8 @@
 use config::{Config, SecretText};
 use ipc::directory::{Attributes, Bounds, Ldap, OAuth, Setup, Sql, TokensBy, Users};
 
-/// The settings to start mpopd-directory with; `None` if the configuration names no server, and it is not needed.
+/// The settings to start mpopd-directory with; `None` if the configuration names no server, and it is not
+/// needed.
 ///
 /// They contain passwords. [`config::Loaded::check_serving`] has checked that they are complete.
 pub fn directory_setup(config: &Config) -> Option<Setup> {

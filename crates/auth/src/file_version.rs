@@ -26,8 +26,9 @@ impl FileVersion {
         }
     }
 
-    /// Whether the last change was so long before the reading `began` that another change gets another time. File systems
-    /// count time in ticks of milliseconds, some of seconds. A change "in the future" comes from a wrong clock.
+    /// Whether the last change was so long before the reading `began` that another change gets another time.
+    /// File systems count time in ticks of milliseconds, some of seconds. A change "in the future" comes from
+    /// a wrong clock.
     pub(crate) fn is_settled(&self, began: SystemTime) -> bool {
         const TICK: Duration = Duration::from_secs(2);
         let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(self.changed.0), u32::try_from(self.changed.1))

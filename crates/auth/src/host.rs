@@ -9,10 +9,11 @@ use sys::names;
 
 use crate::login_error::LoginError;
 
-/// A host name or domain in lower case, without the final dot: labels of letters, digits, `-` (RFC 1123, section 2.1) and
-/// the common `_`, at most 253 octets. Safe as a part of a path.
+/// A host name or domain in lower case, without the final dot: labels of letters, digits, `-` (RFC 1123,
+/// section 2.1) and the common `_`, at most 253 octets. Safe as a part of a path.
 ///
-/// The last label is not all digits. An IPv4 address in text form is not a host name, though resolvers accept it.
+/// The last label is not all digits. An IPv4 address in text form is not a host name, though resolvers accept
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HostName(Box<str>);
 
@@ -71,8 +72,8 @@ pub(crate) fn resolve(address: IpAddr) -> Result<Option<HostName>, ResolveError>
     confirmed(address, names::name_of, names::addresses_of).map_err(|error| ResolveError(error.to_string()))
 }
 
-/// A name from reverse DNS counts only if it resolves to the address again. The owner of the address decides which name
-/// reverse DNS returns; the owner of the name decides which addresses it has.
+/// A name from reverse DNS counts only if it resolves to the address again. The owner of the address decides
+/// which name reverse DNS returns; the owner of the name decides which addresses it has.
 fn confirmed<E>(
     address: IpAddr,
     name_of: impl FnOnce(IpAddr) -> Result<Option<String>, E>,

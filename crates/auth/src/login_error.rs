@@ -14,8 +14,8 @@ pub struct LoginError {
 }
 
 impl LoginError {
-    /// A login that cannot be decided now, or whose account is unusable. `detail` tells the administrator why: it names
-    /// the file and the user, never a password. The client gets `[SYS/TEMP]`.
+    /// A login that cannot be decided now, or whose account is unusable. `detail` tells the administrator
+    /// why: it names the file and the user, never a password. The client gets `[SYS/TEMP]`.
     pub(crate) fn temporary(detail: impl Into<String>) -> Self {
         Self { failure: LoginFailure::Temporary, detail: Some(detail.into()) }
     }

@@ -1,7 +1,8 @@
-//! Tests of all kinds of login together: who gets in from where and to which maildrop, or with which word in the log.
+//! Tests of all kinds of login together: who gets in from where and to which maildrop, or with which word in
+//! the log.
 //!
-//! System users are those that every Debian has; their passwords are in a file of the test. Real accounts and PAM are
-//! tested in tests/system.rs.
+//! System users are those that every Debian has; their passwords are in a file of the test. Real accounts and
+//! PAM are tested in tests/system.rs.
 
 use std::fs::{self, Permissions};
 use std::net::IpAddr;
@@ -101,8 +102,8 @@ fn write(path: &Path, mode: u32, text: &str) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// 192.0.2.1 is a.example.org, 192.0.2.2 is a host without a list, the resolver fails for 192.0.2.53, all others have no
-/// name.
+/// 192.0.2.1 is a.example.org, 192.0.2.2 is a host without a list, the resolver fails for 192.0.2.53, all
+/// others have no name.
 fn resolve(address: IpAddr) -> Result<Option<HostName>, ResolveError> {
     match address.to_string().as_str() {
         "192.0.2.1" => Ok(HostName::parse("a.example.org")),

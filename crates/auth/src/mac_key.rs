@@ -28,7 +28,8 @@ impl MacKey {
         Self(Zeroizing::new([octet; 32]))
     }
 
-    /// The code of several texts. Their lengths are included, so the same octets divided elsewhere have another code.
+    /// The code of several texts. Their lengths are included, so the same octets divided elsewhere have
+    /// another code.
     pub(crate) fn mac(&self, texts: &[&[u8]]) -> Mac {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         for text in texts {

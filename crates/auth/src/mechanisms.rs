@@ -6,14 +6,14 @@ use vocabulary::SaslMechanism;
 use crate::token_check::{BadToken, TokenCheck};
 
 /// The configured mechanisms, and what some of them need.
-pub(crate) struct Mechanisms {
+pub(crate) struct ServedMechanisms {
     configured: Vec<SaslMechanism>,
     /// Whether clients are asked for certificates, which are then verified.
     certificates: bool,
     tokens: Option<Box<dyn TokenCheck>>,
 }
 
-impl Mechanisms {
+impl ServedMechanisms {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             configured: config.sasl_mechanisms.clone(),

@@ -4,10 +4,11 @@ use std::fmt;
 
 use config::{BadPart, path_part};
 
-/// A valid user name: UTF-8, 1 to 255 octets, and safe as a part of a path (no `/`, no leading dot, no control characters).
+/// A valid user name: UTF-8, 1 to 255 octets, and safe as a part of a path (no `/`, no leading dot, no
+/// control characters).
 ///
-/// Every name from outside becomes a `UserName` before it is looked up or used in a path. Names are case-sensitive, as in
-/// passwd(5).
+/// Every name from outside becomes a `UserName` before it is looked up or used in a path. Names are
+/// case-sensitive, as in passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(Box<str>);
 

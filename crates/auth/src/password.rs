@@ -169,8 +169,8 @@ impl fmt::Debug for StoredSecret {
     }
 }
 
-/// Whether a text has the form of a result of crypt(3), see crypt(5): a scheme between dollars, the `_` of BSDi, or the 13
-/// characters of DES. This machine's libcrypt may still not support the scheme.
+/// Whether a text has the form of a result of crypt(3), see crypt(5): a scheme between dollars, the `_` of
+/// BSDi, or the 13 characters of DES. This machine's libcrypt may still not support the scheme.
 fn is_crypt_string(text: &[u8]) -> bool {
     let base64 = |text: &[u8]| text.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'/'));
     match text {
@@ -186,7 +186,8 @@ fn is_crypt_string(text: &[u8]) -> bool {
     }
 }
 
-/// The number of octets at the start of a crypt string that state scheme and cost; the salt follows. See crypt(5).
+/// The number of octets at the start of a crypt string that state scheme and cost; the salt follows. See
+/// crypt(5).
 fn cost_octets(text: &[u8]) -> usize {
     let fields = |count: usize| {
         let ends = text.iter().enumerate().filter(|(_, c)| **c == b'$').map(|(at, _)| at + 1);
@@ -227,7 +228,8 @@ impl fmt::Debug for StoredPassword<'_> {
     }
 }
 
-/// What is wrong with a stored password: an error of the administrator. The message repeats no part of the password.
+/// What is wrong with a stored password: an error of the administrator. The message repeats no part of the
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadPassword {
     Empty,

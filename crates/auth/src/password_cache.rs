@@ -1,8 +1,9 @@
-//! Passwords that were recently right (`auth_cache`), so that a mail client that polls every minute does not cost a yescrypt
-//! hash each time.
+//! Passwords that were recently right (`auth_cache`), so that a mail client that polls every minute does not
+//! cost a yescrypt hash each time.
 //!
-//! A MAC is kept, under a key that this process drew at its start and never shows. It covers the user, the source that knows
-//! the user, what that source has stored, and the password. So any change of the stored entry invalidates the MAC.
+//! A MAC is kept, under a key that this process drew at its start and never shows. It covers the user, the
+//! source that knows the user, what that source has stored, and the password. So any change of the stored
+//! entry invalidates the MAC.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -58,7 +59,8 @@ impl PasswordCache {
         if self.right.len() >= MOST_USERS && !self.right.contains_key(claim.user) {
             self.right.retain(|_, entry| now < entry.until);
             if self.right.len() >= MOST_USERS {
-                // Cheaper than searching for the oldest at each login: once in a while all passwords are checked again.
+                // Cheaper than searching for the oldest at each login: once in a while all passwords are
+                // checked again.
                 self.right.clear();
             }
         }

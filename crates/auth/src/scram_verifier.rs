@@ -29,8 +29,8 @@ pub(crate) struct ScramVerifier {
 }
 
 impl ScramVerifier {
-    /// Parses `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64. `None` if it has another form, or fewer than
-    /// 4096 or more than ten million iterations.
+    /// Parses `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64. `None` if it has another
+    /// form, or fewer than 4096 or more than ten million iterations.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut fields = text.split(|octet| *octet == b',');
         let iterations = iterations(fields.next()?)?;
@@ -89,7 +89,8 @@ pub(crate) fn octets(base64: &[u8]) -> Option<Sha256Octets> {
     Some(Zeroizing::new(decoded.as_slice().try_into().ok()?))
 }
 
-/// SASLprep (RFC 4013). A password that it does not allow is used unchanged, so that every stored password works.
+/// SASLprep (RFC 4013). A password that it does not allow is used unchanged, so that every stored password
+/// works.
 fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     match str::from_utf8(password).map(stringprep::saslprep) {
         Ok(Ok(prepared)) => Zeroizing::new(prepared.into_owned().into_bytes()),
@@ -106,7 +107,8 @@ fn iterations(text: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt W22ZaJ0SNY7soEsUEjb6gQ==`.
+    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt
+    /// W22ZaJ0SNY7soEsUEjb6gQ==`.
     const PENCIL: &str = "4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
         wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 

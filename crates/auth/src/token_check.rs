@@ -2,8 +2,8 @@
 
 /// Finds out whose an access token is: by asking a server, or with the server's keys.
 pub trait TokenCheck {
-    /// The user to whom this access token was issued (RFC 6749, section 1.4). The token consists of the characters that
-    /// RFC 6750, section 2.1, allows.
+    /// The user to whom this access token was issued (RFC 6749, section 1.4). The token consists of the
+    /// characters that RFC 6750, section 2.1, allows.
     ///
     /// # Errors
     ///

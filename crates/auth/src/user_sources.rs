@@ -17,16 +17,17 @@ use crate::passdb::{
 pub(crate) struct UserSources {
     kind: AuthType,
     user_kinds: PerUser<AuthType>,
-    open: Vec<(UserSource, Box<dyn Passdb>)>,
+    open: Vec<(PassdbKind, Box<dyn Passdb>)>,
     directory: DirectoryClient,
 }
 
 /// A source of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UserSource {
+pub(crate) enum PassdbKind {
     /// The users of this machine.
     System,
-    /// The user list of the client's host name or of the domain in the login, or the directory that replaces it.
+    /// The user list of the client's host name or of the domain in the login, or the directory that replaces
+    /// it.
     Lists,
     /// The one user list, or the directory that replaces it.
     List,
@@ -34,7 +35,7 @@ pub(crate) enum UserSource {
     Plugins,
 }
 
-impl UserSource {
+impl PassdbKind {
     /// The sources of a kind. The first one that knows a name decides.
     pub(crate) fn of(kind: AuthType) -> &'static [Self] {
         match kind {
@@ -66,22 +67,22 @@ impl UserSources {
     pub(crate) fn new(config: &Config, key: &MacKey) -> Result<Self, SourceUnavailable> {
         let directory = DirectoryClient::new(config);
         let elsewhere = config.has_directory_users();
-        let mut open: Vec<(UserSource, Box<dyn Passdb>)> = Vec::new();
+        let mut open: Vec<(PassdbKind, Box<dyn Passdb>)> = Vec::new();
         for source in Self::in_use(config) {
             let passdb: Box<dyn Passdb> = match source {
-                UserSource::System => {
+                PassdbKind::System => {
                     Box::new(SystemUsers::new(config, key).map_err(SourceUnavailable::System)?)
                 }
-                UserSource::Lists if elsewhere => {
+                PassdbKind::Lists if elsewhere => {
                     Box::new(DirectoryUsers::by_host(config, directory.clone()))
                 }
-                UserSource::List if elsewhere => Box::new(DirectoryUsers::of_all(config, directory.clone())),
-                UserSource::Lists => Box::new(HostLists::new(config)),
-                UserSource::List if config.userlist.is_relative() => {
+                PassdbKind::List if elsewhere => Box::new(DirectoryUsers::of_all(config, directory.clone())),
+                PassdbKind::Lists => Box::new(HostLists::new(config)),
+                PassdbKind::List if config.userlist.is_relative() => {
                     return Err(SourceUnavailable::RelativeUserlist);
                 }
-                UserSource::List => Box::new(Userlist::new(config.userlist.clone())),
-                UserSource::Plugins => Box::new(Plugins::new(config).ok_or(SourceUnavailable::NoPlugin)?),
+                PassdbKind::List => Box::new(Userlist::new(config.userlist.clone())),
+                PassdbKind::Plugins => Box::new(Plugins::new(config).ok_or(SourceUnavailable::NoPlugin)?),
             };
             open.push((source, passdb));
         }
@@ -94,7 +95,7 @@ impl UserSources {
         Self {
             kind: AuthType::List,
             user_kinds: PerUser::new(),
-            open: vec![(UserSource::List, source)],
+            open: vec![(PassdbKind::List, source)],
             directory,
         }
     }
@@ -105,10 +106,10 @@ impl UserSources {
     }
 
     /// The sources that at least one user may need.
-    pub(crate) fn in_use(config: &Config) -> Vec<UserSource> {
+    pub(crate) fn in_use(config: &Config) -> Vec<PassdbKind> {
         let mut sources = Vec::new();
         for kind in std::iter::once(&config.auth_type).chain(config.user_auth.values()) {
-            for source in UserSource::of(*kind) {
+            for source in PassdbKind::of(*kind) {
                 if !sources.contains(source) {
                     sources.push(*source);
                 }
@@ -130,8 +131,8 @@ impl UserSources {
     pub(crate) fn find(
         &mut self,
         query: &UserQuery<'_>,
-    ) -> Result<Option<(UserSource, FoundUser)>, LoginError> {
-        for source in UserSource::of(query.kind) {
+    ) -> Result<Option<(PassdbKind, FoundUser)>, LoginError> {
+        for source in PassdbKind::of(query.kind) {
             if let Some(passdb) = self.get(*source)
                 && let Some(found) = passdb.find(query)?
             {
@@ -142,7 +143,7 @@ impl UserSources {
     }
 
     /// The source, if it is in use.
-    pub(crate) fn get(&mut self, source: UserSource) -> Option<&mut dyn Passdb> {
+    pub(crate) fn get(&mut self, source: PassdbKind) -> Option<&mut dyn Passdb> {
         let (_, passdb) = self.open.iter_mut().find(|(open, _)| *open == source)?;
         Some(passdb.as_mut())
     }
@@ -153,12 +154,13 @@ impl UserSources {
     }
 
     /// What an unknown name is checked against: one of the existing secrets.
-    pub(crate) fn decoy(&mut self, query: &UserQuery<'_>, key: &MacKey) -> Option<(UserSource, Decoy)> {
-        let asked = UserSource::of(query.kind);
-        let mut decoys: Vec<(UserSource, Decoy)> = Vec::new();
+    pub(crate) fn decoy(&mut self, query: &UserQuery<'_>, key: &MacKey) -> Option<(PassdbKind, Decoy)> {
+        let asked = PassdbKind::of(query.kind);
+        let mut decoys: Vec<(PassdbKind, Decoy)> = Vec::new();
         for (source, passdb) in &mut self.open {
-            // Users in [user_auth] must not stand out either. Lists by host name are left out: they would need DNS.
-            if asked.contains(source) || *source != UserSource::Lists {
+            // Users in [user_auth] must not stand out either. Lists by host name are left out: they would
+            // need DNS.
+            if asked.contains(source) || *source != PassdbKind::Lists {
                 decoys.extend(passdb.decoys(query).into_iter().map(|decoy| (*source, decoy)));
             }
         }
@@ -241,9 +243,9 @@ mod tests {
     #[test]
     fn each_kind_has_its_sources_and_no_more_are_opened() {
         let mut config = Config { auth_type: AuthType::Host, ..Config::default() };
-        assert_eq!(UserSources::in_use(&config), [UserSource::Lists]);
+        assert_eq!(UserSources::in_use(&config), [PassdbKind::Lists]);
         config.user_auth.insert("bob".to_owned(), AuthType::SystemOrHost);
-        assert_eq!(UserSources::in_use(&config), [UserSource::Lists, UserSource::System]);
+        assert_eq!(UserSources::in_use(&config), [PassdbKind::Lists, PassdbKind::System]);
         config.user_auth.insert("carol".to_owned(), AuthType::Plugin);
         assert!(matches!(UserSources::new(&config, &MacKey::fixed(1)), Err(SourceUnavailable::NoPlugin)));
         config.password_plugin = Some("/bin/false".into());

@@ -116,8 +116,8 @@ fn authenticator() -> (tempfile::TempDir, Authenticator) {
     (folder, auth)
 }
 
-/// Lets gsasl and the server talk, over connections that are bound to different octets if somebody is in between. Gives the user
-/// who is let in, or why nobody is.
+/// Lets gsasl and the server talk, over connections that are bound to different octets if somebody is in
+/// between. Gives the user who is let in, or why nobody is.
 fn talk(
     auth: &mut Authenticator,
     mechanism: SaslMechanism,

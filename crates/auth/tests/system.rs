@@ -1,4 +1,5 @@
-//! Kind 1 against this machine's own users, shadow file and PAM. Needs root, useradd(8), chage(1) and Debian's PAM modules.
+//! Kind 1 against this machine's own users, shadow file and PAM. Needs root, useradd(8), chage(1) and
+//! Debian's PAM modules.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
@@ -170,8 +171,8 @@ fn modules_learn_the_password_and_where_the_client_is() {
     assert_ne!(login(&mut auth, &user.name, "secret"), "in");
 }
 
-/// An auth process whose PAM module hangs is killed at its deadline, and takes nothing with it: this program runs itself again as
-/// that process.
+/// An auth process whose PAM module hangs is killed at its deadline, and takes nothing with it: this program
+/// runs itself again as that process.
 #[test]
 fn a_module_that_hangs_costs_its_own_process_only() {
     const SERVICE: &str = "MPOPD_TEST_HANGING_SERVICE";

@@ -43,7 +43,8 @@ pub fn run(
             return 1;
         }
     };
-    // Read now, so that the first login does not wait for it. Remarks about the lists were logged at the start.
+    // Read now, so that the first login does not wait for it. Remarks about the lists were logged at the
+    // start.
     authenticator.warm();
     drop(authenticator.take_remarks());
     LoginServer {

@@ -1,9 +1,9 @@
 //! Which files a maildrop process needs, as far as that is known when it is started.
 //!
-//! One process serves all maildrops of an owner, so it cannot be confined to one of them. All of them get the folders in
-//! which mail lies by the configuration: the roots. A user of the machine has a uid alone and may have the mailbox elsewhere,
-//! usually at home; their process gets the mailbox's folder, too. If a database or a plugin places mail of a shared uid
-//! elsewhere, only the rights of the uid limit the process.
+//! One process serves all maildrops of an owner, so it cannot be confined to one of them. All of them get the
+//! folders in which mail lies by the configuration: the roots. A user of the machine has a uid alone and may
+//! have the mailbox elsewhere, usually at home; their process gets the mailbox's folder, too. If a database
+//! or a plugin places mail of a shared uid elsewhere, only the rights of the uid limit the process.
 
 use std::io;
 use std::path::{Path, PathBuf};

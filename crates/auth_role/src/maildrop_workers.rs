@@ -10,8 +10,8 @@ use ipc::open::Open;
 use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 
-/// The most maildrop processes that one auth process remembers. Each needs a descriptor, and PAM modules may use select(2),
-/// which is limited to 1024.
+/// The most maildrop processes that one auth process remembers. Each needs a descriptor, and PAM modules may
+/// use select(2), which is limited to 1024.
 const MOST_REMEMBERED: usize = 512;
 
 /// The known maildrop processes, and the channel on which the supervisor provides others.
@@ -19,10 +19,10 @@ pub(crate) struct MaildropWorkers<'a> {
     /// To the supervisor.
     hire: &'a OwnedFd,
     /// Kept as long as this process lives: a dead one is noticed when it is next needed.
-    known: HashMap<Post, MaildropWorker>,
+    known: HashMap<Post, HiredWorker>,
 }
 
-struct MaildropWorker {
+struct HiredWorker {
     id: WorkerId,
     orders: OwnedFd,
     /// The generation of the session role that it was hired for. Its answers reach no other.
@@ -34,8 +34,8 @@ impl<'a> MaildropWorkers<'a> {
         Self { hire, known: HashMap::new() }
     }
 
-    /// Sends an order to the maildrop process for `post`, which is hired if need be. `log` is the descriptor of the user's
-    /// own log; `buffer` is for the supervisor's answer.
+    /// Sends an order to the maildrop process for `post`, which is hired if need be. `log` is the descriptor
+    /// of the user's own log; `buffer` is for the supervisor's answer.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<'a> MaildropWorkers<'a> {
         generation: u32,
         gone: Option<WorkerId>,
         buffer: &mut [u8],
-    ) -> Result<&MaildropWorker, OrderError> {
+    ) -> Result<&HiredWorker, OrderError> {
         let known = self.known.get(post);
         if known.is_none_or(|worker| worker.generation != generation) {
             let instead_of = gone.or(known.map(|worker| worker.id));
@@ -87,12 +87,12 @@ impl<'a> MaildropWorkers<'a> {
         generation: u32,
         instead_of: Option<WorkerId>,
         buffer: &mut [u8],
-    ) -> Result<MaildropWorker, OrderError> {
+    ) -> Result<HiredWorker, OrderError> {
         let request = Hire { post: post.clone(), instead_of };
         send(self.hire, &request, &[], Wait::Forever).map_err(OrderError::Channel)?;
         match receive::<Hired>(self.hire, buffer, Wait::Forever).map_err(OrderError::Channel)? {
             Some((Hired::Ready(id), descriptors)) => match descriptors.into_iter().next() {
-                Some(orders) => Ok(MaildropWorker { id, orders, generation }),
+                Some(orders) => Ok(HiredWorker { id, orders, generation }),
                 None => Err(OrderError::NoChannel),
             },
             Some((Hired::Failed, _)) => Err(OrderError::NotStarted),
@@ -101,7 +101,8 @@ impl<'a> MaildropWorkers<'a> {
     }
 }
 
-/// Why no maildrop process was given an order. All of these are errors of mpopd or of the system, not of the user.
+/// Why no maildrop process was given an order. All of these are errors of mpopd or of the system, not of the
+/// user.
 #[derive(Debug)]
 pub(crate) enum OrderError {
     /// The system gave no random numbers for the ticket.

@@ -1,7 +1,8 @@
 //! The users' own logs: which users have one, and its file.
 //!
-//! The files belong to their users, the folder does not. Only auth may create files there: it opens a user's file and hands
-//! it to the maildrop process, which writes to it. So the next session finds a log that was rotated.
+//! The files belong to their users, the folder does not. Only auth may create files there: it opens a user's
+//! file and hands it to the maildrop process, which writes to it. So the next session finds a log that was
+//! rotated.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +34,8 @@ impl UserLogs {
     ///
     /// # Errors
     ///
-    /// The folder cannot be created or opened, or users other than the one that runs mpopd could place links there.
+    /// The folder cannot be created or opened, or users other than the one that runs mpopd could place links
+    /// there.
     pub fn open(config: &Config) -> Result<Self, UserLogsError> {
         let detail = |level: u8| if level > 1 { Detail::Commands } else { Detail::Sessions };
         let details: BTreeMap<_, _> =

@@ -1,7 +1,7 @@
 //! The SASL exchanges that this process has begun and that wait for their clients.
 //!
-//! An exchange stays with the process that began it: each has its own channel to the session role. While it waits it takes
-//! only a place in this list, and the process handles other logins.
+//! An exchange stays with the process that began it: each has its own channel to the session role. While it
+//! waits it takes only a place in this list, and the process handles other logins.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -54,8 +54,8 @@ impl WaitingExchanges {
         self.waiting.is_empty()
     }
 
-    /// Keeps an exchange until its client responds. If there are too many, the oldest is dropped, so that clients that never
-    /// respond cannot lock out others.
+    /// Keeps an exchange until its client responds. If there are too many, the oldest is dropped, so that
+    /// clients that never respond cannot lock out others.
     pub(crate) fn push(&mut self, waiting: WaitingExchange) {
         if self.waiting.len() >= MOST {
             let oldest = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.until);
@@ -66,8 +66,8 @@ impl WaitingExchanges {
         self.waiting.push(waiting);
     }
 
-    /// Waits for a login on `queue` or for a client's response. Responses come first, because their clients have waited
-    /// longer.
+    /// Waits for a login on `queue` or for a client's response. Responses come first, because their clients
+    /// have waited longer.
     pub(crate) fn wait(&mut self, queue: &OwnedFd) -> ServerEvent {
         loop {
             let now = Instant::now();

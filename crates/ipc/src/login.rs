@@ -22,13 +22,14 @@ const MOST_BINDING: usize = 256;
 /// How long auth may take for one login. The session role waits a little longer, then gives the login up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the session role says about a login to the maildrop process. Auth passes it on as it is, from [`Login`] to
-/// [`Open`](crate::open::Open).
+/// What the session role says about a login to the maildrop process. Auth passes it on as it is, from
+/// [`Login`] to [`Open`](crate::open::Open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionContext {
     /// The login. Every answer carries it.
     pub id: LoginId,
-    /// The number of the session in the log, which writes it in hexadecimal. One session may have several logins.
+    /// The number of the session in the log, which writes it in hexadecimal. One session may have several
+    /// logins.
     pub session: u64,
     /// Whether the client accepts messages in UTF-8 (RFC 6856).
     pub utf8: bool,

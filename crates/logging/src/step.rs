@@ -1,5 +1,5 @@
-//! Debug lines that follow one session through all roles: each has the session's number, the role, the step, and how long
-//! it took.
+//! Debug lines that follow one session through all roles: each has the session's number, the role, the step,
+//! and how long it took.
 //!
 //! When `log_level` is not `debug` they cost a comparison of levels, and no clock is read.
 
@@ -26,8 +26,8 @@ pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Logs a step of a session: the session's number, the role, the step, a text, and more fields in the syntax of `tracing`.
-/// Nothing is evaluated unless the line is logged.
+/// Logs a step of a session: the session's number, the role, the step, a text, and more fields in the syntax
+/// of `tracing`. Nothing is evaluated unless the line is logged.
 #[macro_export]
 macro_rules! step {
     ($session:expr, $role:literal, $step:expr, $text:literal $(, $($field:tt)+)?) => {

@@ -8,8 +8,8 @@ use config::Faults;
 use super::rules::{AccessRules, TrustedNetworks};
 use crate::host::HostName;
 
-/// What a file of `hosts_allow_deny` says about a client: whether it is let in and which lines warn; or the lines with
-/// errors.
+/// What a file of `hosts_allow_deny` says about a client: whether it is let in and which lines warn; or the
+/// lines with errors.
 pub fn judged(text: &[u8], client: IpAddr, name: Option<&str>) -> Result<(bool, Vec<usize>), Vec<usize>> {
     let rules = AccessRules::parse(Path::new("rules"), text).map_err(|faults| lines(&faults))?;
     let name = name.and_then(HostName::parse);

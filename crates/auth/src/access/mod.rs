@@ -1,4 +1,5 @@
-//! Which clients may connect at all: the settings `hosts_allow_deny`, `trusted_networks` and `allow_non_fqdn`.
+//! Which clients may connect at all: the settings `hosts_allow_deny`, `trusted_networks` and
+//! `allow_non_fqdn`.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -58,8 +59,8 @@ impl AccessControl {
     ///
     /// # Errors
     ///
-    /// [`LoginFailure::ReverseLookup`] and [`LoginFailure::DeniedHost`]; [`LoginFailure::Temporary`] if the client's host
-    /// name is needed and the resolver failed.
+    /// [`LoginFailure::ReverseLookup`] and [`LoginFailure::DeniedHost`]; [`LoginFailure::Temporary`] if the
+    /// client's host name is needed and the resolver failed.
     pub(crate) fn admit(&mut self, peer: &Peer) -> Result<(), LoginError> {
         let trusted = match &mut self.trusted {
             Some(trusted) => trusted.current(&mut self.remarks).contain(peer.address()),

@@ -62,7 +62,8 @@ fn cidr(word: &str) -> Result<IpNet, BadClientPattern> {
     if net.trunc() == net { network(net) } else { Err(BadClientPattern::BitsBehind(net.trunc())) }
 }
 
-/// Refuses IPv4 in IPv6 form: clients with such addresses are compared as IPv4, so the rule would never match.
+/// Refuses IPv4 in IPv6 form: clients with such addresses are compared as IPv4, so the rule would never
+/// match.
 fn network(net: IpNet) -> Result<IpNet, BadClientPattern> {
     match net {
         IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(BadClientPattern::Mapped),

@@ -1,4 +1,5 @@
-//! The files of `hosts_allow_deny` and `trusted_networks`: one rule per line, and comments that begin with `#`.
+//! The files of `hosts_allow_deny` and `trusted_networks`: one rule per line, and comments that begin with
+//! `#`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,9 +13,9 @@ use crate::host::HostName;
 
 /// The rules of `hosts_allow_deny`: lines of `DENY`, `ALLOW` or `WARN` and a client.
 ///
-/// The first `DENY` or `ALLOW` line that matches a client decides. A matching `WARN` line does not end the search.
-/// `DENY ALL`, wherever it stands, lets in only clients that an `ALLOW` line matches. Without it, a client that no line
-/// matches may connect.
+/// The first `DENY` or `ALLOW` line that matches a client decides. A matching `WARN` line does not end the
+/// search. `DENY ALL`, wherever it stands, lets in only clients that an `ALLOW` line matches. Without it, a
+/// client that no line matches may connect.
 #[derive(Debug, Default)]
 pub(super) struct AccessRules {
     rules: Vec<AccessRule>,

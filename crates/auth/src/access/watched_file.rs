@@ -1,4 +1,5 @@
-//! A file of rules that is read again when it changes. After a change with errors, the rules from before stay in force.
+//! A file of rules that is read again when it changes. After a change with errors, the rules from before stay
+//! in force.
 
 use std::fs::{self, File};
 use std::io::Read;

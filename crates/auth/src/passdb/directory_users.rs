@@ -1,4 +1,5 @@
-//! Users in a database or an LDAP server, instead of a user list (kinds 2 to 6). mpopd-directory looks them up.
+//! Users in a database or an LDAP server, instead of a user list (kinds 2 to 6). mpopd-directory looks them
+//! up.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,8 +20,8 @@ use crate::userdb::{Owner, OwnerUid, StatedMaildrop};
 /// The most costs of passwords that are told apart.
 const MOST_COSTS: usize = 16;
 
-/// The decoy for unknown names until the first user is found: yescrypt with the default cost of passwd(1). Nobody knows the
-/// password that it was made from.
+/// The decoy for unknown names until the first user is found: yescrypt with the default cost of passwd(1).
+/// Nobody knows the password that it was made from.
 const FIRST_DECOY: &[u8] = b"$y$j9T$CW/xp3IF2tTZgDnleUe6Y0$pSia8aHTHbkKGTFaYJiKBVECGeNuojoU7NtvgNhdPo5";
 
 /// The users of the tables `[sql]` or `[ldap]`.

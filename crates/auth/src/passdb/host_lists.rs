@@ -18,8 +18,8 @@ const MOST_LISTS: usize = 256;
 
 /// The lists of all host names and domains.
 ///
-/// A name without `@` is looked up in the list of the client's host. With `@`, kinds 3 and 5 look up its local part in the
-/// list of its domain; kinds 2 and 4 treat it like any other name.
+/// A name without `@` is looked up in the list of the client's host. With `@`, kinds 3 and 5 look up its
+/// local part in the list of its domain; kinds 2 and 4 treat it like any other name.
 pub(crate) struct HostLists {
     host_mail_path: PathBuf,
     userlist: PathBuf,

@@ -1,7 +1,8 @@
-//! The text of a user list: one user per line, as `username:password:uid[:gid[:home]]`, and comments that begin with `#`.
+//! The text of a user list: one user per line, as `username:password:uid[:gid[:home]]`, and comments that
+//! begin with `#`.
 //!
-//! The list stays in memory as text, checked once, with an index of its lines sorted by name. A provider's list has a
-//! million lines, and each auth process holds it. Looking up a user parses their line again.
+//! The list stays in memory as text, checked once, with an index of its lines sorted by name. A provider's
+//! list has a million lines, and each auth process holds it. Looking up a user parses their line again.
 
 use std::fmt;
 use std::path::Path;

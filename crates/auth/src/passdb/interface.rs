@@ -30,14 +30,16 @@ pub(crate) enum FoundUser {
 
 /// A source of users.
 pub(crate) trait Passdb {
-    /// Looks up a user, without a password. `None` if this source does not know the name, and the next one may be asked.
+    /// Looks up a user, without a password. `None` if this source does not know the name, and the next one
+    /// may be asked.
     ///
     /// # Errors
     ///
     /// The source failed: a temporary error.
     fn find(&mut self, query: &UserQuery<'_>) -> Result<Option<FoundUser>, LoginError>;
 
-    /// Checks the password of a user for whom [`Passdb::find`] returned [`FoundUser::Ask`], or of an unknown one.
+    /// Checks the password of a user for whom [`Passdb::find`] returned [`FoundUser::Ask`], or of an unknown
+    /// one.
     ///
     /// # Errors
     ///
@@ -47,8 +49,8 @@ pub(crate) trait Passdb {
         Err(LoginError::temporary(detail))
     }
 
-    /// The owner of the mail of a user for whom [`Passdb::find`] returned [`FoundUser::Ask`], and whose identity is
-    /// already proven.
+    /// The owner of the mail of a user for whom [`Passdb::find`] returned [`FoundUser::Ask`], and whose
+    /// identity is already proven.
     ///
     /// # Errors
     ///
@@ -63,7 +65,8 @@ pub(crate) trait Passdb {
         false
     }
 
-    /// Whether [`Passdb::ask`] may accept a name that [`Passdb::find`] does not know, because it may rename users.
+    /// Whether [`Passdb::ask`] may accept a name that [`Passdb::find`] does not know, because it may rename
+    /// users.
     fn may_rename(&self) -> bool {
         false
     }
@@ -71,7 +74,8 @@ pub(crate) trait Passdb {
     /// One secret of each cost that occurs where such a name is looked up. The number of costs is bounded.
     fn decoys(&mut self, query: &UserQuery<'_>) -> Vec<Decoy>;
 
-    /// A version that changes whenever a change may invalidate what [`Passdb::ask`] accepted, as far as that is visible.
+    /// A version that changes whenever a change may invalidate what [`Passdb::ask`] accepted, as far as that
+    /// is visible.
     fn version(&mut self) -> Vec<u8> {
         Vec::new()
     }

@@ -1,8 +1,9 @@
 //! The sources of users: is this the user they claim to be?
 //!
-//! Each source is a module here that implements [`Passdb`]. Each kind of `auth_type` uses one or more of them, see
-//! [`crate::user_sources`]. A source only finds users. Whether a password matches what is stored is decided in one place
-//! for all sources (`authenticator.rs`), so that none of them can forget the decoy, the cache or locked accounts.
+//! Each source is a module here that implements [`Passdb`]. Each kind of `auth_type` uses one or more of
+//! them, see [`crate::user_sources`]. A source only finds users. Whether a password matches what is stored is
+//! decided in one place for all sources (`authenticator.rs`), so that none of them can forget the decoy, the
+//! cache or locked accounts.
 
 mod directory_users;
 mod fields;

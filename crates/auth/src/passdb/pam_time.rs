@@ -1,5 +1,5 @@
-//! Hides how long PAM takes, which reveals whether a user exists: pam_unix, for example, hashes nothing for an unknown name.
-//! (For a known name, the pam_unix of Linux-PAM 1.5 hashes twice.)
+//! Hides how long PAM takes, which reveals whether a user exists: pam_unix, for example, hashes nothing for
+//! an unknown name. (For a known name, the pam_unix of Linux-PAM 1.5 hashes twice.)
 
 use std::collections::{HashMap, VecDeque};
 use std::thread;
@@ -21,8 +21,8 @@ const MOST_HASHES: u32 = 4;
 
 /// How long checks of known users take, and how to take as long for unknown names.
 pub(crate) struct PamTime {
-    /// The times of the last checks of known users, by the cost of their passwords in the shadow file. The cost of users
-    /// without a password there is empty.
+    /// The times of the last checks of known users, by the cost of their passwords in the shadow file. The
+    /// cost of users without a password there is empty.
     recent: HashMap<Vec<u8>, VecDeque<Duration>>,
     crypt: Crypt,
     key: MacKey,
@@ -45,9 +45,9 @@ impl PamTime {
         recent.push_back(took);
     }
 
-    /// After the check of an unknown name took this long: takes the rest of the time that a known user takes. `decoys` are
-    /// the passwords of the shadow file. This hashes as PAM does for a known user, so that the time depends on the load of
-    /// the machine in the same way.
+    /// After the check of an unknown name took this long: takes the rest of the time that a known user takes.
+    /// `decoys` are the passwords of the shadow file. This hashes as PAM does for a known user, so that the
+    /// time depends on the load of the machine in the same way.
     pub(crate) fn stranger(&mut self, user: &UserName, password: &[u8], decoys: Vec<Decoy>, took: Duration) {
         let decoys = decoys.into_iter().map(|decoy| ((), decoy)).collect();
         let secret = choose(decoys, user, &self.key, |()| "pam").and_then(|((), decoy)| decoy.secret);

@@ -1,8 +1,9 @@
 //! Plugins: the administrator's own programs check names and passwords (kind 7).
 //!
-//! They use the checkpassword interface (cr.yp.to/checkpwd/interface.html): `name NUL password NUL timestamp NUL` on
-//! descriptor 3; exit status 0 accepts, 1 refuses, anything else is a temporary failure. A plugin written for mpopd prints
-//! what it knows about the account (`plugin_account.rs`). Programs written for other servers work unchanged.
+//! They use the checkpassword interface (cr.yp.to/checkpwd/interface.html): `name NUL password NUL timestamp
+//! NUL` on descriptor 3; exit status 0 accepts, 1 refuses, anything else is a temporary failure. A plugin
+//! written for mpopd prints what it knows about the account (`plugin_account.rs`). Programs written for other
+//! servers work unchanged.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -317,7 +318,8 @@ mod tests {
         assert_eq!(login(&config, "alice", b"x\0").0, Err(LoginFailure::Password.into()));
     }
 
-    /// Does what checkpassword itself does: becomes the user, sets HOME and the like, runs the program in its arguments.
+    /// Does what checkpassword itself does: becomes the user, sets HOME and the like, runs the program in its
+    /// arguments.
     #[test]
     fn a_program_that_speaks_checkpassword_works_as_it_is() {
         if !is_root() {

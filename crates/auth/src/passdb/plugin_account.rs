@@ -1,4 +1,5 @@
-//! What a plugin that accepts a login prints about the account: `uid=`, `gid=`, `home=`, `mbox=` and `maildir=` lines.
+//! What a plugin that accepts a login prints about the account: `uid=`, `gid=`, `home=`, `mbox=` and
+//! `maildir=` lines.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,8 +7,9 @@ use std::path::PathBuf;
 use super::fields::{absolute, number};
 use crate::userdb::OwnerUid;
 
-/// Makes plain checkpassword programs, which do not know these lines, print them. Having accepted a login, such a program
-/// becomes the user and runs the program in its arguments. This is that program; it prints the identity that it runs as.
+/// Makes plain checkpassword programs, which do not know these lines, print them. Having accepted a login,
+/// such a program becomes the user and runs the program in its arguments. This is that program; it prints the
+/// identity that it runs as.
 pub(super) const REPORTER: [&str; 3] = [
     "/bin/sh",
     "-c",
@@ -78,7 +80,8 @@ impl PluginAccount {
     }
 }
 
-/// What is wrong with a plugin's lines. The message does not repeat them: a broken plugin may print a password.
+/// What is wrong with a plugin's lines. The message does not repeat them: a broken plugin may print a
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadPluginOutput {
     Line,

@@ -128,8 +128,8 @@ impl<'a> ShadowEntry<'a> {
         Some(Self { password, changed, most_days, expires })
     }
 
-    /// Whether the account or its password has expired by this day: shadow(5). A mail client cannot change a password, and
-    /// one that must be changed no longer proves anything.
+    /// Whether the account or its password has expired by this day: shadow(5). A mail client cannot change a
+    /// password, and one that must be changed no longer proves anything.
     pub(crate) fn is_expired(&self, today: i64) -> bool {
         let account_ended = self.expires.is_some_and(|end| today >= end);
         let password_ended = match (self.changed, self.most_days) {

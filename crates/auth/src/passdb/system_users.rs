@@ -65,7 +65,8 @@ impl SystemUsers {
                 .map_err(|error| temporary(user, &error))?
                 .map_or_else(Zeroizing::default, Zeroizing::new),
         };
-        // An empty field would let anyone in. passwd(5)'s "x", "NP" and the like are no hashes; no password matches them.
+        // An empty field would let anyone in. passwd(5)'s "x", "NP" and the like are no hashes; no password
+        // matches them.
         let secret = StoredPassword::parse_crypt(&field).ok().and_then(StoredPassword::secret);
         Ok(secret.map_or(FoundUser::Locked, |secret| FoundUser::Stored(owner, secret)))
     }

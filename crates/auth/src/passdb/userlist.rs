@@ -112,8 +112,8 @@ impl Userlist {
         let began = SystemTime::now();
         let reading = match self.read.take() {
             Some(read) if now == Some(read.stamp) && read.settled => read,
-            // It was read so soon after a change that another change may have left the same version. If the text is still
-            // the same, keeping the old copy keeps memory shared with the sibling processes.
+            // It was read so soon after a change that another change may have left the same version. If the
+            // text is still the same, keeping the old copy keeps memory shared with the sibling processes.
             Some(read) if now == Some(read.stamp) && self.is_as_read(&read.list) => {
                 ReadUserlist { settled: read.stamp.is_settled(began), ..read }
             }

@@ -64,14 +64,15 @@ pub(super) fn answer(
 }
 
 impl BearerDialect {
-    /// The challenge for a refused token (RFC 7628, section 3.2.2). Clients of XOAUTH2 know Google's status numbers and
-    /// fetch a new token when they see 400.
+    /// The challenge for a refused token (RFC 7628, section 3.2.2). Clients of XOAUTH2 know Google's status
+    /// numbers and fetch a new token when they see 400.
     fn explain(self, scope: &str) -> Vec<u8> {
         let status = match self {
             Self::OauthBearer => "invalid_token",
             Self::Xoauth2 => "400",
         };
-        // RFC 6749, section 3.3, allows no quotation mark and no backslash in a scope. One that has them is not shown.
+        // RFC 6749, section 3.3, allows no quotation mark and no backslash in a scope. One that has them is
+        // not shown.
         let sound = !scope.is_empty()
             && scope.bytes().all(|c| matches!(c, b' '..=b'~') && !matches!(c, b'"' | b'\\'));
         let scope = if sound { format!(",\"scope\":\"{scope}\"") } else { String::new() };

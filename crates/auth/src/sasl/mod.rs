@@ -1,7 +1,8 @@
 //! SASL: the server's side of the mechanisms of AUTH (RFC 4422, RFC 5034).
 //!
-//! [`SaslExchange::begin`] takes what came with AUTH, [`SaslExchange::answer`] each response after that. Both return a
-//! [`SaslProgress`]. An exchange is a plain value of at most a few kilobytes; dropping it cancels it.
+//! [`SaslExchange::begin`] takes what came with AUTH, [`SaslExchange::answer`] each response after that. Both
+//! return a [`SaslProgress`]. An exchange is a plain value of at most a few kilobytes; dropping it cancels
+//! it.
 //!
 //! | mechanism | file | who decides |
 //! |---|---|---|
@@ -12,10 +13,10 @@
 //!
 //! A client may name another user to act as. That is refused unless it names the authenticated user.
 //!
-//! The mechanisms are implemented here rather than taken from the crate `rsasl` (2.3). Its SCRAM server gives unknown users
-//! a new salt each time and tells them apart in the end, accepts `-PLUS` without channel binding, and neither decodes nor
-//! prepares user names. Its LOGIN drops an initial response. Its callbacks own what they need, while here one
-//! [`Authenticator`](crate::Authenticator) serves all exchanges.
+//! The mechanisms are implemented here rather than taken from the crate `rsasl` (2.3). Its SCRAM server gives
+//! unknown users a new salt each time and tells them apart in the end, accepts `-PLUS` without channel
+//! binding, and neither decodes nor prepares user names. Its LOGIN drops an initial response. Its callbacks
+//! own what they need, while here one [`Authenticator`](crate::Authenticator) serves all exchanges.
 
 mod bearer;
 mod client;

@@ -1,4 +1,5 @@
-//! PLAIN (RFC 4616) and LOGIN (no RFC): the client sends name and password, which are judged like those of PASS.
+//! PLAIN (RFC 4616) and LOGIN (no RFC): the client sends name and password, which are judged like those of
+//! PASS.
 //!
 //! [`Authenticator::login`] prepares them, so that a password means the same in all three.
 

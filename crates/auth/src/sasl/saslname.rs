@@ -1,6 +1,7 @@
 //! User names as SCRAM and OAUTHBEARER write them (RFC 5802, section 7: `saslname`).
 
-/// Decodes a name in which `=2C` and `=3D` stand for the comma and the equals sign. `None` if it is malformed or empty.
+/// Decodes a name in which `=2C` and `=3D` stand for the comma and the equals sign. `None` if it is malformed
+/// or empty.
 pub(super) fn saslname(text: &str) -> Option<String> {
     let mut parts = text.split('=');
     let mut name = parts.next()?.to_owned();

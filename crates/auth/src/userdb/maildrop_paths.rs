@@ -8,7 +8,8 @@ use vocabulary::{Location, Storage};
 use super::qmail;
 use crate::name::UserName;
 
-/// Where the settings place the maildrop of a user, for programs that check no logins. `home` is an absolute path.
+/// Where the settings place the maildrop of a user, for programs that check no logins. `home` is an absolute
+/// path.
 ///
 /// # Errors
 ///
@@ -68,8 +69,8 @@ impl MaildropPaths {
         Ok(Location { storage, path })
     }
 
-    /// The Maildir that `~/.qmail` names; otherwise `path_to_homedir/USER/Maildir` if it exists; otherwise `Maildir` in the
-    /// home directory, if there is one.
+    /// The Maildir that `~/.qmail` names; otherwise `path_to_homedir/USER/Maildir` if it exists; otherwise
+    /// `Maildir` in the home directory, if there is one.
     fn maildir_of(&self, user: &UserName, home: Option<&Path>) -> PathBuf {
         if let Some(maildir) = home.and_then(qmail::maildir) {
             return maildir;

@@ -8,8 +8,8 @@ use vocabulary::Location;
 
 use crate::name::UserName;
 
-/// The uid that owns a maildrop. Never 0: root may not own one. Never 4294967295 either, which setresuid(2) takes as
-/// "leave unchanged".
+/// The uid that owns a maildrop. Never 0: root may not own one. Never 4294967295 either, which setresuid(2)
+/// takes as "leave unchanged".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerUid(NonZeroU32);
 
@@ -90,7 +90,8 @@ mod tests {
             Owner { user, uid, gid, own_uid: false, home: None, mail: StatedMaildrop::BySettings }
         };
         assert_eq!(owner(1, Some(7)).effective_gid().unwrap(), 7);
-        // Every Linux system has a user with uid 1; a uid without a passwd entry has the group of the same number.
+        // Every Linux system has a user with uid 1; a uid without a passwd entry has the group of the same
+        // number.
         let daemon = sys::identity::user_by_uid(1).unwrap().map_or(1, |user| user.gid);
         assert_eq!(owner(1, None).effective_gid().unwrap(), daemon);
         assert_eq!(owner(4_000_000_001, None).effective_gid().unwrap(), 4_000_000_001);

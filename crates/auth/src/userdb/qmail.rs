@@ -1,8 +1,8 @@
-//! The Maildir that `~/.qmail` names: its first line, if that is a path that begins with `.` or `/` and ends with `/`
-//! (dot-qmail(5)).
+//! The Maildir that `~/.qmail` names: its first line, if that is a path that begins with `.` or `/` and ends
+//! with `/` (dot-qmail(5)).
 //!
-//! The user writes the file and root reads it. Its content is harmless: it only names the path that the maildrop process,
-//! running as the user, tries to open. So only the act of reading needs care.
+//! The user writes the file and root reads it. Its content is harmless: it only names the path that the
+//! maildrop process, running as the user, tries to open. So only the act of reading needs care.
 
 use std::fs::File;
 use std::io::Read;

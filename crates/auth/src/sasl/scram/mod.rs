@@ -1,8 +1,9 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): both sides prove that they know the password, and the
-//! client never sends it.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): both sides prove that they know the password,
+//! and the client never sends it.
 //!
-//! A user who is unknown or locked, or whose password SCRAM cannot use, gets the same messages as any other: a salt that
-//! is always the same for that name, the iterations that a comparable user has, and a refusal only at the end.
+//! A user who is unknown or locked, or whose password SCRAM cannot use, gets the same messages as any other:
+//! a salt that is always the same for that name, the iterations that a comparable user has, and a refusal
+//! only at the end.
 
 mod message;
 #[cfg(test)]
@@ -98,8 +99,8 @@ fn first_with(
 }
 
 impl ScramState {
-    /// Takes the client's last message. Returns the last answer, which proves to the client that this server knows the
-    /// password.
+    /// Takes the client's last message. Returns the last answer, which proves to the client that this server
+    /// knows the password.
     pub(super) fn finish(
         self,
         message: &[u8],
@@ -122,7 +123,8 @@ impl ScramState {
     }
 }
 
-/// The verifier for the exchange: the user's own, one derived from their password, or one that no password fits.
+/// The verifier for the exchange: the user's own, one derived from their password, or one that no password
+/// fits.
 fn verifier(
     user: &UserName,
     credentials: StoredCredentials,

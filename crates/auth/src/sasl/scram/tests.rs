@@ -186,7 +186,8 @@ fn the_last_challenge_wants_an_empty_response() {
     }
 }
 
-/// What an outsider sees of an exchange: the lengths of the nonces, the salt, the iterations, and when it ended.
+/// What an outsider sees of an exchange: the lengths of the nonces, the salt, the iterations, and when it
+/// ended.
 fn seen(name: &str, auth: &mut Authenticator) -> (usize, Vec<u8>, String, LoginFailure) {
     let (answer, next) = first(&Player::new(name, "").first(), false, &client(), auth).unwrap();
     let text = String::from_utf8(answer).unwrap();
