@@ -1,72 +1,77 @@
-//! The text of a user list: `username:password:uid[:gid[:home]]`, a user a line, `#` before comments.
+//! The text of a user list: one user per line, as `username:password:uid[:gid[:home]]`, and comments that
+//! begin with `#`.
 //!
-//! The list stays in memory as the text that it is, checked once, with an index of its lines sorted by name: a provider's
-//! list has a million lines, and each auth process holds one. Looking a user up reads their line again.
+//! The list stays in memory as text, checked once, with an index of its lines sorted by name. A provider's
+//! list has a million lines, and each auth process holds it. Looking up a user parses their line again.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::fields::{absolute, number};
 use crate::decoy::Decoy;
-use crate::name::{BadName, UserName};
-use crate::password::{BadPassword, Costs, Stored};
+use crate::name::{BadUserName, UserName};
+use crate::password::{BadPassword, StoredPassword};
+use crate::password_costs::PasswordCosts;
 use crate::userdb::OwnerUid;
 
-/// The longest line, in octets: the longest name, path and hash, and room.
+/// The longest line, in octets: room for the longest name, path and hash.
 const MAX_LINE_OCTETS: usize = 8192;
 
-/// A user list, read and checked.
-pub(crate) struct List {
+/// A parsed user list.
+pub(crate) struct IndexedUserlist {
     text: Zeroizing<Vec<u8>>,
-    /// Where the line of each user begins, in the order of the names.
+    /// The offset of each user's line, in octets, in the order of the names.
     lines: Vec<usize>,
     /// One password of each cost in the list.
     decoys: Vec<Decoy>,
 }
 
-/// A user as their line has it.
+/// A user as described by their line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct UserlistEntry<'a> {
     pub(crate) name: &'a [u8],
-    pub(crate) password: Stored<'a>,
+    pub(crate) password: StoredPassword<'a>,
     pub(crate) uid: OwnerUid,
     pub(crate) gid: Option<u32>,
     pub(crate) home: Option<&'a Path>,
 }
 
-/// A line that is left out, and why. Lines count from 1.
+/// An invalid line, and why it is left out. Lines count from 1.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadLine {
+pub(crate) struct BadUserlistLine {
     pub(crate) line: usize,
-    /// The user, where the line gets that far.
+    /// The user, if the line is valid that far.
     pub(crate) user: Option<String>,
-    pub(crate) why: BadEntry,
+    pub(crate) why: BadUserlistEntry,
 }
 
-impl List {
-    /// Reads a list. Lines that are wrong are left out, and returned beside it in their order.
-    pub(crate) fn parse(text: Zeroizing<Vec<u8>>) -> (Self, Vec<BadLine>) {
+impl IndexedUserlist {
+    /// Parses a list. Invalid lines are left out and returned beside it, in their order.
+    pub(crate) fn parse(text: Zeroizing<Vec<u8>>) -> (Self, Vec<BadUserlistLine>) {
         let mut bad = Vec::new();
         let mut users = Vec::new();
         let mut start = 0;
         for (nth, line) in text.split(|octet| *octet == b'\n').enumerate() {
             if !is_comment(line) {
-                match Entry::parse(line) {
+                match UserlistEntry::parse(line) {
                     Ok(entry) => users.push((entry.name, start, nth + 1)),
-                    Err(why) => bad.push(BadLine::new(nth + 1, first_field(line), why)),
+                    Err(why) => bad.push(BadUserlistLine::new(nth + 1, first_field(line), why)),
                 }
             }
             start += line.len() + 1;
         }
-        // By name, and for the same name in the order of the file: the first one stays.
+        // Sorted by name, then by place in the file: the first line of a name is kept.
         users.sort_unstable();
         users.dedup_by(|again, first| {
             let twice = again.0 == first.0;
             if twice {
-                bad.push(BadLine::new(again.2, again.0, BadEntry::Duplicate { first: first.2 }));
+                bad.push(BadUserlistLine::new(
+                    again.2,
+                    again.0,
+                    BadUserlistEntry::Duplicate { first: first.2 },
+                ));
             }
             twice
         });
@@ -78,7 +83,7 @@ impl List {
     }
 
     /// The user of this name.
-    pub(crate) fn get(&self, name: &UserName) -> Option<Entry<'_>> {
+    pub(crate) fn get(&self, name: &UserName) -> Option<UserlistEntry<'_>> {
         let name = name.as_str().as_bytes();
         let place = self.lines.binary_search_by(|offset| first_field(self.line(*offset)).cmp(name)).ok()?;
         self.entry(*self.lines.get(place)?)
@@ -89,26 +94,26 @@ impl List {
         &self.decoys
     }
 
-    /// The text that was read.
+    /// The text that was parsed.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// How many users it has.
+    /// The number of users.
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    fn costs(&self) -> Costs<'_> {
-        let mut costs = Costs::default();
+    fn costs(&self) -> PasswordCosts<'_> {
+        let mut costs = PasswordCosts::default();
         for entry in self.lines.iter().filter_map(|offset| self.entry(*offset)) {
             costs.count(entry.password);
         }
         costs
     }
 
-    fn entry(&self, offset: usize) -> Option<Entry<'_>> {
-        Entry::parse(self.line(offset)).ok()
+    fn entry(&self, offset: usize) -> Option<UserlistEntry<'_>> {
+        UserlistEntry::parse(self.line(offset)).ok()
     }
 
     fn line(&self, offset: usize) -> &[u8] {
@@ -118,46 +123,46 @@ impl List {
     }
 }
 
-impl<'a> Entry<'a> {
-    fn parse(line: &'a [u8]) -> Result<Self, BadEntry> {
+impl<'a> UserlistEntry<'a> {
+    fn parse(line: &'a [u8]) -> Result<Self, BadUserlistEntry> {
         if line.len() > MAX_LINE_OCTETS {
-            return Err(BadEntry::TooLong);
+            return Err(BadUserlistEntry::TooLong);
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut fields = line.splitn(5, |octet| *octet == b':');
         let (name, password, uid) = match (fields.next(), fields.next(), fields.next()) {
             (Some(name), Some(password), Some(uid)) => (name, password, uid),
-            _ => return Err(BadEntry::Fields),
+            _ => return Err(BadUserlistEntry::Fields),
         };
-        UserName::try_from(name).map_err(BadEntry::Name)?;
-        let password = Stored::parse(password).map_err(BadEntry::Password)?;
-        let uid = match number(uid).ok_or(BadEntry::Uid)? {
-            0 => return Err(BadEntry::Root),
-            uid => OwnerUid::new(uid).ok_or(BadEntry::Uid)?,
+        UserName::try_from(name).map_err(BadUserlistEntry::Name)?;
+        let password = StoredPassword::parse(password).map_err(BadUserlistEntry::Password)?;
+        let uid = match number(uid).ok_or(BadUserlistEntry::Uid)? {
+            0 => return Err(BadUserlistEntry::Root),
+            uid => OwnerUid::new(uid).ok_or(BadUserlistEntry::Uid)?,
         };
         let gid = match fields.next() {
             None | Some([]) => None,
-            Some(gid) => Some(number(gid).filter(|gid| *gid != u32::MAX).ok_or(BadEntry::Gid)?),
+            Some(gid) => Some(number(gid).filter(|gid| *gid != u32::MAX).ok_or(BadUserlistEntry::Gid)?),
         };
         let home = match fields.next() {
             None | Some([]) => None,
-            Some(home) => Some(absolute(home).ok_or(BadEntry::Home)?),
+            Some(home) => Some(absolute(home).ok_or(BadUserlistEntry::Home)?),
         };
         Ok(Self { name, password, uid, gid, home })
     }
 }
 
-impl BadLine {
-    fn new(line: usize, user: &[u8], why: BadEntry) -> Self {
-        // Only what is a name is shown: a line in disorder may begin with its password.
+impl BadUserlistLine {
+    fn new(line: usize, user: &[u8], why: BadUserlistEntry) -> Self {
+        // Shown only if it is surely a name: a malformed line may begin with the password.
         let user = UserName::try_from(user).ok().filter(|_| why.has_name()).map(|user| user.to_string());
         Self { line, user, why }
     }
 }
 
-impl fmt::Debug for List {
+impl fmt::Debug for IndexedUserlist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "List({} users)", self.len())
+        write!(f, "IndexedUserlist({} users)", self.len())
     }
 }
 
@@ -169,26 +174,12 @@ fn first_field(line: &[u8]) -> &[u8] {
     line.split(|octet| *octet == b':').next().unwrap_or_default()
 }
 
-/// A number of digits only: `parse` alone would take a sign.
-pub(super) fn number(text: &[u8]) -> Option<u32> {
-    let digits = str::from_utf8(text).ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()))?;
-    digits.parse().ok()
-}
-
-/// An absolute path that leads nowhere else.
-pub(super) fn absolute(text: &[u8]) -> Option<&Path> {
-    let path = Path::new(OsStr::from_bytes(text));
-    let control = text.iter().any(u8::is_ascii_control);
-    let leads_elsewhere = path.components().any(|part| part == Component::ParentDir);
-    (path.is_absolute() && !control && !leads_elsewhere).then_some(path)
-}
-
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadEntry {
+pub(crate) enum BadUserlistEntry {
     Fields,
     TooLong,
-    Name(BadName),
+    Name(BadUserName),
     Password(BadPassword),
     Root,
     Uid,
@@ -197,14 +188,14 @@ pub(crate) enum BadEntry {
     Duplicate { first: usize },
 }
 
-impl BadEntry {
-    /// Whether the line was in order as far as the name.
+impl BadUserlistEntry {
+    /// Whether the line was valid as far as the name.
     fn has_name(self) -> bool {
         !matches!(self, Self::Fields | Self::TooLong | Self::Name(_))
     }
 }
 
-impl fmt::Display for BadEntry {
+impl fmt::Display for BadUserlistEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fields => f.write_str("a line is username:password:uid[:gid[:home]]"),
@@ -229,8 +220,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn list(text: &[u8]) -> (List, Vec<BadLine>) {
-        List::parse(Zeroizing::new(text.to_vec()))
+    fn list(text: &[u8]) -> (IndexedUserlist, Vec<BadUserlistLine>) {
+        IndexedUserlist::parse(Zeroizing::new(text.to_vec()))
     }
 
     fn name(name: &str) -> UserName {
@@ -244,11 +235,14 @@ mod tests {
         assert_eq!(bad, []);
         assert_eq!(list.len(), 3);
         let bob = list.get(&name("bob")).unwrap();
-        assert_eq!((bob.password, bob.uid.get(), bob.gid, bob.home), (Stored::Plain(b"x"), 7, None, None));
+        assert_eq!(
+            (bob.password, bob.uid.get(), bob.gid, bob.home),
+            (StoredPassword::Plain(b"x"), 7, None, None)
+        );
         let alice = list.get(&name("alice@example.org")).unwrap();
         assert_eq!(
             (alice.password, alice.gid, alice.home),
-            (Stored::Locked, Some(9), Some(Path::new("/h/a:b")))
+            (StoredPassword::Locked, Some(9), Some(Path::new("/h/a:b")))
         );
         for nobody in ["Bob", "bo", "bobb", "# users", "x"] {
             assert_eq!(list.get(&name(nobody)), None);
@@ -279,14 +273,14 @@ mod tests {
         ];
         let (list, bad) = list(text.concat().as_bytes());
         let told: Vec<_> = bad.iter().map(|bad| (bad.line, bad.user.as_deref(), bad.why)).collect();
-        use BadEntry::*;
+        use BadUserlistEntry::*;
         assert_eq!(
             told,
             [
                 (1, None, Fields),
                 (2, None, Fields),
-                (3, None, Name(BadName::Part(config::BadPart::LeadingDot))),
-                (4, None, Name(BadName::Part(config::BadPart::Empty))),
+                (3, None, Name(BadUserName::Part(config::BadPart::LeadingDot))),
+                (4, None, Name(BadUserName::Part(config::BadPart::Empty))),
                 (5, Some("c"), Password(BadPassword::NoCrypt)),
                 (6, Some("d"), Password(BadPassword::Empty)),
                 (7, Some("e"), Root),
@@ -306,7 +300,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any octets are read without a panic, and every line is a user, a fault or a comment.
+        /// No input panics, and every line is a user, an error or a comment.
         #[test]
         fn any_octets_are_a_list(text in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..400),

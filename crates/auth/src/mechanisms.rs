@@ -1,21 +1,22 @@
-//! What the exchanges of one [`Authenticator`](crate::Authenticator) may use.
+//! Which SASL mechanisms an authenticator serves.
 
 use config::Config;
 use vocabulary::SaslMechanism;
 
-use super::{BadToken, TokenCheck};
+use crate::token_check::{BadToken, TokenCheck};
 
-pub(crate) struct Setup {
-    mechanisms: Vec<SaslMechanism>,
-    /// Certificates of clients are asked for and verified.
+/// The configured mechanisms, and what some of them need.
+pub(crate) struct ServedMechanisms {
+    configured: Vec<SaslMechanism>,
+    /// Whether clients are asked for certificates, which are then verified.
     certificates: bool,
     tokens: Option<Box<dyn TokenCheck>>,
 }
 
-impl Setup {
+impl ServedMechanisms {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            mechanisms: config.sasl_mechanisms.clone(),
+            configured: config.sasl_mechanisms.clone(),
             certificates: config.tls.client_ca.is_some(),
             tokens: None,
         }
@@ -25,7 +26,7 @@ impl Setup {
         self.tokens = Some(tokens);
     }
 
-    /// Whether there can be such an exchange at all.
+    /// Whether an exchange of this mechanism can succeed at all.
     pub(crate) fn serves(&self, mechanism: SaslMechanism) -> bool {
         let has_what_it_needs = match mechanism {
             SaslMechanism::External => self.certificates,
@@ -33,7 +34,7 @@ impl Setup {
             SaslMechanism::Plain | SaslMechanism::Login => true,
             SaslMechanism::ScramSha256 | SaslMechanism::ScramSha256Plus => true,
         };
-        has_what_it_needs && self.mechanisms.contains(&mechanism)
+        has_what_it_needs && self.configured.contains(&mechanism)
     }
 
     pub(crate) fn check_token(&mut self, token: &[u8]) -> Result<String, BadToken> {

@@ -1,4 +1,4 @@
-//! What can be known to be wrong before the first client comes.
+//! Finds errors in files before the first client connects.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,31 +6,33 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Fault, Faults};
 
-use crate::access::Gate;
+use crate::access::AccessControl;
 use crate::host::HostName;
 use crate::passdb::{Plugins, Userlist, check_shadow};
-use crate::sources::{Source, Sources};
+use crate::user_sources::{PassdbKind, UserSources};
 
-/// Checks the files that the configuration names for logins; for `mpopd -t` and before a server starts. Gives the warnings.
+/// Checks the files that the configuration names for logins: for `mpopd -t`, and before a server starts.
+/// Returns the warnings.
 ///
 /// # Errors
-/// Every fault of those files. A running server leaves out lines of user lists that are wrong, and keeps the access rules that it
-/// had; one that starts refuses both.
+///
+/// Every error in those files. A running server leaves out invalid lines of user lists and keeps its previous
+/// access rules; a server that starts accepts neither.
 pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
-    let mut findings = Findings::default();
-    findings.note(Gate::new(config).map(drop));
-    for source in Sources::in_use(config) {
+    let mut findings = FileFindings::default();
+    findings.note(AccessControl::new(config).map(drop));
+    for source in UserSources::in_use(config) {
         match source {
-            Source::System if config.use_pam => findings.pam_service(&config.mpopd_pam_service),
-            Source::System => findings.note(check_shadow(&config.shadow).map_err(Faults::from)),
-            Source::Lists | Source::List if config.has_directory_users() => {}
-            Source::Lists | Source::List if config.userlist.is_absolute() => {
+            PassdbKind::System if config.use_pam => findings.pam_service(&config.mpopd_pam_service),
+            PassdbKind::System => findings.note(check_shadow(&config.shadow).map_err(Faults::from)),
+            PassdbKind::Lists | PassdbKind::List if config.has_directory_users() => {}
+            PassdbKind::Lists | PassdbKind::List if config.userlist.is_absolute() => {
                 findings.userlist(&config.userlist)
             }
-            // `Loaded::check_serving` says that it must be absolute.
-            Source::List => {}
-            Source::Lists => findings.lists_below(&config.host_mail_path, &config.userlist),
-            Source::Plugins => {
+            // `Loaded::check_serving` reports a relative path.
+            PassdbKind::List => {}
+            PassdbKind::Lists => findings.lists_below(&config.host_mail_path, &config.userlist),
+            PassdbKind::Plugins => {
                 for program in [&config.username_plugin, &config.password_plugin].into_iter().flatten() {
                     findings.note(Plugins::check(program).map_err(Faults::from));
                 }
@@ -42,14 +44,14 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
 }
 
 #[derive(Default)]
-struct Findings {
+struct FileFindings {
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
-    /// Several kinds may use one list.
+    /// The lists already checked: several kinds may use the same one.
     seen: BTreeSet<PathBuf>,
 }
 
-impl Findings {
+impl FileFindings {
     fn note(&mut self, outcome: Result<(), Faults>) {
         if let Err(faults) = outcome {
             self.faults.extend(faults.iter().cloned());
@@ -69,7 +71,7 @@ impl Findings {
         }
     }
 
-    /// The lists of all hosts and domains that have one.
+    /// Checks the lists of all hosts and domains that have one.
     fn lists_below(&mut self, host_mail_path: &Path, name: &Path) {
         let folders = match fs::read_dir(host_mail_path) {
             Ok(folders) => folders,
@@ -100,7 +102,7 @@ impl Findings {
         }
     }
 
-    /// PAM knows services in two folders; what it knows of neither it calls "other".
+    /// PAM looks for a service in two folders, and otherwise uses the service "other".
     fn pam_service(&mut self, service: &str) {
         let places = ["/etc/pam.d", "/usr/lib/pam.d"].map(|folder| Path::new(folder).join(service));
         if !places.iter().any(|place| place.exists()) && !Path::new("/etc/pam.conf").exists() {

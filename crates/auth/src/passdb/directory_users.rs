@@ -1,66 +1,72 @@
-//! Users in a database or an LDAP server, in place of the user list (kinds 2 to 6). mpopd-directory looks them up.
+//! Users in a database or an LDAP server, instead of a user list (kinds 2 to 6). mpopd-directory looks them
+//! up.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use config::{Config, Fault};
 use ipc::directory::{Ask, Entry, Name, Verdict};
+use vocabulary::{Location, LoginFailure, Storage};
 
-use super::lists::host_and_local;
-use super::{Found, Passdb, Query};
+use super::host_and_local::host_and_local;
+use super::interface::{FoundUser, Passdb, UserQuery};
 use crate::decoy::Decoy;
-use crate::directory::Directory;
+use crate::directory_client::{DirectoryClient, DirectoryError};
+use crate::login_error::LoginError;
 use crate::name::UserName;
-use crate::password::{Secret, Stored};
-use crate::refusal::Refusal;
-use crate::userdb::{Location, Mail, Owner, OwnerUid};
+use crate::password::{StoredPassword, StoredSecret};
+use crate::userdb::{Owner, OwnerUid, StatedMaildrop};
 
-/// So many different costs of passwords are told apart.
+/// The most costs of passwords that are told apart.
 const MOST_COSTS: usize = 16;
 
-/// What a stranger's password is checked against before the first user was found: yescrypt with the cost that passwd(1) has by
-/// default. It is of a password that nobody knows.
+/// The decoy for unknown names until the first user is found: yescrypt with the default cost of passwd(1).
+/// Nobody knows the password that it was made from.
 const FIRST_DECOY: &[u8] = b"$y$j9T$CW/xp3IF2tTZgDnleUe6Y0$pSia8aHTHbkKGTFaYJiKBVECGeNuojoU7NtvgNhdPo5";
 
 /// The users of the tables `[sql]` or `[ldap]`.
 pub(crate) struct DirectoryUsers {
-    directory: Directory,
-    /// The server checks passwords. Otherwise it shows what is stored of them.
+    directory: DirectoryClient,
+    /// The server checks passwords; otherwise it returns the stored ones.
     binds: bool,
     by_host: Option<ByHost>,
-    /// How many users were found with a password of each cost, and one of these.
-    seen: Vec<(u64, Secret)>,
+    /// For each cost: how many users were found with it, and one of their passwords.
+    seen: Vec<(u64, StoredSecret)>,
 }
 
-/// As the user lists by host name and domain.
+/// How users are divided by host name and domain, as with user lists.
 struct ByHost {
     host_mail_path: PathBuf,
     switch: bool,
 }
 
-/// Whom to look for, and where their mail is if the server does not say.
-struct Place {
+/// The name to look up, and where the mail is unless the server states it.
+struct DirectoryLookup {
     name: Name,
-    mail: Mail,
-    /// The server is not asked where the mail is.
+    mail: StatedMaildrop,
+    /// What the server states about the mail's location is ignored.
     fixed: bool,
 }
 
 impl DirectoryUsers {
-    /// In place of the one user list.
-    pub(crate) fn of_all(config: &Config, directory: Directory) -> Self {
-        let seen = Stored::parse(FIRST_DECOY).ok().and_then(Stored::secret).map(|secret| (0, secret));
+    /// Replaces the one user list.
+    pub(crate) fn of_all(config: &Config, directory: DirectoryClient) -> Self {
+        let seen = StoredPassword::parse(FIRST_DECOY)
+            .ok()
+            .and_then(StoredPassword::secret)
+            .map(|secret| (0, secret));
         let binds = config.ldap.url.is_some() && config.ldap.bind;
         Self { directory, binds, by_host: None, seen: seen.into_iter().collect() }
     }
 
-    /// In place of the user lists of host names and domains.
-    pub(crate) fn by_host(config: &Config, directory: Directory) -> Self {
+    /// Replaces the user lists of host names and domains.
+    pub(crate) fn by_host(config: &Config, directory: DirectoryClient) -> Self {
         let by_host = ByHost { host_mail_path: config.host_mail_path.clone(), switch: config.switch };
         Self { by_host: Some(by_host), ..Self::of_all(config, directory) }
     }
 
-    /// `None`: nobody can be found there.
-    fn place(&self, query: &Query<'_>) -> Result<Option<Place>, Refusal> {
+    /// What to look up; `None` if no such user can exist.
+    fn plan(&self, query: &UserQuery<'_>) -> Result<Option<DirectoryLookup>, LoginError> {
         let user = query.user.as_str();
         let Some(by_host) = &self.by_host else {
             let (local_part, domain) = match user.rsplit_once('@') {
@@ -68,12 +74,12 @@ impl DirectoryUsers {
                 None => (user, None),
             };
             let name = Name { user: user.to_owned(), local_part: local_part.to_owned(), domain };
-            return Ok(Some(Place { name, mail: Mail::BySettings, fixed: false }));
+            return Ok(Some(DirectoryLookup { name, mail: StatedMaildrop::BySettings, fixed: false }));
         };
         let Some((host, local)) = host_and_local(query)? else { return Ok(None) };
         let mail = match by_host.switch {
-            true => Mail::BySettings,
-            false => Mail::Path(
+            true => StatedMaildrop::BySettings,
+            false => StatedMaildrop::Path(
                 by_host.host_mail_path.join(host.initial()).join(host.as_str()).join(local.as_str()),
             ),
         };
@@ -82,20 +88,22 @@ impl DirectoryUsers {
             local_part: local.as_str().to_owned(),
             domain: Some(host.as_str().to_owned()),
         };
-        Ok(Some(Place { name, mail, fixed: by_host.switch }))
+        Ok(Some(DirectoryLookup { name, mail, fixed: by_host.switch }))
     }
 
-    fn lookup(&self, query: &Query<'_>, name: Name) -> Result<Option<Entry>, Refusal> {
+    fn lookup(&self, query: &UserQuery<'_>, name: Name) -> Result<Option<Entry>, LoginError> {
         match self.directory.ask(Ask::Lookup(name)) {
             Ok(Verdict::Found(entry)) => Ok(Some(entry)),
             Ok(Verdict::NotFound) => Ok(None),
-            Ok(_) => Err(temporary(query, "mpopd-directory answered something else")),
-            Err(why) => Err(temporary(query, &why)),
+            Ok(Verdict::Refused | Verdict::Granted(_) | Verdict::Temporary(_)) => {
+                Err(temporary(query, &DirectoryError::WrongAnswer))
+            }
+            Err(error) => Err(temporary(query, &error)),
         }
     }
 
-    /// Notes what the passwords of known users cost.
-    fn note(&mut self, secret: &Secret) {
+    /// Counts the cost of a known user's password.
+    fn note(&mut self, secret: &StoredSecret) {
         let cost = secret.stored().cost();
         let room = self.seen.len() < MOST_COSTS;
         match self.seen.iter_mut().find(|(_, seen)| seen.stored().cost() == cost) {
@@ -107,41 +115,43 @@ impl DirectoryUsers {
 }
 
 impl Passdb for DirectoryUsers {
-    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
-        let Some(place) = self.place(query)? else { return Ok(None) };
-        let Some(mut entry) = self.lookup(query, place.name.clone())? else { return Ok(None) };
+    fn find(&mut self, query: &UserQuery<'_>) -> Result<Option<FoundUser>, LoginError> {
+        let Some(plan) = self.plan(query)? else { return Ok(None) };
+        let Some(mut entry) = self.lookup(query, plan.name.clone())? else { return Ok(None) };
         if self.binds {
-            return Ok(Some(Found::Ask));
+            return Ok(Some(FoundUser::Ask));
         }
         let password = entry
             .password
             .take()
-            .ok_or_else(|| temporary(query, "there is no password; to lock an account, store !"))?;
-        let stored = Stored::parse(password.expose()).map_err(|why| temporary(query, &why.to_string()))?;
-        let Some(secret) = stored.secret() else { return Ok(Some(Found::Locked)) };
+            .ok_or_else(|| temporary(query, &"there is no password; to lock an account, store !"))?;
+        let stored = StoredPassword::parse(password.expose()).map_err(|why| temporary(query, &why))?;
+        let Some(secret) = stored.secret() else { return Ok(Some(FoundUser::Locked)) };
         self.note(&secret);
-        Ok(Some(Found::Stored(owner(query, entry, place)?, secret)))
+        Ok(Some(FoundUser::Stored(owner(query, entry, plan)?, secret)))
     }
 
-    fn ask(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
-        let Some(place) = self.place(query)? else { return Err(Refusal::UnknownUser) };
+    fn ask(&mut self, query: &UserQuery<'_>, password: &[u8]) -> Result<Owner, LoginError> {
+        let Some(plan) = self.plan(query)? else { return Err(LoginFailure::UnknownUser.into()) };
         let password = ipc::Secret::new(password.to_vec());
-        match self.directory.ask(Ask::Verify { name: place.name.clone(), password }) {
-            Ok(Verdict::Found(entry)) => owner(query, entry, place),
-            Ok(Verdict::NotFound) => Err(Refusal::UnknownUser),
-            Ok(Verdict::Refused) => Err(Refusal::Password),
-            Ok(_) => Err(temporary(query, "mpopd-directory answered something else")),
-            Err(why) => Err(temporary(query, &why)),
+        match self.directory.ask(Ask::Verify { name: plan.name.clone(), password }) {
+            Ok(Verdict::Found(entry)) => owner(query, entry, plan),
+            Ok(Verdict::NotFound) => Err(LoginFailure::UnknownUser.into()),
+            Ok(Verdict::Refused) => Err(LoginFailure::Password.into()),
+            Ok(Verdict::Granted(_) | Verdict::Temporary(_)) => {
+                Err(temporary(query, &DirectoryError::WrongAnswer))
+            }
+            Err(error) => Err(temporary(query, &error)),
         }
     }
 
-    fn vouched(&mut self, query: &Query<'_>) -> Result<Owner, Refusal> {
-        let Some(place) = self.place(query)? else { return Err(Refusal::UnknownUser) };
-        let entry = self.lookup(query, place.name.clone())?.ok_or(Refusal::UnknownUser)?;
-        owner(query, entry, place)
+    fn vouched(&mut self, query: &UserQuery<'_>) -> Result<Owner, LoginError> {
+        let Some(plan) = self.plan(query)? else { return Err(LoginFailure::UnknownUser.into()) };
+        let entry = self.lookup(query, plan.name.clone())?.ok_or(LoginFailure::UnknownUser)?;
+        owner(query, entry, plan)
     }
 
-    fn decoys(&mut self, _: &Query<'_>) -> Vec<Decoy> {
+    fn decoys(&mut self, _: &UserQuery<'_>) -> Vec<Decoy> {
         if self.binds {
             return vec![Decoy { users: 1, secret: None }];
         }
@@ -156,36 +166,36 @@ impl Passdb for DirectoryUsers {
     }
 }
 
-/// The owner whom the server names.
-fn owner(query: &Query<'_>, entry: Entry, place: Place) -> Result<Owner, Refusal> {
+/// The owner as the server describes them.
+fn owner(query: &UserQuery<'_>, entry: Entry, plan: DirectoryLookup) -> Result<Owner, LoginError> {
     let user = match entry.user {
         Some(name) => UserName::try_from(name.as_bytes())
             .map_err(|why| temporary(query, &format!("the server's name for them is none: {why}")))?,
         None => query.user.clone(),
     };
-    let uid = OwnerUid::new(entry.uid).ok_or_else(|| temporary(query, "root owns no maildrop"))?;
-    let at = |storage, path: ipc::open::PathOctets| Mail::At(Location { storage, path: path.into() });
+    let uid = OwnerUid::new(entry.uid).ok_or_else(|| temporary(query, &"root owns no maildrop"))?;
+    let at =
+        |storage, path: ipc::open::PathOctets| StatedMaildrop::At(Location { storage, path: path.into() });
     let mail = match entry.mail {
-        Some(ipc::directory::Mail::Mbox(path)) if !place.fixed => at(vocabulary::Storage::Mbox, path),
-        Some(ipc::directory::Mail::Maildir(path)) if !place.fixed => at(vocabulary::Storage::Maildir, path),
-        _ => place.mail,
+        Some(ipc::directory::Mail::Mbox(path)) if !plan.fixed => at(Storage::Mbox, path),
+        Some(ipc::directory::Mail::Maildir(path)) if !plan.fixed => at(Storage::Maildir, path),
+        _ => plan.mail,
     };
     Ok(Owner { user, uid, gid: entry.gid, own_uid: false, home: entry.home.map(PathBuf::from), mail })
 }
 
-fn temporary(query: &Query<'_>, why: &str) -> Refusal {
-    Refusal::Temporary(format!("user {}: {why}", query.user))
+fn temporary(query: &UserQuery<'_>, why: &dyn fmt::Display) -> LoginError {
+    LoginError::temporary(format!("user {}: {why}", query.user))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Authenticator;
-    use crate::directory::tests::{answering, channel_answering};
+    use crate::directory_client::tests::{answering, channel_answering};
     use crate::host::{HostName, Peer};
     use config::AuthType;
     use std::path::Path;
-    use vocabulary::Storage;
 
     fn config(binds: bool) -> Config {
         let mut config = Config { auth_type: AuthType::List, ..Config::default() };
@@ -198,7 +208,7 @@ mod tests {
         Entry { user: None, password, uid: 5000, gid: Some(8), home: None, mail: None }
     }
 
-    /// Knows alice of nowhere, and alice of example.org.
+    /// Knows alice without a domain, alice at example.org, and users with various errors.
     fn answers(ask: &Ask) -> Vec<Verdict> {
         let maildir = || Some(ipc::directory::Mail::Maildir(Path::new("/m/alice").into()));
         vec![match ask {
@@ -229,15 +239,15 @@ mod tests {
         }]
     }
 
-    fn with<T>(user: &str, kind: AuthType, test: impl FnOnce(&Query<'_>) -> T) -> T {
+    fn with<T>(user: &str, kind: AuthType, test: impl FnOnce(&UserQuery<'_>) -> T) -> T {
         let user = UserName::try_from(user.as_bytes()).unwrap();
         let peer = Peer::new("192.0.2.1".parse().unwrap(), |_| Ok(HostName::parse("a.example.org")));
-        test(&Query { user: &user, peer: &peer, kind })
+        test(&UserQuery { user: &user, peer: &peer, kind })
     }
 
-    fn owner_of(found: Result<Option<Found>, Refusal>) -> Owner {
+    fn owner_of(found: Result<Option<FoundUser>, LoginError>) -> Owner {
         match found {
-            Ok(Some(Found::Stored(owner, _))) => owner,
+            Ok(Some(FoundUser::Stored(owner, _))) => owner,
             other => panic!("{other:?}"),
         }
     }
@@ -250,12 +260,15 @@ mod tests {
         let mut find = |user: &str| with(user, AuthType::List, |query| users.find(query));
         let alice = owner_of(find("alice"));
         assert_eq!((alice.user.as_str(), alice.uid.get(), alice.gid), ("alice", 5000, Some(8)));
-        assert_eq!(alice.mail, Mail::BySettings);
+        assert_eq!(alice.mail, StatedMaildrop::BySettings);
         let other = owner_of(find("ALICE@example.org").and(find("alice@example.org")));
         assert_eq!(other.user.as_str(), "alice@example.org");
-        assert_eq!(other.mail, Mail::At(Location { storage: Storage::Maildir, path: "/m/alice".into() }));
+        assert_eq!(
+            other.mail,
+            StatedMaildrop::At(Location { storage: Storage::Maildir, path: "/m/alice".into() })
+        );
         assert_eq!(find("bob"), Ok(None));
-        assert_eq!(find("locked"), Ok(Some(Found::Locked)));
+        assert_eq!(find("locked"), Ok(Some(FoundUser::Locked)));
         for (user, told) in [
             ("bare", "there is no password"),
             ("odd", "the password scheme is unknown"),
@@ -263,7 +276,9 @@ mod tests {
             ("lost", "the server's name for them is none"),
             ("down", "it is down"),
         ] {
-            let Err(Refusal::Temporary(why)) = find(user) else { panic!("{user}") };
+            let Err(error) = find(user) else { panic!("{user}") };
+            assert_eq!(error.failure(), LoginFailure::Temporary, "{user}");
+            let why = error.detail().unwrap();
             assert!(why.contains(told) && !why.contains("hunter2"), "{why}");
         }
     }
@@ -274,14 +289,17 @@ mod tests {
         let directory = answering(&config, answers);
         let mut users = DirectoryUsers::by_host(&config, directory);
         let host = owner_of(with("alice", AuthType::HostOrDomain, |query| users.find(query)));
-        assert_eq!(host.mail, Mail::Path("/pop/a/a.example.org/alice".into()));
+        assert_eq!(host.mail, StatedMaildrop::Path("/pop/a/a.example.org/alice".into()));
         let domain = owner_of(with("alice@example.org", AuthType::HostOrDomain, |query| users.find(query)));
-        assert_eq!(domain.mail, Mail::At(Location { storage: Storage::Maildir, path: "/m/alice".into() }));
+        assert_eq!(
+            domain.mail,
+            StatedMaildrop::At(Location { storage: Storage::Maildir, path: "/m/alice".into() })
+        );
         let switched = Config { switch: true, ..config };
         let directory = answering(&switched, answers);
         let mut users = DirectoryUsers::by_host(&switched, directory);
         let domain = owner_of(with("alice@example.org", AuthType::HostOrDomain, |query| users.find(query)));
-        assert_eq!(domain.mail, Mail::BySettings);
+        assert_eq!(domain.mail, StatedMaildrop::BySettings);
     }
 
     #[test]
@@ -289,16 +307,19 @@ mod tests {
         let config = config(true);
         let directory = answering(&config, answers);
         let mut users = DirectoryUsers::of_all(&config, directory);
-        assert_eq!(with("alice", AuthType::List, |query| users.find(query)), Ok(Some(Found::Ask)));
+        assert_eq!(with("alice", AuthType::List, |query| users.find(query)), Ok(Some(FoundUser::Ask)));
         let mut ask =
             |user: &str, password: &[u8]| with(user, AuthType::List, |query| users.ask(query, password));
         assert_eq!(ask("alice", b"pw").map(|owner| owner.uid.get()), Ok(5000));
-        assert_eq!(ask("alice", b"wrong"), Err(Refusal::Password));
-        assert_eq!(ask("bob", b"pw"), Err(Refusal::UnknownUser));
-        assert_eq!(ask("down", b"pw"), Err(Refusal::Temporary("user down: it is down".to_owned())));
+        assert_eq!(ask("alice", b"wrong"), Err(LoginFailure::Password.into()));
+        assert_eq!(ask("bob", b"pw"), Err(LoginFailure::UnknownUser.into()));
+        assert_eq!(ask("down", b"pw"), Err(LoginError::temporary("user down: it is down")));
         let vouched = with("alice", AuthType::List, |query| users.vouched(query));
         assert_eq!(vouched.map(|owner| owner.uid.get()), Ok(5000));
-        assert_eq!(with("bob", AuthType::List, |query| users.vouched(query)), Err(Refusal::UnknownUser));
+        assert_eq!(
+            with("bob", AuthType::List, |query| users.vouched(query)),
+            Err(LoginFailure::UnknownUser.into())
+        );
         let decoys = with("bob", AuthType::List, |query| users.decoys(query));
         assert!(matches!(decoys.as_slice(), [Decoy { secret: None, .. }]), "strangers are asked for too");
     }
@@ -327,7 +348,7 @@ mod tests {
             let mut auth = Authenticator::new(&config).unwrap();
             let login = |auth: &mut Authenticator, user: &str, password: &str| {
                 let account = auth.login(user.as_bytes(), password.as_bytes(), "192.0.2.1".parse().unwrap());
-                account.map(|account| account.uid.get()).map_err(|refusal| refusal.word())
+                account.map(|account| account.uid.get()).map_err(|error| error.failure().word())
             };
             assert_eq!(login(&mut auth, "alice", "pw"), Err("temporary"), "it is not connected yet");
             auth.use_directory(channel_answering(answers));

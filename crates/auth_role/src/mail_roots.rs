@@ -1,9 +1,9 @@
-//! Which files a maildrop process needs, as far as that can be known when it is started.
+//! Which files a maildrop process needs, as far as that is known when it is started.
 //!
-//! One process serves all maildrops of an owner, so it cannot be shut in with one of them. What the configuration says of where mail
-//! lies holds for all: those folders are the roots. A user of the machine, who has a uid alone, may have the mailbox elsewhere: at
-//! home, mostly. Then the process gets the mailbox's folder, too. Where a database or a plugin places mail of a shared uid
-//! elsewhere, the uid's rights are the limit.
+//! One process serves all maildrops of an owner, so it cannot be confined to one of them. All of them get the
+//! folders in which mail lies by the configuration: the roots. A user of the machine has a uid alone and may
+//! have the mailbox elsewhere, usually at home; their process gets the mailbox's folder, too. If a database
+//! or a plugin places mail of a shared uid elsewhere, only the rights of the uid limit the process.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use config::{AuthType, Config};
 use ipc::hire::Reach;
 use vocabulary::Storage;
 
-/// The folders in which, by the configuration, mail lies.
+/// The folders in which mail lies by the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Roots(Vec<PathBuf>);
+pub struct MailRoots(Vec<PathBuf>);
 
-impl Roots {
-    /// Those of the settings that are used.
-    pub fn of(config: &Config) -> Roots {
+impl MailRoots {
+    /// The roots of the settings that are in use.
+    pub fn of(config: &Config) -> Self {
         let by_list = |kind: &AuthType| !matches!(kind, AuthType::System | AuthType::List | AuthType::Plugin);
         let lists = config.user_auth.values().chain([&config.auth_type]).any(by_list);
         let lists = lists.then(|| config.host_mail_path.clone());
@@ -33,7 +33,7 @@ impl Roots {
         roots.retain(|root| root != Path::new("/"));
         roots.sort();
         roots.dedup();
-        Roots(roots)
+        Self(roots)
     }
 
     /// The folders.
@@ -41,14 +41,14 @@ impl Roots {
         &self.0
     }
 
-    /// What the process must reach that opens the maildrop of `account`.
+    /// The files that the process which opens the maildrop of `account` needs.
     pub fn reach(&self, account: &Account) -> Reach {
         let path = &account.maildrop.path;
         let real = match path.canonicalize() {
             Ok(real) => real,
-            // An empty maildrop: nothing is opened.
+            // An empty maildrop: nothing will be opened.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Reach::Roots,
-            // The owner may see more than root does, on NFS.
+            // On NFS the owner may have more rights than root.
             Err(_) => path.clone(),
         };
         if self.0.iter().any(|root| real.starts_with(root)) {
@@ -59,7 +59,7 @@ impl Roots {
         }
         let mut folders = match account.maildrop.storage {
             Storage::Maildir => vec![real],
-            // Its lock file is made beside it: beside the link, or beside what the link leads to.
+            // Its lock file is created beside it: beside the link, or beside the link's target.
             Storage::Mbox | Storage::Disk | Storage::Ram => {
                 [path.parent(), real.parent()].into_iter().flatten().map(Path::to_owned).collect()
             }
@@ -69,7 +69,7 @@ impl Roots {
     }
 }
 
-/// A folder's own path; as it was given where it does not exist.
+/// The canonical path of a folder, or the given path if it does not exist.
 fn resolved(folder: &Path) -> PathBuf {
     folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }
@@ -77,9 +77,10 @@ fn resolved(folder: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use auth::{Location, OwnerUid, UserName};
+    use auth::{OwnerUid, UserName};
     use config::Template;
     use std::os::unix::fs::symlink;
+    use vocabulary::Location;
 
     fn account(storage: Storage, path: PathBuf, own_uid: bool) -> Account {
         let user = UserName::try_from(&b"alice"[..]).unwrap();
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_roots_are_those_of_the_settings_that_are_used() {
-        let roots = |config: &Config| Roots::of(config).0;
+        let roots = |config: &Config| MailRoots::of(config).0;
         let mail = |name: &str| PathBuf::from("/nonexistent").join(name);
         let template = |text: &str| Some(Template::parse(text).unwrap());
         let mut config = Config {
@@ -125,7 +126,7 @@ mod tests {
         for folder in [&spool, &home, &vmail] {
             std::fs::create_dir(folder).unwrap();
         }
-        let roots = Roots::of(&Config { mail_spool_dir: spool.clone(), ..Config::default() });
+        let roots = MailRoots::of(&Config { mail_spool_dir: spool.clone(), ..Config::default() });
 
         let inside = spool.join("alice");
         std::fs::write(&inside, "").unwrap();

@@ -1,37 +1,30 @@
-//! Where a user's maildrop is.
+//! Where the settings place a user's maildrop.
 
 use std::path::{Path, PathBuf};
 
 use config::{Config, Expansion, ExpansionError, PerUser, Template};
-use vocabulary::Storage;
+use vocabulary::{Location, Storage};
 
 use super::qmail;
 use crate::name::UserName;
 
-/// A maildrop's place and form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// How it is stored.
-    pub storage: Storage,
-    /// The mbox file or the Maildir; an absolute path.
-    pub path: PathBuf,
-}
-
-/// Where the settings place the maildrop of a user, for programs that let nobody in. `home` is an absolute path.
+/// Where the settings place the maildrop of a user, for programs that check no logins. `home` is an absolute
+/// path.
 ///
 /// # Errors
-/// The template asks for something that this user does not have.
+///
+/// The template needs something that this user does not have.
 pub fn maildrop_of(
     config: &Config,
     user: &UserName,
     home: Option<&Path>,
 ) -> Result<Location, ExpansionError> {
-    Locations::new(config).of(user, home)
+    MaildropPaths::new(config).of(user, home)
 }
 
-/// The settings that say where maildrops are.
+/// The settings that decide where maildrops are.
 #[derive(Debug)]
-pub(crate) struct Locations {
+pub(crate) struct MaildropPaths {
     storage: Storage,
     user_storage: PerUser<Storage>,
     mbox: Option<Template>,
@@ -40,7 +33,7 @@ pub(crate) struct Locations {
     path_to_homedir: PathBuf,
 }
 
-impl Locations {
+impl MaildropPaths {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             storage: config.storage,
@@ -60,7 +53,8 @@ impl Locations {
     /// The maildrop of a user. `home` is an absolute path.
     ///
     /// # Errors
-    /// The template asks for something that this user does not have.
+    ///
+    /// The template needs something that this user does not have.
     pub(crate) fn of(&self, user: &UserName, home: Option<&Path>) -> Result<Location, ExpansionError> {
         let storage = self.storage_of(user);
         let template = match storage {
@@ -75,8 +69,8 @@ impl Locations {
         Ok(Location { storage, path })
     }
 
-    /// What `~/.qmail` names, else `path_to_homedir/USER/Maildir` where it exists, else the one in the user's home, if there is a
-    /// home.
+    /// The Maildir that `~/.qmail` names; otherwise `path_to_homedir/USER/Maildir` if it exists; otherwise
+    /// `Maildir` in the home directory, if there is one.
     fn maildir_of(&self, user: &UserName, home: Option<&Path>) -> PathBuf {
         if let Some(maildir) = home.and_then(qmail::maildir) {
             return maildir;
@@ -95,7 +89,7 @@ mod tests {
 
     fn path(config: &Config, user: &str, home: Option<&str>) -> Result<PathBuf, ExpansionError> {
         let user = UserName::try_from(user.as_bytes()).unwrap();
-        Locations::new(config).of(&user, home.map(Path::new)).map(|location| location.path)
+        MaildropPaths::new(config).of(&user, home.map(Path::new)).map(|location| location.path)
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Tests of all kinds of login together: who gets in from where, with which words in the log and to which maildrop.
+//! Tests of all kinds of login together: who gets in from where and to which maildrop, or with which word in
+//! the log.
 //!
-//! System users are those that every Debian has; their passwords are in a file of the test's own. Real accounts and PAM are in
-//! tests/system.rs.
+//! System users are those that every Debian has; their passwords are in a file of the test. Real accounts and
+//! PAM are tested in tests/system.rs.
 
 use std::fs::{self, Permissions};
 use std::net::IpAddr;
@@ -10,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use config::{AuthType, Config};
-use vocabulary::Storage;
+use vocabulary::{LoginFailure, Storage};
 
-use crate::host::HostName;
-use crate::{Authenticator, Refusal, check};
+use crate::host::{HostName, ResolveError};
+use crate::{Authenticator, check};
 
 /// A folder with everything that the kinds look at.
 struct Scene {
     folder: tempfile::TempDir,
     config: Config,
-    /// One at a time: a plugin that one test writes cannot be run while another test forks with it still open.
+    /// One test at a time: a plugin cannot be executed while a fork of another test has it open for writing.
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -45,7 +46,7 @@ impl Scene {
             "bob:{PLAIN}domain:7002\nlocked:!{PLAIN}x:7002\ndaemon:{PLAIN}domain:7002\nsame:{PLAIN}domain:7002\n",
         );
         write(&scene("users"), 0o600, "bob:{PLAIN}list:7003:8:/srv/bob\nbob@example.org:{PLAIN}list:7003\n");
-        // The passwords are "system", by the cheapest hash that there is.
+        // The passwords are "system", hashed with the cheapest scheme.
         let hash = "$1$saltsalt$N.hznIaS/Si8Ic9/bGslF/";
         write(
             &scene("shadow"),
@@ -82,7 +83,7 @@ impl Scene {
         Authenticator::new(&self.config).unwrap().with_resolver(resolve)
     }
 
-    /// The verdict as one line: the uid and the path of the mail below the folder, or the word of the log.
+    /// The result as one line: the uid and the path of the mail below the folder, or the word in the log.
     fn verdict(&self, auth: &mut Authenticator, user: &str, address: &str, password: &str) -> String {
         match auth.login(user.as_bytes(), password.as_bytes(), address.parse().unwrap()) {
             Ok(account) => {
@@ -90,7 +91,7 @@ impl Scene {
                 let path = path.strip_prefix(self.folder.path()).unwrap_or(&path);
                 format!("{} {}", account.uid, path.display())
             }
-            Err(refusal) => refusal.word().to_owned(),
+            Err(error) => error.failure().word().to_owned(),
         }
     }
 }
@@ -101,12 +102,13 @@ fn write(path: &Path, mode: u32, text: &str) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// 192.0.2.1 is a.example.org, 192.0.2.2 a host without a list, 192.0.2.53 has no DNS, all others no name.
-fn resolve(address: IpAddr) -> Result<Option<HostName>, String> {
+/// 192.0.2.1 is a.example.org, 192.0.2.2 is a host without a list, the resolver fails for 192.0.2.53, all
+/// others have no name.
+fn resolve(address: IpAddr) -> Result<Option<HostName>, ResolveError> {
     match address.to_string().as_str() {
         "192.0.2.1" => Ok(HostName::parse("a.example.org")),
         "192.0.2.2" => Ok(HostName::parse("b.example.org")),
-        "192.0.2.53" => Err("no DNS".to_owned()),
+        "192.0.2.53" => Err(ResolveError("no DNS".to_owned())),
         _ => Ok(None),
     }
 }
@@ -263,7 +265,7 @@ fn names_that_lead_elsewhere_open_nothing_in_any_kind() {
     .collect();
     for kind in AuthType::ALL {
         let mut scene = Scene::new(kind);
-        // It lets everyone in whom it is asked for, so what counts is who is asked for.
+        // It accepts every name, so what counts is which names it is asked for.
         write(&scene.folder.path().join("name"), 0o755, "#!/bin/sh\nexit 0\n");
         write(&scene.folder.path().join("password"), 0o755, "#!/bin/sh\necho uid=7004\n");
         for switch in [false, true] {
@@ -275,7 +277,7 @@ fn names_that_lead_elsewhere_open_nothing_in_any_kind() {
                 let few = if kind == AuthType::Plugin { 1 } else { passwords.len() };
                 for password in passwords.into_iter().take(few) {
                     match auth.login(user, password, address.parse().unwrap()) {
-                        Err(Refusal::UnknownUser) => {}
+                        Err(error) if error.failure() == LoginFailure::UnknownUser => {}
                         // Odd names, yet parts of a path like any other.
                         Ok(account) if kind == AuthType::Plugin => {
                             let path = account.maildrop.path;
@@ -362,8 +364,8 @@ fn whoever_may_not_connect_may_not_log_in_nor_ask_for_names() {
     let mut auth = scene.authenticator();
     for address in [NO_NAME, HOST] {
         assert_eq!(scene.verdict(&mut auth, "bob", address, "list"), "denied-host");
-        assert_eq!(auth.knows(b"bob", address.parse().unwrap()), Err(Refusal::DeniedHost));
-        assert_eq!(auth.admit(address.parse().unwrap()), Err(Refusal::DeniedHost));
+        assert_eq!(auth.knows(b"bob", address.parse().unwrap()), Err(LoginFailure::DeniedHost.into()));
+        assert_eq!(auth.admit(address.parse().unwrap()), Err(LoginFailure::DeniedHost.into()));
     }
     assert_eq!(scene.verdict(&mut auth, "bob", NO_DNS, "list"), "temporary", "its name is not known");
     assert_eq!(scene.verdict(&mut auth, "bob", OTHER_HOST, "list"), "7003 /var/mail/bob");
