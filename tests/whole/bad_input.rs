@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::messages::{self, Random};
-use crate::harness::{Daemon, Format, Message, Pop, Scratch, Trial};
+use crate::harness::{Daemon, Format, Message, Pop3Client, Scratch, Trial};
 
 /// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it guards against
 /// is megabytes for every megabyte sent.
@@ -126,7 +126,7 @@ fn message_numbers_are_decimal_and_in_range() {
 fn commands_wait_for_the_login() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     let before = daemon.snapshot();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for command in ["STAT", "LIST", "LIST 1", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "RSET", "LAST"] {
         pop.err(command);
     }
@@ -162,7 +162,7 @@ fn a_hundred_bad_commands_in_a_row_close_the_line() {
 fn three_failed_logins_close_the_line() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     let before = daemon.snapshot();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for (user, password) in [("alice", "secret"), ("nobody-here", "secret word"), ("alice", "Tr0ub4dor")] {
         pop.ok(&format!("USER {user}"));
         let reply = pop.err(&format!("PASS {password}"));
@@ -266,8 +266,8 @@ fn unharmed(abuse: impl Fn(&Daemon, bool)) {
     }
 }
 
-fn connection(daemon: &Daemon, logged_in: bool) -> Pop {
-    if logged_in { daemon.account("alice").login_when_free() } else { Pop::connect(daemon.port()) }
+fn connection(daemon: &Daemon, logged_in: bool) -> Pop3Client {
+    if logged_in { daemon.account("alice").login_when_free() } else { Pop3Client::connect(daemon.port()) }
 }
 
 fn big_message() -> Message {

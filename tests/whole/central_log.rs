@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 const LOG: &str = "mpopd-log";
 
@@ -53,7 +53,7 @@ fn json_has_the_same_fields() {
 fn log_level_leaves_out_what_matters_less() {
     let (daemon, log) = with_log_file(&["log_level = \"warn\""]);
     session(&daemon);
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.err("PASS wrong");
     let text = log.with(&["WARN login failed user=<alice>"]);
@@ -136,7 +136,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
 fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
     let (daemon, log) = with_log_file(&["allow_plaintext = \"never\""]);
     let refused = || {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.err("USER alice");
         pop.quit();
     };

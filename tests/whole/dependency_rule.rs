@@ -59,8 +59,13 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "mpopd" | "manual" => return None,
         // It reads maildrops for `check-migration`, as their owner.
         "mpopdctl" => &["sys", "ipc", "config", "maildrop", "auth"],
+        "pop3_client" => &["pop3", "vocabulary"],
+        "page" => &[],
+        "mpopd_test" => &["pop3", "pop3_client", "page", "vocabulary"],
+        "dialogues" => &["pop3", "pop3_client", "vocabulary"],
+        "mpopdstats" => &["config", "page", "vocabulary"],
         // The programs beside mpopd: they speak the protocol and read the configuration, and open no mail.
-        _ => &["pop3", "sys", "ipc", "config", "page", "any_certificate"],
+        _ => &["pop3", "sys", "ipc", "config", "page"],
     })
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, PATIENCE, Pop, Port, eventually, messages};
+use crate::harness::{Daemon, Format, PATIENCE, Pop3Client, Port, eventually, messages};
 
 #[test]
 fn what_a_session_does_is_counted() {
@@ -21,7 +21,7 @@ fn what_a_session_does_is_counted() {
         pop.err("nonsense");
         pop.ok("DELE 1");
         pop.quit();
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.ok("USER alice");
         pop.err("PASS wrong");
         let all = metrics.scrape();

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::harness::mailbox::{add_to_maildir, append_mbox};
-use crate::harness::{Daemon, Format, OWNER, Pop, is_root, messages, need};
+use crate::harness::{Daemon, Format, OWNER, Pop3Client, is_root, messages, need};
 
 const COUNT: usize = 25;
 
@@ -111,12 +111,12 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
 }
 
 /// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends otherwise.
-fn named(pop: &mut Pop) -> BTreeMap<String, String> {
+fn named(pop: &mut Pop3Client) -> BTreeMap<String, String> {
     let uidls = pop.uidl();
     pop.retrieve_all().iter().map(|text| message_id(text)).zip(uidls).collect()
 }
 
-impl Pop {
+impl Pop3Client {
     /// The unique ids of all messages but these.
     fn uidl_but(&mut self, numbers: &[usize]) -> Vec<String> {
         let lines = self.lines("UIDL");

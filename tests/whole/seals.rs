@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use rustix::process::Signal;
 
 use crate::harness::{
-    Account, Daemon, Format, OWNER, Process, Trial, eventually, give, memory, messages, need,
+    Daemon, Format, OWNER, Process, TestAccount, Trial, eventually, give, memory, messages, need,
 };
 
 const PASSWORD: &[u8] = b"what bob has never typed";
@@ -90,7 +90,7 @@ fn a_mailbox_that_is_a_link_to_elsewhere_is_served() {
         fs::rename(&mailbox, &real).expect("the mailbox there");
         give(&away, OWNER);
         symlink(&real, &mailbox).expect("a link");
-        let account: Account = daemon.account("alice");
+        let account: TestAccount = daemon.account("alice");
         let mut pop = account.login();
         pop.ok("DELE 1");
         pop.quit();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::harness::mailbox::append_mbox;
-use crate::harness::{Daemon, Format, Message, OWNER, Pop, eventually, is_root, messages, need};
+use crate::harness::{Daemon, Format, Message, OWNER, Pop3Client, eventually, is_root, messages, need};
 
 /// All modes, and the format of the mailbox that they serve.
 const MODES: [(&str, Format); 4] =
@@ -195,7 +195,7 @@ fn quoted_from_lines_are_served_as_they_were_written() {
                 .start();
             let before = daemon.snapshot();
             let wire = format!("Subject: x\r\n>From header\r\n\r\n{a} a\r\n{b} b\r\nFrom c\r\n>Frum\r\n");
-            let mut pop: Pop = daemon.account("alice").login();
+            let mut pop: Pop3Client = daemon.account("alice").login();
             assert_eq!(
                 pop.body("RETR 1").escape_ascii().to_string(),
                 wire.as_bytes().escape_ascii().to_string()

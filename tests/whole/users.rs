@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::harness::{Account, Daemon, Format, OWNER, Pop, Scratch, give, messages, need};
+use crate::harness::{Daemon, Format, OWNER, Pop3Client, Scratch, TestAccount, give, messages, need};
 
 /// Users of every Debian: they own mail here, and log in nowhere else.
 const GAMES: (&str, u32) = ("games", 5);
@@ -22,8 +22,8 @@ fn file(scratch: &Scratch, name: &str, mode: u32, content: &str) -> PathBuf {
     path
 }
 
-fn account(daemon: &Daemon, user: &str, password: &str) -> Account {
-    Account { user: user.to_owned(), password: password.to_owned(), ..daemon.account(user) }
+fn account(daemon: &Daemon, user: &str, password: &str) -> TestAccount {
+    TestAccount { user: user.to_owned(), password: password.to_owned(), ..daemon.account(user) }
 }
 
 /// The user's only message, and the uids of the processes that open mail meanwhile.
@@ -208,7 +208,7 @@ fn a_name_as_long_as_a_line_is_refused_like_any_other() {
         "-".to_owned(),
         "a/b".to_owned(),
     ] {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         let user = pop.ask(&format!("USER {name}")).expect("a reply");
         let said = if user.starts_with("+OK") { pop.ask("PASS secret word").expect("a reply") } else { user };
         assert!(said.starts_with("-ERR"), "{name}: {said}");

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser};
 
 use crate::log::{central, files, lines, user};
-use crate::report::{self, Subject};
-use crate::tally::Tally;
+use crate::report::{self, ReportSubject};
+use crate::tally::LogTally;
 
 /// Tells from mpopd's logs who fetched how much, and when
 #[derive(Parser)]
@@ -20,7 +20,7 @@ struct Cli {
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
     config: PathBuf,
     #[command(flatten)]
-    source: Source,
+    source: LogSource,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Source {
+struct LogSource {
     /// Tell of this user, from the user's own log
     user: Option<String>,
     /// Tell of all users who have a log of their own, whoever fetched most first
@@ -59,19 +59,19 @@ pub fn run() -> ExitCode {
 }
 
 fn told(cli: &Cli) -> Result<(), String> {
-    let mut tally = Tally::default();
+    let mut tally = LogTally::default();
     let subject = match (&cli.source.user, &cli.source.log) {
         (Some(user), _) => {
             one(&mut tally, &folder(&cli.config)?, user)?;
-            Subject::User(user.clone())
+            ReportSubject::User(user.clone())
         }
         (None, Some(log)) => {
             read_central(&mut tally, log)?;
-            Subject::Everybody
+            ReportSubject::Everybody
         }
         (None, None) => {
             everybody(&mut tally, &folder(&cli.config)?)?;
-            Subject::Everybody
+            ReportSubject::Everybody
         }
     };
     if let Some(html) = &cli.html {
@@ -89,7 +89,7 @@ fn folder(config: &Path) -> Result<PathBuf, String> {
     Ok(config::load(config, euid).map_err(|faults| faults.to_string())?.config.user_log_dir)
 }
 
-fn one(tally: &mut Tally, folder: &Path, name: &str) -> Result<(), String> {
+fn one(tally: &mut LogTally, folder: &Path, name: &str) -> Result<(), String> {
     config::path_part(name).map_err(|why| format!("{name:?} is no user name: {why}"))?;
     let logs = listed(folder)?;
     let logs = logs.get(name).ok_or_else(|| {
@@ -99,7 +99,7 @@ fn one(tally: &mut Tally, folder: &Path, name: &str) -> Result<(), String> {
 }
 
 /// A log that cannot be read is told, and the others count.
-fn everybody(tally: &mut Tally, folder: &Path) -> Result<(), String> {
+fn everybody(tally: &mut LogTally, folder: &Path) -> Result<(), String> {
     for (name, logs) in listed(folder)? {
         for log in logs {
             if let Err(failure) = read_user(tally, &name, &log) {
@@ -114,40 +114,40 @@ fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
     files::all(folder).map_err(|error| format!("user_log_dir {}: {error}", folder.display()))
 }
 
-fn read_user(tally: &mut Tally, name: &str, log: &Path) -> Result<(), String> {
+fn read_user(tally: &mut LogTally, name: &str, log: &Path) -> Result<(), String> {
     let end = files::open(log).and_then(|file| count_user(tally, name, file));
     counted(tally, end, log)
 }
 
 /// Counts what a user's own log says.
-pub(crate) fn count_user(tally: &mut Tally, name: &str, log: File) -> io::Result<lines::End> {
+pub(crate) fn count_user(tally: &mut LogTally, name: &str, log: File) -> io::Result<lines::LogEnd> {
     lines::each(log, |line| match user::read(line) {
-        user::Said::Event(event, when) => tally.count(name, event, when),
-        user::Said::Torn => tally.torn += 1,
-        user::Said::Nothing => {}
+        user::UserLogLine::Event(event, when) => tally.count(name, event, when),
+        user::UserLogLine::Torn => tally.torn += 1,
+        user::UserLogLine::Nothing => {}
     })
 }
 
-fn read_central(tally: &mut Tally, log: &Path) -> Result<(), String> {
+fn read_central(tally: &mut LogTally, log: &Path) -> Result<(), String> {
     let file = if log == Path::new("-") { File::open("/dev/stdin") } else { File::open(log) };
     let end = file.and_then(|file| count_central(tally, file));
     counted(tally, end, log)
 }
 
 /// Counts what the central log says.
-pub(crate) fn count_central(tally: &mut Tally, log: File) -> io::Result<lines::End> {
+pub(crate) fn count_central(tally: &mut LogTally, log: File) -> io::Result<lines::LogEnd> {
     lines::each(log, |line| match central::read(line) {
-        central::Said::Event { user, events, when } => {
+        central::CentralLogLine::Event { user, events, when } => {
             events.into_iter().flatten().for_each(|event| tally.count(&user, event, when));
         }
-        central::Said::Torn => tally.torn += 1,
-        central::Said::Nothing => {}
+        central::CentralLogLine::Torn => tally.torn += 1,
+        central::CentralLogLine::Nothing => {}
     })
 }
 
-fn counted(tally: &mut Tally, end: io::Result<lines::End>, log: &Path) -> Result<(), String> {
+fn counted(tally: &mut LogTally, end: io::Result<lines::LogEnd>, log: &Path) -> Result<(), String> {
     let end = end.map_err(|error| format!("{}: {error}", log.display()))?;
-    tally.torn += u64::from(end == lines::End::Torn);
+    tally.torn += u64::from(end == lines::LogEnd::Torn);
     Ok(())
 }
 

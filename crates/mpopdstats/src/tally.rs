@@ -14,7 +14,7 @@ const MOST_DAYS: usize = 36_525;
 
 /// One thing that happened, as a line of a log tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum LogEvent {
     /// A user logged in.
     Connected,
     /// Messages were sent.
@@ -27,7 +27,7 @@ pub(crate) enum Event {
 
 /// Figures of one user, of one day, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Figures {
+pub(crate) struct TrafficFigures {
     /// Sessions.
     pub(crate) connects: u64,
     /// Messages sent, whole or their beginnings.
@@ -38,20 +38,20 @@ pub(crate) struct Figures {
 
 /// One user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct User {
+pub(crate) struct UserFigures {
     #[serde(flatten)]
-    pub(crate) figures: Figures,
+    pub(crate) figures: TrafficFigures,
     pub(crate) first: Option<Moment>,
     pub(crate) last: Option<Moment>,
 }
 
 /// Everything that the logs said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) users: BTreeMap<String, User>,
+pub(crate) struct LogTally {
+    pub(crate) users: BTreeMap<String, UserFigures>,
     /// By the day, counted from 1970-01-01. Lines without a date are in no day.
-    pub(crate) days: BTreeMap<u32, Figures>,
-    pub(crate) total: Figures,
+    pub(crate) days: BTreeMap<u32, TrafficFigures>,
+    pub(crate) total: TrafficFigures,
     pub(crate) first: Option<Moment>,
     pub(crate) last: Option<Moment>,
     /// Logins that failed; only the central log has them.
@@ -62,14 +62,14 @@ pub(crate) struct Tally {
     pub(crate) crowded: bool,
 }
 
-impl Tally {
+impl LogTally {
     /// Counts an event of a user; of a failed login the name counts for nothing, whoever sent it.
-    pub(crate) fn count(&mut self, user: &str, event: Event, when: Option<Moment>) {
+    pub(crate) fn count(&mut self, user: &str, event: LogEvent, when: Option<Moment>) {
         let figures = match event {
-            Event::Connected => Figures { connects: 1, ..Figures::default() },
-            Event::Sent { messages, octets } => Figures { messages, bytes: octets, connects: 0 },
-            Event::Ended => Figures::default(),
-            Event::Failed => {
+            LogEvent::Connected => TrafficFigures { connects: 1, ..TrafficFigures::default() },
+            LogEvent::Sent { messages, octets } => TrafficFigures { messages, bytes: octets, connects: 0 },
+            LogEvent::Ended => TrafficFigures::default(),
+            LogEvent::Failed => {
                 self.failed += 1;
                 return;
             }
@@ -88,25 +88,25 @@ impl Tally {
     }
 
     /// The users, whoever fetched most first.
-    pub(crate) fn ranked(&self) -> Vec<(&str, &User)> {
+    pub(crate) fn ranked(&self) -> Vec<(&str, &UserFigures)> {
         let mut users: Vec<_> = self.users.iter().map(|(name, user)| (name.as_str(), user)).collect();
         users.sort_by_key(|(_, user)| std::cmp::Reverse((user.figures.bytes, user.figures.connects)));
         users
     }
 
-    fn user(&mut self, name: &str) -> Option<&mut User> {
+    fn user(&mut self, name: &str) -> Option<&mut UserFigures> {
         if !self.users.contains_key(name) {
             if self.users.len() >= MOST_USERS {
                 self.crowded = true;
                 return None;
             }
-            self.users.insert(name.to_owned(), User::default());
+            self.users.insert(name.to_owned(), UserFigures::default());
         }
         self.users.get_mut(name)
     }
 }
 
-impl AddAssign for Figures {
+impl AddAssign for TrafficFigures {
     /// Saturates: a damaged log can claim any number.
     fn add_assign(&mut self, other: Self) {
         self.connects = self.connects.saturating_add(other.connects);
@@ -127,14 +127,14 @@ mod tests {
 
     #[test]
     fn users_days_and_all_are_added_up() {
-        let mut tally = Tally::default();
+        let mut tally = LogTally::default();
         let at = |text: &str| Moment::parse(text);
-        tally.count("bob", Event::Connected, at("2026-11-02T23:59:59Z"));
-        tally.count("bob", Event::Sent { messages: 2, octets: 500 }, at("2026-11-03T00:00:01Z"));
-        tally.count("amy", Event::Connected, at("2026-11-01T00:00:00Z"));
-        tally.count("amy", Event::Connected, None);
-        tally.count("eve", Event::Failed, at("2026-11-05T00:00:00Z"));
-        assert_eq!(tally.total, Figures { connects: 3, messages: 2, bytes: 500 });
+        tally.count("bob", LogEvent::Connected, at("2026-11-02T23:59:59Z"));
+        tally.count("bob", LogEvent::Sent { messages: 2, octets: 500 }, at("2026-11-03T00:00:01Z"));
+        tally.count("amy", LogEvent::Connected, at("2026-11-01T00:00:00Z"));
+        tally.count("amy", LogEvent::Connected, None);
+        tally.count("eve", LogEvent::Failed, at("2026-11-05T00:00:00Z"));
+        assert_eq!(tally.total, TrafficFigures { connects: 3, messages: 2, bytes: 500 });
         assert_eq!(tally.ranked().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["bob", "amy"]);
         assert_eq!(tally.days.values().map(|day| day.connects).collect::<Vec<_>>(), [1, 1, 0]);
         assert_eq!((tally.first, tally.last), (at("2026-11-01T00:00:00Z"), at("2026-11-03T00:00:01Z")));
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn no_number_is_too_large() {
-        let mut tally = Tally::default();
+        let mut tally = LogTally::default();
         for _ in 0..2 {
-            tally.count("a", Event::Sent { messages: u64::MAX, octets: u64::MAX }, None);
+            tally.count("a", LogEvent::Sent { messages: u64::MAX, octets: u64::MAX }, None);
         }
         assert_eq!(tally.total.bytes, u64::MAX);
     }

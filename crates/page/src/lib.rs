@@ -7,7 +7,7 @@ mod plot;
 
 use std::fmt::{Display, Write};
 
-pub use plot::{Axis, Line, Plot, date};
+pub use plot::{Axis, Plot, PlotLine, date};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1a1f26; --soft: #5b6672; --grid: #e3e7ec; --page: #ffffff; --card: #f6f8fa;
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn nothing_is_fetched() {
         let mut page = Page::new("x");
-        let lines = vec![Line { name: "a", colour: 0, points: vec![(0.0, 1.0)] }];
+        let lines = vec![PlotLine { name: "a", colour: 0, points: vec![(0.0, 1.0)] }];
         page.plot("p", &Plot { x: Axis::Time, y: Axis::Linear, unit: "ms", lines });
         let page = page.finish();
         for outside in ["http", "src=", "<link", "<script", "url("] {

@@ -24,12 +24,12 @@ pub struct Plot<'a> {
     /// What the y axis counts; shown on hover.
     pub unit: &'a str,
     /// In the order of their labels in a tie.
-    pub lines: Vec<Line<'a>>,
+    pub lines: Vec<PlotLine<'a>>,
 }
 
 /// One line of a plot.
 #[derive(Debug)]
-pub struct Line<'a> {
+pub struct PlotLine<'a> {
     /// Its label.
     pub name: &'a str,
     /// 0 to 5.
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn lines_stay_inside_and_labels_apart() {
-        let line = |name, height| Line { name, colour: 1, points: vec![(0.0, 1.0), (5.0, height)] };
+        let line = |name, height| PlotLine { name, colour: 1, points: vec![(0.0, 1.0), (5.0, height)] };
         let plot =
             Plot { x: Axis::Time, y: Axis::Log, unit: "ms", lines: vec![line("a", 3.0), line("b", 3.01)] };
         let places = plot.label_places(|_| 100.0);
@@ -308,7 +308,7 @@ mod tests {
     fn nothing_and_a_single_point_can_be_drawn() {
         for points in [vec![], vec![(0.0, 0.0)]] {
             for axis in [Axis::Linear, Axis::Log, Axis::Days] {
-                let lines = vec![Line { name: "x", colour: 0, points: points.clone() }];
+                let lines = vec![PlotLine { name: "x", colour: 0, points: points.clone() }];
                 let svg = Plot { x: Axis::Percentile, y: axis, unit: "ms", lines }.svg();
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
             }

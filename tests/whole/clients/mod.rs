@@ -14,7 +14,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Account, Daemon, Format, Message, PATIENCE, Scratch, Snapshot, Trial, messages, need};
+use crate::harness::{
+    Daemon, Format, Message, PATIENCE, Scratch, Snapshot, TestAccount, Trial, messages, need,
+};
 use crate::tls::secure;
 
 /// A mail program and how the tests use it.
@@ -31,7 +33,7 @@ struct Client {
 
 /// One run of a program.
 struct Job<'a> {
-    account: &'a Account,
+    account: &'a TestAccount,
     /// An empty folder of the program's own; also its home.
     work: &'a Path,
     /// Leave the messages on the server?
@@ -154,7 +156,9 @@ fn drains_over_tls(client: &Client) {
         let (account, certificate) = (secured.daemon.account("alice"), secured.certificate.as_path());
         let (account, encryption) = match by_stls {
             true => (account, Encryption::Stls(certificate)),
-            false => (Account { port: secured.tls.number, ..account }, Encryption::FromTheStart(certificate)),
+            false => {
+                (TestAccount { port: secured.tls.number, ..account }, Encryption::FromTheStart(certificate))
+            }
         };
         for keep in [true, false] {
             let expected = expected(client);
@@ -175,7 +179,7 @@ fn expected(client: &Client) -> Vec<Vec<u8>> {
 }
 
 /// What one run of the program stored, sorted.
-fn drained(client: &Client, account: &Account, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
+fn drained(client: &Client, account: &TestAccount, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
     let home = Scratch::new();
     let mut stored = (client.drain)(&Job { account, work: home.path(), keep, encryption });
     stored.sort();
@@ -183,7 +187,7 @@ fn drained(client: &Client, account: &Account, encryption: Encryption, keep: boo
 }
 
 /// First leaves the mail on the server, then takes it.
-fn check(client: &Client, account: &Account, snapshot: impl Fn() -> Snapshot) {
+fn check(client: &Client, account: &TestAccount, snapshot: impl Fn() -> Snapshot) {
     for keep in [true, false] {
         let before = snapshot();
         assert_same(&drained(client, account, Encryption::None, keep), &expected(client));

@@ -4,11 +4,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use dialogues::Account;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{certificate, messages};
-use crate::harness::{Format, OWNER, Port, Scratch, eventually, give};
+use crate::harness::{Format, OWNER, Port, Scratch, TestAccount, eventually, give};
 
 pub(super) struct Dovecot {
     _scratch: Scratch,
@@ -64,9 +63,10 @@ impl Dovecot {
         dovecot
     }
 
-    pub(super) fn account(&self, user: &str) -> Account {
-        Account {
-            address: format!("127.0.0.1:{}", self.port.number),
+    pub(super) fn account(&self, user: &str) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port.number,
             user: user.to_owned(),
             password: PASSWORD.to_owned(),
         }

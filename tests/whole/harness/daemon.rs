@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use super::trial::program;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, give, is_root,
+    Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, TestAccount, eventually, give, is_root,
 };
 
 /// A daemon that is being described, or that runs.
@@ -195,7 +195,7 @@ impl Daemon {
         eventually("a greeting", || {
             let ended = running.child.try_wait().expect("waiting for the daemon");
             assert!(ended.is_none(), "mpopd ended, {ended:?}: {}", running.log_of_ended());
-            super::Pop::try_connect(port).ok()
+            super::Pop3Client::try_connect(port).ok()
         });
         self.running = Some(running);
     }
@@ -204,8 +204,13 @@ impl Daemon {
         self.port.number
     }
 
-    pub(crate) fn account(&self, user: &str) -> Account {
-        Account { port: self.port.number, user: user.to_owned(), password: PASSWORD.to_owned() }
+    pub(crate) fn account(&self, user: &str) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port.number,
+            user: user.to_owned(),
+            password: PASSWORD.to_owned(),
+        }
     }
 
     /// The path of a user's mailbox.

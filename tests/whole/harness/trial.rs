@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::scratch::give;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, eventually, is_root,
+    Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, TestAccount, eventually, is_root,
 };
 
 /// A running `mpopd try`.
@@ -75,8 +75,13 @@ impl Trial {
     }
 
     /// The account of [`Trial::of`].
-    pub(crate) fn account(&self) -> Account {
-        Account { port: self.port(), user: "me".to_owned(), password: "pass word".to_owned() }
+    pub(crate) fn account(&self) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port(),
+            user: "me".to_owned(),
+            password: "pass word".to_owned(),
+        }
     }
 
     /// The port in the printed `curl` line.

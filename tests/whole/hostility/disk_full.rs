@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::visit;
-use crate::harness::{Daemon, Format, Pop, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, messages, need};
 
 /// A file system of its own, of some hundred kilobytes; unmounted when this is dropped, which must be before the folders around
 /// it are removed.
@@ -52,7 +52,7 @@ fn left(daemon: &Daemon) -> Vec<Vec<u8>> {
 }
 
 /// Removes a message in the middle; whether the server says that it is done.
-fn removes_the_second(mut pop: Pop) -> bool {
+fn removes_the_second(mut pop: Pop3Client) -> bool {
     pop.ok("DELE 2");
     pop.ask("QUIT").expect("a reply").starts_with("+OK")
 }

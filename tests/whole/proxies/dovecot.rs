@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::program::Program;
 use super::{connection, login};
-use crate::harness::{Daemon, Format, Pop, Port, eventually, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages, need};
 use crate::tls::secure;
 
 #[test]
@@ -38,8 +38,8 @@ fn dovecot_tells_for_whom_it_speaks() {
         fs::write(&file, configuration).expect("a configuration");
         let dovecot = Program::start(Command::new(&program).arg("-F").arg("-c").arg(file), &home.join("log"));
         let client = Ipv4Addr::new(127, 0, 1, u8::try_from(nth).expect("few") + 1);
-        eventually("Dovecot", || Pop::try_connect(front.number).ok());
-        let mut pop = Pop::over(connection(client, front.number)).expect("a greeting");
+        eventually("Dovecot", || Pop3Client::try_connect(front.number).ok());
+        let mut pop = Pop3Client::over(connection(client, front.number)).expect("a greeting");
         login(&mut pop);
         assert_eq!(pop.stat().0, messages::ordinary().len());
         pop.quit();

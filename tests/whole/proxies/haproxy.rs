@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::program::Program;
 use super::{connection, login};
-use crate::harness::{Daemon, Format, Pop, Port, eventually, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages, need};
 use crate::tls::{openssl, secure};
 
 /// Where a client of the proxy's is.
@@ -54,7 +54,7 @@ fn haproxy_tells_whose_connection_it_passes_on() {
     eventually("haproxy", || TcpStream::connect(("127.0.0.1", renewed)).ok());
 
     for port in [v1, v2] {
-        let mut pop = Pop::over(connection(FAR, port)).expect("a greeting");
+        let mut pop = Pop3Client::over(connection(FAR, port)).expect("a greeting");
         login(&mut pop);
         pop.quit();
         eventually("its login", || {

@@ -12,7 +12,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Whether a log could be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum LogEnd {
     Whole,
     /// A compressed log that breaks off.
     Torn,
@@ -22,20 +22,20 @@ pub(crate) enum End {
 ///
 /// # Errors
 /// What read(2) says.
-pub(crate) fn each(file: File, mut line: impl FnMut(&str)) -> io::Result<End> {
+pub(crate) fn each(file: File, mut line: impl FnMut(&str)) -> io::Result<LogEnd> {
     let mut plain = BufReader::with_capacity(64 * 1024, file);
     if !plain.fill_buf()?.starts_with(&GZIP) {
-        return read(&mut plain, &mut line).map(|()| End::Whole);
+        return read(&mut plain, &mut line).map(|()| LogEnd::Whole);
     }
     match read(&mut BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(plain)), &mut line) {
-        Ok(()) => Ok(End::Whole),
+        Ok(()) => Ok(LogEnd::Whole),
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             ) =>
         {
-            Ok(End::Torn)
+            Ok(LogEnd::Torn)
         }
         Err(error) => Err(error),
     }
@@ -70,7 +70,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::io::{Seek, Write};
 
-    fn lines_of(octets: &[u8]) -> (Vec<String>, End) {
+    fn lines_of(octets: &[u8]) -> (Vec<String>, LogEnd) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(octets).unwrap();
         file.rewind().unwrap();
@@ -90,7 +90,7 @@ mod tests {
         let text = b"one\ntwo\n\nlast";
         assert_eq!(
             lines_of(text),
-            (vec!["one".into(), "two".into(), String::new(), "last".into()], End::Whole)
+            (vec!["one".into(), "two".into(), String::new(), "last".into()], LogEnd::Whole)
         );
         assert_eq!(lines_of(&gzip(text)), lines_of(text));
         let two_parts = [gzip(b"one\n"), gzip(b"two\n")].concat();
@@ -102,7 +102,7 @@ mod tests {
         let text: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
         let whole = gzip(text.as_bytes());
         let (lines, end) = lines_of(&whole[..whole.len() / 2]);
-        assert!(lines.len() > 1000 && end == End::Torn, "{}", lines.len());
+        assert!(lines.len() > 1000 && end == LogEnd::Torn, "{}", lines.len());
     }
 
     #[test]

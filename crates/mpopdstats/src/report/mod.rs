@@ -6,7 +6,7 @@ pub(crate) mod text;
 
 /// Of whom a report tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum ReportSubject {
     User(String),
     Everybody,
 }
