@@ -21,7 +21,7 @@ fn garbage_gets_only_errors() {
         for seed in 1..6 {
             let mut pop = connection(daemon, logged_in);
             let mut random = Random(seed * 0x1234_5678_9ABC_DEF1);
-            let garbage: Vec<u8> = (0..65_536).map(|_| (random.next() >> 32) as u8).collect();
+            let garbage: Vec<u8> = (0..65_536).map(|_| (random.next() >> 32).to_le_bytes()[0]).collect();
             // The server closes the line after a number of bad commands: then the rest cannot be sent.
             let _ = pop.send(&garbage);
             let _ = pop.stream().shutdown(Shutdown::Write);

@@ -46,7 +46,10 @@ fn json_has_the_same_fields() {
     assert_eq!(logout["reason"], "quit");
     let octets = messages::ordinary()[0].wire().len();
     assert_eq!(logout["retr"], format!("1/{octets}"));
-    assert!(logout["size"].as_u64().is_some_and(|size| size >= octets as u64), "{logout}");
+    assert!(
+        logout["size"].as_u64().is_some_and(|size| size >= u64::try_from(octets).expect("a size")),
+        "{logout}"
+    );
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
     log.with(&["logout"]);
     // No room for a whole line more: what a disk does that has a few octets left.
     let role = daemon.role(LOG)[0];
-    role.limit("fsize", Some(log.read().len() as u64 + 30));
+    role.limit("fsize", Some(u64::try_from(log.read().len()).expect("a size") + 30));
     for _ in 0..5 {
         session(&daemon);
     }

@@ -88,7 +88,7 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
     assert_eq!(before, after, "{uidl}: a client knows each message again");
     pop.ok("DELE 1");
     pop.ok("DELE 7");
-    let kept: Vec<_> = pop.uidl_but(&[1, 7]);
+    let kept: Vec<_> = uidl_but(&mut pop, &[1, 7]);
     pop.quit();
 
     match format {
@@ -116,25 +116,23 @@ fn named(pop: &mut Pop3Client) -> BTreeMap<String, String> {
     pop.retrieve_all().iter().map(|text| message_id(text)).zip(uidls).collect()
 }
 
-impl Pop3Client {
-    /// The unique ids of all messages but these.
-    fn uidl_but(&mut self, numbers: &[usize]) -> Vec<String> {
-        let lines = self.lines("UIDL");
-        let pairs = lines.iter().map(|line| line.split_once(' ').expect("a number and an id"));
-        pairs
-            .filter(|(number, _)| !numbers.contains(&number.parse().expect("a number")))
-            .map(|(_, uidl)| uidl.to_owned())
-            .collect()
-    }
+/// The unique ids of all messages but these.
+fn uidl_but(pop: &mut Pop3Client, numbers: &[usize]) -> Vec<String> {
+    let lines = pop.lines("UIDL");
+    let pairs = lines.iter().map(|line| line.split_once(' ').expect("a number and an id"));
+    pairs
+        .filter(|(number, _)| !numbers.contains(&number.parse().expect("a number")))
+        .map(|(_, uidl)| uidl.to_owned())
+        .collect()
 }
 
 /// Dovecot's POP3 process.
 struct Dovecot(PathBuf);
 
 impl Dovecot {
-    fn installed() -> Option<Dovecot> {
+    fn installed() -> Option<Self> {
         let program = PathBuf::from("/usr/lib/dovecot/pop3");
-        if program.is_file() { Some(Dovecot(program)) } else { need::skip("dovecot-pop3d is not installed") }
+        if program.is_file() { Some(Self(program)) } else { need::skip("dovecot-pop3d is not installed") }
     }
 
     fn serve(&self, location: &str, home: &Path, settings: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -110,11 +110,8 @@ fn without_the_setting_everybody_gets_messages_as_they_are() {
 #[test]
 fn names_and_passwords_in_utf8_are_the_same_however_they_are_composed() {
     let daemon = Daemon::new(Format::Mbox).user_with("jürgen", "{PLAIN}geheim ß").start();
-    let account = |user: &str, password: &str| TestAccount {
-        port: daemon.port(),
-        user: user.to_owned(),
-        password: password.to_owned(),
-    };
+    let account =
+        |user: &str, password: &str| TestAccount { password: password.to_owned(), ..daemon.account(user) };
     account("jürgen", "geheim ß").login().quit();
     account("ju\u{308}rgen", "geheim\u{a0}ß").login().quit();
     daemon.logged(&["login ok", "user=<j\\xc3\\xbcrgen>"]);

@@ -97,7 +97,8 @@ impl Random {
 
     /// A number from 0 to `end` - 1.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        let end = u64::try_from(end).expect("a number of 64 bits");
+        usize::try_from(self.next() % end).expect("a number below another")
     }
 }
 

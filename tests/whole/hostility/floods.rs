@@ -83,7 +83,7 @@ fn a_flood_of_refusals_fills_no_log() {
 #[test]
 fn logins_that_never_end_keep_nobody_out() {
     const CLIENTS: usize = 2400;
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let daemon = Daemon::new(Format::Mbox)
         .user("beside", &messages::ordinary())
         .setting(&format!("max_servers = {}", CLIENTS + 100))

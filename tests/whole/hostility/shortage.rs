@@ -87,7 +87,7 @@ fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
     let mut inside = daemon.account("alice").login();
     assert_goes_on(&mut inside);
     let session = daemon.role(SESSION)[0];
-    session.limit("nofile", Some(session.descriptors() as u64 + 10));
+    session.limit("nofile", Some(u64::try_from(session.descriptors()).expect("a number") + 10));
     // The kernel takes them in; the server cannot.
     let connect = |_| connect(Ipv4Addr::LOCALHOST, daemon.port(), false).expect("a place in the queue");
     let mut crowd: Vec<TcpStream> = (0..50).map(connect).collect();

@@ -24,7 +24,7 @@ fn message() -> Message {
 
 #[test]
 fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() {
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let message = message();
     let mut daemon = Daemon::new(Format::Mbox)
         .user("beside", std::slice::from_ref(&message))
@@ -63,7 +63,7 @@ fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() 
 
 #[test]
 fn a_thousand_writers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() {
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let daemon = Daemon::new(Format::Mbox)
         .user("beside", &[message()])
         .setting("max_servers = 1100")

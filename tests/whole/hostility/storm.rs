@@ -11,8 +11,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::harness::{PATIENCE, need};
 
 /// Makes room for so many connections in this process. `None` where that is forbidden.
-pub(super) fn room_for(connections: u64) -> Option<()> {
-    let needed = connections + 2000;
+pub(super) fn room_for(connections: usize) -> Option<()> {
+    let needed = u64::try_from(connections).expect("a number") + 2000;
     let now = getrlimit(Resource::Nofile);
     if now.current.is_none_or(|current| current >= needed) {
         return Some(());
