@@ -8,8 +8,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use config::{Config, Fault, Faults, SaslMechanism};
+use config::{Config, Fault, Faults};
 use sys::crypt::{Crypt, CryptError};
+use vocabulary::SaslMechanism;
 use zeroize::Zeroizing;
 
 use crate::access::Gate;

@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use config::{AuthType, Config, Storage};
+use config::{AuthType, Config};
+use vocabulary::Storage;
 
 use crate::host::HostName;
 use crate::{Authenticator, Refusal, check};

@@ -12,7 +12,8 @@ use auth::sasl::{Client, Exchange, Progress};
 use auth::{Authenticator, Refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use config::{AuthType, Config, SaslMechanism};
+use config::{AuthType, Config};
+use vocabulary::SaslMechanism;
 
 /// The password of everyone.
 const PASSWORD: &str = "open, ses=ame";
@@ -34,7 +35,7 @@ impl Gsasl {
     /// Starts it for a connection that is bound to these octets, if to any.
     fn start(mechanism: SaslMechanism, user: &str, password: &str, bound: Option<&[u8]>) -> Self {
         let mut process = Command::new("gsasl")
-            .args(["--client", "--quiet", "--mechanism", mechanism.name()])
+            .args(["--client", "--quiet", "--mechanism", mechanism.word()])
             // Written so, it is off: it ends when it has authenticated.
             .arg("--application-data")
             .args(["-a", user, "-p", password, "-z", user])
@@ -46,7 +47,7 @@ impl Gsasl {
             .unwrap();
         let input = process.stdin.take().unwrap();
         let mut gsasl = Self { input, output: BufReader::new(process.stdout.take().unwrap()), process };
-        assert_eq!(gsasl.line().unwrap(), mechanism.name());
+        assert_eq!(gsasl.line().unwrap(), mechanism.word());
         if let Some(bound) = bound {
             gsasl.challenge(bound);
         }

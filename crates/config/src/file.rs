@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn dotted_keys_are_the_same_as_tables() {
         let loaded = parse(Path::new("f"), b"user_storage.bob = \"maildir\"\n").unwrap();
-        assert_eq!(loaded.config.storage_for("bob"), crate::Storage::Maildir);
-        assert_eq!(loaded.config.storage_for("alice"), crate::Storage::Mbox);
+        assert_eq!(loaded.config.storage_for("bob"), vocabulary::Storage::Maildir);
+        assert_eq!(loaded.config.storage_for("alice"), vocabulary::Storage::Mbox);
     }
 
     #[test]

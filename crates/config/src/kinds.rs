@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
+use vocabulary::{LogTarget, Words};
 
 use crate::cidr::cidr;
 use crate::kind::{Kind, quoted};
 use crate::template::Template;
-use crate::types::{AuthType, LogTarget, Words};
+use crate::types::AuthType;
 
 /// `true` or `false`.
 pub(crate) fn flag() -> Kind<bool> {
@@ -86,9 +87,9 @@ pub(crate) fn word<T: Words>() -> Kind<T> {
         one_of(&all),
         |value| {
             let text = value.as_str()?;
-            T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+            T::from_word(text)
         },
-        |value| quoted(value.word()),
+        |value| quoted(&value.to_string()),
     )
 }
 
@@ -317,9 +318,9 @@ fn one_of(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Storage;
     use std::fmt::Debug;
     use toml::Spanned;
+    use vocabulary::Storage;
 
     /// Reads one TOML value with a kind, and checks that what the kind then shows is read back as the same.
     fn read<T: Debug + PartialEq + 'static>(kind: &Kind<T>, toml: &str) -> Option<T> {

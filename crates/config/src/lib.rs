@@ -47,7 +47,4 @@ pub use pattern::{Pattern, PatternError, PatternPiece};
 pub use render::{man_settings, sample};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
 pub use template::{Expansion, ExpansionError, Template, TemplateError};
-pub use types::{
-    AllowPlaintext, AuthType, CertificateFiles, Certificates, Language, LockMethod, LogFormat, LogLevel,
-    LogTarget, PerUser, SaslMechanism, SecretText, Storage, TlsVersion, UnescapeFrom,
-};
+pub use types::{AuthType, CertificateFiles, Certificates, PerUser, SecretText};

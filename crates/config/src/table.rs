@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use vocabulary::{
+    AllowPlaintext, Language, LockMethod, LogFormat, LogLevel, LogTarget, SaslMechanism, Storage, TlsVersion,
+    UnescapeFrom,
+};
 
 use crate::kinds::*;
 use crate::kinds_of_servers::*;

@@ -29,6 +29,8 @@ pub mod open;
 pub mod payload;
 pub mod report;
 pub mod secret;
+#[cfg(feature = "tokio")]
+pub mod socket;
 pub mod steer;
 pub mod ticket;
 pub mod update;

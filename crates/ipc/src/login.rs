@@ -2,8 +2,10 @@
 //! maildrop process answers ([`crate::mail::FromMaildrop::Opened`]).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use vocabulary::LoginFailure;
 
 use crate::wire::Message;
 use crate::{LoginId, Secret};
@@ -17,6 +19,9 @@ const MOST_MECHANISM: usize = 20;
 /// The longest proof of a TLS channel, in octets (RFC 9266: 32).
 const MOST_BINDING: usize = 256;
 
+/// How long auth may take for one login. The session role waits a little longer, then gives the login up.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
@@ -24,8 +29,6 @@ pub struct Login {
     pub id: LoginId,
     /// The client's address.
     pub peer: IpAddr,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
     /// Whether the client takes messages in UTF-8 (RFC 6856).
     pub utf8: bool,
     /// What the client shows.
@@ -127,7 +130,7 @@ impl Message for Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// Why, for the log; the client learns less.
-    pub why: Why,
+    pub why: LoginFailure,
     /// Whom the client claimed to be, as far as that is known: for the log.
     #[serde(with = "serde_bytes")]
     pub user: Vec<u8>,
@@ -183,42 +186,6 @@ impl Message for Reaction {
     }
 }
 
-/// Why a login was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
-    /// The password is wrong.
-    Password,
-    /// There is no such user.
-    UnknownUser,
-    /// The user exists but may not log in.
-    Disabled,
-    /// The client's host may not connect.
-    DeniedHost,
-    /// The client's address has no host name that leads back to it.
-    ReverseLookup,
-    /// It could not be decided now.
-    Temporary,
-}
-
-impl Why {
-    /// The word in the log line `login failed ... reason=`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Why::Password => "password",
-            Why::UnknownUser => "unknown-user",
-            Why::Disabled => "disabled",
-            Why::DeniedHost => "denied-host",
-            Why::ReverseLookup => "reverse-lookup",
-            Why::Temporary => "temporary",
-        }
-    }
-
-    /// Whether it may be somebody guessing.
-    pub fn may_be_guessing(self) -> bool {
-        matches!(self, Why::Password | Why::UnknownUser | Why::Disabled)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +194,7 @@ mod tests {
     const ID: LoginId = LoginId { generation: 3, number: 1 << 40 };
 
     fn login(attempt: Attempt) -> Login {
-        Login { id: ID, peer: "2001:db8::1".parse().unwrap(), tls: true, utf8: true, attempt }
+        Login { id: ID, peer: "2001:db8::1".parse().unwrap(), utf8: true, attempt }
     }
 
     fn password(user: usize, password: usize) -> Login {
@@ -249,7 +216,13 @@ mod tests {
         round_trip(&password(0, 0));
         round_trip(&password(MOST_USER, 100));
         round_trip(&sasl(80));
-        for why in [Why::Password, Why::UnknownUser, Why::Disabled, Why::DeniedHost, Why::Temporary] {
+        for why in [
+            LoginFailure::Password,
+            LoginFailure::UnknownUser,
+            LoginFailure::Disabled,
+            LoginFailure::DeniedHost,
+            LoginFailure::Temporary,
+        ] {
             let refused = || Refused { why, user: b"alice\xff".to_vec() };
             round_trip(&Decision { id: ID, said: Said::Refused(refused()) });
             round_trip(&Reaction::Refused(refused()));

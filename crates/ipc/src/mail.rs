@@ -2,8 +2,8 @@
 //! message. A session has at most one request under way, so an answer needs no number of its own.
 
 use serde::{Deserialize, Serialize};
+use vocabulary::{LoginFailure, Storage};
 
-use crate::open::Format;
 use crate::user_log::{self, Detail, Note};
 use crate::wire::Message;
 use crate::{LoginId, Payload, Ticket};
@@ -85,8 +85,8 @@ pub enum FromMaildrop {
         user_log: Option<Detail>,
         /// Whether [`crate::Update::read`] is wanted at the end.
         marks_read: bool,
-        /// The maildrop's format.
-        format: Format,
+        /// How the maildrop is stored.
+        storage: Storage,
         /// How long opening it took, in microseconds.
         micros: u64,
     },
@@ -96,8 +96,8 @@ pub enum FromMaildrop {
         login: LoginId,
         /// The user's name as auth settled it.
         user: String,
-        /// Why.
-        why: NotOpened,
+        /// Why: [`LoginFailure::InUse`], `LoginDelay`, `Maildrop` or `Temporary`. The maildrop role has logged path and cause.
+        why: LoginFailure,
     },
     /// The bodies of message `first` and the following ones, with their descriptors.
     Fetched {
@@ -177,19 +177,6 @@ pub struct Extent {
     pub prefix: Vec<u8>,
 }
 
-/// Why a maildrop was not opened. The maildrop role has logged path and cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotOpened {
-    /// Another session has it, or a delivery agent holds its lock for too long.
-    InUse,
-    /// The last login was too short a time ago (`login_delay`).
-    TooSoon,
-    /// What lies at its path is no maildrop, or one beyond a limit: an administrator must look.
-    Unusable,
-    /// A failure that may pass.
-    Temporary,
-}
-
 /// Why a body was not fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotFetched {
@@ -244,7 +231,7 @@ mod tests {
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         let user_log = Some(Detail::Commands);
-        let format = Format::Disk;
+        let storage = Storage::Disk;
         for marks_read in [false, true] {
             let (ticket, user, listing, micros) = (ticket(), user.clone(), listing.clone(), u64::MAX);
             round_trip(&FromMaildrop::Opened {
@@ -254,14 +241,14 @@ mod tests {
                 listing,
                 user_log,
                 marks_read,
-                format,
+                storage,
                 micros,
             });
         }
         let ticket = ticket();
         round_trip(&FromMaildrop::LockWait { millis: 1500 });
         round_trip(&FromMaildrop::Noted { ticket });
-        round_trip(&FromMaildrop::NotOpened { login, user, why: NotOpened::InUse });
+        round_trip(&FromMaildrop::NotOpened { login, user, why: LoginFailure::InUse });
         round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
         round_trip(&FromMaildrop::Finished { ticket, outcome: Outcome::Remaining(3) });

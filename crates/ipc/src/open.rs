@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use vocabulary::Storage;
 
 use crate::user_log::Detail;
 use crate::wire::Message;
@@ -21,42 +22,14 @@ pub struct Open {
     pub ticket: Ticket,
     /// The user's name as auth settled it.
     pub user: String,
-    /// The format.
-    pub format: Format,
+    /// How it is stored.
+    pub storage: Storage,
     /// Where it lies: an absolute path.
     pub path: PathOctets,
     /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
     pub user_log: Option<Detail>,
     /// Whether the client takes messages in UTF-8.
     pub utf8: bool,
-}
-
-/// The formats that a maildrop can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Format {
-    /// One file, messages one after the other.
-    Mbox,
-    /// The same file, served from a copy in memory.
-    Ram,
-    /// The same file, served from copies of its messages in the spool.
-    Disk,
-    /// A folder with `new` and `cur`, a message a file.
-    Maildir,
-}
-
-impl Format {
-    /// All of them.
-    pub const ALL: [Format; 4] = [Format::Mbox, Format::Ram, Format::Disk, Format::Maildir];
-
-    /// Its word in the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            Format::Mbox => "mbox",
-            Format::Ram => "ram",
-            Format::Disk => "disk",
-            Format::Maildir => "maildir",
-        }
-    }
 }
 
 /// A path as its octets: serde's own form of paths refuses what is not UTF-8.
@@ -103,7 +76,7 @@ mod tests {
             login: LoginId { generation: 1, number: 2 },
             ticket: Ticket::issue().unwrap(),
             user: "alice".into(),
-            format: Format::Maildir,
+            storage: Storage::Maildir,
             path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
             user_log: Some(Detail::Sessions),
             utf8: true,

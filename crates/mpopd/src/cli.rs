@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use config::Faults;
 
-use crate::{daemon, try_mailbox};
+use crate::start::daemon;
+use crate::try_command;
 
 #[derive(Parser)]
 #[command(name = "mpopd", version, about = "A POP3 server", args_conflicts_with_subcommands = true)]
@@ -110,7 +111,7 @@ pub fn command() -> clap::Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Some(Command::Try(options)) => try_mailbox::run(options),
+        Some(Command::Try(options)) => try_command::run(options),
         None => daemon::run(&cli.daemon),
     };
     match done {

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use ipc::directory::{Answer, Request, Verdict};
+use ipc::socket::MessageSocket;
 use ipc::wire::Message;
 use tokio::sync::Semaphore;
 
 use crate::directory::Directory;
 use crate::failure::one_line;
-use crate::socket::Socket;
 
 /// How many requests of one auth process may be under way. It asks one after the other; more are those that a predecessor,
 /// killed at its deadline, has left behind.
 const MOST_UNDER_WAY: usize = 16;
 
 /// Answers requests until the auth process is gone.
-pub(crate) async fn serve(socket: Arc<Socket>, directory: Arc<Directory>) {
+pub(crate) async fn serve(socket: Arc<MessageSocket>, directory: Arc<Directory>) {
     let under_way = Arc::new(Semaphore::new(MOST_UNDER_WAY));
     loop {
         // The semaphore is never closed.
@@ -36,7 +36,7 @@ pub(crate) async fn serve(socket: Arc<Socket>, directory: Arc<Directory>) {
             let verdict =
                 found.unwrap_or_else(|_| Verdict::Temporary("mpopd-directory has a fault".to_owned()));
             // Who does not hear it any more is gone; the loop above learns it.
-            let _ = socket.send(&sendable(Answer { id, verdict })).await;
+            let _ = socket.send(&sendable(Answer { id, verdict }), &[]).await;
             drop(place);
         });
     }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ipc::directory::{FromDirectory, ToDirectory};
+use ipc::socket::MessageSocket;
 
 use crate::channel;
 use crate::directory::Directory;
 use crate::failure::one_line;
-use crate::socket::Socket;
 
 /// How many threads may wait at a time for what cannot be waited for otherwise: SQLite, HTTP, names of hosts.
 const MOST_THREADS: usize = 128;
@@ -47,18 +47,18 @@ async fn serve() -> ExitCode {
         Err(why) => {
             let why = one_line(&why.to_string());
             // If the supervisor is gone as well, standard error still tells it.
-            let _ = control.send(&FromDirectory::Failed(why.clone())).await;
+            let _ = control.send(&FromDirectory::Failed(why.clone()), &[]).await;
             return failed(&why);
         }
     };
-    if let Err(error) = control.send(&FromDirectory::Ready).await {
+    if let Err(error) = control.send(&FromDirectory::Ready, &[]).await {
         return failed(&error.to_string());
     }
     loop {
         match control.receive::<ToDirectory>().await {
             Ok(Some((ToDirectory::Serve, channels))) => {
                 for socket in channels {
-                    match Socket::new(socket) {
+                    match MessageSocket::new(socket) {
                         Ok(socket) => {
                             tokio::spawn(channel::serve(Arc::new(socket), directory.clone()));
                         }
@@ -74,8 +74,8 @@ async fn serve() -> ExitCode {
 }
 
 /// Descriptor 0, and the message that must come first there.
-async fn settings() -> io::Result<(Socket, ipc::directory::Setup)> {
-    let control = Socket::new(io::stdin().as_fd().try_clone_to_owned()?)?;
+async fn settings() -> io::Result<(MessageSocket, ipc::directory::Setup)> {
+    let control = MessageSocket::new(io::stdin().as_fd().try_clone_to_owned()?)?;
     match control.receive::<ToDirectory>().await.map_err(io::Error::other)? {
         Some((ToDirectory::Setup(setup), _)) => Ok((control, *setup)),
         Some((ToDirectory::Serve, _)) => Err(io::Error::other("the settings did not come first")),

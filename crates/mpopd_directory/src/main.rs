@@ -20,7 +20,6 @@ mod ldap;
 mod names;
 mod oauth;
 mod pool;
-mod socket;
 mod sql;
 mod tls;
 

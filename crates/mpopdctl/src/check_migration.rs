@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 use auth::UserName;
 use clap::Args;
-use config::{Config, Storage};
+use config::Config;
 use maildrop::{Location, Moved, Opener, Settings, UidlScheme};
+use vocabulary::Storage;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -1,6 +1,6 @@
 //! What the administrator decides about dialogues.
 
-use crate::Language;
+use vocabulary::Language;
 
 /// The rules that all connections share. Kept behind an `Arc`, so that a connection holds one pointer.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Policy {
     /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. None hides it.
     pub implementation: Option<String>,
     /// The least number of seconds between two logins of a user, told in CAPA; 0 for none. Whoever checks logins keeps to it
-    /// ([`LoginRefusal::TooSoon`](crate::LoginRefusal::TooSoon)).
+    /// ([`LoginFailure::LoginDelay`](vocabulary::LoginFailure::LoginDelay)).
     pub login_delay: u64,
     /// For how many days mail stays on the server at least, told in CAPA (RFC 2449, section 6.7); None for ever.
     pub expire: Option<u32>,

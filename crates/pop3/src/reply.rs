@@ -1,10 +1,11 @@
 //! Replies: status lines, numbers, and text that stays on its line.
 
 use crate::ResponseCode;
-use crate::language::{Language, Text};
+use crate::language::{self, Text};
 use std::fmt;
 use std::io::Write;
 use std::ops::{Deref, DerefMut};
+use vocabulary::Language;
 
 /// The longest text after `+OK ` or `-ERR `, so that the line stays within 512 octets (RFC 1939, section 3).
 const MAX_TEXT: usize = 500;
@@ -41,13 +42,13 @@ impl DerefMut for Replies<'_> {
 
 /// Appends `+OK text`.
 pub(crate) fn ok(out: &mut Replies<'_>, text: Text) {
-    let said = out.language.say(text);
+    let said = language::say(out.language, text);
     line(out, format_args!("+OK {said}"));
 }
 
 /// Appends `-ERR [CODE] text`.
 pub(crate) fn err(out: &mut Replies<'_>, code: Option<ResponseCode>, text: Text) {
-    let said = out.language.say(text);
+    let said = language::say(out.language, text);
     match code {
         Some(code) => line(out, format_args!("-ERR {} {said}", code.as_str())),
         None => line(out, format_args!("-ERR {said}")),
@@ -88,15 +89,15 @@ pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LoginRefusal, Refusal};
+    use crate::Refusal;
 
     #[test]
     fn status_lines() {
         let mut octets = Vec::new();
-        for language in Language::ALL {
+        for language in Language::ALL.iter().copied() {
             let mut out = Replies::new(&mut octets, language);
             ok(&mut out, Text::Goodbye);
-            err(&mut out, Some(ResponseCode::InUse), Text::NotLoggedIn(LoginRefusal::InUse));
+            err(&mut out, Some(ResponseCode::InUse), Text::MaildropInUse);
             err(&mut out, None, Text::Refused(Refusal::UnknownCommand));
         }
         let english = "+OK goodbye\r\n-ERR [IN-USE] the maildrop is in use by another session\r\n-ERR unknown command\r\n";

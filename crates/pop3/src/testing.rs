@@ -1,9 +1,9 @@
 //! What the unit tests of this crate share.
 
-use crate::language::Language;
 use crate::reply::Replies;
 use crate::state::Transaction;
 use crate::{Listing, MessageNumber, UserName};
+use vocabulary::Language;
 
 /// A listing of made-up messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
 #[derive(Debug)]

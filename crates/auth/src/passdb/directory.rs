@@ -166,8 +166,8 @@ fn owner(query: &Query<'_>, entry: Entry, place: Place) -> Result<Owner, Refusal
     let uid = OwnerUid::new(entry.uid).ok_or_else(|| temporary(query, "root owns no maildrop"))?;
     let at = |storage, path: ipc::open::PathOctets| Mail::At(Location { storage, path: path.into() });
     let mail = match entry.mail {
-        Some(ipc::directory::Mail::Mbox(path)) if !place.fixed => at(config::Storage::Mbox, path),
-        Some(ipc::directory::Mail::Maildir(path)) if !place.fixed => at(config::Storage::Maildir, path),
+        Some(ipc::directory::Mail::Mbox(path)) if !place.fixed => at(vocabulary::Storage::Mbox, path),
+        Some(ipc::directory::Mail::Maildir(path)) if !place.fixed => at(vocabulary::Storage::Maildir, path),
         _ => place.mail,
     };
     Ok(Owner { user, uid, gid: entry.gid, own_uid: false, home: entry.home.map(PathBuf::from), mail })
@@ -183,8 +183,9 @@ mod tests {
     use crate::Authenticator;
     use crate::directory::tests::{answering, channel_answering};
     use crate::host::{HostName, Peer};
-    use config::{AuthType, Storage};
+    use config::AuthType;
     use std::path::Path;
+    use vocabulary::Storage;
 
     fn config(binds: bool) -> Config {
         let mut config = Config { auth_type: AuthType::List, ..Config::default() };

@@ -10,10 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use config::{Config, Fault, Storage, check_permissions};
+use config::{Config, Fault, check_permissions};
 use sys::identity::user_by_name;
 use sys::process::Ending;
 use sys::spawn::{Run, run};
+use vocabulary::Storage;
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, REPORTER};

@@ -18,7 +18,6 @@
 
 mod bearer;
 mod external;
-mod offer;
 mod password;
 mod scram;
 mod setup;
@@ -28,13 +27,12 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 
-use config::SaslMechanism;
+use vocabulary::SaslMechanism;
 
 use crate::authenticator::{Account, Authenticator};
 use crate::refusal::Refusal;
 
 pub use bearer::{BadToken, TokenCheck};
-pub use offer::{Connection, offered};
 pub(crate) use setup::Setup;
 
 /// The longest response, in octets: what a line of 12288 octets can carry in base64.

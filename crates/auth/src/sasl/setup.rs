@@ -1,6 +1,7 @@
 //! What the exchanges of one [`Authenticator`](crate::Authenticator) may use.
 
-use config::{Config, SaslMechanism};
+use config::Config;
+use vocabulary::SaslMechanism;
 
 use super::{BadToken, TokenCheck};
 

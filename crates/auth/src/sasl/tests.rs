@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 
-use config::{AuthType, Config, SaslMechanism};
+use config::{AuthType, Config};
 use proptest::prelude::*;
 use tempfile::TempDir;
+use vocabulary::SaslMechanism;
 
 use super::{BadToken, Client, Exchange, MOST_RESPONSE, Progress, Refused, TokenCheck};
 use crate::authenticator::Authenticator;

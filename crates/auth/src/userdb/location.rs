@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Config, Expansion, ExpansionError, PerUser, Storage, Template};
+use config::{Config, Expansion, ExpansionError, PerUser, Template};
+use vocabulary::Storage;
 
 use super::qmail;
 use crate::name::UserName;

@@ -1,7 +1,8 @@
 //! Whole files, old and new.
 
 use super::*;
-use crate::{AuthType, LogLevel, Storage, parse};
+use crate::{AuthType, parse};
+use vocabulary::{LogLevel, Storage};
 
 fn imported(text: &str) -> Imported {
     import(Path::new("old.conf"), text.as_bytes()).expect("an import")
@@ -71,7 +72,7 @@ fn nobody_gets_in_who_could_not() {
     let new = imported("{ user_check => sub { 1 }, password_check => sub { 1 }, }");
     assert_eq!(config(&new).auth_type, AuthType::System);
     assert_eq!(checks(&new).iter().filter(|check| check.contains("who may log in")).count(), 2);
-    assert_eq!(config(&new).allow_plaintext, crate::AllowPlaintext::Loopback);
+    assert_eq!(config(&new).allow_plaintext, vocabulary::AllowPlaintext::Loopback);
     assert!(!config(&new).allow_non_fqdn, "the old default");
 }
 

@@ -21,8 +21,8 @@ pub(crate) fn run<L: Listing>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Language;
     use crate::testing::{number, text, transaction};
+    use vocabulary::Language;
 
     #[test]
     fn a_message_is_marked_once() {

@@ -1,8 +1,9 @@
 //! LANG: the language of what replies say to humans (RFC 6856, section 3).
 
-use crate::language::{Language, Text};
+use crate::language::{self, Text};
 use crate::reply::{self, Replies, TERMINATOR};
 use crate::{Policy, Refusal};
+use vocabulary::Language;
 
 /// The longest part of a language range (RFC 4647, section 2.1).
 const MAX_SUBTAG: usize = 8;
@@ -26,7 +27,7 @@ pub(crate) fn parse(argument: &[u8]) -> Option<Wanted> {
             let fits = |subtag: &str| {
                 (1..=MAX_SUBTAG).contains(&subtag.len()) && subtag.bytes().all(|c| c.is_ascii_alphanumeric())
             };
-            range.split('-').all(fits).then(|| Wanted::Range(Language::find(range)))
+            range.split('-').all(fits).then(|| Wanted::Range(language::find(range)))
         }
     }
 }
@@ -45,15 +46,15 @@ pub(crate) fn run(
         Wanted::Preferred => policy.language,
         Wanted::Range(found) => found.ok_or(Refusal::NoSuchLanguage)?,
     };
-    let said = language.say(Text::ThisLanguage);
-    reply::line(out, format_args!("+OK {} {said}", language.tag()));
+    let said = language::say(language, Text::ThisLanguage);
+    reply::line(out, format_args!("+OK {} {said}", language.word()));
     Ok(Some(language))
 }
 
 fn list(out: &mut Replies<'_>) {
     reply::ok(out, Text::Languages);
-    for language in Language::ALL {
-        reply::line(out, format_args!("{} {}", language.tag(), language.name()));
+    for language in Language::ALL.iter().copied() {
+        reply::line(out, format_args!("{} {}", language.word(), language::name(language)));
     }
     out.extend_from_slice(TERMINATOR);
 }

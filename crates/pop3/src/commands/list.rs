@@ -35,8 +35,8 @@ pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Language;
     use crate::testing::{number, text, transaction};
+    use vocabulary::Language;
 
     #[test]
     fn one_message() {

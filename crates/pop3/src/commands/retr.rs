@@ -24,8 +24,8 @@ pub(crate) fn begin<L: Listing>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Language;
     use crate::testing::{number, text, transaction};
+    use vocabulary::Language;
 
     #[test]
     fn a_message_that_exists_is_asked_for() {

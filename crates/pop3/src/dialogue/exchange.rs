@@ -56,8 +56,9 @@ impl<L: Listing> Dialogue<L> {
 mod tests {
     use super::*;
     use crate::testing::FakeListing;
-    use crate::{CloseReason, LoginRefusal, Phase, Shutdown, Tls, UserName};
+    use crate::{CloseReason, Phase, Shutdown, Tls, UserName};
     use std::sync::Arc;
+    use vocabulary::LoginFailure;
 
     /// Takes lines until an effect is handed out or the input is used up.
     fn drive(dialogue: &mut Dialogue<FakeListing>, mut input: &[u8], out: &mut Vec<u8>) -> Step {
@@ -140,7 +141,7 @@ mod tests {
         let mut dialogue = challenged(&mut out);
         out.clear();
         dialogue.auth_challenge(b"again", &mut out);
-        dialogue.login_refused(LoginRefusal::Denied, &mut out);
+        dialogue.login_refused(LoginFailure::Password, &mut out);
         assert!(out.is_empty(), "it is the client's turn");
         dialogue.shut_down(Shutdown::Stopping, &mut out);
         out.clear();

@@ -4,14 +4,17 @@ mod dispatch;
 mod exchange;
 
 use crate::commands::{quit, retr, top, user, xclient};
-use crate::language::{Language, Text};
+use crate::language::Text;
 use crate::line::{Line, LineReader, MAX_COMMAND_LINE};
+use crate::login_failure;
 use crate::reply::{self, Replies};
 use crate::state::{Authorization, Request, State, Transaction};
-use crate::{CloseReason, Commit, Encoder, Listing, LoginRefusal, MAX_SASL_LINE, Mechanisms, MessageFault};
+use crate::{CloseReason, Commit, Encoder, Listing, MAX_SASL_LINE, Mechanisms, MessageFault};
 use crate::{Phase, Policy, Record, Refusal, ResponseCode, Shutdown, Step, Tally, Tls, UserName};
+
 use std::mem;
 use std::sync::Arc;
+use vocabulary::{Language, LoginFailure};
 
 /// The server's side of one POP3 connection.
 ///
@@ -50,7 +53,7 @@ impl<L: Listing> Dialogue<L> {
             state: State::Authorization(Authorization::default()),
             bad_in_a_row: 0,
             utf8: false,
-            language: Language::default(),
+            language: Language::English,
             record: None,
             tally: Tally::default(),
         }
@@ -149,9 +152,10 @@ impl<L: Listing> Dialogue<L> {
 
     /// There will be no session: answers [`Step::Name`], [`Step::Login`], [`Step::Auth`] and [`Step::AuthResponse`]. After
     /// [`Policy::max_failed_logins`] refusals, of whatever kind, the dialogue is closed.
-    pub fn login_refused(&mut self, why: LoginRefusal, out: &mut Vec<u8>) {
+    pub fn login_refused(&mut self, why: LoginFailure, out: &mut Vec<u8>) {
         if let Some((user, failed_logins)) = self.pending_login() {
-            reply::err(&mut self.replies(out), why.code(), Text::NotLoggedIn(why));
+            let (code, text) = login_failure::reply(why);
+            reply::err(&mut self.replies(out), code, text);
             self.login_failed(user, failed_logins);
         }
     }
@@ -382,7 +386,7 @@ mod tests {
         assert!(out.ends_with(b"-ERR [SYS/TEMP] the server is shutting down, closing\r\n"));
         out.clear();
         dialogue.logged_in(alice(), FakeListing::new(&[5]), &mut out);
-        dialogue.login_refused(LoginRefusal::Denied, &mut out);
+        dialogue.login_refused(LoginFailure::Password, &mut out);
         dialogue.message_failed(MessageFault::Gone, &mut out);
         dialogue.finished(Commit::Done, &mut out);
         dialogue.shut_down(Shutdown::Kicked, &mut out);

@@ -1,7 +1,7 @@
 //! German.
 
 use super::Text;
-use crate::{LoginRefusal, MessageFault, Refusal, Shutdown};
+use crate::{MessageFault, Refusal, Shutdown};
 use std::fmt;
 
 pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,13 +31,21 @@ pub(super) fn write(text: Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text::NotUpdated => f.write_str("das Postfach ließ sich nicht ändern, keine Nachricht ist gelöscht"),
         Text::TooManyBadCommands => f.write_str("zu viele falsche Befehle, die Verbindung wird beendet"),
         Text::Refused(refusal) => refused(refusal, f),
-        Text::NotLoggedIn(refusal) => f.write_str(not_logged_in(refusal)),
+        Text::WrongCredentials => f.write_str("der Benutzername oder das Passwort ist falsch"),
+        Text::HostNotAllowed => f.write_str("von dieser Adresse ist keine Anmeldung erlaubt"),
+        Text::MaildropInUse => f.write_str("eine andere Sitzung hat das Postfach"),
+        Text::LoginTooSoon => {
+            f.write_str("die letzte Anmeldung ist noch nicht lange genug her, bitte später wieder")
+        }
+        Text::TooManySessions => f.write_str("zu viele Sitzungen oder Versuche, bitte später wieder"),
+        Text::NoLoginNow => f.write_str("jetzt ist keine Anmeldung möglich, bitte später wieder"),
+        Text::MaildropUnusable => {
+            f.write_str("das Postfach lässt sich nicht öffnen, bitte den Verwalter fragen")
+        }
         Text::NotSent(fault) => f.write_str(not_sent(fault)),
         Text::Closing(why) => f.write_str(closing(why)),
     }
 }
-
-const PLAINTEXT: &str = "ohne TLS ist hier keine Anmeldung im Klartext erlaubt";
 
 fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(match refusal {
@@ -51,7 +59,7 @@ fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Refusal::NotBeforeLogin => "dazu ist erst eine Anmeldung nötig",
         Refusal::NotAfterLogin => "die Anmeldung ist schon geschehen",
         Refusal::NoUser => "vor PASS kommt USER",
-        Refusal::Plaintext => PLAINTEXT,
+        Refusal::Plaintext => "ohne TLS ist hier keine Anmeldung im Klartext erlaubt",
         Refusal::TlsUnavailable => "TLS ist hier nicht möglich",
         Refusal::TlsActive => "TLS ist schon aktiv",
         Refusal::TlsAfterUtf8 => "STLS kommt vor UTF8",
@@ -66,19 +74,6 @@ fn refused(refusal: Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Refusal::NoSuchLanguage => "diese Sprache gibt es hier nicht, LANG allein zeigt alle",
         Refusal::Deleted => "diese Nachricht ist zum Löschen vorgemerkt",
     })
-}
-
-fn not_logged_in(refusal: LoginRefusal) -> &'static str {
-    match refusal {
-        LoginRefusal::Denied => "der Benutzername oder das Passwort ist falsch",
-        LoginRefusal::Host => "von dieser Adresse ist keine Anmeldung erlaubt",
-        LoginRefusal::Plaintext => PLAINTEXT,
-        LoginRefusal::InUse => "eine andere Sitzung hat das Postfach",
-        LoginRefusal::TooSoon => "die letzte Anmeldung ist noch nicht lange genug her, bitte später wieder",
-        LoginRefusal::Limit => "zu viele Sitzungen oder Versuche, bitte später wieder",
-        LoginRefusal::Temporary => "jetzt ist keine Anmeldung möglich, bitte später wieder",
-        LoginRefusal::Permanent => "das Postfach lässt sich nicht öffnen, bitte den Verwalter fragen",
-    }
 }
 
 fn not_sent(fault: MessageFault) -> &'static str {

@@ -5,49 +5,27 @@
 mod english;
 mod german;
 
-use crate::{LoginRefusal, MessageFault, MessageNumber, Refusal, Shutdown};
+use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
 use std::fmt;
+use vocabulary::Language;
 
-/// A language of replies. Numbers and response codes are the same in all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// The language until a client asks for another one: its texts are ASCII.
-    #[default]
-    English,
-    /// German.
-    German,
+/// What the language calls itself.
+pub(crate) fn name(language: Language) -> &'static str {
+    match language {
+        Language::English => "English",
+        Language::German => "Deutsch",
+    }
 }
 
-impl Language {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::English, Self::German];
+/// The language that a basic language range asks for, by lookup (RFC 4647, section 3.4): `de-CH` finds `de`.
+pub(crate) fn find(range: &str) -> Option<Language> {
+    let primary = range.split('-').next().unwrap_or_default();
+    Language::ALL.iter().copied().find(|language| language.word().eq_ignore_ascii_case(primary))
+}
 
-    /// Its tag (RFC 5646).
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-        }
-    }
-
-    /// What it calls itself.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::English => "English",
-            Self::German => "Deutsch",
-        }
-    }
-
-    /// The language that a basic language range asks for, by lookup (RFC 4647, section 3.4): `de-CH` finds `de`.
-    pub fn find(range: &str) -> Option<Self> {
-        let primary = range.split('-').next().unwrap_or_default();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
-    }
-
-    /// A text in this language.
-    pub(crate) fn say(self, text: Text) -> impl fmt::Display {
-        Said(self, text)
-    }
+/// A text in a language.
+pub(crate) fn say(language: Language, text: Text) -> impl fmt::Display {
+    Said(language, text)
 }
 
 /// What a reply says.
@@ -88,7 +66,13 @@ pub(crate) enum Text {
     NotUpdated,
     TooManyBadCommands,
     Refused(Refusal),
-    NotLoggedIn(LoginRefusal),
+    WrongCredentials,
+    HostNotAllowed,
+    MaildropInUse,
+    LoginTooSoon,
+    TooManySessions,
+    NoLoginNow,
+    MaildropUnusable,
     NotSent(MessageFault),
     Closing(Shutdown),
 }
@@ -107,7 +91,8 @@ impl fmt::Display for Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Verb;
+    use crate::{Verb, login_failure};
+    use vocabulary::LoginFailure;
 
     /// One of each kind.
     fn texts() -> Vec<Text> {
@@ -135,7 +120,7 @@ mod tests {
         ];
         texts.extend(Refusal::ALL.map(Text::Refused));
         texts.extend(Verb::ALL.map(|verb| Text::Refused(Refusal::Usage(verb))));
-        texts.extend(LoginRefusal::ALL.map(Text::NotLoggedIn));
+        texts.extend(LoginFailure::ALL.iter().map(|failure| login_failure::reply(*failure).1));
         texts.extend(MessageFault::ALL.map(Text::NotSent));
         let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::Fault];
         texts.extend(closing.map(Text::Closing));
@@ -145,19 +130,20 @@ mod tests {
     #[test]
     fn every_text_in_every_language_is_a_line_that_is_no_response_code() {
         for text in texts() {
-            for language in Language::ALL {
-                let said = language.say(text).to_string();
+            for language in Language::ALL.iter().copied() {
+                let said = say(language, text).to_string();
                 assert!(!said.is_empty() && said.len() < 200, "{said}");
                 assert!(!said.contains(char::is_control) && !said.starts_with('['), "{said}");
             }
-            assert!(Language::English.say(text).to_string().is_ascii());
+            assert!(say(Language::English, text).to_string().is_ascii());
         }
     }
 
     #[test]
     fn no_text_was_left_in_english() {
         for text in texts() {
-            let [english, german] = Language::ALL.map(|language| language.say(text).to_string());
+            let [english, german] =
+                [Language::English, Language::German].map(|language| say(language, text).to_string());
             assert_ne!(english, german);
         }
     }
@@ -165,11 +151,11 @@ mod tests {
     #[test]
     fn a_range_finds_its_language() {
         for range in ["de", "DE", "de-AT", "de-Latn-CH-1996"] {
-            assert_eq!(Language::find(range), Some(Language::German), "{range}");
+            assert_eq!(find(range), Some(Language::German), "{range}");
         }
-        assert_eq!(Language::find("en-GB-oed"), Some(Language::English));
+        assert_eq!(find("en-GB-oed"), Some(Language::English));
         for range in ["", "d", "deu", "den", "sv", "i-de", "*-de", "-de"] {
-            assert_eq!(Language::find(range), None, "{range}");
+            assert_eq!(find(range), None, "{range}");
         }
     }
 }

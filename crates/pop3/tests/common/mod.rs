@@ -3,10 +3,11 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
 
 use pop3::{
-    CloseReason, Commit, Dialogue, Listing, LoginRefusal, MessageFault, MessageNumber, Plaintext, Policy,
-    Progress, Shutdown, Step, Tls, UserName,
+    CloseReason, Commit, Dialogue, Listing, MessageFault, MessageNumber, Plaintext, Policy, Progress,
+    Shutdown, Step, Tls, UserName,
 };
 use std::sync::Arc;
+use vocabulary::LoginFailure;
 
 /// Messages in memory. Message n has the identifier `id<n>`.
 #[derive(Clone, Debug)]
@@ -47,12 +48,12 @@ impl Listing for Opened {
 pub const PASSWORD: &[u8] = b"open sesame";
 
 /// What the driver answers to a login.
-pub fn verdict(user: &str, password: &[u8]) -> Result<(), LoginRefusal> {
+pub fn verdict(user: &str, password: &[u8]) -> Result<(), LoginFailure> {
     match user {
-        _ if password != PASSWORD => Err(LoginRefusal::Denied),
-        "busy" => Err(LoginRefusal::InUse),
-        "down" => Err(LoginRefusal::Temporary),
-        "many" => Err(LoginRefusal::Limit),
+        _ if password != PASSWORD => Err(LoginFailure::Password),
+        "busy" => Err(LoginFailure::InUse),
+        "down" => Err(LoginFailure::Temporary),
+        "many" => Err(LoginFailure::Limit),
         _ => Ok(()),
     }
 }
@@ -64,7 +65,7 @@ pub const OFFERED_UNDER_TLS: [&str; 3] = ["XOAUTH2", "LOGIN", "PLAIN"];
 /// What the driver says in an exchange, having heard all responses so far.
 enum Said {
     Challenge(&'static [u8]),
-    Verdict(Result<String, LoginRefusal>),
+    Verdict(Result<String, LoginFailure>),
 }
 
 /// Mechanisms as simple as can be, each with one quirk of a real one: PLAIN has the client speak first, LOGIN asks twice, XOAUTH2
@@ -78,14 +79,14 @@ fn exchange(mechanism: &str, responses: &[Vec<u8>]) -> Said {
         ("PLAIN" | "XOAUTH2", []) => Said::Challenge(b""),
         ("PLAIN", [message]) => Said::Verdict(match message.split(|c| *c == 0).collect::<Vec<_>>()[..] {
             [b"", user, password] => login(user, password),
-            _ => Err(LoginRefusal::Denied),
+            _ => Err(LoginFailure::Password),
         }),
         ("LOGIN", []) => Said::Challenge(b"User Name\0"),
         ("LOGIN", [_]) => Said::Challenge(b"Password\0"),
         ("LOGIN", [user, password]) => Said::Verdict(login(user, password)),
         ("XOAUTH2", [token]) if token == PASSWORD => Said::Verdict(Ok("alice".to_owned())),
         ("XOAUTH2", [_]) => Said::Challenge(b"{\"status\":\"401\"}"),
-        _ => Said::Verdict(Err(LoginRefusal::Denied)),
+        _ => Said::Verdict(Err(LoginFailure::Password)),
     }
 }
 
@@ -223,7 +224,7 @@ impl Session {
             }
             Said::Verdict(Ok(user)) => match UserName::parse(user.as_bytes()) {
                 Some(user) => self.open(user),
-                None => self.dialogue.login_refused(LoginRefusal::Denied, &mut self.out),
+                None => self.dialogue.login_refused(LoginFailure::Password, &mut self.out),
             },
             Said::Verdict(Err(why)) => self.dialogue.login_refused(why, &mut self.out),
         }

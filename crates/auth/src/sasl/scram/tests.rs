@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use config::SaslMechanism;
+use vocabulary::SaslMechanism;
 
 use super::super::tests::{BOUND, authenticator, client};
 use super::*;

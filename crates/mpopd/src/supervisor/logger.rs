@@ -1,0 +1,123 @@
+//! The log role, as the supervisor has it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use ipc::log::ToLog;
+use ipc::send;
+use ipc::steer::Restarts;
+use ipc::wire::Wait;
+use rustix::process::Pid;
+use sys::process::Ending;
+use sys::seqpacket;
+use vocabulary::LogTarget;
+
+use super::restart::Restart;
+use super::seal;
+use crate::supervisor::child::{self, Identity, Part};
+
+/// What the log role works with.
+pub(crate) struct Log {
+    /// The end of the queue that it reads. The supervisor keeps it: lines wait there while the role is restarted.
+    pub(crate) lines: OwnedFd,
+    /// Where and how lines are written.
+    pub(crate) settings: log_role::Settings,
+}
+
+pub(super) struct Logger {
+    plan: Log,
+    running: Option<Running>,
+    restart: Restart,
+}
+
+struct Running {
+    pid: Pid,
+    /// Closing it ends the process, after it has written what is in the queue.
+    orders: Option<OwnedFd>,
+}
+
+impl Logger {
+    pub(super) fn new(plan: Log, now: Instant) -> Logger {
+        Logger { plan, running: None, restart: Restart::new(now) }
+    }
+
+    /// When to start it; `None` while it runs.
+    pub(super) fn next_start(&self) -> Option<Instant> {
+        self.running.is_none().then(|| self.restart.due())
+    }
+
+    /// Starts it if it is not running and its time has come.
+    pub(super) fn start_due(&mut self, now: Instant) {
+        if self.next_start().is_none_or(|due| now < due) {
+            return;
+        }
+        self.restart.started(now);
+        match start(&self.plan) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => {
+                tracing::error!("log cannot be started: {error}");
+                self.restart.ended(now);
+            }
+        }
+    }
+
+    /// Logs by these settings from here on, and returns the last ones. This process and those that it forks do so at once; the
+    /// role that writes is replaced when it has written what is in the queue.
+    pub(super) fn change(&mut self, settings: log_role::Settings) -> log_role::Settings {
+        logging::set_level(settings.level());
+        if settings != self.plan.settings {
+            self.finish();
+        }
+        std::mem::replace(&mut self.plan.settings, settings)
+    }
+
+    /// The log file was renamed.
+    pub(super) fn reopen(&self) {
+        if let Some(Running { orders: Some(orders), .. }) = &self.running
+            && let Err(error) = send(orders, &ToLog::Reopen, &[], Wait::No)
+        {
+            tracing::error!("the log role takes no orders: {error}");
+        }
+    }
+
+    /// Lets it write what is in the queue and end.
+    pub(super) fn finish(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.orders = None;
+        }
+    }
+
+    /// Notes that a process ended, and counts it if nobody wanted it. Returns whether it was this role.
+    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
+        match self.running.take_if(|running| running.pid == pid) {
+            Some(Running { orders: Some(_), .. }) => {
+                restarts.log += 1;
+                self.restart.ended(now);
+                tracing::error!("log ended with {ending}; it is restarted");
+                true
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// The process, until it has ended.
+    pub(super) fn pids(&self) -> Vec<Pid> {
+        self.running.iter().map(|running| running.pid).collect()
+    }
+}
+
+fn start(plan: &Log) -> io::Result<Running> {
+    let (ours, theirs) = seqpacket::pair()?;
+    let keep = [plan.lines.as_fd(), theirs.as_fd()];
+    let file = match &plan.settings.target {
+        LogTarget::File(file) => Some(file.as_path()),
+        _ => None,
+    };
+    let part = Part { name: c"mpopd-log", identity: &Identity::Unchanged, seal: Some(seal::log(file)) };
+    let role =
+        |_, ()| log_role::run(log_role::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings);
+    let pid = child::start(&part, &keep, Vec::new(), || Ok(()), role)?;
+    Ok(Running { pid, orders: Some(ours) })
+}

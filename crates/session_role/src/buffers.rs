@@ -1,0 +1,71 @@
+//! Buffers that connections borrow while they have something to do.
+//!
+//! An idle connection holds none. Each thread keeps a few; they come back most recently used first,
+//! which is where the caches are warm.
+
+use std::cell::RefCell;
+
+/// What is read of a message at a time, in octets, and about what is written at a time.
+pub(crate) const CHUNK: usize = 64 * 1024;
+/// What a command or two fit in, in octets.
+pub(crate) const COMMANDS: usize = 4 * 1024;
+
+/// How many of each kind a thread keeps.
+const MOST_KEPT: usize = 64;
+/// A buffer that grew beyond this is not kept.
+const LARGEST_KEPT: usize = 4 * CHUNK;
+
+thread_local! {
+    static CHUNKS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static OUTPUTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static INPUTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer of [`CHUNK`] octets of no particular content, to read a message into.
+pub(crate) fn chunk() -> Vec<u8> {
+    CHUNKS.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; CHUNK])
+}
+
+/// Gives back what [`chunk`] gave.
+pub(crate) fn give_back_chunk(buffer: Vec<u8>) {
+    keep(&CHUNKS, buffer);
+}
+
+/// An empty buffer with room for replies.
+pub(crate) fn output() -> Vec<u8> {
+    OUTPUTS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(CHUNK + CHUNK / 8))
+}
+
+/// An empty buffer with room for [`COMMANDS`] octets of input.
+pub(crate) fn input() -> Vec<u8> {
+    INPUTS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(COMMANDS))
+}
+
+/// Takes an output buffer out of a connection that has nothing to say.
+pub(crate) fn give_back_output(buffer: &mut Vec<u8>) {
+    give_back(&OUTPUTS, buffer);
+}
+
+/// Takes an input buffer out of a connection that has nothing to hear. It may have held a password.
+pub(crate) fn give_back_input(buffer: &mut Vec<u8>) {
+    use zeroize::Zeroize;
+    // Only what was filled: wiping the whole of it for every command would cost more than the command.
+    buffer.as_mut_slice().zeroize();
+    give_back(&INPUTS, buffer);
+}
+
+fn give_back(pool: &'static std::thread::LocalKey<RefCell<Vec<Vec<u8>>>>, buffer: &mut Vec<u8>) {
+    let mut buffer = std::mem::take(buffer);
+    buffer.clear();
+    if buffer.capacity() > 0 {
+        keep(pool, buffer);
+    }
+}
+
+fn keep(pool: &'static std::thread::LocalKey<RefCell<Vec<Vec<u8>>>>, buffer: Vec<u8>) {
+    pool.with_borrow_mut(|pool| {
+        if pool.len() < MOST_KEPT && buffer.capacity() <= LARGEST_KEPT {
+            pool.push(buffer);
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! What a session notes for its user's own log, until the maildrop process takes it.
+
+use std::time::SystemTime;
+
+use ipc::user_log::{Detail, MOST_OCTETS, MOST_TEXT, Note, Noted};
+
+use logging::render;
+
+/// With so many octets noted, it is time to hand them over.
+const ENOUGH: usize = MOST_OCTETS / 2;
+
+/// The notes that were not handed over yet. For a user without a log of their own nothing is noted.
+pub(crate) struct Notes {
+    detail: Option<Detail>,
+    waiting: Vec<Note>,
+    octets: usize,
+}
+
+impl Notes {
+    pub(crate) fn new(detail: Option<Detail>) -> Notes {
+        Notes { detail, waiting: Vec::new(), octets: 0 }
+    }
+
+    pub(crate) fn opened(&mut self) {
+        self.add(Detail::Sessions, || Noted::Opened);
+    }
+
+    /// A message was sent as so many octets.
+    pub(crate) fn retrieved(&mut self, octets: u64) {
+        self.add(Detail::Sessions, || Noted::Retrieved(octets));
+    }
+
+    /// A command was taken.
+    pub(crate) fn command(&mut self, text: impl std::fmt::Display) {
+        self.add(Detail::Commands, || {
+            let mut text: String = text.to_string().chars().filter(|c| !c.is_control()).collect();
+            let end = (0..=MOST_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+            text.truncate(end);
+            Noted::Command(text)
+        });
+    }
+
+    pub(crate) fn closed(&mut self, reason: &str) {
+        self.add(Detail::Sessions, || Noted::Closed(reason.to_owned()));
+    }
+
+    /// Whether they should not wait any longer.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.octets >= ENOUGH
+    }
+
+    /// The notes so far, to be handed over.
+    pub(crate) fn take(&mut self) -> Vec<Note> {
+        self.octets = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Notes something, if the log tells as much.
+    fn add(&mut self, detail: Detail, what: impl FnOnce() -> Noted) {
+        let told = match (self.detail, detail) {
+            (None, _) | (Some(Detail::Sessions), Detail::Commands) => false,
+            (Some(_), _) => true,
+        };
+        if told {
+            let note = Note { time: render::now(SystemTime::now()), what: what() };
+            self.octets += note.octets();
+            self.waiting.push(note);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(detail: Option<Detail>) -> Vec<Noted> {
+        let mut notes = Notes::new(detail);
+        notes.opened();
+        notes.command("RETR 1");
+        notes.retrieved(7);
+        notes.closed("quit");
+        notes.take().into_iter().map(|note| note.what).collect()
+    }
+
+    #[test]
+    fn only_what_the_log_tells_is_noted() {
+        assert_eq!(noted(None), []);
+        let sessions = [Noted::Opened, Noted::Retrieved(7), Noted::Closed("quit".into())];
+        assert_eq!(noted(Some(Detail::Sessions)), sessions);
+        assert_eq!(noted(Some(Detail::Commands)).len(), 4);
+    }
+
+    #[test]
+    fn whatever_is_noted_can_be_handed_over() {
+        let mut notes = Notes::new(Some(Detail::Commands));
+        while !notes.are_enough() {
+            notes.command("a\nb");
+        }
+        notes.command("\u{e9}".repeat(1000));
+        let (ticket, notes) = (ipc::Ticket::issue().unwrap(), notes.take());
+        assert!(ipc::wire::encode(&ipc::mail::ToMaildrop::Note { ticket, notes }).is_ok());
+    }
+}

@@ -1,0 +1,42 @@
+//! What is logged, how and where.
+
+use std::path::PathBuf;
+
+use crate::words::words;
+
+words! {
+    /// The least important lines that are still logged.
+    LogLevel {
+        /// What failed.
+        Error = "error",
+        /// What may need an administrator.
+        Warn = "warn",
+        /// Logins and logouts.
+        Info = "info",
+        /// Each step of a session.
+        Debug = "debug",
+        /// What only a programmer needs.
+        Trace = "trace",
+    }
+
+    /// How a log line is written.
+    LogFormat {
+        /// Words and `key=value` fields.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Nowhere.
+    None,
+    /// syslog(3).
+    Syslog,
+    /// The systemd journal.
+    Journald,
+    /// A file, by its absolute path.
+    File(PathBuf),
+}

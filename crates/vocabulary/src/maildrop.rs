@@ -1,0 +1,37 @@
+//! How maildrops are stored, locked and quoted.
+
+use crate::words::words;
+
+words! {
+    /// How a maildrop is stored and served.
+    Storage {
+        /// One mbox file, read in place.
+        Mbox = "mbox",
+        /// One mbox file, split into files of a spool folder at login.
+        Disk = "disk",
+        /// One mbox file, copied into memory at login.
+        Ram = "ram",
+        /// A Maildir: `new/`, `cur/` and `tmp/`, one file a message.
+        Maildir = "maildir",
+    }
+
+    /// A lock that mail delivery agents honour.
+    LockMethod {
+        /// A file `MBOX.lock` beside the mbox.
+        Dotlock = "dotlock",
+        /// A record lock on the whole file, fcntl(2).
+        Fcntl = "fcntl",
+        /// A lock on the whole file, flock(2).
+        Flock = "flock",
+    }
+
+    /// How the delivery agent quoted body lines that begin with `From `, and so how they are unquoted.
+    UnescapeFrom {
+        /// It did not, or the lines are served as they are.
+        None = "none",
+        /// It put a `>` before `From `.
+        Mboxo = "mboxo",
+        /// It put a `>` before any number of `>` and `From `.
+        Mboxrd = "mboxrd",
+    }
+}
