@@ -27,7 +27,7 @@ struct Cli {
     /// Host name or address of the server
     #[arg(short = 'h', long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// Port of the server [default: 110, or 995 with --tls pop3s]
+    /// Port of the server (default: 110, or 995 with --tls pop3s)
     #[arg(short = 'n', long, value_name = "PORT")]
     port: Option<u16>,
     /// Log in as this user
@@ -36,17 +36,17 @@ struct Cli {
     /// Password for all users without one of their own
     #[arg(short = 'p', long, value_name = "PASSWORD", default_value = "", hide_default_value = true)]
     password: String,
-    /// Pause between two sessions of a connection [default: 1, or 0 in a load test]
+    /// Pause between two sessions of a connection (default: 1, or 0 in a load test)
     #[arg(short = 'i', long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "rate")]
     interval: Option<Duration>,
 
-    /// Number of concurrent connections [default: 1, or at most 1000 with --rate]
+    /// Number of concurrent connections (default: 1, or at most 1000 with --rate)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
     connections: Option<u32>,
     /// Begin this many sessions per second, however fast the server is; times count from when a session was due
     #[arg(long, value_name = "R", value_parser = rate, help_heading = "Load")]
     rate: Option<f64>,
-    /// Begin sessions for this long [default: 10 without --count; in drain mode, until each user has had a session]
+    /// Begin sessions for this long (default: 10 without --count; in drain mode, until each user has had a session)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Load")]
     duration: Option<Duration>,
     /// Number of sessions to begin
@@ -58,7 +58,7 @@ struct Cli {
     /// Log in as many users: a pattern like 'u%d:0-99', or a file with one `user` or `user:password` per line
     #[arg(long, value_name = "FILE|PATTERN", conflicts_with = "user", help_heading = "Load")]
     users: Option<String>,
-    /// Maximum number of messages to download per session; with --fill, the number to write [default: 50]
+    /// Maximum number of messages to download per session; with --fill, the number to write (default: 50)
     #[arg(long, value_name = "N", help_heading = "Load")]
     messages: Option<u32>,
     /// Use TLS, either after STLS or from the start

@@ -8,23 +8,24 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser};
 
+use crate::error::Error;
 use crate::log::{central, files, lines, user};
-use crate::report::{self, ReportSubject};
+use crate::report::{ReportSubject, html, json, text};
 use crate::tally::LogTally;
 
-/// Tells from mpopd's logs who fetched how much, and when
+/// Reports from mpopd's logs who fetched how much mail, and when
 #[derive(Parser)]
 #[command(name = "mpopdstats", version)]
 struct Cli {
-    /// Read this configuration file; its user_log_dir says where the users' logs are
+    /// Configuration file, whose user_log_dir is the folder of the users' logs
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
     config: PathBuf,
     #[command(flatten)]
     source: LogSource,
-    /// Print the figures as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Write a page with plots to this file
+    /// Also write the report as an HTML page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -32,33 +33,33 @@ struct Cli {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct LogSource {
-    /// Tell of this user, from the user's own log
+    /// Report on this user, from the user's own log
     user: Option<String>,
-    /// Tell of all users who have a log of their own, whoever fetched most first
+    /// Report on all users who have their own log, ordered by bytes fetched
     #[arg(long)]
     all: bool,
-    /// Read mpopd's own log (debug_log) and tell of all users in it; - is standard input
+    /// Report on all users in this log of mpopd itself (debug_log); - is standard input
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
-/// The command line, for those who describe it.
+/// The command line, for programs that describe it.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    match told(&Cli::parse()) {
+    match report(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("mpopdstats: {failure}");
+        Err(error) => {
+            eprintln!("mpopdstats: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn told(cli: &Cli) -> Result<(), String> {
+fn report(cli: &Cli) -> Result<(), Error> {
     let mut tally = LogTally::default();
     let subject = match (&cli.source.user, &cli.source.log) {
         (Some(user), _) => {
@@ -75,46 +76,47 @@ fn told(cli: &Cli) -> Result<(), String> {
         }
     };
     if let Some(html) = &cli.html {
-        let page = report::html::page(&subject, &tally);
-        std::fs::write(html, page).map_err(|error| format!("--html {}: {error}", html.display()))?;
+        let page = html::page(&subject, &tally);
+        std::fs::write(html, page).map_err(|error| Error::Page(html.clone(), error))?;
     }
-    let text =
-        if cli.json { report::json::text(&subject, &tally)? } else { report::text::text(&subject, &tally) };
-    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))
+    let text = if cli.json {
+        json::text(&subject, &tally).map_err(Error::Json)?
+    } else {
+        text::text(&subject, &tally)
+    };
+    io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
 }
 
 /// The folder of the users' logs.
-fn folder(config: &Path) -> Result<PathBuf, String> {
+fn folder(config: &Path) -> Result<PathBuf, Error> {
     let euid = rustix::process::geteuid().as_raw();
-    Ok(config::load(config, euid).map_err(|faults| faults.to_string())?.config.user_log_dir)
+    Ok(config::load(config, euid).map_err(Error::Config)?.config.user_log_dir)
 }
 
-fn one(tally: &mut LogTally, folder: &Path, name: &str) -> Result<(), String> {
-    config::path_part(name).map_err(|why| format!("{name:?} is no user name: {why}"))?;
+fn one(tally: &mut LogTally, folder: &Path, name: &str) -> Result<(), Error> {
+    config::path_part(name).map_err(|why| Error::UserName(name.to_owned(), why))?;
     let logs = listed(folder)?;
-    let logs = logs.get(name).ok_or_else(|| {
-        format!("there is no log of {name} in {}; [user_log] in mpopd.conf makes one", folder.display())
-    })?;
+    let logs = logs.get(name).ok_or_else(|| Error::NoLog(name.to_owned(), folder.to_owned()))?;
     logs.iter().try_for_each(|log| read_user(tally, name, log))
 }
 
-/// A log that cannot be read is told, and the others count.
-fn everybody(tally: &mut LogTally, folder: &Path) -> Result<(), String> {
+/// Counts all users' logs. One that cannot be read is reported on standard error, and the others count.
+fn everybody(tally: &mut LogTally, folder: &Path) -> Result<(), Error> {
     for (name, logs) in listed(folder)? {
         for log in logs {
-            if let Err(failure) = read_user(tally, &name, &log) {
-                eprintln!("mpopdstats: {failure}");
+            if let Err(error) = read_user(tally, &name, &log) {
+                eprintln!("mpopdstats: {error}");
             }
         }
     }
     Ok(())
 }
 
-fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
-    files::all(folder).map_err(|error| format!("user_log_dir {}: {error}", folder.display()))
+fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, Error> {
+    files::all(folder).map_err(|error| Error::Folder(folder.to_owned(), error))
 }
 
-fn read_user(tally: &mut LogTally, name: &str, log: &Path) -> Result<(), String> {
+fn read_user(tally: &mut LogTally, name: &str, log: &Path) -> Result<(), Error> {
     let end = files::open(log).and_then(|file| count_user(tally, name, file));
     counted(tally, end, log)
 }
@@ -128,7 +130,7 @@ pub(crate) fn count_user(tally: &mut LogTally, name: &str, log: File) -> io::Res
     })
 }
 
-fn read_central(tally: &mut LogTally, log: &Path) -> Result<(), String> {
+fn read_central(tally: &mut LogTally, log: &Path) -> Result<(), Error> {
     let file = if log == Path::new("-") { File::open("/dev/stdin") } else { File::open(log) };
     let end = file.and_then(|file| count_central(tally, file));
     counted(tally, end, log)
@@ -145,8 +147,8 @@ pub(crate) fn count_central(tally: &mut LogTally, log: File) -> io::Result<lines
     })
 }
 
-fn counted(tally: &mut LogTally, end: io::Result<lines::LogEnd>, log: &Path) -> Result<(), String> {
-    let end = end.map_err(|error| format!("{}: {error}", log.display()))?;
+fn counted(tally: &mut LogTally, end: io::Result<lines::LogEnd>, log: &Path) -> Result<(), Error> {
+    let end = end.map_err(|error| Error::Log(log.to_owned(), error))?;
     tally.torn += u64::from(end == lines::LogEnd::Torn);
     Ok(())
 }

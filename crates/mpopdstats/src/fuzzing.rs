@@ -1,4 +1,4 @@
-//! A door for the fuzz target `stats` of /fuzz, which is no part of the program (feature `fuzzing`).
+//! What the fuzz target `stats` of /fuzz calls (feature `fuzzing`). It is not part of the program.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use crate::cli;
 use crate::report::{self, ReportSubject};
 use crate::tally::LogTally;
 
-/// What is told of a log: a user's own, or the central one if there is no user. As text, as JSON, as a page.
+/// The report on a user's own log, or on the central one if there is no user: as text, as JSON, as a page.
 ///
 /// # Errors
 /// What read(2) says.

@@ -1,4 +1,4 @@
-//! What the logs say, added up.
+//! Adding up what the logs say.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::moment::Moment;
 
-/// Of more users than these, the rest is counted together.
+/// The most users to tell apart; all others count only in the totals.
 const MOST_USERS: usize = 1_000_000;
-/// More days than a log can have; a damaged one could name any.
+/// More days than a log can have, since a damaged log could name any number of them.
 const MOST_DAYS: usize = 36_525;
 
-/// One thing that happened, as a line of a log tells it.
+/// Something that happened, according to a line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogEvent {
     /// A user logged in.
@@ -25,18 +25,18 @@ pub(crate) enum LogEvent {
     Ended,
 }
 
-/// Figures of one user, of one day, or of all.
+/// Figures of a user, of a day, or of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct TrafficFigures {
     /// Sessions.
     pub(crate) connects: u64,
-    /// Messages sent, whole or their beginnings.
+    /// Messages sent, whole or in part.
     pub(crate) messages: u64,
-    /// Octets of them.
+    /// Octets of these messages.
     pub(crate) bytes: u64,
 }
 
-/// One user.
+/// Figures of one user, and when they begin and end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct UserFigures {
     #[serde(flatten)]
@@ -45,25 +45,25 @@ pub(crate) struct UserFigures {
     pub(crate) last: Option<Moment>,
 }
 
-/// Everything that the logs said.
+/// Everything that the logs say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogTally {
     pub(crate) users: BTreeMap<String, UserFigures>,
-    /// By the day, counted from 1970-01-01. Lines without a date are in no day.
+    /// By day, counted from 1970-01-01. Lines without a date count for no day.
     pub(crate) days: BTreeMap<u32, TrafficFigures>,
     pub(crate) total: TrafficFigures,
     pub(crate) first: Option<Moment>,
     pub(crate) last: Option<Moment>,
-    /// Logins that failed; only the central log has them.
+    /// Failed logins, which only the central log has.
     pub(crate) failed: u64,
-    /// Lines that should say something and cannot be read.
+    /// Lines that should count, but cannot be read.
     pub(crate) torn: u64,
-    /// Whether there were more users than are told apart.
+    /// Whether there are more users than are told apart.
     pub(crate) crowded: bool,
 }
 
 impl LogTally {
-    /// Counts an event of a user; of a failed login the name counts for nothing, whoever sent it.
+    /// Counts an event of a user. A failed login counts only in the total, since anyone can send any name.
     pub(crate) fn count(&mut self, user: &str, event: LogEvent, when: Option<Moment>) {
         let figures = match event {
             LogEvent::Connected => TrafficFigures { connects: 1, ..TrafficFigures::default() },
@@ -87,7 +87,7 @@ impl LogTally {
         }
     }
 
-    /// The users, whoever fetched most first.
+    /// The users, ordered by bytes fetched, most first.
     pub(crate) fn ranked(&self) -> Vec<(&str, &UserFigures)> {
         let mut users: Vec<_> = self.users.iter().map(|(name, user)| (name.as_str(), user)).collect();
         users.sort_by_key(|(_, user)| std::cmp::Reverse((user.figures.bytes, user.figures.connects)));
@@ -107,7 +107,7 @@ impl LogTally {
 }
 
 impl AddAssign for TrafficFigures {
-    /// Saturates: a damaged log can claim any number.
+    /// Saturates, since a damaged log can claim any number.
     fn add_assign(&mut self, other: Self) {
         self.connects = self.connects.saturating_add(other.connects);
         self.messages = self.messages.saturating_add(other.messages);

@@ -1,11 +1,11 @@
-//! The lines of the central log, as text or JSON, with or without what syslog puts in front.
+//! The lines of the central log, as text or JSON, with or without the prefix of syslog.
 
 use serde::Deserialize;
 
 use crate::moment::Moment;
 use crate::tally::LogEvent;
 
-/// What a line says.
+/// What a line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CentralLogLine {
     Event {
@@ -15,14 +15,14 @@ pub(crate) enum CentralLogLine {
     },
     /// A line about something else.
     Nothing,
-    /// A login or logout, damaged.
+    /// A login or logout, but damaged.
     Torn,
 }
 
-/// Reads a line.
+/// Parses a line.
 pub(crate) fn read(line: &str) -> CentralLogLine {
     match line.find("{\"time\":") {
-        // Nothing before it but what syslog writes: a JSON object has no other in front.
+        // Only a prefix of syslog may come before the object.
         Some(at) if !line.get(..at).unwrap_or_default().contains('<') => {
             json(line.get(at..).unwrap_or_default())
         }
@@ -30,11 +30,11 @@ pub(crate) fn read(line: &str) -> CentralLogLine {
     }
 }
 
-/// The events by the words that begin them; in the text form the user comes next.
+/// The events, by the words that begin their lines; in the text format the user comes next.
 const EVENTS: [&str; 3] = ["login ok", "login failed", "logout"];
 
 fn text(line: &str) -> CentralLogLine {
-    // What a client sent stands inside <>, which it can contain neither of: the first such text is the event's own.
+    // Text from a client stands between < and >, and can contain neither: so what comes before the first < is mpopd's.
     let found = EVENTS.iter().find_map(|event| {
         let (before, after) = line.split_once(&format!(" {event} user=<"))?;
         (!before.contains('<')).then_some((*event, before, after))
@@ -78,7 +78,7 @@ fn said(
     field: impl Fn(&str) -> Option<String>,
     when: Option<Moment>,
 ) -> CentralLogLine {
-    // The last field: without it the line breaks off.
+    // This is the last field; without it the line breaks off.
     if field("session").is_none() {
         return CentralLogLine::Torn;
     }
@@ -96,7 +96,7 @@ fn said(
     CentralLogLine::Event { user, events, when }
 }
 
-/// `3/10240`: how many messages, and their octets.
+/// `3/10240`: a number of messages, and their octets.
 fn pair(text: Option<String>) -> Option<(u64, u64)> {
     let text = text?;
     let (messages, octets) = text.split_once('/')?;

@@ -5,23 +5,24 @@ use std::io::{self, BufRead, BufReader};
 
 use flate2::bufread::MultiGzDecoder;
 
-/// No line of a log is longer, in octets; of one that is, the beginning counts.
+/// The most octets of a line; of a longer one, the beginning counts.
 const MOST_OCTETS: usize = 16 * 1024;
-/// What a file begins with that gzip(1) wrote.
+/// The first octets of a file that gzip(1) wrote.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Whether a log could be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogEnd {
     Whole,
-    /// A compressed log that breaks off.
+    /// A compressed log breaks off.
     Torn,
 }
 
-/// Hands out every line without its end. Octets that are no text become replacement characters.
+/// Calls `line` with every line, without its end. Octets that are not UTF-8 become replacement characters.
 ///
 /// # Errors
-/// What read(2) says.
+///
+/// The system's, for reading.
 pub(crate) fn each(file: File, mut line: impl FnMut(&str)) -> io::Result<LogEnd> {
     let mut plain = BufReader::with_capacity(64 * 1024, file);
     if !plain.fill_buf()?.starts_with(&GZIP) {

@@ -1,22 +1,22 @@
 //! The lines of a user's own log.
 //!
-//! `DATE CONNECTION OPENED`, `RETRieved<TAB>OCTETS<TAB>DATE`, `DATE CONNECTION CLOSED reason`; at level 2, commands and
-//! answers between them. DATE is RFC 3339, or ctime(3)'s in logs of the first mpopd.
+//! They are `DATE CONNECTION OPENED`, `RETRieved<TAB>OCTETS<TAB>DATE` and `DATE CONNECTION CLOSED reason`; at level 2,
+//! commands and replies between them. DATE is in RFC 3339 format, or in that of ctime(3) in logs of the original mpopd.
 
 use crate::moment::Moment;
 use crate::tally::LogEvent;
 
-/// What a line says.
+/// What a line means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserLogLine {
     Event(LogEvent, Option<Moment>),
-    /// A command, or anything else that does not count.
+    /// A command, or something else that does not count.
     Nothing,
-    /// One of the lines above, damaged.
+    /// A line that should count, but is damaged.
     Torn,
 }
 
-/// Reads a line.
+/// Parses a line.
 pub(crate) fn read(line: &str) -> UserLogLine {
     let line = line.trim_end();
     if let Some(rest) = line.strip_prefix("RETRieved\t") {
@@ -30,7 +30,7 @@ pub(crate) fn read(line: &str) -> UserLogLine {
             _ => UserLogLine::Torn,
         };
     }
-    // Whether RETR alone is torn cannot be told: the first mpopd wrote commands without a date.
+    // A lone RETR is not taken for a torn line, because the original mpopd wrote commands without a date.
     if line.len() > "RETR".len() && "RETRieved".starts_with(line) {
         return UserLogLine::Torn;
     }

@@ -1,14 +1,14 @@
-//! The page of `--html`: one file, nothing fetched, no script.
+//! The page of `--html`.
 
 use page::{Axis, Page, Plot, PlotLine, Tile};
 
 use super::{ReportSubject, grouped, lines};
 use crate::tally::{LogTally, TrafficFigures};
 
-/// More users than these do not fit on a page.
+/// The most users on a page.
 const USERS: usize = 100;
-/// More points than these in a plot cannot be told apart.
-const POINTS: usize = 400;
+/// The most points in a plot; more could not be told apart.
+const POINTS: u32 = 400;
 
 /// The report as a page.
 pub(crate) fn page(subject: &ReportSubject, tally: &LogTally) -> String {
@@ -42,7 +42,7 @@ fn tiles(page: &mut Page, subject: &ReportSubject, tally: &LogTally) {
         Tile { value: format!("{:.1}", megabytes(tally.total)), ..tile(0, "MB sent") },
     ];
     if *subject == ReportSubject::Everybody {
-        tiles.insert(0, tile(tally.users.len() as u64, "users"));
+        tiles.insert(0, tile(wide(tally.users.len()), "users"));
     }
     if tally.failed > 0 {
         tiles.push(Tile { bad: true, ..tile(tally.failed, "failed logins") });
@@ -57,8 +57,8 @@ fn by_day(page: &mut Page, days: &[(f64, TrafficFigures)]) {
     };
     for (heading, unit, lines) in [
         ("MB a day", "MB", line("sent", 0, |figures| megabytes(*figures))),
-        ("Connects a day", "connects", line("connects", 1, |figures| figures.connects as f64)),
-        ("Messages a day", "messages", line("messages", 2, |figures| figures.messages as f64)),
+        ("Connects a day", "connects", line("connects", 1, |figures| float(figures.connects))),
+        ("Messages a day", "messages", line("messages", 2, |figures| float(figures.messages))),
     ] {
         page.plot(heading, &Plot { x: Axis::Days, y: Axis::Linear, unit, lines });
     }
@@ -85,18 +85,18 @@ fn users(page: &mut Page, tally: &LogTally) {
     });
     page.table(&["user", "connects", "messages", "bytes", "first", "last"], rows);
     if ranked.len() > USERS {
-        page.text(&format!("{} more users are not shown.", grouped((ranked.len() - USERS) as u64)));
+        page.text(&format!("{} more users are not shown.", grouped(wide(ranked.len() - USERS))));
     }
 }
 
-/// The days from the first to the last, those without a line in the logs too; of very many, several are one point that
-/// has their mean.
+/// The days from the first to the last, including those without a line in the logs. When there are very many, several
+/// days become one point with their mean.
 fn evened(tally: &LogTally) -> Vec<(f64, TrafficFigures)> {
     let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value())
     else {
         return Vec::new();
     };
-    let length = (last - first) / POINTS as u32 + 1;
+    let length = (last - first) / POINTS + 1;
     let mut points: Vec<(f64, TrafficFigures)> = Vec::new();
     let mut start = *first;
     while start <= *last {
@@ -115,8 +115,18 @@ fn evened(tally: &LogTally) -> Vec<(f64, TrafficFigures)> {
     points
 }
 
+/// A count of things in memory as a 64-bit number, which holds it on every machine that there is.
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no plot shows more than 15 digits")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
 fn megabytes(figures: TrafficFigures) -> f64 {
-    figures.bytes as f64 / 1e6
+    float(figures.bytes) / 1e6
 }
 
 #[cfg(test)]
@@ -141,7 +151,7 @@ mod tests {
         for date in ["1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z"] {
             tally.count("a", LogEvent::Connected, Moment::parse(date));
         }
-        assert!(evened(&tally).len() <= POINTS + 1);
+        assert!(wide(evened(&tally).len()) <= u64::from(POINTS) + 1);
         assert!(!page(&ReportSubject::Everybody, &tally).contains("NaN"));
     }
 

@@ -1,4 +1,4 @@
-//! The report for programs: names may be added, never changed.
+//! The report for programs: names may be added, but never changed.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::tally::{LogTally, TrafficFigures, UserFigures};
 #[derive(Serialize)]
 struct JsonReport<'a> {
     version: &'static str,
-    /// Absent in a report of everybody.
+    /// Absent in a report on all users.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(flatten)]
@@ -22,7 +22,7 @@ struct JsonReport<'a> {
     lines_left_out: u64,
     /// By date.
     days: BTreeMap<String, TrafficFigures>,
-    /// Whoever fetched most first.
+    /// Ordered by bytes fetched, most first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     users: Vec<RankedUser<'a>>,
 }
@@ -34,8 +34,12 @@ struct RankedUser<'a> {
     figures: &'a UserFigures,
 }
 
-/// One object.
-pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> Result<String, String> {
+/// The report as one JSON object.
+///
+/// # Errors
+///
+/// Those of the JSON library, which there should be none of.
+pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> Result<String, serde_json::Error> {
     let (user, ranked) = match subject {
         ReportSubject::User(name) => (Some(name.as_str()), Vec::new()),
         ReportSubject::Everybody => (None, tally.ranked()),
@@ -51,6 +55,5 @@ pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> Result<String, 
         days: tally.days.iter().map(|(day, figures)| (page::date(f64::from(*day)), *figures)).collect(),
         users: ranked.into_iter().map(|(user, figures)| RankedUser { user, figures }).collect(),
     };
-    let text = serde_json::to_string_pretty(&report).map_err(|error| format!("--json: {error}"))?;
-    Ok(text + "\n")
+    Ok(serde_json::to_string_pretty(&report)? + "\n")
 }

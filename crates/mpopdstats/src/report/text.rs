@@ -6,7 +6,7 @@ use super::{ReportSubject, grouped, lines, shown};
 use crate::moment::Moment;
 use crate::tally::LogTally;
 
-/// The figures of a user, or a table of all.
+/// The figures of a user, or a table of all users.
 pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
