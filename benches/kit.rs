@@ -1,9 +1,10 @@
 //! What the micro-benchmarks share: each case is timed, and callgrind counts its instructions.
 //!
-//! A benchmark is a program (`harness = false`) whose `main` is one call of [`run`]. Without arguments, or with those of
-//! `cargo bench`, it prints a line for each case: `name<TAB>figure<TAB>unit<TAB>instructions<TAB>per what`. The time is
-//! that of the best of several rounds. The count of instructions does not depend on what else the machine does; where
-//! valgrind is missing it is `-`.
+//! A benchmark is a program (`harness = false`) whose `main` is one call of [`run`]. Without arguments, or
+//! with those of `cargo bench`, it prints a line for each case:
+//! `name<TAB>figure<TAB>unit<TAB>instructions<TAB>per what`. The time is that of the best of several rounds.
+//! The count of instructions does not depend on what else the machine does; where valgrind is missing it is
+//! `-`.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -72,7 +73,8 @@ fn timed(pass: &mut dyn FnMut(), passes: u32) -> Duration {
     began.elapsed()
 }
 
-/// Instructions of one pass: half the difference between three passes and one, so that making the case does not count.
+/// Instructions of one pass: half the difference between three passes and one, so that making the case does
+/// not count.
 fn instructions(name: &str) -> Option<f64> {
     let count = |passes: &str| {
         let program = std::env::current_exe().ok()?;

@@ -1,5 +1,5 @@
-//! Input that no good client sends: the answer is a clear -ERR or a closed line, memory stays bounded, and the mailbox
-//! is afterwards what it was, and free.
+//! Input that no good client sends: the answer is a clear -ERR or a closed line, memory stays bounded, and
+//! the mailbox is afterwards what it was, and free.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::harness::messages::{self, Random};
 use crate::harness::{Daemon, Format, Message, Pop3Client, Scratch, Trial};
 
-/// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it guards against
-/// is megabytes for every megabyte sent.
+/// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it
+/// guards against is megabytes for every megabyte sent.
 const GROWTH_KB: u64 = 16 * 1024;
 
 #[test]

@@ -107,7 +107,8 @@ fn graph() -> Graph {
     manifests.collect()
 }
 
-/// Collects the packages in every table of dependencies, those of single targets included, under their real names.
+/// Collects the packages in every table of dependencies, those of single targets included, under their real
+/// names.
 fn dependencies(table: &DeTable<'_>, found: &mut BTreeSet<String>) {
     for (key, value) in table {
         let DeValue::Table(inner) = value.get_ref() else { continue };

@@ -1,5 +1,5 @@
-//! The documents say what is so: the README's commands are CI's commands, its configuration starts, its links lead
-//! somewhere.
+//! The documents say what is so: the README's commands are CI's commands, its configuration starts, its links
+//! lead somewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};

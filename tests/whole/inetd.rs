@@ -177,7 +177,8 @@ impl Drop for Inetd {
     }
 }
 
-/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the other end.
+/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the
+/// other end.
 fn by_hand(daemon: &Daemon, options: &[&str]) -> (Child, std::thread::JoinHandle<Pop3Client>) {
     daemon.configure();
     let listener = TcpListener::bind("127.0.0.1:0").expect("listening");

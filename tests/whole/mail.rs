@@ -1,4 +1,5 @@
-//! What is in the mailbox is what the client gets: octets, sizes, unique ids; and what deleting does and does not do.
+//! What is in the mailbox is what the client gets: octets, sizes, unique ids; and what deleting does and does
+//! not do.
 
 use std::collections::HashSet;
 use std::fs;

@@ -1,8 +1,9 @@
 //! Mailboxes that a real Dovecot or a real Courier served first: clients know every message again.
 //!
 //! The other servers run without a network, as they do behind their own listeners: commands in, replies out.
-//! Debian does not let dovecot-pop3d and courier-pop be installed side by side. Courier is looked for below the folder
-//! `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg -x`, and then where it is installed.
+//! Debian does not let dovecot-pop3d and courier-pop be installed side by side. Courier is looked for below
+//! the folder `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg -x`, and then where it is
+//! installed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -110,7 +111,8 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
     pop.quit();
 }
 
-/// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends otherwise.
+/// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends
+/// otherwise.
 fn named(pop: &mut Pop3Client) -> BTreeMap<String, String> {
     let uidls = pop.uidl();
     pop.retrieve_all().iter().map(|text| message_id(text)).zip(uidls).collect()
@@ -157,8 +159,8 @@ fn courier() -> Option<PathBuf> {
     need::peer("courier-pop", "usr/lib/courier/courier/courierpop3d")
 }
 
-/// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of each message, by its
-/// Message-ID.
+/// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of
+/// each message, by its Message-ID.
 fn session(command: &mut Command, greetings: usize) -> BTreeMap<String, String> {
     if is_root() {
         command.uid(OWNER).gid(OWNER);

@@ -188,7 +188,8 @@ fn e_edits_checks_and_asks() {
     assert_eq!(greeting(), "+OK edited");
 }
 
-/// `mpopdctl -e config` with an editor that writes this line in place of what it wrote before, and these answers.
+/// `mpopdctl -e config` with an editor that writes this line in place of what it wrote before, and these
+/// answers.
 fn edit(daemon: &mut Controlled, line: &str, answers: &str) -> Said {
     daemon.configure();
     let script = format!("#!/bin/sh\n[ \"$1\" = --wait ] || exit 9\necho '{line}' >> \"$2\"\n");

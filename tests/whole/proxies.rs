@@ -1,6 +1,7 @@
 //! Proxies in front of the server: the PROXY protocol and XCLIENT, and with whom they count.
 //!
-//! The proxy of these tests is at 127.0.0.2. What it passes on comes from addresses that nobody has (RFC 5737).
+//! The proxy of these tests is at 127.0.0.2. What it passes on comes from addresses that nobody has (RFC
+//! 5737).
 
 mod dovecot;
 mod haproxy;
@@ -50,7 +51,8 @@ fn text(client: &str) -> Vec<u8> {
     format!("PROXY {family} {client} {here} 40000 110\r\n").into_bytes()
 }
 
-/// A header of version 2 with this command, for a client at [`CLIENT`], and these values behind the addresses.
+/// A header of version 2 with this command, for a client at [`CLIENT`], and these values behind the
+/// addresses.
 fn octets(command: u8, values: &[u8]) -> Vec<u8> {
     let length = u16::try_from(12 + values.len()).expect("a short header").to_be_bytes();
     let addresses = [203, 0, 113, 7, 127, 0, 0, 1, 0x9c, 0x40, 0, 110];

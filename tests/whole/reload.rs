@@ -296,7 +296,8 @@ pub(crate) fn reread(daemon: &mut Daemon, line: &str) {
     eventually("that it is re-read", || (count(daemon, TAKEN_OVER) > before).then_some(()));
 }
 
-/// Waits until nothing is left of what was before: all signals are acted upon, and all sessions closed that are to be closed.
+/// Waits until nothing is left of what was before: all signals are acted upon, and all sessions closed that
+/// are to be closed.
 fn settled(daemon: &Daemon) {
     eventually("one session role", || (daemon.role_now("mpopd-session").len() == 1).then_some(()));
 }

@@ -171,7 +171,8 @@ fn a_clients_certificate_logs_it_in_and_nobody_else() {
     );
 }
 
-/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by common name.
+/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by
+/// common name.
 fn secured_by_client_ca() -> Option<Secured> {
     let openssl = need::program("openssl")?;
     let folder = tempfile::tempdir().expect("a folder");
@@ -190,7 +191,8 @@ fn secured_by_client_ca() -> Option<Secured> {
     {
         run(&format!("{new} -subj /CN={name} -keyout {name}.key -out {name}.csr{more}"));
         run(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out {name}.pem"
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy \
+             -out {name}.pem"
         ));
     }
     let ca = folder.path().join("ca.pem");

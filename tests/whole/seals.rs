@@ -1,5 +1,5 @@
-//! The roles are sealed: what they cannot do is tried in `roles/seal/tests.rs` of the program; here, that they serve all the same,
-//! and that no role knows what it need not.
+//! The roles are sealed: what they cannot do is tried in `roles/seal/tests.rs` of the program; here, that
+//! they serve all the same, and that no role knows what it need not.
 
 use std::fs;
 use std::os::unix::fs::symlink;

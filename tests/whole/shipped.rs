@@ -31,8 +31,10 @@ fn the_samples_of_clients_and_users_have_no_faults() {
             file.display().to_string()
         };
         let settings = format!(
-            "user = \"nobody\"\nchroot = \"{top}/empty\"\nauth_type = 6\nuserlist = \"{}\"\nhosts_allow_deny = \"{}\"\n\
-             trusted_networks = \"{}\"\nmail_spool_dir = \"{top}\"\nstate_dir = \"{top}/state\"\nmpopd_spool = \"{top}/spool\"\n",
+            "user = \"nobody\"\nchroot = \"{top}/empty\"\nauth_type = 6\nuserlist = \"{}\"\nhosts_allow_deny \
+             = \"{}\"\n\
+             trusted_networks = \"{}\"\nmail_spool_dir = \"{top}\"\nstate_dir = \"{top}/state\"\nmpopd_spool \
+             = \"{top}/spool\"\n",
             sample("userlist"),
             sample("hosts_allow_deny"),
             sample("trusted_networks")

@@ -1,4 +1,5 @@
-//! The storage modes: one dialogue in all of them, what each leaves on the disk, and what a message is in an mbox.
+//! The storage modes: one dialogue in all of them, what each leaves on the disk, and what a message is in an
+//! mbox.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -56,7 +57,8 @@ fn every_mode_says_the_same_octet_for_octet() {
     }
 }
 
-/// All that a session answers to `script`, which is sent at once; a script without QUIT ends by dropping the line.
+/// All that a session answers to `script`, which is sent at once; a script without QUIT ends by dropping the
+/// line.
 fn said(daemon: &Daemon, script: &str) -> Vec<u8> {
     let mut pop = daemon.account("alice").login_when_free();
     pop.send(script.as_bytes()).expect("sending");

@@ -1,5 +1,6 @@
-//! syslog and the systemd journal, with sockets of the test's own in their places: the daemon runs in a mount namespace in which
-//! `/dev/log` and `/run/systemd/journal/socket` lead to them, whatever this machine has there.
+//! syslog and the systemd journal, with sockets of the test's own in their places: the daemon runs in a mount
+//! namespace in which `/dev/log` and `/run/systemd/journal/socket` lead to them, whatever this machine has
+//! there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

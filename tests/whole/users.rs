@@ -1,4 +1,5 @@
-//! Users of every source, from PASS to their mail: the right maildrop, opened as the right uid, and the log's words for who is not let in.
+//! Users of every source, from PASS to their mail: the right maildrop, opened as the right uid, and the log's
+//! words for who is not let in.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,7 +52,8 @@ fn system_users_by_their_shadow_entries() {
         "shadow",
         0o600,
         &format!(
-            "games:{SYSTEM}:19000:0:99999:7:::\nman:!{SYSTEM}:19000:0:99999:7:::\nroot:{SYSTEM}:19000:0:99999:7:::\n"
+            "games:{SYSTEM}:19000:0:99999:7:::\nman:!{SYSTEM}:19000:0:99999:7:::\n\
+             root:{SYSTEM}:19000:0:99999:7:::\n"
         ),
     );
     let mail = messages::archive(2);
@@ -100,7 +102,8 @@ fn pam_decides_and_a_user_may_have_a_kind_of_their_own() {
     let service = Service::new(
         "kinds",
         &format!(
-            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\nauth requisite pam_deny.so\n\
+            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\nauth requisite \
+             pam_deny.so\n\
              auth required pam_permit.so\naccount required pam_permit.so\n",
             judge.display()
         ),

@@ -1,4 +1,5 @@
-//! UTF8 (RFC 6856): who says it gets messages as they are, who does not gets headers in ASCII; names and passwords in UTF-8.
+//! UTF8 (RFC 6856): who says it gets messages as they are, who does not gets headers in ASCII; names and
+//! passwords in UTF-8.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -17,10 +17,10 @@
 //! | `---` | the client drops the connection and opens another |
 //! | `=2` | the next steps use connection 2, which is opened if necessary; a script begins on 1 |
 //!
-//! In the text that the client sends, `{user}` and `{password}` stand for the account, `{user64}` and `{password64}` for
-//! the same in base64, `{plain}` for the response of SASL PLAIN, `{300*a}` for 300 times `a`, and `\r`, `\n`, `\0`, `\\`
-//! and `\xHH` for octets. In a pattern, `*` stands for any octets and `$name` for a word, which must be the same
-//! wherever the name occurs.
+//! In the text that the client sends, `{user}` and `{password}` stand for the account, `{user64}` and
+//! `{password64}` for the same in base64, `{plain}` for the response of SASL PLAIN, `{300*a}` for 300 times
+//! `a`, and `\r`, `\n`, `\0`, `\\` and `\xHH` for octets. In a pattern, `*` stands for any octets and `$name`
+//! for a word, which must be the same wherever the name occurs.
 #![forbid(unsafe_code)]
 
 mod pattern;

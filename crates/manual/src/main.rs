@@ -1,7 +1,8 @@
 //! Writes the manual pages, the shell completions and the sample configuration: `just man`.
 //!
-//! The options come from the programs' own command lines, the settings from the table in the crate `config`, and the
-//! prose around them from `pages/`. A test fails while a file in the tree differs from what this program would write.
+//! The options come from the programs' own command lines, the settings from the table in the crate `config`,
+//! and the prose around them from `pages/`. A test fails while a file in the tree differs from what this
+//! program would write.
 #![forbid(unsafe_code)]
 
 mod files;

@@ -1,7 +1,8 @@
 //! A manual page: prose in man(7) format, in which comments request what the programs say of themselves.
 //!
-//! `.\" @options` becomes the options of the program, `.\" @options NAME` those of a subcommand, `.\" @commands` all
-//! subcommands with their options, `.\" @settings` the settings of mpopd.conf; `@VERSION@` is the version.
+//! `.\" @options` becomes the options of the program, `.\" @options NAME` those of a subcommand, `.\"
+//! @commands` all subcommands with their options, `.\" @settings` the settings of mpopd.conf; `@VERSION@` is
+//! the version.
 
 use clap::{Arg, ArgAction, Command};
 
@@ -156,8 +157,10 @@ mod tests {
     #[test]
     fn options_are_told_as_the_program_tells_them() {
         let page = filled(".TH P 1\n.\\\" @options\n.SH END", Some(program()));
-        let expected = ".TH P 1\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIFILE\\fR\nRead this file.\nDefault: /etc/x\\-y.\n\
-            .TP\n\\fB\\-q\\fR\nIt\\(aqs quiet.\n.SS \"Load\"\n.TP\n\\fB\\-\\-mode\\fR \\fIWORD\\fR\nWhat it does.\nOne of: a, b.\n.SH END\n";
+        let expected = ".TH P 1\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIFILE\\fR\nRead this file.\n\
+            Default: /etc/x\\-y.\n\
+            .TP\n\\fB\\-q\\fR\nIt\\(aqs quiet.\n.SS \"Load\"\n.TP\n\\fB\\-\\-mode\\fR \\fIWORD\\fR\nWhat it \
+            does.\nOne of: a, b.\n.SH END\n";
         assert_eq!(page.split_once('\n').unwrap().1, expected);
     }
 

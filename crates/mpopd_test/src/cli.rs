@@ -19,8 +19,8 @@ const OPEN_CONNECTIONS: usize = 1000;
 
 /// Tests a POP3 server: connects, logs in and quits again and again, with a running count, until Ctrl-C.
 ///
-/// With --connections, --rate, --count, --duration or --mode it runs a load test that checks what it downloads and
-/// prints a summary. Certificates are not checked.
+/// With --connections, --rate, --count, --duration or --mode it runs a load test that checks what it
+/// downloads and prints a summary. Certificates are not checked.
 #[derive(Debug, Parser)]
 #[command(name = "mpopd_test", version, disable_help_flag = true)]
 struct Cli {
@@ -43,10 +43,12 @@ struct Cli {
     /// Number of concurrent connections (default: 1, or at most 1000 with --rate)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
     connections: Option<u32>,
-    /// Begin this many sessions per second, however fast the server is; times count from when a session was due
+    /// Begin this many sessions per second, however fast the server is; times count from when a session was
+    /// due
     #[arg(long, value_name = "R", value_parser = rate, help_heading = "Load")]
     rate: Option<f64>,
-    /// Begin sessions for this long (default: 10 without --count; in drain mode, until each user has had a session)
+    /// Begin sessions for this long (default: 10 without --count; in drain mode, until each user has had a
+    /// session)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Load")]
     duration: Option<Duration>,
     /// Number of sessions to begin
@@ -68,7 +70,13 @@ struct Cli {
     #[arg(long, help_heading = "Load")]
     pipeline: bool,
     /// Number of threads; one keeps up with most servers
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        help_heading = "Load"
+    )]
     threads: u16,
     /// How long the server may stay silent
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Load")]
@@ -98,7 +106,14 @@ struct Cli {
     #[arg(long, value_name = "N", default_value = "1", requires = "fill", help_heading = "Test mailboxes")]
     seed: u64,
     /// Median message size in octets
-    #[arg(long, value_name = "OCTETS", default_value = "12000", requires = "fill", value_parser = clap::value_parser!(u32).range(500..=1_000_000), help_heading = "Test mailboxes")]
+    #[arg(
+        long,
+        value_name = "OCTETS",
+        default_value = "12000",
+        requires = "fill",
+        value_parser = clap::value_parser!(u32).range(500..=1_000_000),
+        help_heading = "Test mailboxes"
+    )]
     size: u32,
 
     /// Print help

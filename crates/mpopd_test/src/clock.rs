@@ -8,10 +8,12 @@ use tokio::sync::mpsc;
 
 use crate::numbers::float;
 
-/// Sends the time at which each session is due, when it is due: session `n` at `n / rate` seconds after `began`.
+/// Sends the time at which each session is due, when it is due: session `n` at `n / rate` seconds after
+/// `began`.
 ///
-/// A thread of its own keeps the time. The runtime's timers have a resolution of a millisecond, which is longer than
-/// many sessions take, and a busy runtime must not delay the schedule. The thread ends with the receiver.
+/// A thread of its own keeps the time. The runtime's timers have a resolution of a millisecond, which is
+/// longer than many sessions take, and a busy runtime must not delay the schedule. The thread ends with the
+/// receiver.
 ///
 /// # Errors
 ///

@@ -25,7 +25,8 @@ enum Fate {
     Removed,
     /// Gone without that.
     Lost,
-    /// QUIT was sent after its DELE, but did not succeed. The message may be there or not; the next listing tells.
+    /// QUIT was sent after its DELE, but did not succeed. The message may be there or not; the next listing
+    /// tells.
     InDoubt,
 }
 
@@ -49,8 +50,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::CameBack`] when a removed message is among them, [`FailureKind::Lost`] when one is missing that no
-    /// session removed.
+    /// [`FailureKind::CameBack`] when a removed message is among them, [`FailureKind::Lost`] when one is
+    /// missing that no session removed.
     pub(crate) fn listed<'a>(
         &self,
         user: usize,

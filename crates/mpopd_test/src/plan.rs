@@ -76,8 +76,8 @@ pub(crate) enum Pace {
         #[serde(rename = "pause_seconds", serialize_with = "seconds")]
         pause: Duration,
     },
-    /// Sessions are due at fixed times, whatever the server does. One that finds all connections busy waits, and its
-    /// wait counts.
+    /// Sessions are due at fixed times, whatever the server does. One that finds all connections busy waits,
+    /// and its wait counts.
     Open {
         /// Sessions per second.
         rate: f64,

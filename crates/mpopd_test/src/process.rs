@@ -59,8 +59,8 @@ pub(crate) fn own_cpu() -> f64 {
     ProcStat::read(std::process::id()).map_or(0.0, |stat| float(stat.ticks) / ticks_per_second())
 }
 
-/// What the tree below `pid` has used. The time of a child that has ended belongs to its parent once that has waited
-/// for it; a child that was given to init cannot be seen.
+/// What the tree below `pid` has used. The time of a child that has ended belongs to its parent once that has
+/// waited for it; a child that was given to init cannot be seen.
 fn usage(pid: u32) -> Option<ProcessUsage> {
     let tree = tree(pid);
     let ticks: u64 = tree.values().map(|stat| stat.ticks + stat.ticks_of_children).sum();
@@ -93,7 +93,8 @@ impl ProcStat {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The name is in parentheses and may hold anything, parentheses too; fields count from after the last one.
+        // The name is in parentheses and may hold anything, parentheses too; fields count from after the last
+        // one.
         let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_ascii_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {

@@ -14,7 +14,8 @@ use crate::numbers::wide;
 /// How many messages to compare with a wrong one, to say where it differs.
 const CANDIDATES: usize = 1000;
 
-/// The messages of one user. Only their digests and places are kept, so a mailbox larger than memory can be verified.
+/// The messages of one user. Only their digests and places are kept, so a mailbox larger than memory can be
+/// verified.
 #[derive(Debug)]
 pub(crate) struct ReferenceMailbox {
     messages: Vec<ReferenceMessage>,
@@ -145,8 +146,8 @@ impl SeenMessages<'_> {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Content`] when it is no message of the mailbox, [`FailureKind::Twice`] when it was delivered too
-    /// often.
+    /// [`FailureKind::Content`] when it is no message of the mailbox, [`FailureKind::Twice`] when it was
+    /// delivered too often.
     pub(crate) fn take(&mut self, content: &[u8]) -> Result<(), SessionFailure> {
         let digest = blake3::hash(content);
         let Some(&index) = self.reference.by_digest.get(digest.as_bytes()) else {
@@ -188,8 +189,8 @@ impl SeenMessages<'_> {
     }
 }
 
-/// A stored message as POP3 must send it: each line ends in CRLF, the last one too. This is deliberately not the
-/// encoder that the server uses, so that a bug there cannot hide itself here.
+/// A stored message as POP3 must send it: each line ends in CRLF, the last one too. This is deliberately not
+/// the encoder that the server uses, so that a bug there cannot hide itself here.
 fn in_transfer(stored: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(stored.len() + stored.len() / 32 + 2);
     for line in stored.split_inclusive(|&octet| octet == b'\n') {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// Octets to keep; older lines are dropped first.
 const KEPT: usize = 16 * 1024;
 
-/// The lines of one session, newest last, with their times. Of the body of a multi-line reply only the size is noted,
-/// and no password gets in here.
+/// The lines of one session, newest last, with their times. Of the body of a multi-line reply only the size
+/// is noted, and no password gets in here.
 #[derive(Debug)]
 pub(crate) struct Transcript {
     began: Instant,

@@ -38,7 +38,8 @@ pub(crate) enum UsersError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotSendable;
 
-/// The users of `--users`: a pattern such as `u%d:0-99`, or a file with a line `user` or `user:password` each.
+/// The users of `--users`: a pattern such as `u%d:0-99`, or a file with a line `user` or `user:password`
+/// each.
 ///
 /// # Errors
 ///
@@ -116,8 +117,8 @@ impl std::error::Error for UsersError {}
 
 impl std::error::Error for NotSendable {}
 
-/// Hands out users so that sessions of one user overlap as little as possible, since a maildrop serves one session at
-/// a time (RFC 1939, section 4).
+/// Hands out users so that sessions of one user overlap as little as possible, since a maildrop serves one
+/// session at a time (RFC 1939, section 4).
 #[derive(Debug)]
 pub(crate) struct Roster {
     users: Vec<TestUser>,
@@ -152,8 +153,8 @@ impl Roster {
         Arc::new(Self { users, queue, exclusive })
     }
 
-    /// The user who has been idle the longest. When all are in a session, an exclusive roster waits and another shares a
-    /// user.
+    /// The user who has been idle the longest. When all are in a session, an exclusive roster waits and
+    /// another shares a user.
     pub(crate) async fn take(self: &Arc<Self>) -> Turn {
         let permit = match &self.exclusive {
             // The semaphore is never closed, so this always brings a permit.

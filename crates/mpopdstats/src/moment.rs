@@ -13,8 +13,8 @@ const YEAR_10000: u64 = 253_402_300_800;
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// Parses RFC 3339, with or without a fraction, in UTC or with an offset; or the format of ctime(3), which the logs
-    /// of the original mpopd have. That has no time zone and is taken for UTC.
+    /// Parses RFC 3339, with or without a fraction, in UTC or with an offset; or the format of ctime(3),
+    /// which the logs of the original mpopd have. That has no time zone and is taken for UTC.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let moment =
             if text.starts_with(|c: char| c.is_ascii_digit()) { rfc_3339(text) } else { ctime(text) };

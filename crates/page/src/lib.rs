@@ -1,4 +1,5 @@
-//! Reports as HTML pages, for mpopd_test and mpopdstats: one file with plots, which fetches nothing and has no script.
+//! Reports as HTML pages, for mpopd_test and mpopdstats: one file with plots, which fetches nothing and has
+//! no script.
 //!
 //! Everything that goes into a page is escaped, so text from outside cannot become markup.
 #![forbid(unsafe_code)]

@@ -61,7 +61,8 @@ impl Page {
         self.body.push_str(&plot.svg());
     }
 
-    /// Adds a bar for each name, its length in proportion to the figure. Adds nothing if no figure is positive.
+    /// Adds a bar for each name, its length in proportion to the figure. Adds nothing if no figure is
+    /// positive.
     pub fn bars<'a>(&mut self, unit: &str, bars: impl Iterator<Item = (&'a str, f64)> + Clone) {
         let most = bars.clone().map(|(_, figure)| figure).fold(0.0, f64::max);
         if most <= 0.0 {
@@ -107,7 +108,8 @@ impl Page {
         let title = escape(&title);
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+             content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n\
+             <body>\n{body}</body>\n</html>\n"
         )
     }
 

@@ -79,7 +79,8 @@ impl Plot<'_> {
             for point in &line.points {
                 let _ = writeln!(
                     out,
-                    "<circle class=\"c{}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"><title>{}: {} {} at {}</title></circle>",
+                    "<circle class=\"c{}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"><title>{}: {} {} at \
+                     {}</title></circle>",
                     line.colour,
                     at_x(point.0),
                     at_y(point.1),

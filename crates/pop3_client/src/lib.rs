@@ -5,8 +5,8 @@
 //! | [`blocking`] | tests and dialogue scripts: one connection, every wait bounded |
 //! | `asynchronous` (feature `tokio`) | the load test: thousands of connections on one runtime |
 //!
-//! Both share [`ReceiveBuffer`], which cuts what arrives into lines, status lines and multi-line bodies without
-//! doing any I/O, and [`tls`].
+//! Both share [`ReceiveBuffer`], which cuts what arrives into lines, status lines and multi-line bodies
+//! without doing any I/O, and [`tls`].
 //!
 //! Not for programs that carry anyone's real mail: nothing here proves who the server is.
 #![forbid(unsafe_code)]

@@ -8,10 +8,11 @@ const SMALL: usize = 4 * 1024;
 /// Octets that a connection reads at a time once it downloads.
 const LARGE: usize = 256 * 1024;
 
-/// A receive buffer that grows only while reads fill it, so thousands of connections that only log in stay small.
+/// A receive buffer that grows only while reads fill it, so thousands of connections that only log in stay
+/// small.
 ///
-/// The caller reads into [`room`](Self::room), reports the octets with [`received`](Self::received), and takes them
-/// out again as lines, status lines or the body of a multi-line reply.
+/// The caller reads into [`room`](Self::room), reports the octets with [`received`](Self::received), and
+/// takes them out again as lines, status lines or the body of a multi-line reply.
 #[derive(Debug)]
 pub struct ReceiveBuffer {
     octets: Vec<u8>,
@@ -77,12 +78,13 @@ impl ReceiveBuffer {
         octets
     }
 
-    /// Takes the next status line out and returns how it begins; nothing while its end is missing. The text behind
-    /// that is in [`status_text`](Self::status_text) from then on.
+    /// Takes the next status line out and returns how it begins; nothing while its end is missing. The text
+    /// behind that is in [`status_text`](Self::status_text) from then on.
     ///
     /// # Errors
     ///
-    /// What arrived is not a status line. It stays in [`unread`](Self::unread), as far as it came with the last read.
+    /// What arrived is not a status line. It stays in [`unread`](Self::unread), as far as it came with the
+    /// last read.
     pub fn status(&mut self) -> Result<Option<ReplyKind>, ReplyError> {
         let mut input = &self.octets[self.start..self.end];
         let offered = input.len();
@@ -104,8 +106,8 @@ impl ReceiveBuffer {
         &self.text
     }
 
-    /// Takes out what has arrived of the body of a multi-line reply, and hands its content to `sink`. True when the
-    /// terminator was found; what follows it stays.
+    /// Takes out what has arrived of the body of a multi-line reply, and hands its content to `sink`. True
+    /// when the terminator was found; what follows it stays.
     pub fn body(&mut self, decoder: &mut MultilineDecoder, sink: impl FnMut(&[u8])) -> bool {
         let step = decoder.decode(self.unread(), sink);
         self.consume(step.consumed);

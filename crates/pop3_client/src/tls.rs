@@ -1,6 +1,6 @@
-//! TLS that accepts any certificate, because servers under test have self-signed ones: neither the name nor the
-//! issuer counts. The client still checks that the server holds the certificate's key, as that is part of the work
-//! being measured.
+//! TLS that accepts any certificate, because servers under test have self-signed ones: neither the name nor
+//! the issuer counts. The client still checks that the server holds the certificate's key, as that is part of
+//! the work being measured.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// The configuration of a client that accepts any certificate. It resumes no session, so each handshake costs the
-/// server what a new client costs it.
+/// The configuration of a client that accepts any certificate. It resumes no session, so each handshake costs
+/// the server what a new client costs it.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! Ordinary mail programs drain mailboxes, and what they stored is what was delivered, byte for byte.
 //!
-//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd try` without
-//! root, both formats, once leaving the mail on the server and once deleting it. Those that can, do it over TLS too.
+//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd
+//! try` without root, both formats, once leaving the mail on the server and once deleting it. Those that can,
+//! do it over TLS too.
 
 mod curl;
 mod fetchmail;
@@ -94,11 +95,13 @@ impl Job<'_> {
         files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a stored message")).collect()
     }
 
-    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file in `stored`.
+    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file
+    /// in `stored`.
     fn delivery_agent(&self) -> Vec<String> {
         std::fs::create_dir_all(self.work.join("stored")).expect("a folder");
         let folder = self.work.join("stored").display().to_string();
-        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and then waits a minute.
+        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and
+        // then waits a minute.
         let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\nsleep 0.05\n"));
         vec!["/bin/sh".to_owned(), script]
     }

@@ -1,5 +1,5 @@
-//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what they agree to is no
-//! peculiarity of ours. Where they do not, docs/conformance.md says who is right.
+//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what
+//! they agree to is no peculiarity of ours. Where they do not, docs/conformance.md says who is right.
 
 mod dovecot;
 

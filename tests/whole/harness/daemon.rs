@@ -19,7 +19,8 @@ use super::{
 
 /// A daemon that is being described, or that runs.
 ///
-/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever runs the tests.
+/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever
+/// runs the tests.
 pub(crate) struct Daemon {
     scratch: Scratch,
     port: Port,
@@ -332,7 +333,9 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
+             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\n\
+             mpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n\
+             debug_log = \"\"\n{storage}",
             self.port.number,
             userlist.display()
         );

@@ -1,5 +1,5 @@
-//! What all tests use: a daemon or `mpopd try` in a folder of its own, mailboxes with known messages, a POP3 client that
-//! hides nothing (`pop3_client`), and a view of the processes.
+//! What all tests use: a daemon or `mpopd try` in a folder of its own, mailboxes with known messages, a POP3
+//! client that hides nothing (`pop3_client`), and a view of the processes.
 
 pub(crate) mod ctl;
 mod daemon;

@@ -65,7 +65,8 @@ impl Trial {
         self.stdout.recv_timeout(PATIENCE).expect("one more line from mpopd try")
     }
 
-    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to all.
+    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to
+    /// all.
     pub(crate) fn refused(arguments: &[&OsStr]) -> Output {
         let scratch = Scratch::new();
         // `timeout` bounds it: one that serves would run for ever.
@@ -173,8 +174,8 @@ pub(super) fn program(scratch: &Scratch) -> PathBuf {
     if !is_root() {
         return PathBuf::from(MPOPD);
     }
-    // Copied by another process: a copy written by this one could be open for writing in a child that another test
-    // forks at this moment, and then could not be executed.
+    // Copied by another process: a copy written by this one could be open for writing in a child that another
+    // test forks at this moment, and then could not be executed.
     let copy = scratch.path().join("mpopd");
     let copied = Command::new("cp").arg(MPOPD).arg(&copy).status().expect("running cp");
     assert!(copied.success(), "copying {MPOPD}");

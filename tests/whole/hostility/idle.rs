@@ -61,7 +61,8 @@ fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
         std::io::Write::write_all(stream, b"STAT\r\n").expect("an open session");
         assert!(storm::lines(stream, 1).starts_with(b"+OK 1 "), "every session goes on");
     }
-    // Reset, they leave no ports in TIME_WAIT: half of all that there are would be missed by the tests that follow.
+    // Reset, they leave no ports in TIME_WAIT: half of all that there are would be missed by the tests that
+    // follow.
     for stream in &sessions {
         set_socket_linger(stream, Some(Duration::ZERO)).expect("SO_LINGER");
     }

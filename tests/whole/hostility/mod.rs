@@ -1,5 +1,5 @@
-//! Load and hostility: thousands of idle sessions, clients that are slow on purpose, floods, and machines that run out of
-//! everything. Beside each storm a well-behaved client wants its mail within a second.
+//! Load and hostility: thousands of idle sessions, clients that are slow on purpose, floods, and machines
+//! that run out of everything. Beside each storm a well-behaved client wants its mail within a second.
 
 mod disk_full;
 mod floods;

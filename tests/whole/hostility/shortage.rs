@@ -1,5 +1,5 @@
-//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come again, and
-//! afterwards all is as before.
+//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come
+//! again, and afterwards all is as before.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};

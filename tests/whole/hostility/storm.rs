@@ -22,8 +22,8 @@ pub(super) fn room_for(connections: usize) -> Option<()> {
     raised.ok().or_else(|| need::skip(&format!("it needs {needed} descriptors")))
 }
 
-/// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are as small as it
-/// allows if `small`.
+/// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are
+/// as small as it allows if `small`.
 pub(super) fn connect(from: Ipv4Addr, port: u16, small: bool) -> std::io::Result<TcpStream> {
     let socket =
         rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

@@ -27,9 +27,10 @@ fn dovecot_tells_for_whom_it_speaks() {
         let configuration = format!(
             "protocols = pop3\nbase_dir = {0}/run\nstate_dir = {0}/state\nlog_path = /dev/stderr\nssl = no\n\
              disable_plaintext_auth = no\nauth_mechanisms = plain\n\
-             passdb {{\n  driver = static\n  args = proxy=y host=127.0.0.1 port={port} source_ip=127.0.0.2 nopassword=y {ssl}\n}}\n\
+             passdb {{\n  driver = static\n  args = proxy=y host=127.0.0.1 port={port} source_ip=127.0.0.2 \
+             nopassword=y {ssl}\n}}\n\
              userdb {{\n  driver = static\n  args = uid=65534 gid=65534 home=/nowhere\n}}\n\
-             service pop3-login {{\n  inet_listener pop3 {{\n    address = 127.0.0.1\n    port = {1}\n  }}\n  \
+             service pop3-login {{\n  inet_listener pop3 {{\n    address = 127.0.0.1\n    port = {1}\n  }}\n\
              inet_listener pop3s {{\n    port = 0\n  }}\n}}\n",
             home.display(),
             front.number

@@ -36,12 +36,14 @@ fn haproxy_tells_whose_connection_it_passes_on() {
     let ports = ways.each_ref().map(|_| Port::reserve());
     let control = daemon.path("haproxy.sock");
     let mut configuration = format!(
-        "global\n  stats socket {}\ndefaults\n  mode tcp\n  timeout connect 60s\n  timeout client 120s\n  timeout server 120s\n",
+        "global\n  stats socket {}\ndefaults\n  mode tcp\n  timeout connect 60s\n  timeout client 120s\n  \
+         timeout server 120s\n",
         control.display()
     );
     for (nth, ((ends_tls, to, header), port)) in ways.iter().zip(&ports).enumerate() {
         configuration += &format!(
-            "listen way{nth}\n  bind 127.0.0.1:{} {ends_tls}\n  option tcp-check\n  tcp-check expect string +OK\n  \
+            "listen way{nth}\n  bind 127.0.0.1:{} {ends_tls}\n  option tcp-check\n  tcp-check expect string \
+             +OK\n  \
              server mpopd 127.0.0.1:{to} {header} source 127.0.0.2\n",
             port.number
         );

@@ -18,7 +18,8 @@ fn nginx_tells_whose_connection_it_passes_on() {
     let (file, log) = (daemon.path("nginx.conf"), daemon.path("nginx.log"));
     let configuration = format!(
         "load_module {};\ndaemon off;\npid {};\nerror_log stderr;\nevents {{}}\nstream {{\n  server {{\n    \
-         listen 127.0.0.1:{};\n    proxy_bind 127.0.0.2;\n    proxy_pass 127.0.0.1:{};\n    proxy_protocol on;\n  }}\n}}\n",
+         listen 127.0.0.1:{};\n    proxy_bind 127.0.0.2;\n    proxy_pass 127.0.0.1:{};\n    proxy_protocol \
+         on;\n  }}\n}}\n",
         module.display(),
         daemon.path("nginx.pid").display(),
         front.number,

@@ -1,14 +1,14 @@
-//! A mail as it may arrive: with trace headers, with parts and attachments, and with everything that trips up POP3
-//! servers.
+//! A mail as it may arrive: with trace headers, with parts and attachments, and with everything that trips up
+//! POP3 servers.
 
 use std::fmt::Write;
 
 use super::random::Random;
 
-const WORDS: &str = "mail server queue letter morning answer please find attached the report of last week and thank you \
-    for waiting we will meet on monday at noon in the small room bring your notes about postage stamps harbour lights \
-    winter garden bicycle repair because nobody knows when the old printer stops working again though somebody said it \
-    prefers warm paper regards until then have a good journey";
+const WORDS: &str = "mail server queue letter morning answer please find attached the report of last week \
+    and thank you for waiting we will meet on monday at noon in the small room bring your notes about \
+    postage stamps harbour lights winter garden bicycle repair because nobody knows when the old printer \
+    stops working again though somebody said it prefers warm paper regards until then have a good journey";
 /// Lines that POP3, mbox or a careless server treats specially.
 const TRAPS: [&str; 12] = [
     ".",
@@ -57,8 +57,8 @@ impl GeneratedMail {
         }
     }
 
-    /// The text as stored in an mbox: `From ` at a line's start quoted, after any quoting there is (mboxrd), with a newline
-    /// at the end.
+    /// The text as stored in an mbox: `From ` at a line's start quoted, after any quoting there is (mboxrd),
+    /// with a newline at the end.
     pub(crate) fn in_mbox(&self) -> Vec<u8> {
         let mut out = String::with_capacity(self.text.len() + 64);
         for line in self.text.lines() {

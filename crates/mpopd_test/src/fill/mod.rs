@@ -179,8 +179,8 @@ mod tests {
         );
     }
 
-    /// Tests the octets themselves, so that no change of the generator goes unnoticed: figures of other runs would not
-    /// compare.
+    /// Tests the octets themselves, so that no change of the generator goes unnoticed: figures of other runs
+    /// would not compare.
     #[test]
     fn a_seed_means_the_same_for_ever() {
         let folder = tempfile::tempdir().unwrap();

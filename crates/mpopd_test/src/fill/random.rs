@@ -36,7 +36,8 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    /// A size around `median`, log-normal with a sigma of 1.2, as mail is: many small ones, few very large ones.
+    /// A size around `median`, log-normal with a sigma of 1.2, as mail is: many small ones, few very large
+    /// ones.
     pub(crate) fn size(&mut self, median: u32) -> usize {
         // Twelve uniform numbers sum up to a normal one with a deviation of 1.
         let uniform = |random: &mut Self| float(random.next() >> 11) / float(1 << 53);

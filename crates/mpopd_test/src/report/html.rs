@@ -88,8 +88,8 @@ fn over_time(page: &mut Page, summary: &Summary, timeline: &[TimelinePoint]) {
 
 fn distribution(page: &mut Page, summary: &Summary) {
     let latency = |phase| summary.latency.iter().find(|latency| latency.phase == phase);
-    // RETR is counted more often than sessions, so its line could go on further; lines that end together compare
-    // better.
+    // RETR is counted more often than sessions, so its line could go on further; lines that end together
+    // compare better.
     let last =
         latency(TimedPhase::Session).and_then(|session| session.curve.last()).map_or(100.0, |point| point.0);
     let lines = PLOTTED.into_iter().enumerate().filter_map(|(colour, phase)| {

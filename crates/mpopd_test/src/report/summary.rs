@@ -177,7 +177,8 @@ impl Summary {
     pub(crate) fn drain_line(&self) -> Option<String> {
         let Balance { listed, removed, lost, left, in_doubt } = self.drain?;
         Some(format!(
-            "{listed} messages listed: {removed} downloaded and removed, {left} left, {lost} lost, {in_doubt} in doubt"
+            "{listed} messages listed: {removed} downloaded and removed, {left} left, {lost} lost, \
+             {in_doubt} in doubt"
         ))
     }
 }

@@ -86,8 +86,8 @@ impl CheckedListing {
         Ok(())
     }
 
-    /// Takes the body of UIDL: as many lines as messages, each UIDL 1 to 70 octets from 0x21 to 0x7E, none twice
-    /// (RFC 1939, section 7).
+    /// Takes the body of UIDL: as many lines as messages, each UIDL 1 to 70 octets from 0x21 to 0x7E, none
+    /// twice (RFC 1939, section 7).
     ///
     /// # Errors
     ///

@@ -21,8 +21,8 @@ use crate::plan::{SessionMode, TlsMode};
 use crate::reference::SeenMessages;
 use crate::users::Turn;
 
-/// Commands that `--pipeline` sends at once. They fit into the smallest socket buffers, in case the server stops
-/// reading while it sends.
+/// Commands that `--pipeline` sends at once. They fit into the smallest socket buffers, in case the server
+/// stops reading while it sends.
 const PIPELINE: usize = 32;
 
 /// Holds one session for the user of `turn`. Times count from `due`. At most `limit` messages are downloaded.

@@ -12,8 +12,8 @@ use crate::transcript::Transcript;
 /// Octets shown of a reply that is not POP3.
 const SHOWN: usize = 60;
 
-/// A connection whose dialogue goes into a transcript. In its methods `what` names the command that a reply is awaited
-/// for.
+/// A connection whose dialogue goes into a transcript. In its methods `what` names the command that a reply
+/// is awaited for.
 #[derive(Debug)]
 pub(super) struct RecordedClient<'a> {
     client: AsyncPop3Client<'a>,
@@ -86,8 +86,8 @@ impl<'a> RecordedClient<'a> {
         Ok((kind == ReplyKind::Ok, text))
     }
 
-    /// Reads the body of a multi-line reply into `sink`, dot-stuffing undone. Returns the number of lines that began
-    /// with a dot that was not doubled.
+    /// Reads the body of a multi-line reply into `sink`, dot-stuffing undone. Returns the number of lines
+    /// that began with a dot that was not doubled.
     ///
     /// # Errors
     ///

@@ -34,7 +34,8 @@ pub(crate) fn read(line: &str) -> CentralLogLine {
 const EVENTS: [&str; 3] = ["login ok", "login failed", "logout"];
 
 fn text(line: &str) -> CentralLogLine {
-    // Text from a client stands between < and >, and can contain neither: so what comes before the first < is mpopd's.
+    // Text from a client stands between < and >, and can contain neither: so what comes before the first < is
+    // mpopd's.
     let found = EVENTS.iter().find_map(|event| {
         let (before, after) = line.split_once(&format!(" {event} user=<"))?;
         (!before.contains('<')).then_some((*event, before, after))
@@ -120,7 +121,8 @@ mod tests {
     #[test]
     fn logins_and_logouts_are_read() {
         let date = Some("2026-11-23T10:00:00Z".to_owned());
-        let ok = "2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1 tls=TLSv1.3 method=PASS session=4f2a";
+        let ok = "2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1 tls=TLSv1.3 method=PASS \
+            session=4f2a";
         assert_eq!(event(ok), ("alice".into(), [Some(LogEvent::Connected), None], date.clone()));
         let failed =
             "2026-11-23T10:00:00Z WARN login failed user=<a b> ip=192.0.2.1 reason=password session=4f2a";
@@ -146,8 +148,10 @@ mod tests {
 
     #[test]
     fn json_says_the_same() {
-        let json = "{\"time\":\"2026-11-23T10:00:00Z\",\"level\":\"INFO\",\"event\":\"logout\",\"user\":\"alice\",\"ip\":\"192.0.2.1\",\
-            \"reason\":\"quit\",\"top\":\"1/40\",\"retr\":\"3/10240\",\"del\":\"3/50\",\"size\":51200,\"session\":\"4f2a\"}";
+        let json = "{\"time\":\"2026-11-23T10:00:00Z\",\"level\":\"INFO\",\"event\":\"logout\",\
+            \"user\":\"alice\",\"ip\":\"192.0.2.1\",\
+            \"reason\":\"quit\",\"top\":\"1/40\",\"retr\":\"3/10240\",\"del\":\"3/50\",\"size\":51200,\
+            \"session\":\"4f2a\"}";
         assert_eq!(event(json), event(&format!("2026-11-23T10:00:00Z INFO logout {LOGOUT}")));
         assert_eq!(read(&json[..100]), CentralLogLine::Torn);
         assert_eq!(
@@ -158,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_name_that_a_client_made_up_is_no_event() {
-        let line = "2026-11-23T10:00:00Z WARN login failed user=<x logout user=alice> ip=192.0.2.1 reason=password session=1";
+        let line = "2026-11-23T10:00:00Z WARN login failed user=<x logout user=alice> ip=192.0.2.1 \
+            reason=password session=1";
         assert_eq!(event(line).1, [Some(LogEvent::Failed), None]);
         let line = "2026-11-23T10:00:00Z INFO other user=<{\"time\":\"x\"> note";
         assert_eq!(read(line), CentralLogLine::Nothing);

@@ -1,5 +1,5 @@
-//! The files of a user's log: `USER`, and what logrotate(8) made of it, `USER.1`, `USER.2.gz` and so on, beside it or in
-//! the folder `.old`.
+//! The files of a user's log: `USER`, and what logrotate(8) made of it, `USER.1`, `USER.2.gz` and so on,
+//! beside it or in the folder `.old`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};

@@ -1,7 +1,8 @@
 //! The lines of a user's own log.
 //!
-//! They are `DATE CONNECTION OPENED`, `RETRieved<TAB>OCTETS<TAB>DATE` and `DATE CONNECTION CLOSED reason`; at level 2,
-//! commands and replies between them. DATE is in RFC 3339 format, or in that of ctime(3) in logs of the original mpopd.
+//! They are `DATE CONNECTION OPENED`, `RETRieved<TAB>OCTETS<TAB>DATE` and `DATE CONNECTION CLOSED reason`; at
+//! level 2, commands and replies between them. DATE is in RFC 3339 format, or in that of ctime(3) in logs of
+//! the original mpopd.
 
 use crate::moment::Moment;
 use crate::tally::LogEvent;

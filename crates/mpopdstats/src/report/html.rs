@@ -89,8 +89,8 @@ fn users(page: &mut Page, tally: &LogTally) {
     }
 }
 
-/// The days from the first to the last, including those without a line in the logs. When there are very many, several
-/// days become one point with their mean.
+/// The days from the first to the last, including those without a line in the logs. When there are very many,
+/// several days become one point with their mean.
 fn evened(tally: &LogTally) -> Vec<(f64, TrafficFigures)> {
     let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value())
     else {

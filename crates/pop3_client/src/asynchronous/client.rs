@@ -29,7 +29,8 @@ pub struct SessionBuffers {
 }
 
 impl SessionBuffers {
-    /// Buffers for a client that gives up when `timer` goes off and adds the octets that it receives to `traffic`.
+    /// Buffers for a client that gives up when `timer` goes off and adds the octets that it receives to
+    /// `traffic`.
     pub fn new(timer: InactivityTimer, traffic: Arc<AtomicU64>) -> Self {
         Self { received: ReceiveBuffer::default(), out: String::new(), timer, traffic }
     }
@@ -112,7 +113,8 @@ impl<'a> AsyncPop3Client<'a> {
         finished(timer, ClientStage::Send, flushed).map(|()| now)
     }
 
-    /// Reads a status line and returns how it begins; the text behind that is in [`reply_text`](Self::reply_text).
+    /// Reads a status line and returns how it begins; the text behind that is in
+    /// [`reply_text`](Self::reply_text).
     ///
     /// # Errors
     ///
@@ -135,8 +137,8 @@ impl<'a> AsyncPop3Client<'a> {
         self.buffers.received.status_text()
     }
 
-    /// Reads the body of a multi-line reply into `sink`, dot-stuffing undone. Returns the number of lines that began
-    /// with a dot that was not doubled, against RFC 1939, section 3.
+    /// Reads the body of a multi-line reply into `sink`, dot-stuffing undone. Returns the number of lines
+    /// that began with a dot that was not doubled, against RFC 1939, section 3.
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// Goes off when nothing has moved for a given time. Restarting it costs a store: the timer itself is moved only when
-/// it fires, not each time that something arrives.
+/// Goes off when nothing has moved for a given time. Restarting it costs a store: the timer itself is moved
+/// only when it fires, not each time that something arrives.
 #[derive(Debug)]
 pub struct InactivityTimer {
     patience: Duration,

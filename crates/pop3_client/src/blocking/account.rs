@@ -31,7 +31,8 @@ impl TestAccount {
         self.try_login().unwrap_or_else(|error| panic!("login of {}: {error}", self.user))
     }
 
-    /// Begins a session once the maildrop is free: a server notices a dropped connection a moment after it dropped.
+    /// Begins a session once the maildrop is free: a server notices a dropped connection a moment after it
+    /// dropped.
     ///
     /// # Panics
     ///

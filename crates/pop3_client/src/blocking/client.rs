@@ -7,8 +7,8 @@ use pop3::MultilineDecoder;
 
 use super::connection::Pop3Connection;
 
-/// A session with a server under test. Where a reply breaks the protocol or is not the one that the test expects, the
-/// methods panic: that is how a test fails.
+/// A session with a server under test. Where a reply breaks the protocol or is not the one that the test
+/// expects, the methods panic: that is how a test fails.
 pub struct Pop3Client {
     connection: Pop3Connection,
     greeting: String,

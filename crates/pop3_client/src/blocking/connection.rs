@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::stream::BlockingStream;
 use crate::ReceiveBuffer;
 
-/// How long a client waits for the server. It bounds a failing test and decides no passing one: it is longer than
-/// any of the server's own timeouts.
+/// How long a client waits for the server. It bounds a failing test and decides no passing one: it is longer
+/// than any of the server's own timeouts.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest line, and the most that [`Pop3Connection::rest`] reads, in octets.
 const MOST: usize = 64 << 20;
@@ -45,8 +45,8 @@ impl Pop3Connection {
     ///
     /// # Errors
     ///
-    /// The handshake fails; or the server has sent clear text after its reply to STLS, which would otherwise pass
-    /// for something said under TLS.
+    /// The handshake fails; or the server has sent clear text after its reply to STLS, which would otherwise
+    /// pass for something said under TLS.
     pub fn secured(self, host: &str) -> io::Result<Self> {
         let unread = self.buffer.unread();
         if !unread.is_empty() {
@@ -72,7 +72,8 @@ impl Pop3Connection {
         self.stream.write_all(octets)
     }
 
-    /// Reads the next line, with its end. At the end of the stream that is what has come of a line, and then nothing.
+    /// Reads the next line, with its end. At the end of the stream that is what has come of a line, and then
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -88,8 +89,8 @@ impl Pop3Connection {
         }
     }
 
-    /// Reads until the server closes the connection. A reset counts as closing. Under TLS the server must say that it
-    /// closes (RFC 8314, section 3.4), since otherwise anyone could have cut the connection.
+    /// Reads until the server closes the connection. A reset counts as closing. Under TLS the server must say
+    /// that it closes (RFC 8314, section 3.4), since otherwise anyone could have cut the connection.
     ///
     /// # Errors
     ///
