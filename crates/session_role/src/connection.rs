@@ -10,10 +10,10 @@ use std::time::Duration;
 use ipc::login::{Attempt, Refused};
 use ipc::mail::{NotFetched, Outcome};
 use ipc::{Numbers, Secret};
-use pop3::Listing as _;
+use pop3::MessageListing as _;
 use pop3::{
-    AuthRequest, CloseReason, Commit, Credentials, Dialogue, Mechanisms, MessageFault, MessageNumber, Phase,
-    Progress, Request, Response, Shutdown, Step, Tls, UserName,
+    AuthRequest, CloseReason, Commit, Credentials, Dialogue, EncodeProgress, FetchRequest, LoginName,
+    Mechanisms, MessageError, MessageNumber, SaslResponse, SessionPhase, Shutdown, Step, Tls,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -68,7 +68,7 @@ impl Connection {
         Connection {
             stream: Stream::new(Transport::new(socket), visit.clone(), limits.timeout),
             security,
-            dialogue: dialogue.believing(origin.believed),
+            dialogue: dialogue.trusted_proxy(origin.believed),
             exchange: None,
             login_until: Instant::now() + limits.login_timeout,
             out: Vec::new(),
@@ -128,7 +128,7 @@ impl Connection {
             // What is offered depends on what the handshake agreed on.
             let policy = self.house.limits.policy.clone();
             self.dialogue =
-                Dialogue::new(policy, Tls::Active, self.mechanisms()).believing(self.origin.believed);
+                Dialogue::new(policy, Tls::Active, self.mechanisms()).trusted_proxy(self.origin.believed);
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.house.limits.greeting, &mut self.out);
@@ -149,8 +149,8 @@ impl Connection {
                     continue;
                 }
                 Step::Replied => {}
-                Step::Waiting => return Err(Shutdown::Fault),
-                Step::Name(user) => self.name(&user).await?,
+                Step::Waiting => return Err(Shutdown::ServerError),
+                Step::LookUpUser(user) => self.name(&user).await?,
                 Step::Login(credentials) => self.login(credentials).await?,
                 Step::Auth(request) => self.begin_exchange(request).await?,
                 Step::AuthResponse(response) => self.go_on(&response).await?,
@@ -161,12 +161,14 @@ impl Connection {
                     self.dialogue.tls_started(self.mechanisms());
                 }
                 Step::Forward(forwarded) => self.forward(&forwarded)?,
-                Step::Send(request) => self.send(request).await?,
+                Step::Fetch(request) => self.send(request).await?,
                 Step::Finish(deletions) => self.finish(&deletions).await,
                 Step::Close(reason) => return Ok(reason),
             }
             // A client that always has another command ready must be told too.
-            if let (Some(why), true) = (self.visit.ending.why(), self.dialogue.phase() != Phase::Closed) {
+            if let (Some(why), true) =
+                (self.visit.ending.why(), self.dialogue.phase() != SessionPhase::Closed)
+            {
                 return Err(why);
             }
             if self.mail.as_mut().is_some_and(|mail| mail.notes().are_enough()) {
@@ -180,7 +182,7 @@ impl Connection {
     }
 
     async fn start_tls(&mut self) -> Result<(), Shutdown> {
-        let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::Fault) };
+        let Some(tls) = self.house.limits.tls.clone() else { return Err(Shutdown::ServerError) };
         self.stream.start_tls(tls, &self.house.handshakes, self.login_until).await
     }
 
@@ -199,8 +201,8 @@ impl Connection {
     fn patience_ends(&self, idle_since: Instant) -> Instant {
         let idle = idle_since + self.house.limits.timeout;
         match self.dialogue.phase() {
-            Phase::Authorization | Phase::Authenticating => idle.min(self.login_until),
-            Phase::Transaction | Phase::Update | Phase::Closed => idle,
+            SessionPhase::Authorization | SessionPhase::Authenticating => idle.min(self.login_until),
+            SessionPhase::Transaction | SessionPhase::Update | SessionPhase::Closed => idle,
         }
     }
 
@@ -210,14 +212,14 @@ impl Connection {
     }
 
     /// Whether there is such a user, where that is told before the password is asked for.
-    async fn name(&mut self, user: &UserName) -> Result<(), Shutdown> {
+    async fn name(&mut self, user: &LoginName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
         let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
         match self.house.desk.ask(attempt, self.client()).await {
             Verdict::Known => self.dialogue.user_known(&mut self.out),
             Verdict::Refused(refused) => self.refuse(&refused).await?,
             Verdict::NotOpened { .. } | Verdict::Opened(_) | Verdict::Challenge(..) => {
-                return Err(Shutdown::Fault);
+                return Err(Shutdown::ServerError);
             }
         }
         Ok(())
@@ -264,8 +266,8 @@ impl Connection {
     }
 
     /// The client has answered a challenge.
-    async fn go_on(&mut self, response: &Response) -> Result<(), Shutdown> {
-        let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::Fault) };
+    async fn go_on(&mut self, response: &SaslResponse) -> Result<(), Shutdown> {
+        let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::ServerError) };
         let response = Secret::new(response.expose().to_vec());
         let began = Instant::now();
         let verdict = self.house.desk.respond(exchange, response).await;
@@ -290,7 +292,7 @@ impl Connection {
                 self.exchange = Some((method, exchange));
                 self.dialogue.auth_challenge(&challenge, &mut self.out);
             }
-            Verdict::Known => return Err(Shutdown::Fault),
+            Verdict::Known => return Err(Shutdown::ServerError),
         }
         Ok(())
     }
@@ -302,7 +304,7 @@ impl Connection {
         let Some(seat) = self.house.user_seats.take(user.clone()) else {
             return self.turn_away(user.as_bytes(), LoginFailure::Limit);
         };
-        let (Some(listing), Some(name)) = (mail.take_listing(), UserName::parse(user.as_bytes())) else {
+        let (Some(listing), Some(name)) = (mail.take_listing(), LoginName::parse(user.as_bytes())) else {
             return self.turn_away(user.as_bytes(), LoginFailure::Temporary);
         };
         mail.attach(&self.visit.ending);
@@ -365,8 +367,8 @@ impl Connection {
             mail.notes().command(record);
         }
         // A login that was refused before there was a password to check counts for the log all the same.
-        if record.refused == Some(pop3::Refusal::Plaintext) {
-            let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
+        if record.refused == Some(pop3::CommandError::Plaintext) {
+            let user = self.dialogue.user().map(LoginName::as_str).unwrap_or_default();
             self.note_failure(user.as_bytes(), LoginFailure::Plaintext);
         }
     }
@@ -390,23 +392,23 @@ impl Connection {
     }
 
     /// Sends a message, or as much of it as TOP wants.
-    async fn send(&mut self, request: Request) -> Result<(), Shutdown> {
-        let Some(mail) = self.mail.as_mut() else { return Err(Shutdown::Fault) };
+    async fn send(&mut self, request: FetchRequest) -> Result<(), Shutdown> {
+        let Some(mail) = self.mail.as_mut() else { return Err(Shutdown::ServerError) };
         let began = Instant::now();
         let body = match mail.body(request.message.get()).await {
             Ok(body) => body,
-            Err(NoBody::Lost) => return Err(Shutdown::Fault),
+            Err(NoBody::Lost) => return Err(Shutdown::ServerError),
             Err(NoBody::NotFetched(why)) => {
                 let fault = match why {
-                    NotFetched::Vanished => MessageFault::Gone,
-                    NotFetched::Temporary => MessageFault::Temporary,
+                    NotFetched::Vanished => MessageError::Gone,
+                    NotFetched::Temporary => MessageError::Temporary,
                 };
                 self.dialogue.message_failed(fault, &mut self.out);
                 return Ok(());
             }
         };
         let Some(mut encoder) = self.dialogue.begin_message(&mut self.out) else {
-            return Err(Shutdown::Fault);
+            return Err(Shutdown::ServerError);
         };
         encoder.encode(&body.prefix, &mut self.out);
         let mut at = 0;
@@ -422,13 +424,13 @@ impl Connection {
                         Untrusted(self.user_name().as_bytes()),
                         body.length,
                     );
-                    return Err(Shutdown::Fault);
+                    return Err(Shutdown::ServerError);
                 }
             };
             let progress = encoder.encode(chunk.get(..octets).unwrap_or_default(), &mut self.out);
             buffers::give_back_chunk(chunk);
             at += octets as u64;
-            if progress == Progress::Enough {
+            if progress == EncodeProgress::Enough {
                 break;
             }
             if self.out.len() >= buffers::CHUNK {

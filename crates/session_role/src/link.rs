@@ -76,7 +76,7 @@ impl Link {
     pub(crate) fn attach(&self, ticket: Ticket, ending: &Arc<Ending>) {
         match self.sessions().get_mut(&ticket) {
             Some(session) => session.ending = Some(ending.clone()),
-            None => ending.end(Shutdown::Fault),
+            None => ending.end(Shutdown::ServerError),
         }
     }
 
@@ -112,7 +112,7 @@ impl Link {
         // From here on the table stays empty: who attaches later finds its session gone.
         let sessions = std::mem::take(&mut *self.sessions());
         for ending in sessions.into_values().filter_map(|session| session.ending) {
-            ending.end(Shutdown::Fault);
+            ending.end(Shutdown::ServerError);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use pop3::Shutdown;
-use pop3::proxy::{self, Header, NoHeader};
+use pop3::proxy::{self, ProxyHeader, ProxyHeaderError};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ pub(crate) async fn origin(
 ) -> Option<Origin> {
     let proxy = visit.peer();
     let why = match header(stream, visit, Instant::now() + house.limits.login_timeout).await {
-        Ok(Header { client, tls }) => {
+        Ok(ProxyHeader { client, tls }) => {
             let peer = client.map_or(proxy, |client| client.ip().to_canonical());
             tracing::debug!(ip = %peer, proxy = %proxy, session = %format_args!("{:x}", visit.session), "forwarded");
             let Some(origin) = Origin::of(house, peer, tls) else {
@@ -49,13 +49,13 @@ pub(crate) async fn origin(
 /// Why there is no header.
 enum Missing {
     /// There is something else.
-    Wrong(NoHeader),
+    Wrong(ProxyHeaderError),
     /// The connection is over, or shall end.
     Over(Shutdown),
 }
 
 /// Takes the header from the connection, and not an octet of what follows it: that may be a TLS handshake.
-async fn header(stream: &TcpStream, visit: &Visit, until: Instant) -> Result<Header, Missing> {
+async fn header(stream: &TcpStream, visit: &Visit, until: Instant) -> Result<ProxyHeader, Missing> {
     let mut seen = vec![0; proxy::MOST_OCTETS];
     let mut header = Vec::new();
     loop {

@@ -334,9 +334,9 @@ mod tests {
     fn an_ending_reaches_everybody_and_the_first_reason_counts() {
         let house = House::new();
         let visit = house.admit(1, 9).unwrap();
-        visit.ending.end(Shutdown::Fault);
+        visit.ending.end(Shutdown::ServerError);
         house.visits.end_all(Shutdown::Stopping);
-        assert_eq!(visit.ending.why(), Some(Shutdown::Fault));
+        assert_eq!(visit.ending.why(), Some(Shutdown::ServerError));
         assert!(house.admit(2, 9).is_none(), "a closing server admits nobody");
     }
 
