@@ -1,27 +1,29 @@
-//! What can be told about a body without knowing what it should be.
+//! What can be checked of a body without knowing what it should be.
 
 use memchr::memchr_iter;
 
-/// Counts a body's octets and finds line ends that are no CRLF.
+use crate::numbers::wide;
+
+/// Counts a body's octets and finds line ends other than CRLF.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
-    /// Octets of content so far, stuffed dots and the terminator not counted: what LIST counts.
+pub(crate) struct WireCheck {
+    /// Octets of content so far, without stuffed dots and the terminator: what LIST counts.
     pub(crate) octets: u64,
-    /// Where the first LF without a CR is, from 0.
+    /// The position of the first LF without a CR, from 0.
     pub(crate) bare_lf: Option<u64>,
     last: u8,
 }
 
-impl Wire {
+impl WireCheck {
     /// Takes the next run of content.
     pub(crate) fn take(&mut self, run: &[u8]) {
         let Some(&last) = run.last() else { return };
         if self.bare_lf.is_none() {
             self.bare_lf = memchr_iter(b'\n', run)
                 .find(|&at| at.checked_sub(1).map_or(self.last, |before| run[before]) != b'\r')
-                .map(|at| self.octets + at as u64);
+                .map(|at| self.octets + wide(at));
         }
-        self.octets += run.len() as u64;
+        self.octets += wide(run.len());
         self.last = last;
     }
 }
@@ -30,8 +32,8 @@ impl Wire {
 mod tests {
     use super::*;
 
-    fn wire(runs: &[&[u8]]) -> Wire {
-        let mut wire = Wire::default();
+    fn wire(runs: &[&[u8]]) -> WireCheck {
+        let mut wire = WireCheck::default();
         for run in runs {
             wire.take(run);
         }

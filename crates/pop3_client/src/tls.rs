@@ -1,9 +1,8 @@
-//! TLS for clients that test servers. Test servers have self-signed certificates, so the name and the issuer do not count. That
-//! the server holds the certificate's key is checked all the same: it is a part of the work.
-//!
-//! For no program that carries somebody's mail.
-#![forbid(unsafe_code)]
+//! TLS that accepts any certificate, because servers under test have self-signed ones: neither the name nor
+//! the issuer counts. The client still checks that the server holds the certificate's key, as that is part of
+//! the work being measured.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,12 +11,13 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// A client that takes any certificate and makes every handshake in full.
+/// The configuration of a client that accepts any certificate. It resumes no session, so each handshake costs
+/// the server what a new client costs it.
 ///
 /// # Errors
 ///
-/// The cryptography offers no protocol version.
-pub fn client_config() -> Result<ClientConfig, Error> {
+/// The cryptography provider supports no protocol version.
+pub fn client_config() -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
@@ -25,7 +25,12 @@ pub fn client_config() -> Result<ClientConfig, Error> {
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    Ok(config)
+    Ok(Arc::new(config))
+}
+
+/// The name to send in the handshake: the host's, or its address if TLS cannot express the name.
+pub(crate) fn server_name(host: &str, address: IpAddr) -> ServerName<'static> {
+    ServerName::try_from(host.to_owned()).unwrap_or_else(|_| address.into())
 }
 
 #[derive(Debug)]
