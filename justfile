@@ -1,14 +1,14 @@
-# What developers and CI run.
+# Recipes for developers and CI.
 
-# The list of recipes.
+# Lists the recipes.
 default:
     @just --list
 
-# The release build of the server.
+# Builds the server for release.
 build:
     cargo build --release
 
-# Serves a mailbox, or a sample: `just try ~/Maildir`.
+# Serves a mailbox, or a sample if none is given: `just try ~/Maildir`.
 try *ARGS:
     cargo run --release -- try {{ ARGS }}
 
@@ -17,7 +17,7 @@ fmt:
     cargo fmt --all
     cargo fmt --manifest-path fuzz/Cargo.toml
 
-# Fails where `just fmt` would change something.
+# Fails if `just fmt` would change something.
 fmt-check:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -52,7 +52,7 @@ test:
 conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
     cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
 
-# Each fuzz target over its corpus and for some seconds more. Needs cargo-fuzz and g++.
+# Runs each fuzz target on its corpus, and a few seconds longer. Needs cargo-fuzz and g++.
 fuzz-short:
     fuzz/run 4
 
@@ -60,7 +60,7 @@ fuzz-short:
 fuzz SECONDS *TARGETS:
     fuzz/run {{ SECONDS }} {{ TARGETS }}
 
-# All benches as one table, appended to docs/performance.md. Root adds the whole-program figures.
+# Runs all benchmarks and appends a table to docs/performance.md. Only root gets the whole-program figures.
 bench:
     benches/bench.py
 
@@ -68,7 +68,7 @@ bench:
 man:
     cargo run -q -p manual
 
-# The Debian package with all programs, in target/debian. Needs cargo-deb.
+# Builds the Debian package with all programs, in target/debian. Needs cargo-deb.
 deb:
     cargo build --release -p mpopd -p mpopdctl -p mpopd_test -p mpopdstats -p mpopd-directory
     cargo deb --no-build --strip -p mpopd
