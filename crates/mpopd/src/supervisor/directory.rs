@@ -1,163 +1,68 @@
 //! The program `mpopd-directory`, which asks databases, LDAP and OAuth servers for the auth processes.
 //!
-//! It is told what `[sql]`, `[ldap]` and `[oauth]` say, passwords included, and serves one channel for each auth process. The
-//! supervisor has both ends of those, so that each side can be started again without the other.
+//! It gets what `[sql]`, `[ldap]` and `[oauth]` say, passwords included, and serves one channel for each auth
+//! process. The supervisor keeps both ends of those channels, so that each side can be restarted without the other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ipc::directory::{FromDirectory, Setup, ToDirectory};
-use ipc::wire::{self, Wait};
+use ipc::directory::{FromDirectory, ToDirectory};
+use ipc::wire::Wait;
 use ipc::{receive, send};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
-use sys::sealed::{self, Mapping};
 use sys::seqpacket::{self, MOST_DESCRIPTORS};
-use zeroize::Zeroizing;
 
 use super::restart::Restart;
-use crate::supervisor::child::{self, Identity, Part};
-use crate::supervisor::seal::Seal;
+use crate::plan::directory_program::DirectoryProgram;
 
-/// How long the program may take until it has read its settings. It waits for no server meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What to run.
-pub(crate) struct Program {
-    path: PathBuf,
-    identity: Identity,
-    /// The first message, in memory that is mapped only while it is sent: no other role inherits a database's password.
-    setup: OwnedFd,
-}
-
-impl Program {
-    /// The program at `path`, to be run as `identity` with the settings `setup`.
-    ///
-    /// # Errors
-    ///
-    /// When the settings are too long for a message, or there is no memory for them.
-    pub(crate) fn new(path: PathBuf, identity: Identity, setup: Setup) -> Result<Program, String> {
-        let message = wire::encode(&ToDirectory::Setup(Box::new(setup)))
-            .map(Zeroizing::new)
-            .map_err(|error| format!("the settings of mpopd-directory: {error}"))?;
-        let setup = sealed::seal(&message).map_err(|error| format!("no memory for settings: {error}"))?;
-        Ok(Program { path, identity, setup })
-    }
-
-    /// Starts it, hears whether it can use its settings, and ends it.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the settings or the program.
-    pub(crate) fn try_out(&self) -> Result<(), String> {
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", self.path.display());
-        // A program that is not there would be missed only in a child.
-        rustix::fs::access(&self.path, rustix::fs::Access::EXEC_OK).map_err(|error| failed(&error))?;
-        let (pid, channel) = self.start().map_err(|error| failed(&error))?;
-        let verdict = hear(&channel).map_err(|error| failed(&error));
-        drop(channel);
-        if verdict.is_err() {
-            let _ = sys::process::signal(pid, Signal::KILL);
-        }
-        sys::process::await_end(pid).map_err(|error| failed(&error))?;
-        match verdict? {
-            FromDirectory::Ready => Ok(()),
-            FromDirectory::Failed(why) => Err(why),
-        }
-    }
-
-    /// The process, and the channel on which it has its settings.
-    fn start(&self) -> io::Result<(Pid, OwnedFd)> {
-        let (ours, theirs) = seqpacket::pair()?;
-        let setup = Mapping::of(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
-        seqpacket::send(&ours, &setup, &[], Wait::No)?;
-        drop(setup);
-        let become_it = |_, input: OwnedFd| {
-            let error = Command::new(&self.path).env_clear().stdin(Stdio::from(input)).exec();
-            tracing::error!("{} cannot be run: {error}", self.path.display());
-            1
-        };
-        let input = || theirs.try_clone().map_err(|error| error.to_string());
-        let keep = [theirs.as_fd()];
-        let part = Part { name: c"mpopd-directory", identity: &self.identity, seal: Some(Seal::Modules) };
-        let pid = child::start(&part, &keep, Vec::new(), input, become_it)?;
-        Ok((pid, ours))
-    }
-}
-
-/// What the program says first, if it does in time.
-fn hear(channel: &OwnedFd) -> Result<FromDirectory, String> {
-    let until = Instant::now() + PATIENCE;
-    let mut buffer = vec![0; wire::MOST_OCTETS];
-    loop {
-        match receive::<FromDirectory>(channel, &mut buffer, Wait::No) {
-            Ok(Some((said, _))) => return Ok(said),
-            Ok(None) => return Err("it ended by itself".to_owned()),
-            Err(error) if error.would_block() => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err("it does not say that it is ready".to_owned());
-        }
-        let left = Timespec::try_from(left).map_err(|error| error.to_string())?;
-        match rustix::event::poll(&mut [PollFd::new(channel, PollFlags::IN)], Some(&left)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-}
-
-/// The program as it runs, or will again.
-pub(super) struct Directory {
-    program: Program,
-    running: Option<Running>,
+/// The program, running or due to be restarted.
+pub(super) struct DirectoryRole {
+    program: DirectoryProgram,
+    running: Option<DirectoryProcess>,
     restart: Restart,
     /// One for each auth process.
-    channels: Vec<Channel>,
+    channels: Vec<AuthChannel>,
 }
 
-struct Running {
+struct DirectoryProcess {
     pid: Pid,
     control: OwnedFd,
-    /// It has said that it can use its settings.
+    /// It has reported that it can use its settings.
     ready: bool,
 }
 
-struct Channel {
-    auths: OwnedFd,
-    programs: OwnedFd,
+struct AuthChannel {
+    auth_end: OwnedFd,
+    program_end: OwnedFd,
 }
 
-impl Directory {
-    pub(super) fn new(program: Program, auth_processes: usize, now: Instant) -> io::Result<Directory> {
-        let channel = || seqpacket::pair().map(|(auths, programs)| Channel { auths, programs });
+impl DirectoryRole {
+    pub(super) fn new(program: DirectoryProgram, auth_processes: usize, now: Instant) -> io::Result<Self> {
+        let channel =
+            || seqpacket::pair().map(|(auth_end, program_end)| AuthChannel { auth_end, program_end });
         let channels = (0..auth_processes).map(|_| channel()).collect::<io::Result<_>>()?;
-        Ok(Directory { program, running: None, restart: Restart::new(now), channels })
+        Ok(Self { program, running: None, restart: Restart::new(now), channels })
     }
 
     /// The end that the auth process in this slot asks on.
     pub(super) fn channel(&self, slot: usize) -> Option<&OwnedFd> {
-        self.channels.get(slot).map(|channel| &channel.auths)
+        self.channels.get(slot).map(|channel| &channel.auth_end)
     }
 
-    /// What to wait for: the word of a program that was just started.
+    /// What to wait for: the report of a program that was just started.
     pub(super) fn awaited(&self) -> Option<&OwnedFd> {
         self.running.as_ref().filter(|running| !running.ready).map(|running| &running.control)
     }
 
-    /// Takes that word, if it has come, and gives the program its channels.
+    /// Reads that report, if it has arrived, and passes the program its channels.
     pub(super) fn attend(&mut self, buffer: &mut [u8]) {
         let Some(running) = self.running.as_mut().filter(|running| !running.ready) else { return };
         match receive::<FromDirectory>(&running.control, buffer, Wait::No) {
             Ok(Some((FromDirectory::Ready, _))) => {
                 running.ready = true;
                 let ends: Vec<BorrowedFd<'_>> =
-                    self.channels.iter().map(|channel| channel.programs.as_fd()).collect();
+                    self.channels.iter().map(|channel| channel.program_end.as_fd()).collect();
                 for some in ends.chunks(MOST_DESCRIPTORS) {
                     if let Err(error) = send(&running.control, &ToDirectory::Serve, some, Wait::No) {
                         tracing::error!("mpopd-directory takes no channels: {error}");
@@ -188,7 +93,7 @@ impl Directory {
         }
         self.restart.started(now);
         match self.program.start() {
-            Ok((pid, control)) => self.running = Some(Running { pid, control, ready: false }),
+            Ok((pid, control)) => self.running = Some(DirectoryProcess { pid, control, ready: false }),
             Err(error) => {
                 tracing::error!("mpopd-directory cannot be started: {error}");
                 self.restart.ended(now);
@@ -196,7 +101,7 @@ impl Directory {
         }
     }
 
-    /// Whether this child was it. It runs no more then.
+    /// Whether this child was the program. It is then due to be restarted.
     pub(super) fn ended(&mut self, pid: Pid) -> bool {
         let it = self.running.as_ref().is_some_and(|running| running.pid == pid);
         if it {
@@ -209,14 +114,4 @@ impl Directory {
     pub(super) fn pid(&self) -> Option<Pid> {
         self.running.as_ref().map(|running| running.pid)
     }
-}
-
-/// Where the program is: beside this one.
-///
-/// # Errors
-///
-/// When this program cannot tell where it is.
-pub(crate) fn beside_this_program() -> Result<PathBuf, String> {
-    let this = std::env::current_exe().map_err(|error| format!("where mpopd is: {error}"))?;
-    Ok(this.parent().unwrap_or(Path::new("/")).join("mpopd-directory"))
 }

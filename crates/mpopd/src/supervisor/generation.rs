@@ -1,9 +1,11 @@
-//! One generation: all the roles that work by one reading of the configuration.
+//! One generation: all roles that work by one reading of the configuration.
 //!
-//! When the configuration is re-read, a new generation is started beside this one, with the same listening sockets, and this one
-//! leaves: its sessions keep the settings, the certificates and the users with which they began, because the processes that serve
-//! them are the same. Nothing is handed from one generation to the next, so nothing can be half old and half new.
+//! When the configuration is re-read, a new generation starts beside this one with the same listening sockets, and this
+//! one leaves: its sessions keep the settings, the certificates and the users with which they began, because the
+//! processes that serve them are the same. Nothing is passed from one generation to the next, so nothing can be half
+//! old and half new.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -13,70 +15,58 @@ use ipc::report::Figures;
 use ipc::steer::{FromSession, MOST_LOGINS, Question, Restarts, ToSession, Told};
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
-use rustix::process::{Pid, Signal as Kill};
+use rustix::process::{Pid, Signal};
+use session_role::{Arrivals, Limits, tls};
 use sys::process::Ending;
 use sys::seqpacket;
 
-use super::Plan;
-use super::directory::Directory;
+use super::directory::DirectoryRole;
 use super::restart::Restart;
-use super::workers::{Ended, Workers};
-use crate::supervisor::child::{self, Identity, Part};
-use crate::supervisor::seal::Seal;
-use auth_role;
-use session_role::tls;
-use session_role::{self, Limits};
+use super::speaker::RoleSpeaker;
+use super::workers::{EndedWorker, Workers};
+use crate::plan::Plan;
+use crate::process::child::{self, Identity, ProcessRole};
+use crate::process::sandbox::Sandbox;
 
-/// How long the session role has to take leave of its clients, and a QUIT to be carried out.
-const FAREWELL: Duration = Duration::from_secs(10);
-/// How long maildrop processes have to end a commit under way.
-const COMMIT: Duration = Duration::from_secs(30);
+/// How long the session role may take to say goodbye to its clients and to carry out a QUIT.
+const CLOSE_TIME: Duration = Duration::from_secs(10);
+/// How long maildrop processes may take to finish a commit that is under way.
+const COMMIT_TIME: Duration = Duration::from_secs(30);
 
 /// The roles of one reading of the configuration.
 pub(super) struct Generation {
     /// Counted from the supervisor's start.
     pub(super) number: u32,
     pub(super) plan: Plan,
-    queue: Queue,
-    session: Session,
-    auth: Vec<Auth>,
-    directory: Option<Directory>,
+    queue: LoginQueue,
+    session: SessionRole,
+    auth: Vec<AuthRole>,
+    directory: Option<DirectoryRole>,
     workers: Workers,
-    leave: Option<Leave>,
+    leave: Option<Departure>,
 }
 
-/// Who in a generation has something to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Voice {
-    Session,
-    /// In this slot.
-    Auth(usize),
-    Directory,
-}
-
-/// What the supervisor learns by listening to a generation.
+/// What the supervisor learns from a generation.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum GenerationEvent {
     /// Its session role accepts connections.
     Ready,
-    /// Its session role answers this question. Descriptors may come with it.
-    Answer(u64, Told, Vec<OwnedFd>),
+    /// Its session role answers the question with this number. Descriptors may come with it.
+    Answered(u64, Told, Vec<OwnedFd>),
     /// Its session role ends, and has counted this.
     Counted(Figures),
-    /// Nothing that concerns others.
-    Nothing,
 }
 
-/// Both ends of the login queue. The supervisor keeps them for the roles it will start, and so
-/// that logins wait while one is restarted.
-struct Queue {
+/// Both ends of the login queue. The supervisor keeps them for the roles that it starts, and so that logins wait while
+/// one is restarted.
+struct LoginQueue {
     /// The session role's end.
     logins: OwnedFd,
     /// The end that all auth processes read.
     decisions: OwnedFd,
 }
 
-struct Session {
+struct SessionRole {
     /// The process, and the channel that steers it.
     running: Option<(Pid, OwnedFd)>,
     /// Whether one has ever begun to accept.
@@ -84,14 +74,14 @@ struct Session {
     restart: Restart,
 }
 
-struct Auth {
+struct AuthRole {
     /// The process, and the channel on which it asks for maildrop processes.
     running: Option<(Pid, OwnedFd)>,
     restart: Restart,
 }
 
 /// The end of a generation: first its session role ends, then the auth processes, then the maildrop processes.
-struct Leave {
+struct Departure {
     /// When the session role is killed, if it has not ended; `None` where its sessions may take their time.
     session_until: Option<Instant>,
     /// From when on no session of this generation can have a login under way.
@@ -101,48 +91,49 @@ struct Leave {
 }
 
 impl Generation {
-    /// A generation of which no process runs yet.
+    /// A generation without any process yet.
     ///
     /// # Errors
     ///
     /// No more descriptors.
-    pub(super) fn new(number: u32, mut plan: Plan, now: Instant) -> io::Result<Generation> {
+    pub(super) fn new(number: u32, mut plan: Plan, now: Instant) -> io::Result<Self> {
         let (logins, decisions) = seqpacket::pair()?;
         let program = plan.directory.take();
         let directory =
-            program.map(|program| Directory::new(program, plan.auth_processes, now)).transpose()?;
-        Ok(Generation {
+            program.map(|program| DirectoryRole::new(program, plan.auth_processes, now)).transpose()?;
+        Ok(Self {
             number,
             auth: (0..plan.auth_processes)
-                .map(|_| Auth { running: None, restart: Restart::new(now) })
+                .map(|_| AuthRole { running: None, restart: Restart::new(now) })
                 .collect(),
-            session: Session { running: None, ready: false, restart: Restart::new(now) },
+            session: SessionRole { running: None, ready: false, restart: Restart::new(now) },
             directory,
             workers: Workers::default(),
-            queue: Queue { logins, decisions },
+            queue: LoginQueue { logins, decisions },
             leave: None,
             plan,
         })
     }
 
-    /// The channels on which its processes may speak.
-    pub(super) fn channels(&self) -> impl Iterator<Item = (Voice, &OwnedFd)> {
-        let session = self.session.running.iter().map(|(_, steer)| (Voice::Session, steer));
+    /// The channels from its processes.
+    pub(super) fn channels(&self) -> impl Iterator<Item = (RoleSpeaker, &OwnedFd)> {
+        let session = self.session.running.iter().map(|(_, steer)| (RoleSpeaker::Session, steer));
         let auth = self.auth.iter().enumerate();
-        let auth =
-            auth.filter_map(|(slot, auth)| auth.running.as_ref().map(|(_, hire)| (Voice::Auth(slot), hire)));
-        let directory = self.directory.as_ref().and_then(Directory::awaited);
-        session.chain(auth).chain(directory.map(|channel| (Voice::Directory, channel)))
+        let auth = auth.filter_map(|(slot, auth)| {
+            auth.running.as_ref().map(|(_, hire)| (RoleSpeaker::Auth(slot), hire))
+        });
+        let directory = self.directory.as_ref().and_then(DirectoryRole::awaited);
+        session.chain(auth).chain(directory.map(|channel| (RoleSpeaker::Directory, channel)))
     }
 
-    /// Asks the session role. Returns whether it can be expected to answer.
+    /// Asks the session role. Returns whether an answer can be expected.
     pub(super) fn ask(&self, number: u64, question: Question) -> bool {
         self.session.running.as_ref().is_some_and(|(_, steer)| {
             send(steer, &ToSession::Ask { number, question }, &[], Wait::No).is_ok()
         })
     }
 
-    /// Tells the session role what to show of the restarts.
+    /// Tells the session role the restarts for its metrics.
     pub(super) fn tell(&self, restarts: Restarts) {
         if let Some((_, steer)) = &self.session.running {
             // Only a figure: the next one makes up for it.
@@ -150,46 +141,47 @@ impl Generation {
         }
     }
 
-    /// Has the clients of these logins told that there is no answer.
+    /// Lets the session role refuse these logins, which nobody will answer.
     fn refuse(&self, logins: &[LoginId]) {
         let Some((_, steer)) = &self.session.running else { return };
         for some in logins.chunks(MOST_LOGINS) {
-            // Where there is no room for it, they wait until the session role gives them up by itself.
+            // If there is no room, they wait until the session role gives them up by itself.
             let _ = send(steer, &ToSession::Unanswered(some.to_vec()), &[], Wait::No);
         }
     }
 
-    /// Its session role, if it runs.
+    /// The pid of its session role, if it runs.
     pub(super) fn session_pid(&self) -> Option<Pid> {
         self.session.running.as_ref().map(|(pid, _)| *pid)
     }
 
-    /// What its session role, which has ended, said before that and nobody has heard yet.
-    pub(super) fn last_words(&self) -> Vec<Heard> {
-        let mut words = Vec::new();
-        let Some((_, steer)) = &self.session.running else { return words };
+    /// What its session role said before it ended and the supervisor has not heard yet.
+    pub(super) fn unheard_events(&self) -> Vec<GenerationEvent> {
+        let mut events = Vec::new();
+        let Some((_, steer)) = &self.session.running else { return events };
         let mut buffer = vec![0; wire::MOST_OCTETS];
-        while let Ok(Some((said, descriptors))) = receive::<FromSession>(steer, &mut buffer, Wait::No) {
-            words.push(heard(said, descriptors));
+        while let Ok(Some((message, descriptors))) = receive::<FromSession>(steer, &mut buffer, Wait::No) {
+            events.push(event(message, descriptors));
         }
-        words
+        events
     }
 
-    /// Hears what one of its processes says, and answers.
-    pub(super) fn hear(&mut self, voice: Voice, buffer: &mut [u8]) -> Heard {
-        match voice {
-            Voice::Session => return self.hear_session(buffer),
-            Voice::Auth(slot) => self.hear_auth(slot, buffer),
-            Voice::Directory => {
+    /// Receives a message from one of its processes and answers it. Returns what concerns the supervisor.
+    pub(super) fn hear(&mut self, role: RoleSpeaker, buffer: &mut [u8]) -> Option<GenerationEvent> {
+        match role {
+            RoleSpeaker::Session => return self.hear_session(buffer),
+            RoleSpeaker::Auth(slot) => self.hear_auth(slot, buffer),
+            RoleSpeaker::Directory => {
                 if let Some(directory) = &mut self.directory {
                     directory.attend(buffer);
                 }
             }
         }
-        Heard::Nothing
+        None
     }
 
-    /// Takes note of a child's end, and counts it if nobody wanted it. Returns whether it was one of this generation's.
+    /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it belongs to this
+    /// generation.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
@@ -197,11 +189,11 @@ impl Generation {
         if was(&self.session.running) {
             self.session.running = None;
             self.session.restart.ended(now);
-            // Their channels led to that session role, and they end; the next one's logins need others.
+            // Their channels led to that session role, so they end; the next one's logins need others.
             self.workers.relieve();
             match (&mut self.leave, ending) {
                 (Some(leave), _) => {
-                    leave.maildrops_until = Some(now + COMMIT);
+                    leave.maildrops_until = Some(now + COMMIT_TIME);
                     if ending != Ending::Exited(0) {
                         tracing::error!("session ended with {ending}, and with it its last connections");
                     }
@@ -227,7 +219,7 @@ impl Generation {
                 restarts.directory += 1;
                 tracing::error!("mpopd-directory ended with {ending}; it is restarted");
             }
-        } else if let Some(Ended { uid, unanswered }) = self.workers.ended(pid) {
+        } else if let Some(EndedWorker { uid, unanswered }) = self.workers.ended(pid) {
             self.refuse(&unanswered);
             match ending {
                 Ending::Exited(0) => {
@@ -246,13 +238,13 @@ impl Generation {
         true
     }
 
-    /// When [`Generation::tick`] has something to do next, whatever else happens.
+    /// When [`Generation::start_due`] has something to do next, even if nothing else happens.
     pub(super) fn next_tick(&self) -> Option<Instant> {
         let restart_session = self.leave.is_none() && self.session.running.is_none();
         let session = restart_session.then(|| self.session.restart.due());
         let idle = self.auth.iter().filter(|auth| auth.running.is_none() && self.needs_auth());
         let auth = idle.map(|auth| auth.restart.due());
-        let directory = self.directory.as_ref().filter(|_| self.needs_auth()).and_then(Directory::due);
+        let directory = self.directory.as_ref().filter(|_| self.needs_auth()).and_then(DirectoryRole::due);
         let leave = self.leave.iter().flat_map(|leave| {
             let session = leave.session_until.filter(|_| self.session.running.is_some());
             let auth = self.auth.iter().any(|auth| auth.running.is_some()).then_some(leave.auth_until);
@@ -261,8 +253,8 @@ impl Generation {
         session.into_iter().chain(directory).chain(auth).chain(leave.flatten()).min()
     }
 
-    /// Starts what is not running and whose time has come, and ends what had its time. `session` counts the session roles of
-    /// all generations.
+    /// Starts the processes that are due, and kills those whose time is up. `session` counts the session roles of all
+    /// generations.
     pub(super) fn start_due(&mut self, session: &mut u32, now: Instant) {
         let needs_auth = self.needs_auth_at(now);
         if let Some(directory) = self.directory.as_mut().filter(|_| needs_auth) {
@@ -301,21 +293,21 @@ impl Generation {
         self.tick(now);
     }
 
-    /// Whether its session role has ended before it was ready: it will not become so by being started again.
+    /// Whether its session role ended before it was ready: restarting it would not help.
     pub(super) fn has_failed(&self) -> bool {
         !self.session.ready && self.session.running.is_none()
     }
 
-    /// Accepts no more; its sessions go on for as long as they like.
+    /// Accepts no more connections; its sessions go on for as long as they like.
     pub(super) fn retire(&mut self, now: Instant) {
-        // A connection that is accepted just now has its time to log in, and its login may take so long.
-        let auth_until = now + self.plan.limits.login_timeout + ipc::login::DEADLINE * 3;
+        // A connection accepted just now has its time to log in, and its login may take that long.
+        let auth_until = now + self.plan.session.login_timeout + ipc::login::DEADLINE * 3;
         self.leave(ToSession::Retire, None, auth_until, now);
     }
 
-    /// Ends, in an order that loses nothing: clients are told, commits are finished.
+    /// Ends in an order that loses nothing: clients are told, commits are finished.
     pub(super) fn shut_down(&mut self, now: Instant) {
-        let until = now + FAREWELL;
+        let until = now + CLOSE_TIME;
         let sooner = self.leave.as_ref().and_then(|leave| leave.session_until);
         self.leave(ToSession::ShutDown, Some(sooner.map_or(until, |sooner| sooner.min(until))), until, now);
     }
@@ -330,51 +322,51 @@ impl Generation {
         self.leave.is_some()
             && self.session.running.is_none()
             && self.auth.iter().all(|auth| auth.running.is_none())
-            && self.directory.as_ref().and_then(Directory::pid).is_none()
+            && self.directory.as_ref().and_then(DirectoryRole::pid).is_none()
             && self.workers.pids().is_empty()
     }
 
     fn leave(&mut self, order: ToSession, session_until: Option<Instant>, auth_until: Instant, now: Instant) {
-        // The session role closes its own descriptors of them.
-        self.plan.arrivals = session_role::Arrivals::Listeners(Vec::new());
+        // The session role closes its own descriptors of the sockets.
+        self.plan.arrivals = Arrivals::Listeners(Vec::new());
         self.plan.metrics = None;
         let maildrops_until = match &self.session.running {
             Some((pid, steer)) => {
                 if send(steer, &order, &[], Wait::No).is_err() {
-                    let _ = sys::process::signal(*pid, Kill::KILL);
+                    let _ = sys::process::signal(*pid, Signal::KILL);
                 }
                 None
             }
-            None => Some(now + COMMIT),
+            None => Some(now + COMMIT_TIME),
         };
-        self.leave = Some(Leave { session_until, auth_until, maildrops_until });
+        self.leave = Some(Departure { session_until, auth_until, maildrops_until });
         self.tick(now);
     }
 
-    /// Ends what has had its time.
+    /// Kills what has had its time.
     fn tick(&mut self, now: Instant) {
         let needs_auth = self.needs_auth_at(now);
         let Some(leave) = &mut self.leave else { return };
         let kill = |role: &str, pid: Pid| {
             tracing::error!("{role} process {} does not end and is killed", pid.as_raw_nonzero());
-            let _ = sys::process::signal(pid, Kill::KILL);
+            let _ = sys::process::signal(pid, Signal::KILL);
         };
         if let Some((pid, _)) = &self.session.running
             && leave.session_until.is_some_and(|until| until <= now)
         {
-            leave.session_until = Some(now + FAREWELL);
+            leave.session_until = Some(now + CLOSE_TIME);
             kill("session", *pid);
         }
         if !needs_auth {
-            // Neither keeps anything that could be half done.
+            // Neither can leave anything half done.
             let auth = self.auth.iter().filter_map(|auth| auth.running.as_ref()).map(|(pid, _)| *pid);
-            for pid in auth.chain(self.directory.as_ref().and_then(Directory::pid)) {
-                let _ = sys::process::signal(pid, Kill::KILL);
+            for pid in auth.chain(self.directory.as_ref().and_then(DirectoryRole::pid)) {
+                let _ = sys::process::signal(pid, Signal::KILL);
             }
         }
-        // With the session role their channel is gone: each ends by itself after what it is doing.
+        // Their channel is gone with the session role: each ends by itself when its work is done.
         if leave.maildrops_until.is_some_and(|until| until <= now) {
-            leave.maildrops_until = Some(now + COMMIT);
+            leave.maildrops_until = Some(now + COMMIT_TIME);
             self.workers.pids().into_iter().for_each(|pid| kill("maildrop", pid));
         }
     }
@@ -390,42 +382,42 @@ impl Generation {
         }
     }
 
-    fn hear_session(&mut self, buffer: &mut [u8]) -> Heard {
-        let Some((pid, steer)) = &self.session.running else { return Heard::Nothing };
+    fn hear_session(&mut self, buffer: &mut [u8]) -> Option<GenerationEvent> {
+        let (pid, steer) = self.session.running.as_ref()?;
         match receive::<FromSession>(steer, buffer, Wait::No) {
-            Ok(Some((said, descriptors))) => {
-                self.session.ready |= matches!(said, FromSession::Ready);
-                return heard(said, descriptors);
+            Ok(Some((message, descriptors))) => {
+                self.session.ready |= matches!(message, FromSession::Ready);
+                return Some(event(message, descriptors));
             }
             Err(error) if error.would_block() => {}
-            // Mostly it has just ended, and SIGCHLD says so. If not, it shall: nobody can steer it any more.
+            // Usually it has just ended, and SIGCHLD says so. If not, it must: nothing can steer it any more.
             Ok(None) => {
-                let _ = sys::process::signal(*pid, Kill::KILL);
+                let _ = sys::process::signal(*pid, Signal::KILL);
             }
             Err(error) => {
                 tracing::error!("the session process is ended: {error}");
-                let _ = sys::process::signal(*pid, Kill::KILL);
+                let _ = sys::process::signal(*pid, Signal::KILL);
             }
         }
-        Heard::Nothing
+        None
     }
 
     /// Answers an auth process that needs a maildrop process.
     fn hear_auth(&mut self, slot: usize, buffer: &mut [u8]) {
         let Some((pid, channel)) = self.auth.get(slot).and_then(|auth| auth.running.as_ref()) else { return };
-        let wish = match receive::<Hire>(channel, buffer, Wait::No) {
-            Ok(Some((wish, _))) => wish,
+        let request = match receive::<Hire>(channel, buffer, Wait::No) {
+            Ok(Some((request, _))) => request,
             Ok(None) => return, // it ended, and SIGCHLD says so
             Err(error) if error.would_block() => return,
             Err(error) => {
                 tracing::error!("an auth process is ended: {error}");
-                let _ = sys::process::signal(*pid, Kill::KILL);
+                let _ = sys::process::signal(*pid, Signal::KILL);
                 return;
             }
         };
         let steer = self.session.running.as_ref().map(|(_, channel)| channel);
-        let uid = wish.post.uid;
-        let sent = match self.workers.get(wish, &self.plan.maildrops, steer) {
+        let uid = request.post.uid;
+        let sent = match self.workers.get(request, &self.plan.maildrops, steer) {
             Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
             Err(error) => {
                 tracing::error!("no maildrop process for uid {uid}: {error}");
@@ -447,9 +439,9 @@ impl Generation {
         let mut keep = vec![queue.as_fd(), theirs.as_fd()];
         keep.extend(user_logs.folder());
         let roots = &self.plan.maildrops.roots;
-        // Where it is not root, PAM has helpers that become it.
-        let seal = sys::identity::is_root().then_some(Seal::Modules);
-        let part = Part { name: c"mpopd-auth", identity: &Identity::Unchanged, seal };
+        // When auth is not root, PAM has helpers that become root.
+        let sandbox = sys::identity::is_root().then_some(Sandbox::Modules);
+        let becomes = ProcessRole { name: c"mpopd-auth", identity: &Identity::Unchanged, sandbox };
         // Only the child runs this, on its own copy of the memory.
         let role = |given: Vec<OwnedFd>, ()| {
             if let Some(channel) = given.into_iter().next() {
@@ -457,7 +449,7 @@ impl Generation {
             }
             auth_role::run(auth_role::Channels { queue, hire: &theirs }, authenticator, user_logs, roots)
         };
-        let pid = child::start(&part, &keep, given, || Ok(()), role)?;
+        let pid = child::start(&becomes, &keep, given, || Ok::<_, Infallible>(()), role)?;
         Ok((pid, ours))
     }
 
@@ -469,8 +461,12 @@ impl Generation {
         let given = sockets.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>()?;
         let keep = [theirs.as_fd(), self.queue.logins.as_fd()];
         let read_tls = || tls::load(&plan.tls);
-        let part = Part { name: c"mpopd-session", identity: &plan.session, seal: Some(Seal::Session) };
-        let pid = child::start(&part, &keep, given, read_tls, |mut given, tls| {
+        let becomes = ProcessRole {
+            name: c"mpopd-session",
+            identity: &plan.session_identity,
+            sandbox: Some(Sandbox::Session),
+        };
+        let pid = child::start(&becomes, &keep, given, read_tls, |mut given, tls| {
             let metrics = plan.metrics.as_ref().and_then(|_| given.pop());
             let channels = session_role::Channels {
                 arrivals: plan.arrivals.under(given),
@@ -478,16 +474,16 @@ impl Generation {
                 logins: &self.queue.logins,
                 steer: &theirs,
             };
-            session_role::run(channels, Limits { tls, ..plan.limits.clone() }, number)
+            session_role::run(channels, Limits { tls, ..plan.session.clone() }, number)
         })?;
         Ok((pid, ours))
     }
 }
 
-fn heard(said: FromSession, descriptors: Vec<OwnedFd>) -> Heard {
-    match said {
-        FromSession::Ready => Heard::Ready,
-        FromSession::Answer { number, told } => Heard::Answer(number, told, descriptors),
-        FromSession::Ending(figures) => Heard::Counted(figures),
+fn event(message: FromSession, descriptors: Vec<OwnedFd>) -> GenerationEvent {
+    match message {
+        FromSession::Ready => GenerationEvent::Ready,
+        FromSession::Answer { number, told } => GenerationEvent::Answered(number, told, descriptors),
+        FromSession::Ending(figures) => GenerationEvent::Counted(figures),
     }
 }

@@ -1,5 +1,6 @@
-//! The log role, as the supervisor has it.
+//! The log role as the supervisor sees it: started, told to reopen its file, ended last.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -14,32 +15,25 @@ use sys::seqpacket;
 use vocabulary::LogTarget;
 
 use super::restart::Restart;
-use super::seal;
-use crate::supervisor::child::{self, Identity, Part};
-
-/// What the log role works with.
-pub(crate) struct Log {
-    /// The end of the queue that it reads. The supervisor keeps it: lines wait there while the role is restarted.
-    pub(crate) lines: OwnedFd,
-    /// Where and how lines are written.
-    pub(crate) settings: log_role::Settings,
-}
+use crate::plan::LogPlan;
+use crate::process::child::{self, Identity, ProcessRole};
+use crate::process::sandbox;
 
 pub(super) struct Logger {
-    plan: Log,
-    running: Option<Running>,
+    plan: LogPlan,
+    running: Option<LogProcess>,
     restart: Restart,
 }
 
-struct Running {
+struct LogProcess {
     pid: Pid,
     /// Closing it ends the process, after it has written what is in the queue.
     orders: Option<OwnedFd>,
 }
 
 impl Logger {
-    pub(super) fn new(plan: Log, now: Instant) -> Logger {
-        Logger { plan, running: None, restart: Restart::new(now) }
+    pub(super) fn new(plan: LogPlan, now: Instant) -> Self {
+        Self { plan, running: None, restart: Restart::new(now) }
     }
 
     /// When to start it; `None` while it runs.
@@ -62,8 +56,8 @@ impl Logger {
         }
     }
 
-    /// Logs by these settings from here on, and returns the last ones. This process and those that it forks do so at once; the
-    /// role that writes is replaced when it has written what is in the queue.
+    /// Logs by these settings from now on, and returns the previous ones. This process and those that it forks do so
+    /// at once; the role that writes is replaced when it has written what is in the queue.
     pub(super) fn change(&mut self, settings: log_role::Settings) -> log_role::Settings {
         logging::set_level(settings.level());
         if settings != self.plan.settings {
@@ -74,7 +68,7 @@ impl Logger {
 
     /// The log file was renamed.
     pub(super) fn reopen(&self) {
-        if let Some(Running { orders: Some(orders), .. }) = &self.running
+        if let Some(LogProcess { orders: Some(orders), .. }) = &self.running
             && let Err(error) = send(orders, &ToLog::Reopen, &[], Wait::No)
         {
             tracing::error!("the log role takes no orders: {error}");
@@ -88,10 +82,11 @@ impl Logger {
         }
     }
 
-    /// Notes that a process ended, and counts it if nobody wanted it. Returns whether it was this role.
+    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it was this
+    /// role.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         match self.running.take_if(|running| running.pid == pid) {
-            Some(Running { orders: Some(_), .. }) => {
+            Some(LogProcess { orders: Some(_), .. }) => {
                 restarts.log += 1;
                 self.restart.ended(now);
                 tracing::error!("log ended with {ending}; it is restarted");
@@ -108,16 +103,17 @@ impl Logger {
     }
 }
 
-fn start(plan: &Log) -> io::Result<Running> {
+fn start(plan: &LogPlan) -> io::Result<LogProcess> {
     let (ours, theirs) = seqpacket::pair()?;
     let keep = [plan.lines.as_fd(), theirs.as_fd()];
     let file = match &plan.settings.target {
         LogTarget::File(file) => Some(file.as_path()),
-        _ => None,
+        LogTarget::None | LogTarget::Syslog | LogTarget::Journald => None,
     };
-    let part = Part { name: c"mpopd-log", identity: &Identity::Unchanged, seal: Some(seal::log(file)) };
+    let sandbox = Some(sandbox::log(file));
+    let becomes = ProcessRole { name: c"mpopd-log", identity: &Identity::Unchanged, sandbox };
     let role =
         |_, ()| log_role::run(log_role::Channels { lines: &plan.lines, orders: &theirs }, &plan.settings);
-    let pid = child::start(&part, &keep, Vec::new(), || Ok(()), role)?;
-    Ok(Running { pid, orders: Some(ours) })
+    let pid = child::start(&becomes, &keep, Vec::new(), || Ok::<_, Infallible>(()), role)?;
+    Ok(LogProcess { pid, orders: Some(ours) })
 }

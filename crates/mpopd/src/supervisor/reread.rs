@@ -1,39 +1,25 @@
-//! Re-reading the configuration: another generation is started beside the current one, and takes its place when it accepts.
+//! Re-reads the configuration: starts another generation beside the current one, which takes its place when it
+//! accepts.
 
 use std::time::{Duration, Instant};
 
 use ipc::control::{Rereading, Verdict};
 
 use super::generation::Generation;
-use super::{Reload, Supervisor};
-use crate::cli::Failure;
-use log_role;
+use super::incoming::Incoming;
+use super::state::Supervisor;
+use crate::error::StartError;
+use crate::plan::Reload;
 
 /// How long the session role of a configuration that was re-read may take until it accepts.
-const START: Duration = Duration::from_secs(30);
+const START_TIME: Duration = Duration::from_secs(30);
 
-/// The most generations that retired and still have sessions. The oldest one's are closed when there are more: whoever
-/// re-reads the configuration in a loop must not fill the machine with processes.
+/// The most retired generations that still have sessions. Beyond that the sessions of the oldest are closed: a script
+/// that re-reads the configuration in a loop must not fill the machine with processes.
 const MOST_RETIRED: usize = 16;
 
-/// A generation that is to become the current one when its session role accepts.
-pub(super) struct Incoming {
-    pub(super) generation: Generation,
-    reload: Reload,
-    until: Instant,
-    /// How was logged before.
-    log: Option<log_role::Settings>,
-}
-
-impl Incoming {
-    /// When it is given up.
-    pub(super) fn until(&self) -> Instant {
-        self.until
-    }
-}
-
 impl Supervisor {
-    /// Does what is due: gives up what does not come to serve, and begins what is wanted.
+    /// Does what is due: gives up a generation that does not come to serve, and starts a reload that is wanted.
     pub(super) fn tick_reread(&mut self, now: Instant) {
         match &self.incoming {
             Some(incoming) if incoming.generation.has_failed() => {
@@ -56,24 +42,25 @@ impl Supervisor {
         let (Some(file), Some(current)) = (&self.file, &self.current) else {
             return tracing::warn!("there is no configuration to be re-read");
         };
-        self.herald.reloading();
-        self.control.begin(Rereading::Config);
+        self.notifier.reloading();
+        self.clients.begin(Rereading::Config);
         if reload == Reload::All {
-            self.control.begin(Rereading::Refresh);
+            self.clients.begin(Rereading::Refresh);
         }
-        let generation = file.again(&current.plan, reload).and_then(|plan| {
-            Generation::new(self.generations, plan, now).map_err(|error| Failure::Other(error.to_string()))
+        let generation = file.replan(&current.plan, reload).and_then(|plan| {
+            Generation::new(self.generations, plan, now)
+                .map_err(StartError::system("the new roles have no channels"))
         });
         match generation {
             Ok(mut generation) => {
                 self.generations = self.generations.wrapping_add(1);
                 // Before its roles are forked, which log as this process does.
-                let log = generation.plan.log.take().and_then(|new| Some(self.log.as_mut()?.change(new)));
+                let log = self.log.as_mut().map(|log| log.change(generation.plan.log.clone()));
                 generation.start_due(&mut self.sessions, now);
                 generation.tell(self.restarts);
-                self.incoming = Some(Incoming { generation, reload, until: now + START, log });
+                self.incoming = Some(Incoming { generation, reload, until: now + START_TIME, log });
             }
-            Err(failure) => self.settle(reload, Err(failure)),
+            Err(error) => self.settle(reload, Err(error)),
         }
     }
 
@@ -111,31 +98,31 @@ impl Supervisor {
         }
         generation.shut_down(Instant::now());
         self.leaving.push(generation);
-        self.settle(reload, Err(Failure::Other(why.to_owned())));
+        self.settle(reload, Err(StartError::Role(why.to_owned())));
     }
 
-    /// Tells everyone what became of a re-reading.
-    fn settle(&mut self, reload: Reload, done: Result<(), Failure>) {
+    /// Reports the outcome of a reload.
+    fn settle(&mut self, reload: Reload, outcome: Result<(), StartError>) {
         let port = self.current.as_ref().map_or(0, |current| current.plan.port());
-        self.herald.reloaded(port);
-        let verdict = match done {
+        self.notifier.reloaded(port);
+        let verdict = match outcome {
             Ok(()) => {
                 tracing::info!("the configuration was re-read");
                 Verdict::InForce { port }
             }
-            Err(failure) => {
-                let faults = failure.to_string();
-                for line in faults.lines() {
+            Err(error) => {
+                let problems = error.to_string();
+                for line in problems.lines() {
                     tracing::error!("{line}");
                 }
                 tracing::error!("the configuration was not taken over: the settings stay as they were");
-                Verdict::kept(&faults)
+                Verdict::kept(&problems)
             }
         };
-        // Whoever waits for new settings has them by SIGHUP too.
-        self.control.tell(Rereading::Config, &verdict);
+        // A client that waits for new settings gets them with SIGHUP, too.
+        self.clients.report_reread(Rereading::Config, &verdict);
         if reload == Reload::All {
-            self.control.tell(Rereading::Refresh, &verdict);
+            self.clients.report_reread(Rereading::Refresh, &verdict);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! When a role that ended is started again: at once, but a role that keeps ending waits longer
-//! each time, so that a fault costs log lines and not the machine.
+//! When to restart a role that ended: at once, but a role that keeps ending waits longer each time, so that a bug
+//! costs log lines and not the machine.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ pub(super) struct Restart {
 
 impl Restart {
     /// Due now.
-    pub(super) fn new(now: Instant) -> Restart {
-        Restart { started: now, due: now, delay: Duration::ZERO }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { started: now, due: now, delay: Duration::ZERO }
     }
 
     /// When to start it, if it is not running.

@@ -1,121 +1,118 @@
-//! Being succeeded by another process, which runs the program as it is installed by then: no connection is refused, no session is
-//! closed.
+//! Hands over to another process, which runs the program as it is installed by then: no connection is refused, no
+//! session is closed.
 //!
-//! The successor gets the sockets and takes its time to start. When it accepts, this process retires: its sessions go on, within
-//! bounds, and it ends with the last of them. A successor that does not come to serve changes nothing.
+//! The successor gets the sockets and takes its time to start. When it accepts, this process retires: its sessions go
+//! on, within bounds, and it ends with the last of them. A successor that does not come to serve changes nothing.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use ipc::control::Answer;
-use rustix::event::PollFlags;
-use rustix::process::{Pid, Signal as Kill};
 
-use super::{Speaker, Supervisor};
-use crate::start::detach;
-use crate::start::handover::{self, Given};
+use super::handover::{self, Given};
+use super::startup_report;
+use super::state::Supervisor;
+use super::successor::Successor;
 
 /// How long the successor may take until it accepts. mpopdctl waits a little longer.
-const START: Duration = Duration::from_secs(25);
+const START_TIME: Duration = Duration::from_secs(25);
 
 /// How long sessions go on here after that.
-const PATIENCE: Duration = Duration::from_secs(600);
+const SESSION_TIME: Duration = Duration::from_secs(600);
 
-/// The process that is to take over.
-pub(super) struct Successor {
-    pid: Pid,
-    /// On which it says that it accepts, or why it does not.
-    word: OwnedFd,
-    until: Instant,
-    /// The client of the control socket that wanted it.
-    client: u64,
+/// Why no successor can be started.
+enum CannotUpgrade {
+    /// Another generation or another successor is starting.
+    Changing,
+    /// Another program owns the sockets.
+    PassedSockets,
+    /// This process has no control socket or no pid file.
+    NoDaemon,
+    /// The machine has no process or no pipe left.
+    System(io::Error),
 }
 
-impl Successor {
-    pub(super) fn speaker(&self) -> (Speaker, BorrowedFd<'_>, PollFlags) {
-        (Speaker::Successor, self.word.as_fd(), PollFlags::IN)
-    }
-
-    /// When it is given up.
-    pub(super) fn until(&self) -> Instant {
-        self.until
-    }
-
-    /// It shall not take over.
-    pub(super) fn kill(&self) {
-        let _ = sys::process::signal(self.pid, Kill::KILL);
+impl fmt::Display for CannotUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changing => f.write_str("mpopd is just changing: ask again"),
+            Self::PassedSockets => f.write_str(
+                "the service manager that passed mpopd its sockets can restart it without refusing anyone",
+            ),
+            Self::NoDaemon => f.write_str("this is no daemon that could be replaced"),
+            Self::System(error) => write!(f, "no new mpopd can be started: {error}"),
+        }
     }
 }
 
 impl Supervisor {
-    /// Starts a successor, because a client of the control socket wants one.
+    /// Starts a successor for a client of the control socket.
     pub(super) fn upgrade(&mut self, client: u64) {
         match self.start_successor(client) {
             Ok(successor) => {
                 tracing::info!("mpopd is being replaced by process {}", successor.pid.as_raw_nonzero());
                 self.successor = Some(successor);
-                self.control.await_successor(client);
+                self.clients.await_successor(client);
             }
-            Err(why) => self.control.answer(client, &Answer::Refused(why), &[]),
+            Err(error) => self.clients.answer(client, &Answer::Refused(error.to_string()), &[]),
         }
     }
 
-    /// The successor accepts, or says why it does not.
+    /// The successor accepts, or reports why it does not.
     pub(super) fn hear_successor(&mut self) {
-        let Some(Successor { pid, word, client, .. }) = self.successor.take() else { return };
-        let pid_number = pid.as_raw_nonzero().get().unsigned_abs();
-        match detach::told(word) {
+        let Some(Successor { pid, report, client, .. }) = self.successor.take() else { return };
+        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        match startup_report::wait(report) {
             Ok(()) => {
-                tracing::info!("process {pid_number} serves from here on");
-                self.control.answer(client, &Answer::Upgraded { pid: pid_number }, &[]);
-                self.control.give_up();
-                self.herald.succeeded_by(pid_number);
+                tracing::info!("process {pid} serves from here on");
+                self.clients.answer(client, &Answer::Upgraded { pid }, &[]);
+                self.clients.give_up();
+                self.notifier.succeeded_by(pid);
                 let now = Instant::now();
-                self.patience_ends = Some(now + PATIENCE);
+                self.sessions_until = Some(now + SESSION_TIME);
                 if let Some(mut last) = self.current.take() {
                     last.retire(now);
                     self.leaving.push(last);
                 }
             }
-            Err(why) => self.give_successor_up(client, &why),
+            Err(error) => self.give_successor_up(client, &error.to_string()),
         }
     }
 
     /// Does what is due.
     pub(super) fn tick_upgrade(&mut self, now: Instant) {
-        if let Some(Successor { pid, client, .. }) =
-            self.successor.take_if(|successor| successor.until <= now)
-        {
-            let _ = sys::process::signal(pid, Kill::KILL);
-            self.give_successor_up(client, "the new mpopd takes too long to start");
+        if let Some(successor) = self.successor.take_if(|successor| successor.until <= now) {
+            successor.kill();
+            self.give_successor_up(successor.client, "the new mpopd takes too long to start");
         }
-        if self.patience_ends.take_if(|until| *until <= now).is_some() {
+        if self.sessions_until.take_if(|until| *until <= now).is_some() {
             tracing::info!("the sessions from before the replacement are closed");
             self.leaving.iter_mut().for_each(|generation| generation.shut_down(now));
         }
     }
 
-    fn start_successor(&self, client: u64) -> Result<Successor, String> {
+    fn start_successor(&self, client: u64) -> Result<Successor, CannotUpgrade> {
         let (Some(file), Some(current), None, None) =
             (&self.file, &self.current, &self.incoming, &self.successor)
         else {
-            return Err("mpopd is just changing: ask again".to_owned());
+            return Err(CannotUpgrade::Changing);
         };
         if file.has_passed_sockets() {
-            return Err("whoever passed mpopd its sockets can restart it without refusing anyone".to_owned());
+            return Err(CannotUpgrade::PassedSockets);
         }
-        let (Some(control), Some(pid_file)) = (self.control.socket(), self.herald.pid_file.as_ref()) else {
-            return Err("this is no daemon that could be replaced".to_owned());
+        let (Some(control), Some(pid_file)) = (self.clients.socket(), self.notifier.pid_file.as_ref()) else {
+            return Err(CannotUpgrade::NoDaemon);
         };
         let given = Given {
             listeners: current.plan.listeners().map(|listener| listener.socket.as_fd()).collect(),
             control,
             pid_file: pid_file.as_fd(),
-            state_dir: current.plan.lasting.state_dir(),
+            state_dir: current.plan.fixed.state_dir(),
         };
-        let started = handover::start(&file.arguments(), &given);
-        let (pid, word) = started.map_err(|error| format!("no new mpopd can be started: {error}"))?;
-        Ok(Successor { pid, word, until: Instant::now() + START, client })
+        let (pid, report) = handover::start(&file.arguments(), &given).map_err(CannotUpgrade::System)?;
+        Ok(Successor { pid, report, until: Instant::now() + START_TIME, client })
     }
 
     fn give_successor_up(&mut self, client: u64, why: &str) {
@@ -123,6 +120,6 @@ impl Supervisor {
             tracing::error!("{line}");
         }
         tracing::error!("mpopd was not replaced: it goes on as it was");
-        self.control.answer(client, &Answer::Refused(why.to_owned()), &[]);
+        self.clients.answer(client, &Answer::Refused(why.to_owned()), &[]);
     }
 }

@@ -1,101 +1,78 @@
-//! The maildrop processes: at most one per owner that takes orders, forked when auth needs it.
+//! The maildrop processes: at most one per owner takes orders, forked when auth needs it.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use ::maildrop::{Notice, Opener, Settings};
+use auth_role::Roots;
 use ipc::hire::{Hire, Post, Reach, WorkerId};
 use ipc::mail::FromMaildrop;
 use ipc::open::Open;
 use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
+use maildrop::{Notice, Opener};
+use maildrop_role::{Group, InHand, LastLogins};
 use rustix::net::{Shutdown, shutdown};
 use rustix::process::Pid;
 use sys::seqpacket;
 
-use crate::start::state::StateDir;
-use crate::supervisor::child::{self, Identity, Part};
-use crate::supervisor::seal;
-use auth_role::Roots;
-use maildrop_role::Group;
-use maildrop_role::{InHand, LastLogins};
-
-/// What every maildrop process needs.
-pub(crate) struct Maildrops {
-    /// How mailboxes are read and locked.
-    pub(crate) settings: Settings,
-    /// Where each owner's private folder lies.
-    pub(crate) state: StateDir,
-    /// Where each owner's mailboxes are taken apart; `None` if no storage = "disk" is configured.
-    pub(crate) spool: Option<StateDir>,
-    /// What single users have.
-    pub(crate) users: maildrop_role::Users,
-    /// Where mail lies, by the settings.
-    pub(crate) roots: Roots,
-    /// The group that makes lock files in the mail spool.
-    pub(crate) mail_group: Option<Group>,
-    /// Whether each process becomes its owner: when the supervisor is root.
-    pub(crate) change_user: bool,
-    /// The least time between two logins at a maildrop; zero for any.
-    pub(crate) login_delay: Duration,
-    /// How many threads read each of a process's two queues.
-    pub(crate) threads: usize,
-}
+use crate::plan::MaildropPlan;
+use crate::process::child::{self, Identity, ProcessRole};
+use crate::process::sandbox;
 
 #[derive(Default)]
 pub(super) struct Workers {
     /// The process that new orders go to, for each post.
-    current: HashMap<Post, Worker>,
-    /// Every process that was not reaped.
-    living: HashMap<Pid, Living>,
+    current: HashMap<Post, MaildropWorker>,
+    /// Every process that has not been reaped.
+    living: HashMap<Pid, LivingWorker>,
     started: u64,
 }
 
-struct Worker {
+struct MaildropWorker {
     id: WorkerId,
     pid: Pid,
     orders: OwnedFd,
 }
 
-struct Living {
+struct LivingWorker {
     post: Post,
-    work: Work,
+    work: AssignedWork,
 }
 
-/// What a process has to do, as it can be seen from outside when it has ended.
-struct Work {
+/// What a process has to do, visible from outside after it has ended.
+struct AssignedWork {
     /// The queue that it reads.
     orders: OwnedFd,
     in_hand: InHand,
 }
 
 /// A process that has ended.
-pub(super) struct Ended {
+pub(super) struct EndedWorker {
     pub(super) uid: u32,
-    /// The logins that it was to answer and did not.
+    /// The logins that it should have answered and did not.
     pub(super) unanswered: Vec<LoginId>,
 }
 
 impl Workers {
-    /// The process for a post: the one there is, unless auth says that it answers no more.
+    /// The process for a post: the running one, unless auth reports that it no longer answers.
     pub(super) fn get(
         &mut self,
-        wish: Hire,
-        plan: &Maildrops,
+        request: Hire,
+        plan: &MaildropPlan,
         steer: Option<&OwnedFd>,
     ) -> io::Result<(WorkerId, &OwnedFd)> {
-        let Hire { post, instead_of } = wish;
+        let Hire { post, instead_of } = request;
         if self.current.get(&post).is_none_or(|worker| instead_of == Some(worker.id)) {
             let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
             let (pid, orders, work) = start(&post, plan, steer)?;
             let id = WorkerId(self.started);
             self.started += 1;
-            self.living.insert(pid, Living { post: post.clone(), work });
-            self.current.insert(post.clone(), Worker { id, pid, orders });
+            self.living.insert(pid, LivingWorker { post: post.clone(), work });
+            self.current.insert(post.clone(), MaildropWorker { id, pid, orders });
         }
         match self.current.get(&post) {
             Some(worker) => Ok((worker.id, &worker.orders)),
@@ -103,18 +80,18 @@ impl Workers {
         }
     }
 
-    /// No process gets new orders any more: whoever asks from now on gets another one.
+    /// No running process gets new orders from now on: the next request starts another one.
     pub(super) fn relieve(&mut self) {
         self.current.clear();
     }
 
     /// Notes that a process ended, if it was one of these.
-    pub(super) fn ended(&mut self, pid: Pid) -> Option<Ended> {
-        let Living { post, work } = self.living.remove(&pid)?;
+    pub(super) fn ended(&mut self, pid: Pid) -> Option<EndedWorker> {
+        let LivingWorker { post, work } = self.living.remove(&pid)?;
         if self.current.get(&post).is_some_and(|worker| worker.pid == pid) {
             self.current.remove(&post);
         }
-        Some(Ended { uid: post.uid, unanswered: work.unanswered() })
+        Some(EndedWorker { uid: post.uid, unanswered: work.unanswered() })
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
@@ -122,8 +99,8 @@ impl Workers {
     }
 }
 
-impl Work {
-    /// The logins that were left. No order comes after this: auth is told to ask for another process.
+impl AssignedWork {
+    /// The logins that were left. No further order can arrive: auth is told to ask for another process.
     fn unanswered(&self) -> Vec<LoginId> {
         let mut logins = self.in_hand.logins();
         let _ = shutdown(&self.orders, Shutdown::Read);
@@ -135,8 +112,8 @@ impl Work {
     }
 }
 
-/// Forks a process: its pid, where it is sent its orders, and its work.
-fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, Work)> {
+/// Forks a process. Returns its pid, the channel for its orders, and its work.
+fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, AssignedWork)> {
     let Post { uid, gid, .. } = *post;
     let state = plan.state.folder_of(uid, gid)?;
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
@@ -150,8 +127,8 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
     let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_hand.as_fd()];
     keep.extend(&ours);
-    let sealed = seal::maildrop(folders(&plan.roots, &post.reach), ours);
-    let part = Part { name: c"mpopd-maildrop", identity: &identity, seal: Some(sealed) };
+    let sandbox = Some(sandbox::maildrop(folders(&plan.roots, &post.reach), ours));
+    let becomes = ProcessRole { name: c"mpopd-maildrop", identity: &identity, sandbox };
     let role = |_, ()| {
         let channels = maildrop_role::Channels { orders: &orders_out, sessions: &sessions_out };
         let setup = maildrop_role::Setup {
@@ -169,17 +146,17 @@ fn start(post: &Post, plan: &Maildrops, steer: &OwnedFd) -> io::Result<(Pid, Own
             }
         }
     };
-    let pid = child::start(&part, &keep, Vec::new(), || Ok(()), role)?;
-    // Only now: a session that is told of a process that could not be forked would wait for it.
+    let pid = child::start(&becomes, &keep, Vec::new(), || Ok::<_, Infallible>(()), role)?;
+    // Only now: a session that learns of a process that could not be forked would wait for it.
     send(steer, &ToSession::Maildrop, &[sessions_in.as_fd()], Wait::No).map_err(|error| {
         // Without its channel to the session role the process ends by itself.
         io::Error::other(error.to_string())
     })?;
-    Ok((pid, orders_in, Work { orders: orders_out, in_hand }))
+    Ok((pid, orders_in, AssignedWork { orders: orders_out, in_hand }))
 }
 
-/// What enforces the delay between logins, if there is one. Mail is served without it rather than not at all.
-fn last_logins(plan: &Maildrops, state: &OwnedFd) -> Option<LastLogins> {
+/// Enforces the delay between logins, if there is one. Mail is served without it rather than not at all.
+fn last_logins(plan: &MaildropPlan, state: &OwnedFd) -> Option<LastLogins> {
     if plan.login_delay.is_zero() {
         return None;
     }
@@ -190,7 +167,7 @@ fn last_logins(plan: &Maildrops, state: &OwnedFd) -> Option<LastLogins> {
         .ok()
 }
 
-/// The folders of mail that a process with this reach opens.
+/// The folders of mail that a process with this access may open.
 fn folders(roots: &Roots, reach: &Reach) -> Vec<PathBuf> {
     match reach {
         Reach::Roots => roots.folders().to_vec(),
@@ -202,7 +179,7 @@ fn folders(roots: &Roots, reach: &Reach) -> Vec<PathBuf> {
 }
 
 fn opener(
-    plan: &Maildrops,
+    plan: &MaildropPlan,
     state: &OwnedFd,
     spool: Option<&OwnedFd>,
     sessions: &OwnedFd,

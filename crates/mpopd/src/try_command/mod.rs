@@ -1,4 +1,4 @@
-//! `mpopd try`: serves one mailbox for one user, with no configuration and no root.
+//! `mpopd try`: serves one mailbox for one user, without a configuration and without root.
 
 mod sample;
 mod self_signed;
@@ -13,39 +13,40 @@ use maildrop::Location;
 use vocabulary::{AllowPlaintext, LogLevel, Storage};
 use zeroize::Zeroizing;
 
-use crate::cli::{Failure, Try};
-use crate::start::plan::Entrance;
-use crate::start::{plan, state};
-use crate::supervisor::{self, Surroundings};
+use crate::error::StartError;
+use crate::options::TryOptions;
+use crate::plan::build::{self, Entrance};
+use crate::plan::state_dir;
+use crate::supervisor::{self, DaemonResources};
 use sample::TempFolder;
 
-/// As whom the mail is read when root runs this and the mailbox is nobody's in particular.
+/// The user that reads the mail when root runs this and no other user owns the mailbox.
 const NOBODY: &str = "nobody";
-/// Where TLS is spoken from the start: as far from 995 as 8110 is from 110.
+/// The port for TLS from the start: as far from 995 as 8110 is from 110.
 const POP3S_PORT: u16 = 8995;
 
 /// Serves until Ctrl-C. Returns the exit status.
-pub(crate) fn run(options: Try) -> Result<i32, Failure> {
+pub(crate) fn run(options: TryOptions) -> Result<i32, StartError> {
     logging::start_to_stderr(LogLevel::Info);
-    let folder = TempFolder::new().map_err(|error| format!("no temporary folder: {error}"))?;
+    let folder = TempFolder::new().map_err(StartError::system("no temporary folder"))?;
     let location = match &options.mailbox {
         Some(path) => {
-            let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            maildrop::detect(&path).map_err(|error| error.to_string())?
+            let path = std::path::absolute(path).map_err(|error| at(path, &error))?;
+            maildrop::detect(&path).map_err(|error| StartError::Mailbox(error.to_string()))?
         }
         None => sample::write(folder.path(), unprivileged()?)
             .map(Location::Mbox)
-            .map_err(|error| format!("the sample mailbox cannot be written: {error}"))?,
+            .map_err(StartError::system("the sample mailbox cannot be written"))?,
     };
     let reader = reader_of(&location)?;
     let password = match &options.password {
         Some(password) => password.clone(),
-        None => made_up_password()?,
+        None => random_password()?,
     };
 
     let config = settings(&options, folder.path())?;
     let authenticator = authenticator(&options.user, &password, reader, &location)?;
-    let plan = plan::of(&config, authenticator, Entrance::Bind(&[]))?;
+    let plan = build::build(&config, authenticator, Entrance::Bind, &[], true)?;
     let mut addresses = plan.arrivals.listeners().iter().map(|listener| listener.address);
     let address = addresses.next().unwrap_or(options.listen);
     let kind = match &location {
@@ -64,19 +65,19 @@ pub(crate) fn run(options: Try) -> Result<i32, Failure> {
         banner += &format!("  with TLS  curl --cacert {trusted} -u {credentials} pop3s://{address}/1\n");
     }
     banner += "Ctrl-C ends it.\n";
-    // Whoever closed standard output does not want it.
+    // If standard output is closed, nobody wants to read it.
     let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
     drop(addresses);
-    Ok(supervisor::run(plan, Surroundings::default())?)
+    supervisor::run(plan, DaemonResources::default())
 }
 
-fn settings(options: &Try, folder: &Path) -> Result<Config, String> {
+fn settings(options: &TryOptions, folder: &Path) -> Result<Config, StartError> {
     let plain = Config {
         listen: vec![options.listen.ip()],
         port: options.listen.port(),
-        // Whoever makes it listen elsewhere than on loopback has asked for that.
+        // A user who makes it listen elsewhere than on loopback has asked for that.
         allow_plaintext: AllowPlaintext::Always,
-        state_dir: state::for_try(),
+        state_dir: state_dir::for_try(),
         auth_processes: 1,
         max_servers: 100,
         user: NOBODY.to_owned(),
@@ -86,7 +87,7 @@ fn settings(options: &Try, folder: &Path) -> Result<Config, String> {
     if !options.tls {
         return Ok(plain);
     }
-    // Whoever wants any free port wants that here too.
+    // Port 0 asks for any free port: then here, too.
     let port = if options.listen.port() == 0 { 0 } else { POP3S_PORT };
     let tls = self_signed::write(folder, options.listen.ip())?;
     Ok(Config { pop3s_port: Some(port), tls, ..plain })
@@ -98,9 +99,11 @@ fn authenticator(
     password: &str,
     (uid, gid): (u32, u32),
     location: &Location,
-) -> Result<Authenticator, String> {
-    let name = UserName::try_from(user.as_bytes()).map_err(|error| format!("--user {user}: {error}"))?;
-    let uid = OwnerUid::new(uid).ok_or_else(|| format!("mail cannot be read as uid {uid}"))?;
+) -> Result<Authenticator, StartError> {
+    let name = UserName::try_from(user.as_bytes())
+        .map_err(|error| StartError::Option { option: "--user", problem: format!("{user}: {error}") })?;
+    let uid =
+        OwnerUid::new(uid).ok_or_else(|| StartError::Mailbox(format!("mail cannot be read as uid {uid}")))?;
     let storage = match location {
         Location::Mbox(_) => Storage::Mbox,
         Location::Ram(_) => Storage::Ram,
@@ -112,37 +115,37 @@ fn authenticator(
     Ok(Authenticator::single(name, password, uid, gid, maildrop))
 }
 
-/// The user (uid, gid) that has no files of its own, when this process can become it.
-fn unprivileged() -> Result<Option<(u32, u32)>, String> {
+/// The uid and gid of the user without files of its own, if this process can become that user.
+fn unprivileged() -> Result<Option<(u32, u32)>, StartError> {
     if !sys::identity::is_root() {
         return Ok(None);
     }
     match sys::identity::user_by_name(NOBODY) {
         Ok(Some(user)) if user.uid != 0 => Ok(Some((user.uid, user.gid))),
-        Ok(_) => Err(format!(
+        Ok(_) => Err(StartError::Mailbox(format!(
             "there is no user {NOBODY} to read the mailbox as: run this as another user than root"
-        )),
-        Err(error) => Err(format!("the user {NOBODY} cannot be looked up: {error}")),
+        ))),
+        Err(error) => Err(StartError::System { doing: "the user nobody cannot be looked up", source: error }),
     }
 }
 
-/// As whom (uid, gid) the mailbox is read: whoever runs this, but never root.
-fn reader_of(location: &Location) -> Result<(u32, u32), String> {
+/// The uid and gid that read the mailbox: those of this process, but never root's.
+fn reader_of(location: &Location) -> Result<(u32, u32), StartError> {
     let Some(nobody) = unprivileged()? else {
         return Ok((rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
     };
     let path = location.path();
-    let about = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let about = std::fs::metadata(path).map_err(|error| at(path, &error))?;
     if about.uid() != 0 {
         return Ok((about.uid(), about.gid()));
     }
-    // No maildrop is ever opened as root. What root has made readable for all is read as nobody.
+    // No maildrop is ever opened as root. A mailbox of root that everyone may read is read as nobody.
     if !readable_by_all(path) {
-        return Err(format!(
+        return Err(StartError::Mailbox(format!(
             "{}: belongs to root, and mpopd opens no mail as root: run this as another user, or give the mailbox to one \
              (chown -R USER {0})",
             path.display()
-        ));
+        )));
     }
     eprintln!("mpopd: {} belongs to root: it is read as {NOBODY}, and deleting will fail", path.display());
     Ok(nobody)
@@ -155,12 +158,19 @@ fn readable_by_all(path: &Path) -> bool {
     mode(&real) & needed == needed && real.ancestors().skip(1).all(|above| mode(above) & 0o001 != 0)
 }
 
-/// Sixteen letters and digits that are not taken for one another: about 80 bits.
-fn made_up_password() -> Result<String, String> {
+/// Sixteen letters and digits that are hard to confuse: 80 bits.
+fn random_password() -> Result<String, StartError> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut octets = [0u8; 16];
-    getrandom::fill(&mut octets).map_err(|error| format!("no random numbers for a password: {error}"))?;
+    getrandom::fill(&mut octets).map_err(|error| StartError::System {
+        doing: "no random numbers for a password",
+        source: std::io::Error::other(error),
+    })?;
     Ok(octets.iter().map(|octet| char::from(LETTERS[usize::from(octet % 32)])).collect())
+}
+
+fn at(path: &Path, error: &std::io::Error) -> StartError {
+    StartError::Mailbox(format!("{}: {error}", path.display()))
 }
 
 /// Text as one word of a shell command.
@@ -177,8 +187,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_up_password_is_long_and_different_each_time() {
-        let (one, two) = (made_up_password().unwrap(), made_up_password().unwrap());
+    fn a_random_password_is_long_and_different_each_time() {
+        let (one, two) = (random_password().unwrap(), random_password().unwrap());
         assert_eq!(one.len(), 16);
         assert_ne!(one, two);
     }

@@ -46,17 +46,17 @@ Here the message goes on.
 pub(crate) struct TempFolder(PathBuf);
 
 impl TempFolder {
-    /// Makes a new folder that others may enter but not list: what is in it says who may read it.
+    /// Makes a new folder that others may enter but not list: each file in it has its own permissions.
     ///
     /// # Errors
     ///
-    /// What mkdir(2) says; no random numbers.
-    pub(crate) fn new() -> io::Result<TempFolder> {
+    /// What mkdir(2) reports, or that there are no random numbers.
+    pub(crate) fn new() -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         let number = getrandom::u64().map_err(io::Error::other)?;
         let path = std::env::temp_dir().join(format!("mpopd-try-{number:016x}"));
         std::fs::DirBuilder::new().mode(0o711).create(&path)?;
-        Ok(TempFolder(path))
+        Ok(Self(path))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,7 +66,7 @@ impl TempFolder {
 
 impl Drop for TempFolder {
     fn drop(&mut self) {
-        // What cannot be removed is left to the machine's own cleaning of its temporary folder.
+        // If it cannot be removed, the machine cleans up its temporary folder some day.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -75,7 +75,7 @@ impl Drop for TempFolder {
 ///
 /// # Errors
 ///
-/// What mkdir(2), open(2), write(2) or chown(2) says.
+/// What mkdir(2), open(2), write(2) or chown(2) reports.
 pub(crate) fn write(folder: &Path, owner: Option<(u32, u32)>) -> io::Result<PathBuf> {
     let spool = folder.join("mail");
     std::fs::create_dir(&spool)?;

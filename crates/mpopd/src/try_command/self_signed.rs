@@ -1,4 +1,4 @@
-//! A certificate for `mpopd try --tls`: made up at the start, trusted by nobody who is not told to.
+//! The certificate of `mpopd try --tls`: made at the start, and trusted only by clients that are told to.
 
 use std::fs;
 use std::io::Write;
@@ -10,13 +10,19 @@ use config::{Certificates, Config, Tls};
 use rcgen::{CertificateParams, KeyPair};
 use zeroize::Zeroizing;
 
-/// Writes a certificate for this machine's loopback names and `address`, and its key, into `folder`: the settings that name them.
+use crate::error::StartError;
+
+/// Writes a certificate for this machine's loopback names and `address`, and its key, into `folder`. Returns the
+/// settings that name them.
 ///
 /// # Errors
 ///
-/// What could not be made or written.
-pub(crate) fn write(folder: &Path, address: IpAddr) -> Result<Tls, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("no certificate for --tls: {error}");
+/// It could not be made or written.
+pub(crate) fn write(folder: &Path, address: IpAddr) -> Result<Tls, StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Option {
+        option: "--tls",
+        problem: format!("no certificate: {error}"),
+    };
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned(), address.to_string()];
     let key = KeyPair::generate().map_err(|error| failed(&error))?;
     let certificate = CertificateParams::new(names)

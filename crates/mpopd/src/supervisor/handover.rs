@@ -1,5 +1,5 @@
-//! From one mpopd to its successor, which may be a newer program: the listening sockets, the control socket and the lock of the pid
-//! file, as descriptors that stay open over exec. The environment says which is which.
+//! What one mpopd passes to its successor, which may be a newer program: the listening sockets, the control socket and
+//! the lock of the pid file, as descriptors that stay open over exec. The environment says which is which.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,14 +14,15 @@ use rustix::io::FdFlags;
 use rustix::process::Pid;
 use sys::process::{self, Forked};
 
-use crate::start::detach::Starter;
+use super::startup_report::StartupReport;
+use crate::error::StartError;
 
 /// Names the descriptors: `KEY=NUMBER` each, `listener` any number of times.
 const DESCRIPTORS: &str = "MPOPD_HANDOVER";
-/// Names the folder of the session locks, which predecessor and successor must have in common.
+/// Names the folder of the session locks, which both must share.
 const STATE_DIR: &str = "MPOPD_HANDOVER_STATE_DIR";
 
-/// What a successor gets from the one before it.
+/// What a successor gets from its predecessor.
 pub(crate) struct Inherited {
     /// Sockets that listen.
     pub(crate) listeners: Vec<OwnedFd>,
@@ -29,13 +30,13 @@ pub(crate) struct Inherited {
     pub(crate) control: OwnedFd,
     /// The pid file, locked.
     pub(crate) pid_file: OwnedFd,
-    /// Who waits until the successor serves.
-    pub(crate) starter: Starter,
+    /// To the predecessor, which waits until the successor serves.
+    pub(crate) starter: StartupReport,
     /// The folder of the session locks.
     pub(crate) state_dir: PathBuf,
 }
 
-/// What the one before gives.
+/// What the predecessor passes on.
 pub(crate) struct Given<'a> {
     pub(crate) listeners: Vec<BorrowedFd<'a>>,
     pub(crate) control: BorrowedFd<'a>,
@@ -44,31 +45,32 @@ pub(crate) struct Given<'a> {
 }
 
 impl Inherited {
-    /// From the environment; `None` when there is nobody to succeed. To be called once.
+    /// From the environment; `None` if this process succeeds none. To be called once.
     ///
     /// # Errors
     ///
-    /// The environment makes no sense: whoever set it is no mpopd, or one of another kind.
-    pub(crate) fn from_environment() -> Result<Option<Inherited>, String> {
+    /// The environment makes no sense: it was not set by an mpopd, or by one of another kind.
+    pub(crate) fn from_environment() -> Result<Option<Self>, StartError> {
         let Some(text) = env::var_os(DESCRIPTORS) else { return Ok(None) };
-        let senseless = || format!("{DESCRIPTORS}: no mpopd of this kind has set it");
+        let senseless = || StartError::Caller(format!("{DESCRIPTORS}: no mpopd of this kind has set it"));
         let (mut listeners, mut control, mut pid_file, mut starter) = (Vec::new(), None, None, None);
         for word in text.to_str().ok_or_else(senseless)?.split(' ') {
             let (key, number) = word.split_once('=').ok_or_else(senseless)?;
             let number = number.parse().map_err(|_| senseless())?;
-            let taken = sys::inherited::take(number).map_err(|error| format!("{DESCRIPTORS}: {error}"))?;
+            let taken = sys::inherited::take(number)
+                .map_err(|error| StartError::Caller(format!("{DESCRIPTORS}: {error}")))?;
             match key {
                 "listener" => listeners.push(taken),
                 "control" => control = Some(taken),
                 "pid_file" => pid_file = Some(taken),
-                "starter" => starter = Some(Starter::on(taken)),
+                "starter" => starter = Some(StartupReport::on(taken)),
                 _ => return Err(senseless()),
             }
         }
         let state_dir = env::var_os(STATE_DIR).map(PathBuf::from);
         match (control, pid_file, starter, state_dir) {
             (Some(control), Some(pid_file), Some(starter), Some(state_dir)) => {
-                Ok(Some(Inherited { listeners, control, pid_file, starter, state_dir }))
+                Ok(Some(Self { listeners, control, pid_file, starter, state_dir }))
             }
             _ => Err(senseless()),
         }
@@ -76,11 +78,11 @@ impl Inherited {
 }
 
 /// Starts the program that is where this one was started from, with these arguments. Returns its process, and the pipe on
-/// which it says that it serves ([`crate::start::detach::told`]).
+/// which it reports that it serves ([`super::startup_report::wait`]).
 ///
 /// # Errors
 ///
-/// What pipe(2) or fork(2) says. What goes wrong later is said on the pipe.
+/// What pipe(2) or fork(2) reports. What goes wrong later is reported on the pipe.
 pub(crate) fn start(arguments: &[OsString], given: &Given<'_>) -> io::Result<(Pid, OwnedFd)> {
     let program = program()?;
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -88,16 +90,16 @@ pub(crate) fn start(arguments: &[OsString], given: &Given<'_>) -> io::Result<(Pi
         Forked::Parent(pid) => Ok((pid, reader)),
         Forked::Child => {
             let error = become_successor(&program, arguments, given, &writer);
-            Starter::on(writer).failed(&format!("{}: {error}", program.display()));
+            StartupReport::on(writer).failed(&format!("{}: {error}", program.display()));
             process::exit_now(1)
         }
     }
 }
 
-/// Where this program is; where it was, if another one has taken its place.
+/// Where this program is, or where it was if another one has taken its place.
 fn program() -> io::Result<PathBuf> {
     let path = env::current_exe()?.into_os_string().into_vec();
-    // What the kernel adds to the name of a file that is there no more (proc(5), /proc/PID/exe).
+    // The kernel adds this to the name of a file that no longer exists (proc(5), /proc/PID/exe).
     let path = path.strip_suffix(b" (deleted)").map(<[u8]>::to_vec).unwrap_or(path);
     Ok(OsString::from_vec(path).into())
 }

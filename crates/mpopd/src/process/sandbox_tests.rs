@@ -1,19 +1,23 @@
-//! What each role can still do, tried from inside its seal by whoever might have taken it over. The outcome is the table in SECURITY.md.
+//! What each role can still do, tried from inside its sandbox as an attacker who has taken it over would. The
+//! outcome is the table in SECURITY.md.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, Permissions};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal};
 use sys::attempts;
 use sys::process::Ending;
+use sys::seal::Support;
 
-use super::*;
-use crate::supervisor::child::{self, Identity, Part};
+use crate::process::child::{self, Identity, ProcessRole};
+use crate::process::sandbox::{Sandbox, log, maildrop};
 
 /// Debian's nobody, and a uid that nobody has.
 const STRANGER: u32 = 65_534;
@@ -110,15 +114,15 @@ impl Scene {
     }
 
     /// The roles, as the supervisor starts them, and as whom.
-    fn roles(&self) -> Vec<(&'static str, Identity, Option<Seal<'static>>)> {
+    fn roles(&self) -> Vec<(&'static str, Identity, Option<Sandbox<'static>>)> {
         let user = |uid, chroot| Identity::User { uid, gid: uid, file_group: None, chroot };
         let identity = |changed| if sys::identity::is_root() { changed } else { Identity::Unchanged };
         vec![
-            ("session", identity(user(STRANGER, Some(self.empty.clone()))), Some(Seal::Session)),
+            ("session", identity(user(STRANGER, Some(self.empty.clone()))), Some(Sandbox::Session)),
             ("maildrop", identity(user(OWNER, None)), Some(maildrop([self.mail.clone()], []))),
             ("log", Identity::Unchanged, Some(log(Some(&self.empty.join("log"))))),
-            ("auth", Identity::Unchanged, Some(Seal::Modules)),
-            ("mpopd-directory", identity(user(STRANGER, None)), Some(Seal::Modules)),
+            ("auth", Identity::Unchanged, Some(Sandbox::Modules)),
+            ("mpopd-directory", identity(user(STRANGER, None)), Some(Sandbox::Modules)),
         ]
     }
 }
@@ -177,8 +181,8 @@ fn compare() -> i32 {
     let mut table = format!("| | {} |\n|{}\n", names.join(" | "), "---|".repeat(names.len() + 1));
     for (what, attempt) in ATTEMPTS {
         write!(table, "| {what} |").unwrap();
-        for (name, identity, seal) in roles.iter().take(shown) {
-            write!(table, " {} |", outcome(name, identity, seal, &scene, *attempt)).unwrap();
+        for (name, identity, sandbox) in roles.iter().take(shown) {
+            write!(table, " {} |", outcome(name, identity, sandbox, &scene, *attempt)).unwrap();
         }
         table.push('\n');
     }
@@ -199,13 +203,13 @@ fn compare() -> i32 {
 fn outcome(
     name: &str,
     identity: &Identity,
-    seal: &Option<Seal<'static>>,
+    sandbox: &Option<Sandbox<'static>>,
     scene: &Scene,
     attempt: fn(&Scene, Pid) -> io::Result<()>,
 ) -> &'static str {
     let victim = Victim::of(identity);
     let pid = Pid::from_child(&victim.0);
-    let part = Part { name: c"mpopd-test", identity, seal: seal.clone() };
+    let becomes = ProcessRole { name: c"mpopd-test", identity, sandbox: sandbox.clone() };
     let role = |_, ()| match attempt(scene, pid) {
         Ok(()) => DONE,
         Err(error) => match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
@@ -214,7 +218,8 @@ fn outcome(
             _ => DONE,
         },
     };
-    let pid = child::start(&part, &[], Vec::new(), || Ok(()), role).unwrap();
+    let pid =
+        child::start(&becomes, &[], Vec::new(), || Ok::<_, std::convert::Infallible>(()), role).unwrap();
     match sys::process::await_end(pid).unwrap() {
         Ending::Exited(DONE | 0) => "yes",
         Ending::Exited(REFUSED) => "no",

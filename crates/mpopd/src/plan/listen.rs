@@ -1,5 +1,6 @@
-//! Binding the ports.
+//! Binds the ports.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,24 +10,59 @@ use session_role::{Listener, Security};
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// What is to be listened on: the ports and their addresses, and how connections begin there.
+/// The addresses and ports to listen on, and how connections begin there.
 pub(crate) struct Wanted<'a> {
     pub(crate) addresses: &'a [IpAddr],
     pub(crate) ports: Vec<(u16, Security)>,
 }
 
-/// Listens on every address and port. What `present` listens on already is taken over, so that no connection is refused
-/// meanwhile. An address family that this machine does not have is left out, as long as another is there:
-/// `listen = ["::", "0.0.0.0"]` is right everywhere.
+/// An address that cannot be listened on.
+#[derive(Debug)]
+pub(crate) enum ListenError {
+    /// The configuration has no address.
+    NoAddress,
+    /// The only addresses are IPv6, which this machine does not have.
+    NoIpv6(SocketAddr),
+    /// The kernel refuses the address.
+    Refused { address: SocketAddr, source: io::Error },
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => f.write_str("cannot listen: no address is configured"),
+            Self::NoIpv6(address) => write!(f, "cannot listen on {address}: this machine has no IPv6"),
+            Self::Refused { address, source } => {
+                let advice = match source.kind() {
+                    io::ErrorKind::PermissionDenied => "; ports below 1024 need root",
+                    io::ErrorKind::AddrInUse => "; another program listens there",
+                    io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+                    _ => "",
+                };
+                write!(f, "cannot listen on {address}: {source}{advice}")
+            }
+        }
+    }
+}
+
+impl ListenError {
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+/// Listens on every address and port. Sockets in `present` that already listen there are taken over, so that no
+/// connection is refused meanwhile. An address family that this machine does not have is left out as long as
+/// another is there: `listen = ["::", "0.0.0.0"]` works everywhere.
 ///
 /// # Errors
 ///
-/// The address that could not be bound, and why. What `present` listens on is as it was then.
-pub(crate) fn bind(wanted: &Wanted<'_>, present: &[Listener]) -> Result<Vec<Listener>, String> {
+/// The address that could not be bound, and why. The sockets in `present` are unchanged then.
+pub(crate) fn bind(wanted: &Wanted<'_>, present: &[Listener]) -> Result<Vec<Listener>, ListenError> {
     let unwanted = unwanted(wanted, present);
     match bind_beside(wanted, present, Sharing::No) {
-        // One of ours may be what is in the way: 0.0.0.0 where 127.0.0.1 is wanted from now on. For a moment they share the port.
-        Err(Failed { in_use: true, .. }) if !unwanted.is_empty() => {
+        // One of ours may be in the way: 0.0.0.0 where 127.0.0.1 is wanted now. For a moment they share the port.
+        Err(error) if error.is_in_use() && !unwanted.is_empty() => {
             share(unwanted.iter().copied(), true);
             let bound = bind_beside(wanted, present, Sharing::WithOurs);
             share(unwanted.into_iter().chain(bound.iter().flatten()), false);
@@ -34,10 +70,9 @@ pub(crate) fn bind(wanted: &Wanted<'_>, present: &[Listener]) -> Result<Vec<List
         }
         bound => bound,
     }
-    .map_err(|failed| failed.what)
 }
 
-/// Whether a socket may be bound where another one of this user's listens that allows it, too.
+/// Whether a socket may share its address with another one of this user that allows it, too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
     No,
@@ -46,15 +81,9 @@ enum Sharing {
 
 fn share<'a>(listeners: impl Iterator<Item = &'a Listener>, shared: bool) {
     for listener in listeners {
-        // Where that fails, binding says what is in the way.
+        // If that fails, binding reports what is in the way.
         let _ = sockopt::set_socket_reuseport(&listener.socket, shared);
     }
-}
-
-struct Failed {
-    what: String,
-    /// Somebody listens there.
-    in_use: bool,
 }
 
 fn unwanted<'a>(wanted: &Wanted<'_>, present: &'a [Listener]) -> Vec<&'a Listener> {
@@ -64,7 +93,11 @@ fn unwanted<'a>(wanted: &Wanted<'_>, present: &'a [Listener]) -> Vec<&'a Listene
     present.iter().filter(|listener| !is_wanted(&listener.address)).collect()
 }
 
-fn bind_beside(wanted: &Wanted<'_>, present: &[Listener], sharing: Sharing) -> Result<Vec<Listener>, Failed> {
+fn bind_beside(
+    wanted: &Wanted<'_>,
+    present: &[Listener],
+    sharing: Sharing,
+) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
     for (port, security) in &wanted.ports {
         let already = listeners.len();
@@ -77,15 +110,11 @@ fn bind_beside(wanted: &Wanted<'_>, present: &[Listener], sharing: Sharing) -> R
             match bound {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if is_missing_family(address, &error) => missing = Some(address),
-                Err(error) => return Err(cannot_bind(address, &error)),
+                Err(source) => return Err(ListenError::Refused { address, source }),
             }
         }
         if listeners.len() == already {
-            let what = match missing {
-                Some(address) => format!("cannot listen on {address}: this machine has no IPv6"),
-                None => "cannot listen: no address is configured".to_owned(),
-            };
-            return Err(Failed { what, in_use: false });
+            return Err(missing.map_or(ListenError::NoAddress, ListenError::NoIpv6));
         }
     }
     Ok(listeners)
@@ -115,19 +144,6 @@ fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
             .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failed {
-    let advice = match error.kind() {
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need root",
-        io::ErrorKind::AddrInUse => "; another program listens there",
-        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-        _ => "",
-    };
-    Failed {
-        what: format!("cannot listen on {address}: {error}{advice}"),
-        in_use: error.kind() == io::ErrorKind::AddrInUse,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +163,7 @@ mod tests {
         let first = bound(&[LOCALHOST], 0, &[]);
         let address = first[0].address;
         assert_ne!(address.port(), 0);
-        let failure = bind(&wanted(&[LOCALHOST], address.port()), &[]).err().unwrap();
+        let failure = bind(&wanted(&[LOCALHOST], address.port()), &[]).err().unwrap().to_string();
         assert!(failure.contains(&address.to_string()), "{failure}");
         assert!(failure.contains("another program listens there"), "{failure}");
     }

@@ -1,4 +1,4 @@
-//! Binding the control socket: for nobody but its owner, from the moment it exists.
+//! Binds the control socket, for its owner alone from the moment it exists.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,6 +9,8 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use crate::error::SettingError;
+
 /// Clients that wait to be accepted.
 const BACKLOG: i32 = 16;
 
@@ -18,24 +20,24 @@ pub(crate) struct ControlSocket {
     path: PathBuf,
     /// Device and inode of the file.
     file: (u64, u64),
-    /// Whether another process serves it, too, and it is that one's to remove.
+    /// Whether another process serves it, too, and removes it.
     shared: bool,
 }
 
 impl ControlSocket {
-    /// Binds it. A file that a dead daemon left is replaced; the socket of a living one is not.
+    /// Binds it. Replaces the file of a dead daemon, but not the socket of a living one.
     ///
     /// # Errors
     ///
     /// What is in the way, and what to do about it.
-    pub(crate) fn bind(path: &Path) -> Result<ControlSocket, String> {
+    pub(crate) fn bind(path: &Path) -> Result<Self, SettingError> {
         bind(path).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::AddrInUse => "; another mpopd serves it",
                 io::ErrorKind::PermissionDenied => "; set it to a path that this user may write",
                 _ => "",
             };
-            format!("control_socket {}: {error}{advice}", path.display())
+            SettingError::at("control_socket", path, format!("{error}{advice}"))
         })
     }
 
@@ -44,20 +46,20 @@ impl ControlSocket {
     /// # Errors
     ///
     /// There is no such file.
-    pub(crate) fn inherited(path: &Path, socket: OwnedFd) -> Result<ControlSocket, String> {
-        let file = identity(path).map_err(|error| format!("control_socket {}: {error}", path.display()))?;
-        Ok(ControlSocket { socket, path: path.to_owned(), file, shared: true })
+    pub(crate) fn inherited(path: &Path, socket: OwnedFd) -> Result<Self, SettingError> {
+        let file = identity(path).map_err(|error| SettingError::at("control_socket", path, error))?;
+        Ok(Self { socket, path: path.to_owned(), file, shared: true })
     }
 
-    /// From here on this process alone serves it.
+    /// From now on this process alone serves it.
     pub(crate) fn take_over(&mut self) {
         self.shared = false;
     }
 
-    /// Removes the file, unless it is another daemon's.
+    /// Removes the file, unless it belongs to another daemon.
     pub(crate) fn remove(&self) {
         if !self.shared && identity(&self.path).is_ok_and(|file| file == self.file) {
-            // What cannot be removed is replaced by the next daemon.
+            // If it cannot be removed, the next daemon replaces it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -70,12 +72,12 @@ fn bind(path: &Path) -> io::Result<ControlSocket> {
     if is_served(path)? {
         return Err(Errno::ADDRINUSE.into());
     }
-    // Bound under another name first: at no moment is there a socket that does not listen, or none.
+    // Bound under another name first: so there is always a socket, and it always listens.
     let new = path.with_extension(format!("new-{}", std::process::id()));
     let socket = seqpacket()?;
     remove_socket(&new)?;
-    // The file gets the mode that the socket has before (unix_bind_bsd() in Linux): there is no moment at which
-    // others could connect, and no mask of the process to be changed and restored.
+    // The file gets the mode that the socket already has (unix_bind_bsd() in Linux): others cannot connect at any
+    // moment, and the process's umask stays as it is.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(&new)?)?;
     rustix::net::listen(&socket, BACKLOG)?;
@@ -84,7 +86,7 @@ fn bind(path: &Path) -> io::Result<ControlSocket> {
     Ok(ControlSocket { socket, path: path.to_owned(), file, shared: false })
 }
 
-/// Whether a living daemon listens there. Anything else than a socket there is an error, never removed.
+/// Whether a living daemon listens there. Anything but a socket there is an error and never removed.
 fn is_served(path: &Path) -> io::Result<bool> {
     match rustix::net::connect(seqpacket()?, &SocketAddrUnix::new(path)?) {
         // Its queue of clients may be full: it lives.
@@ -105,11 +107,11 @@ fn is_socket(path: &Path) -> io::Result<bool> {
     Ok(std::fs::symlink_metadata(path)?.file_type().is_socket())
 }
 
-/// Removes what a daemon of the same number left when it was killed between two steps of [`bind`].
+/// Removes the file of a daemon with the same pid that was killed between two steps of [`bind`].
 fn remove_socket(path: &Path) -> io::Result<()> {
     match is_socket(path) {
         Ok(true) => std::fs::remove_file(path),
-        // Binding will say what is wrong.
+        // Binding will report what is wrong.
         Ok(false) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -133,7 +135,7 @@ mod tests {
         let first = ControlSocket::bind(&path).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let failure = ControlSocket::bind(&path).err().unwrap();
+        let failure = ControlSocket::bind(&path).err().unwrap().to_string();
         assert!(failure.contains("another mpopd serves it"), "{failure}");
         drop(first); // it leaves its file behind, as one that is killed
         let second = ControlSocket::bind(&path).unwrap();
@@ -159,10 +161,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
         std::fs::write(&path, "mine").unwrap();
-        let failure = ControlSocket::bind(&path).err().unwrap();
+        let failure = ControlSocket::bind(&path).err().unwrap().to_string();
         assert!(failure.contains("no socket"), "{failure}");
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
         let long = folder.path().join("x".repeat(120));
-        assert!(ControlSocket::bind(&long).err().unwrap().contains("control_socket /"));
+        assert!(ControlSocket::bind(&long).err().unwrap().to_string().contains("control_socket /"));
     }
 }

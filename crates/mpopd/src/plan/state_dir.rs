@@ -1,9 +1,8 @@
-//! The state folder and the spool: below each, each uid has a folder of its own, in the one for session locks and
-//! journals, in the other for mailboxes that are taken apart.
+//! The state folder (session locks, journals, indexes) and the spool (mailboxes split into messages). In both, each
+//! uid has a folder of its own.
 //!
-//! Such a folder itself belongs to whoever runs the supervisor and nobody else can enter it, so a
-//! user's own programs cannot reach even that user's folder by name. The maildrop process gets a
-//! descriptor.
+//! The folder itself belongs to the supervisor's user and no other user can enter it, so a user's own programs
+//! cannot reach even that user's folder by name. The maildrop process gets a descriptor.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,32 +12,34 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
+use crate::error::SettingError;
+
 const PRIVATE: Mode = Mode::RWXU;
 
 /// The opened state folder, or the spool.
 pub(crate) struct StateDir {
     folder: OwnedFd,
-    /// Whether the folders below belong to their uids: when the supervisor is root.
+    /// Whether the folders below belong to their uids: true when the supervisor is root.
     owned_by_users: bool,
 }
 
 impl StateDir {
-    /// Opens the folder that the setting `key` names, making it first if need be.
+    /// Opens the folder that this setting names, and makes it first if it does not exist.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or it is not this user's alone.
-    pub(crate) fn open(key: &str, path: &Path) -> Result<StateDir, String> {
+    /// It cannot be made, or another user owns it.
+    pub(crate) fn open(setting: &'static str, path: &Path) -> Result<Self, SettingError> {
         open_private(path)
-            .map(|folder| StateDir { folder, owned_by_users: sys::identity::is_root() })
-            .map_err(|error| format!("{key} {}: {error}", path.display()))
+            .map(|folder| Self { folder, owned_by_users: sys::identity::is_root() })
+            .map_err(|error| SettingError::at(setting, path, error))
     }
 
-    /// The folder of one uid, made if need be.
+    /// The folder of one uid. It is made if it does not exist.
     ///
     /// # Errors
     ///
-    /// What mkdirat(2), openat(2) or fchown(2) says.
+    /// What mkdirat(2), openat(2) or fchown(2) reports.
     pub(crate) fn folder_of(&self, uid: u32, gid: u32) -> io::Result<OwnedFd> {
         let name = uid.to_string();
         match rustix::fs::mkdirat(&self.folder, &name, PRIVATE) {
@@ -55,8 +56,8 @@ impl StateDir {
     }
 }
 
-/// Where `mpopd try` keeps its state: the same place each time for the same user, so that two of
-/// them see each other's session locks.
+/// Where `mpopd try` keeps its state: always the same place for the same user, so that two of them see each other's
+/// session locks.
 pub(crate) fn for_try() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         let link = top.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let failure = StateDir::open("state_dir", &link).err().unwrap();
+        let failure = StateDir::open("state_dir", &link).err().unwrap().to_string();
         assert!(failure.contains("link"), "{failure}");
     }
 }

@@ -1,4 +1,5 @@
-//! What a service manager is told (sd_notify(3)): one datagram for each change, to the socket that `NOTIFY_SOCKET` names.
+//! Notifies the service manager (sd_notify(3)): one datagram for each change, to the socket that `NOTIFY_SOCKET`
+//! names.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,23 +15,23 @@ pub(crate) struct ServiceManager {
     watchdog: Option<Watchdog>,
 }
 
-/// It ends a service of which it hears nothing for a while.
+/// The service manager ends a service from which it hears nothing for a while.
 struct Watchdog {
-    /// Half of that while, as sd_watchdog_enabled(3) advises.
+    /// Half of that time, as sd_watchdog_enabled(3) advises.
     interval: Duration,
     next: Instant,
 }
 
 impl ServiceManager {
-    /// From the environment; `None` if nobody wants to be told.
-    pub(crate) fn from_environment() -> Option<ServiceManager> {
+    /// From the environment; `None` if no service manager wants notifications.
+    pub(crate) fn from_environment() -> Option<Self> {
         let name = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())?;
         let made = address(&name).and_then(|address| Ok((UnixDatagram::unbound()?, address)));
         match made {
             Ok((socket, address)) => {
-                // The supervisor waits for nobody.
+                // The supervisor never waits.
                 let _ = socket.set_nonblocking(true);
-                Some(ServiceManager { socket, address, watchdog: Watchdog::from_environment() })
+                Some(Self { socket, address, watchdog: Watchdog::from_environment() })
             }
             Err(error) => {
                 tracing::warn!("NOTIFY_SOCKET {}: {error}", name.display());
@@ -39,12 +40,12 @@ impl ServiceManager {
         }
     }
 
-    /// It serves, on this port.
+    /// The server serves on this port.
     pub(crate) fn ready(&self, port: u16) {
         self.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving POP3 on port {port}", std::process::id()));
     }
 
-    /// The configuration is being re-read; [`ServiceManager::ready`] is to follow.
+    /// The configuration is being re-read; [`ServiceManager::ready`] follows.
     pub(crate) fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let microseconds = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
@@ -53,17 +54,17 @@ impl ServiceManager {
         ));
     }
 
-    /// Another process does the service's work from here on.
+    /// Another process serves from now on.
     pub(crate) fn succeeded_by(&self, pid: u32) {
         self.tell(&format!("MAINPID={pid}"));
     }
 
-    /// It ends.
+    /// The server ends.
     pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=closing the sessions");
     }
 
-    /// It comes round.
+    /// The supervisor's loop comes round.
     pub(crate) fn alive(&mut self, now: Instant) {
         if let Some(watchdog) = self.watchdog.as_mut().filter(|watchdog| watchdog.next <= now) {
             watchdog.next = now + watchdog.interval;
@@ -71,27 +72,27 @@ impl ServiceManager {
         }
     }
 
-    /// When [`ServiceManager::alive`] is to be called next.
+    /// When [`ServiceManager::alive`] must be called next.
     pub(crate) fn next_alive(&self) -> Option<Instant> {
         self.watchdog.as_ref().map(|watchdog| watchdog.next)
     }
 
     fn tell(&self, what: &str) {
         if let Err(error) = self.socket.send_to_addr(what.as_bytes(), &self.address) {
-            tracing::debug!("the service manager does not hear: {error}");
+            tracing::debug!("the service manager cannot be notified: {error}");
         }
     }
 }
 
 impl Watchdog {
-    fn from_environment() -> Option<Watchdog> {
+    fn from_environment() -> Option<Self> {
         let variable = |name| env::var(name).ok();
-        // The time is for one process, which may have been another than this one (exec in a script).
+        // The time is for one process, which may not be this one (exec in a script).
         if variable("WATCHDOG_PID").is_some_and(|pid| pid != std::process::id().to_string()) {
             return None;
         }
         let microseconds: u64 = variable("WATCHDOG_USEC")?.parse().ok().filter(|time| *time > 0)?;
-        Some(Watchdog { interval: Duration::from_micros(microseconds) / 2, next: Instant::now() })
+        Some(Self { interval: Duration::from_micros(microseconds) / 2, next: Instant::now() })
     }
 }
 

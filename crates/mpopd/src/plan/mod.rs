@@ -1,0 +1,17 @@
+//! From the configuration to all that the roles need: a [`Plan`], made once and whole, before the first fork.
+
+pub(crate) mod build;
+pub(crate) mod directory_program;
+mod fixed_settings;
+mod identity;
+pub(crate) mod listen;
+mod mail_group;
+mod maildrop;
+mod server;
+mod session;
+pub(crate) mod settings_file;
+pub(crate) mod state_dir;
+mod tls;
+
+pub(crate) use fixed_settings::{FixedSettings, Reload};
+pub(crate) use server::{LogPlan, MaildropPlan, Plan};

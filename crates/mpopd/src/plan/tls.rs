@@ -1,0 +1,41 @@
+//! TLS: what the session role needs of `[tls]`, and whether its files can be used.
+
+use std::time::SystemTime;
+
+use config::{Config, Fault, Faults, Loaded};
+use session_role::tls::{self, TlsSettings};
+
+use crate::process::child;
+
+/// What the session role needs of `[tls]`.
+pub(crate) fn settings(config: &Config) -> TlsSettings {
+    let files = config.tls.files().into_iter();
+    TlsSettings {
+        files: files.map(|(certificate, key)| (certificate.to_owned(), key.to_owned())).collect(),
+        client_ca: config.tls.client_ca.clone(),
+        minimum: config.tls.minimum,
+    }
+}
+
+/// Checks the files of `[tls]` in a process of its own: neither the supervisor nor a process that it forks may ever
+/// have had a key in memory.
+///
+/// # Errors
+///
+/// Each file that cannot be used, at the line of the setting that names it.
+pub(crate) fn check(loaded: &Loaded) -> Result<(), Faults> {
+    let settings = settings(&loaded.config);
+    let problems = child::try_out(|| tls::load(&settings).map(|_| true)).err();
+    let problems = problems.map(|error| error.to_string()).unwrap_or_default();
+    let fault = |line: &str| match line.split_once(": ") {
+        Some((setting, problem)) => loaded.fault(setting, problem),
+        None => loaded.fault("tls", line),
+    };
+    Faults::none_in(problems.lines().map(fault).collect())
+}
+
+/// What the administrator should know about the certificates' dates.
+pub(crate) fn warnings(loaded: &Loaded) -> impl Iterator<Item = Fault> {
+    let remarks = tls::remarks(&settings(&loaded.config), SystemTime::now());
+    remarks.into_iter().map(|remark| loaded.fault("tls.certificate", remark))
+}
