@@ -15,7 +15,6 @@ mod config_faults;
 mod conformance;
 mod control;
 mod daemon;
-mod dependency_rule;
 mod dialogues;
 mod documents;
 mod faults;
