@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_no_proxy_speaks_for_nobody_else() {
+    fn only_proxies_speak_for_other_clients() {
         let networks = |list: &[&str]| list.iter().map(|network| network.parse().unwrap()).collect();
         let proxies = ProxyNetworks {
             header: networks(&["10.0.0.0/8", "2001:db8::/32"]),
