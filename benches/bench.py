@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""`just bench`: all benches, as one table that is printed and appended to docs/performance.md.
+"""`just bench`: runs all benchmarks, prints one table and appends it to docs/performance.md.
 
-The micro benches are programs in the crates (crates/*/benches, with benches/kit.rs); the whole-program figures are mpopd_test
-against mpopd (benches/peers), which needs root. The table tells the commit, the machine and what else it was doing, since
-times depend on that; instructions do not.
+The micro benchmarks are programs in the crates (crates/*/benches, with benches/kit.rs). The whole-program figures are
+from mpopd_test against mpopd (benches/peers), which needs root. The table records the commit, the machine and its load,
+because times depend on them; instruction counts do not.
 """
 import datetime, json, os, platform, subprocess, sys
 
@@ -33,7 +33,7 @@ def micro():
 
 def whole():
     if os.geteuid() != 0:
-        print("the whole-program figures are left out: they need root", file=sys.stderr)
+        print("skipping the whole-program figures: they need root", file=sys.stderr)
         return
     target = json.loads(out("cargo", "metadata", "--no-deps", "--format-version", "1"))["target_directory"]
     out("cargo", "build", "--release", "--quiet", "-p", "mpopd", "-p", "mpopd_test")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What an idle session costs: so many users log in to mpopd, as root, and stay; memory before and after, divided.
+"""What an idle session costs: as root, logs in many users to mpopd and divides the memory that this takes by their number.
 
     benches/idle.py MPOPD [--sessions 15000] [--tls] [--storage mbox|maildir]
 
-Own memory is the PSS of all processes of mpopd (/proc/PID/smaps_rollup), role by role. What the kernel holds for them, and for the
-client on the same machine, is told apart: slabs, sockets' buffers and page tables, as /proc/meminfo and /proc/net/sockstat count them
-for the whole machine.
+Process memory is the PSS of all processes of mpopd (/proc/PID/smaps_rollup), by role. Kernel memory, which includes the
+client on the same machine, is reported separately: slabs, socket buffers and page tables, as /proc/meminfo and
+/proc/net/sockstat count them for the whole machine.
 """
 import argparse, glob, os, resource, shutil, socket, ssl, subprocess, sys, tempfile, time
 

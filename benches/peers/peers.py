@@ -3,14 +3,14 @@
 
   peers.py --mpopd-test PROGRAM [--mpopd PROGRAM] [--only mpopd,dovecot,courier,popa3d] [--seconds 4] [--rounds 3] [--json]
 
-The servers take turns; a figure is the median of the rounds. `login` is USER, PASS, STAT, QUIT; `retr` adds UIDL and RETR of
-all 50 messages. What is timed is not checked, so that a server that counts octets in its own way can be timed too; one
-session for each user is checked and verified octet by octet beforehand, and the table tells what it found.
+The servers take turns; each figure is the median of the rounds. `login` is USER, PASS, STAT, QUIT; `retr` adds UIDL and
+RETR of all 50 messages. Timed sessions are not checked, so that a server that counts octets differently can be timed too.
+One session for each user is verified octet by octet beforehand, and the table reports the result.
 
 Needs root. Each server gets the same mail, made by `mpopd_test --fill` (20 users, 50 messages each): a Maildir, or an mbox
 for popa3d. Everything is below /var/tmp/mpopd-peers. Debian's courier-pop and popa3d cannot be installed beside
-dovecot-pop3d, so their packages are only unpacked there; what they want below /etc, /run and /var/mail is bound in a
-mount namespace of their own, and the machine's files stay as they are.
+dovecot-pop3d, so their packages are only unpacked there. The files that they need below /etc, /run and /var/mail are
+bound in a separate mount namespace, and the machine's files are not changed.
 """
 import argparse, json, os, shutil, signal, socket, statistics, subprocess, sys, time
 

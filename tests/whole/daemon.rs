@@ -126,9 +126,9 @@ fn without_root_it_is_a_daemon_too() {
 }
 
 impl Detached {
-    fn start(described: Daemon, more: &[&str]) -> Detached {
+    fn start(described: Daemon, more: &[&str]) -> Self {
         described.configure();
-        let mut detached = Detached { described, supervisor: Process(0) };
+        let mut detached = Self { described, supervisor: Process(0) };
         detached.start_with(more);
         detached
     }

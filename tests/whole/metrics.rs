@@ -199,7 +199,7 @@ impl Metrics {
 
 impl Scrape {
     /// Reads the text format (version 0.0.4) as strictly as `promtool check metrics` does.
-    fn parse(text: &str) -> Scrape {
+    fn parse(text: &str) -> Self {
         assert!(text.ends_with('\n'));
         let (mut samples, mut families) = (BTreeMap::new(), BTreeMap::new());
         let mut helped = BTreeSet::new();
@@ -230,7 +230,7 @@ impl Scrape {
                 assert!(samples.insert(sample.to_owned(), value).is_none(), "twice: {line}");
             }
         }
-        let scrape = Scrape { samples };
+        let scrape = Self { samples };
         for (name, _) in families.iter().filter(|(_, kind)| *kind == "histogram") {
             scrape.check_histogram(name);
         }

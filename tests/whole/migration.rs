@@ -132,9 +132,9 @@ impl Pop {
 struct Dovecot(PathBuf);
 
 impl Dovecot {
-    fn installed() -> Option<Dovecot> {
+    fn installed() -> Option<Self> {
         let program = PathBuf::from("/usr/lib/dovecot/pop3");
-        if program.is_file() { Some(Dovecot(program)) } else { need::skip("dovecot-pop3d is not installed") }
+        if program.is_file() { Some(Self(program)) } else { need::skip("dovecot-pop3d is not installed") }
     }
 
     fn serve(&self, location: &str, home: &Path, settings: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -140,14 +140,14 @@ struct Passed {
 }
 
 impl Passed {
-    fn start(daemon: &Daemon, socket: OwnedFd, option: &str) -> Passed {
+    fn start(daemon: &Daemon, socket: OwnedFd, option: &str) -> Self {
         let script = format!(
             "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec '{MPOPD}' {option} -c '{}'",
             daemon.configuration().display()
         );
         let child = Command::new("sh").arg("-c").arg(script).stdin(Stdio::from(socket)).spawn();
         let child = child.expect("running sh");
-        Passed { process: Process(child.id()), child }
+        Self { process: Process(child.id()), child }
     }
 }
 

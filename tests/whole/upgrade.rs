@@ -126,9 +126,9 @@ fn a_program_that_does_not_serve_changes_nothing() {
 }
 
 impl Installed {
-    fn start(daemon: Daemon) -> Installed {
+    fn start(daemon: Daemon) -> Self {
         let program = daemon.path("mpopd");
-        let mut installed = Installed { daemon: daemon.run_by(&program), program };
+        let mut installed = Self { daemon: daemon.run_by(&program), program };
         installed.replace();
         installed.daemon.start_again();
         installed

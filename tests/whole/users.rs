@@ -74,10 +74,10 @@ fn system_users_by_their_shadow_entries() {
 struct Service(PathBuf);
 
 impl Service {
-    fn new(name: &str, text: &str) -> Service {
+    fn new(name: &str, text: &str) -> Self {
         let path = PathBuf::from(format!("/etc/pam.d/mpopd-whole-{name}-{}", std::process::id()));
         fs::write(&path, text).expect("a PAM service");
-        Service(path)
+        Self(path)
     }
 
     fn name(&self) -> String {

@@ -56,8 +56,9 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("mpopd_test", &["page", "pop3", "pop3_client", "vocabulary"]),
     ("mpopdstats", &["config", "page", "vocabulary"]),
     ("page", &[]),
-    ("pop3_client", &[]),
-    ("dialogues", &["pop3_client"]),
+    // What tests the server and other servers.
+    ("pop3_client", &["pop3", "vocabulary"]),
+    ("dialogues", &["pop3", "pop3_client", "vocabulary"]),
     // It describes every program, and no program sees it.
     (
         "manual",

@@ -61,7 +61,7 @@ pub(crate) fn roots(tree: &Tree, crate_folder: &str) -> Vec<String> {
 
 /// Reads the modules below `root`, which is the first of them.
 pub(crate) fn read(tree: &Tree, root: &str) -> Result<Vec<Module>, Unreadable> {
-    let mut reader = Reader { tree, modules: Vec::new() };
+    let mut reader = ModuleReader { tree, modules: Vec::new() };
     let (folder, _) = root.rsplit_once('/').unwrap_or(("", root));
     reader.read_file(root, folder, None)?;
     Ok(reader.modules)
@@ -114,12 +114,12 @@ fn needs_test(meta: &Meta) -> bool {
     }
 }
 
-struct Reader<'a> {
+struct ModuleReader<'a> {
     tree: &'a Tree,
     modules: Vec<Module>,
 }
 
-impl Reader<'_> {
+impl ModuleReader<'_> {
     /// Reads a file whose child modules are in `folder`.
     fn read_file(&mut self, file: &str, folder: &str, parent: Option<usize>) -> Result<usize, Unreadable> {
         let missing = || Unreadable::NoFile { declared_in: file.to_owned(), module: "crate".to_owned() };

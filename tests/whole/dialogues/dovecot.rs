@@ -20,7 +20,7 @@ const PASSWORD: &str = "secret word";
 
 impl Dovecot {
     /// Starts it for these users. Each has the messages of the scripts, in a Maildir.
-    pub(super) fn start<'a>(program: &Path, users: impl Iterator<Item = &'a str>) -> Dovecot {
+    pub(super) fn start<'a>(program: &Path, users: impl Iterator<Item = &'a str>) -> Self {
         let scratch = Scratch::new();
         let port = Port::reserve();
         let top = scratch.path().display();
@@ -55,7 +55,7 @@ impl Dovecot {
             .stderr(Stdio::null())
             .spawn()
             .expect("starting Dovecot");
-        let mut dovecot = Dovecot { _scratch: scratch, port, process };
+        let mut dovecot = Self { _scratch: scratch, port, process };
         eventually("Dovecot", || {
             let ended = dovecot.process.try_wait().expect("waiting for Dovecot");
             assert!(ended.is_none(), "Dovecot ended: {ended:?}");

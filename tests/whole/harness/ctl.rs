@@ -50,9 +50,9 @@ pub(crate) struct Controlled(Daemon);
 
 impl Controlled {
     /// Writes its files, and starts nothing.
-    pub(crate) fn of(daemon: Daemon) -> Controlled {
+    pub(crate) fn of(daemon: Daemon) -> Self {
         daemon.configure();
-        Controlled(daemon)
+        Self(daemon)
     }
 
     /// The supervisor that the pid file names.

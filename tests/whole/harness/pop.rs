@@ -48,22 +48,22 @@ pub(crate) struct Pop {
 
 impl Pop {
     /// Connects and reads the greeting, which must be +OK.
-    pub(crate) fn connect(port: u16) -> Pop {
-        let pop = Pop::try_connect(port).expect("a connection");
+    pub(crate) fn connect(port: u16) -> Self {
+        let pop = Self::try_connect(port).expect("a connection");
         assert!(pop.greeting.starts_with("+OK"), "greeting: {}", pop.greeting);
         pop
     }
 
     /// Connects and reads the greeting, whatever it is.
-    pub(crate) fn try_connect(port: u16) -> io::Result<Pop> {
-        Pop::over(TcpStream::connect(("127.0.0.1", port))?)
+    pub(crate) fn try_connect(port: u16) -> io::Result<Self> {
+        Self::over(TcpStream::connect(("127.0.0.1", port))?)
     }
 
     /// Reads the greeting of a connection that was made already, whatever it is.
-    pub(crate) fn over(stream: TcpStream) -> io::Result<Pop> {
+    pub(crate) fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut pop = Pop { line: BufReader::new(stream), greeting: String::new() };
+        let mut pop = Self { line: BufReader::new(stream), greeting: String::new() };
         pop.greeting = pop.reply()?;
         Ok(pop)
     }

@@ -15,13 +15,13 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn reserve() -> Port {
+    pub(crate) fn reserve() -> Self {
         let held = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .expect("a socket");
         sockopt::set_socket_reuseaddr(&held, true).expect("SO_REUSEADDR");
         bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address =
             SocketAddr::try_from(getsockname(&held).expect("the port's number")).expect("an inet address");
-        Port { number: address.port(), _held: held }
+        Self { number: address.port(), _held: held }
     }
 }

@@ -13,8 +13,8 @@ pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
     /// Everything that this process started, and what those started.
-    pub(crate) fn descendants(self) -> Vec<Process> {
-        let all: Vec<Process> = fs::read_dir("/proc")
+    pub(crate) fn descendants(self) -> Vec<Self> {
+        let all: Vec<Self> = fs::read_dir("/proc")
             .expect("/proc")
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Process))
             .collect();

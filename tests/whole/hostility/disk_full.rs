@@ -13,7 +13,7 @@ use crate::harness::{Daemon, Format, Pop, messages, need};
 struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(path: PathBuf) -> Option<Disk> {
+    fn mount(path: PathBuf) -> Option<Self> {
         need::root()?;
         let mount = need::program("mount")?;
         fs::create_dir_all(&path).expect("a folder");
@@ -22,7 +22,7 @@ impl Disk {
             .arg(&path)
             .output();
         match mounted.expect("mount").status.success() {
-            true => Some(Disk(path)),
+            true => Some(Self(path)),
             false => need::skip("nothing can be mounted here"),
         }
     }

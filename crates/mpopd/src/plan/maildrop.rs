@@ -2,7 +2,7 @@
 
 use config::{Config, Fault, Loaded};
 use maildrop::{Boundaries, BoundaryError, LockMethod, Received, Settings, UidlScheme, Unescape};
-use maildrop_role::Users;
+use maildrop_role::UserSettings;
 use vocabulary::{Storage, UnescapeFrom};
 
 use crate::error::SettingError;
@@ -44,9 +44,9 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, SettingError> {
 }
 
 /// What is set for single users.
-pub(crate) fn users(config: &Config) -> Users {
+pub(crate) fn users(config: &Config) -> UserSettings {
     let debug = config.user_debug.iter().filter(|(_, debug)| **debug);
-    Users {
+    UserSettings {
         debug: debug.map(|(user, _)| user.clone()).collect(),
         received: config.addreceived.iter().cloned().collect(),
         surrogates: config.utf8,

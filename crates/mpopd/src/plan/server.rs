@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth::Authenticator;
 use auth_role::{Roots, UserLogs};
-use maildrop_role::Group;
+use maildrop_role::SpoolGroup;
 use session_role::tls::TlsSettings;
 use session_role::{Arrivals, Listener};
 
@@ -51,11 +51,11 @@ pub(crate) struct MaildropPlan {
     /// Where mailboxes with `storage = "disk"` are split into messages; `None` if there are none.
     pub(crate) spool: Option<StateDir>,
     /// What is set for single users.
-    pub(crate) users: maildrop_role::Users,
+    pub(crate) users: maildrop_role::UserSettings,
     /// The folders of mail that the settings name.
     pub(crate) roots: Roots,
     /// The group that makes lock files in the mail spool.
-    pub(crate) mail_group: Option<Group>,
+    pub(crate) mail_group: Option<SpoolGroup>,
     /// Whether each process becomes its owner: true when the supervisor is root.
     pub(crate) change_user: bool,
     /// The least time between two logins at a maildrop; zero for none.

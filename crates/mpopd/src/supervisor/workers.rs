@@ -14,7 +14,7 @@ use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use maildrop::{Notice, Opener};
-use maildrop_role::{Group, InHand, LastLogins};
+use maildrop_role::{LastLogins, LoginsInProgress, SpoolGroup};
 use rustix::net::{Shutdown, shutdown};
 use rustix::process::Pid;
 use sys::seqpacket;
@@ -47,7 +47,7 @@ struct LivingWorker {
 struct AssignedWork {
     /// The queue that it reads.
     orders: OwnedFd,
-    in_hand: InHand,
+    in_progress: LoginsInProgress,
 }
 
 /// A process that has ended.
@@ -102,7 +102,7 @@ impl Workers {
 impl AssignedWork {
     /// The logins that were left. No further order can arrive: auth is told to ask for another process.
     fn unanswered(&self) -> Vec<LoginId> {
-        let mut logins = self.in_hand.logins();
+        let mut logins = self.in_progress.logins();
         let _ = shutdown(&self.orders, Shutdown::Read);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         while let Ok(Some((order, _))) = receive::<Open>(&self.orders, &mut buffer, Wait::No) {
@@ -119,27 +119,27 @@ fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, 
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
     let (sessions_in, sessions_out) = seqpacket::pair()?;
-    let in_hand = InHand::new(plan.threads)?;
+    let in_progress = LoginsInProgress::new(plan.threads)?;
     let identity = match plan.change_user {
-        true => Identity::User { uid, gid, file_group: plan.mail_group.map(Group::gid), chroot: None },
+        true => Identity::User { uid, gid, file_group: plan.mail_group.map(SpoolGroup::gid), chroot: None },
         false => Identity::Unchanged,
     };
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_hand.as_fd()];
+    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_progress.as_fd()];
     keep.extend(&ours);
     let sandbox = Some(sandbox::maildrop(folders(&plan.roots, &post.reach), ours));
     let becomes = ProcessRole { name: c"mpopd-maildrop", identity: &identity, sandbox };
     let role = |_, ()| {
         let channels = maildrop_role::Channels { orders: &orders_out, sessions: &sessions_out };
-        let setup = maildrop_role::Setup {
+        let settings = maildrop_role::WorkerSettings {
             users: &plan.users,
             last_logins: last_logins(plan, &state),
-            in_hand: &in_hand,
+            in_progress: &in_progress,
             threads: plan.threads,
             is_confined: post.reach != Reach::Anything,
         };
         match opener(plan, &state, spool.as_ref(), &sessions_out) {
-            Ok(opener) => maildrop_role::run(channels, opener, setup),
+            Ok(opener) => maildrop_role::run(channels, opener, settings),
             Err(error) => {
                 tracing::error!("maildrop of uid {uid} cannot start: {error}");
                 1
@@ -152,7 +152,7 @@ fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, 
         // Without its channel to the session role the process ends by itself.
         io::Error::other(error.to_string())
     })?;
-    Ok((pid, orders_in, AssignedWork { orders: orders_out, in_hand }))
+    Ok((pid, orders_in, AssignedWork { orders: orders_out, in_progress }))
 }
 
 /// Enforces the delay between logins, if there is one. Mail is served without it rather than not at all.

@@ -3,7 +3,7 @@
 use std::io;
 
 use pop3::Shutdown;
-use pop3::proxy::{self, Header, NoHeader};
+use pop3::proxy::{self, ProxyHeader, ProxyHeaderError};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ pub(super) async fn origin(
 ) -> Option<Origin> {
     let proxy = record.peer();
     let why = match read(stream, record, Instant::now() + shared.settings.login_timeout).await {
-        Ok(Header { client, tls }) => {
+        Ok(ProxyHeader { client, tls }) => {
             let peer = client.map_or(proxy, |client| client.ip().to_canonical());
             step_log::event!(record.session, "proxy-header", "forwarded", ip = %peer, proxy = %proxy);
             let Some(origin) = Origin::of(shared, peer, tls) else {
@@ -32,7 +32,7 @@ pub(super) async fn origin(
                 return None;
             };
             record.set_peer(peer);
-            return Some(if client.is_some() { origin } else { origin.unbelieved() });
+            return Some(if client.is_some() { origin } else { origin.of_unknown_client() });
         }
         // A proxy that only checks whether the server is alive closes at once: that is not logged.
         Err(HeaderError::Over(Shutdown::Timeout)) => "it sends no PROXY protocol header".to_owned(),
@@ -48,13 +48,17 @@ pub(super) async fn origin(
 /// Why there is no header.
 enum HeaderError {
     /// The client sent something else.
-    Wrong(NoHeader),
+    Wrong(ProxyHeaderError),
     /// The connection has ended, or must end.
     Over(Shutdown),
 }
 
 /// Reads the header, and not an octet of what follows it: that may be a TLS handshake.
-async fn read(stream: &TcpStream, record: &ConnectionRecord, until: Instant) -> Result<Header, HeaderError> {
+async fn read(
+    stream: &TcpStream,
+    record: &ConnectionRecord,
+    until: Instant,
+) -> Result<ProxyHeader, HeaderError> {
     let mut seen = vec![0; proxy::MOST_OCTETS];
     let mut header = Vec::new();
     loop {

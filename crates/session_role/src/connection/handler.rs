@@ -57,7 +57,7 @@ impl ConnectionHandler {
         Self {
             stream: ClientStream::new(socket, record.clone(), settings.timeout),
             security,
-            dialogue: dialogue.believing(origin.believed),
+            dialogue: dialogue.trusted_proxy(origin.trusted_proxy),
             exchange: None,
             login_until: Instant::now() + settings.login_timeout,
             out: Vec::new(),
@@ -72,7 +72,7 @@ impl ConnectionHandler {
 
     /// Does the TLS handshake.
     pub(super) async fn start_tls(&mut self) -> Result<(), Shutdown> {
-        let Some(tls) = self.shared.settings.tls.clone() else { return Err(Shutdown::Fault) };
+        let Some(tls) = self.shared.settings.tls.clone() else { return Err(Shutdown::ServerError) };
         let timer = StepTimer::start();
         let done = self.stream.start_tls(tls, &self.shared.handshakes, self.login_until).await;
         match &done {

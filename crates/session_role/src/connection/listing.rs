@@ -6,7 +6,7 @@ use pop3::MessageNumber;
 /// The messages of an open maildrop.
 pub(super) struct MailListing(pub(super) Listing);
 
-impl pop3::Listing for MailListing {
+impl pop3::MessageListing for MailListing {
     fn count(&self) -> u32 {
         self.0.count()
     }

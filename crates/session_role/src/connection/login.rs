@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipc::login::{Attempt, Refused};
 use ipc::{Listing, Secret};
 use logging::Untrusted;
-use pop3::{AuthRequest, Credentials, Response, Shutdown, UserName};
+use pop3::{AuthRequest, Credentials, LoginName, SaslResponse, Shutdown};
 use tokio::time::Instant;
 use vocabulary::LoginFailure;
 
@@ -17,14 +17,16 @@ use crate::step_log;
 
 impl ConnectionHandler {
     /// Asks whether there is such a user, if unknown users are refused before the password.
-    pub(super) async fn check_name(&mut self, user: &UserName) -> Result<(), Shutdown> {
+    pub(super) async fn check_name(&mut self, user: &LoginName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
         let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
         match self.shared.logins.ask(attempt, self.client()).await {
             LoginOutcome::Known => self.dialogue.user_known(&mut self.out),
             LoginOutcome::Refused(refused) => self.refuse_after_delay(&refused).await?,
-            LoginOutcome::MaildropUnavailable { .. } | LoginOutcome::Opened(..) | LoginOutcome::Challenge(..) => {
-                return Err(Shutdown::Fault);
+            LoginOutcome::MaildropUnavailable { .. }
+            | LoginOutcome::Opened(..)
+            | LoginOutcome::Challenge(..) => {
+                return Err(Shutdown::ServerError);
             }
         }
         Ok(())
@@ -73,8 +75,8 @@ impl ConnectionHandler {
     }
 
     /// Continues a SASL exchange with the client's response to a challenge.
-    pub(super) async fn continue_exchange(&mut self, response: &Response) -> Result<(), Shutdown> {
-        let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::Fault) };
+    pub(super) async fn continue_exchange(&mut self, response: &SaslResponse) -> Result<(), Shutdown> {
+        let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::ServerError) };
         let response = Secret::new(response.expose().to_vec());
         let began = Instant::now();
         step_log::event!(self.session, "auth-response", "login asked");
@@ -112,7 +114,7 @@ impl ConnectionHandler {
                 self.exchange = Some((method, exchange));
                 self.dialogue.auth_challenge(&challenge, &mut self.out);
             }
-            LoginOutcome::Known => return Err(Shutdown::Fault),
+            LoginOutcome::Known => return Err(Shutdown::ServerError),
         }
         Ok(())
     }
@@ -124,7 +126,7 @@ impl ConnectionHandler {
         let Some(slot) = self.shared.user_quota.take(user.clone()) else {
             return self.refuse(user.as_bytes(), LoginFailure::Limit);
         };
-        let Some(name) = UserName::parse(user.as_bytes()) else {
+        let Some(name) = LoginName::parse(user.as_bytes()) else {
             return self.refuse(user.as_bytes(), LoginFailure::Temporary);
         };
         mail.attach(&self.record.stop);

@@ -2,8 +2,8 @@
 
 use ipc::mail::NotFetched;
 use logging::Untrusted;
-use pop3::Listing as _;
-use pop3::{MessageFault, Progress, Request, Shutdown};
+use pop3::MessageListing as _;
+use pop3::{EncodeProgress, FetchRequest, MessageError, Shutdown};
 use tokio::time::Instant;
 
 use super::handler::ConnectionHandler;
@@ -12,23 +12,23 @@ use crate::stream::buffers;
 
 impl ConnectionHandler {
     /// Sends a message, or the part of it that TOP asks for.
-    pub(super) async fn send_message(&mut self, request: Request) -> Result<(), Shutdown> {
-        let Some(mail) = self.mail.as_mut() else { return Err(Shutdown::Fault) };
+    pub(super) async fn send_message(&mut self, request: FetchRequest) -> Result<(), Shutdown> {
+        let Some(mail) = self.mail.as_mut() else { return Err(Shutdown::ServerError) };
         let began = Instant::now();
         let body = match mail.body(request.message.get(), self.session).await {
             Ok(body) => body,
-            Err(NoBody::Lost) => return Err(Shutdown::Fault),
+            Err(NoBody::Lost) => return Err(Shutdown::ServerError),
             Err(NoBody::NotFetched(why)) => {
                 let fault = match why {
-                    NotFetched::Vanished => MessageFault::Gone,
-                    NotFetched::Temporary => MessageFault::Temporary,
+                    NotFetched::Vanished => MessageError::Gone,
+                    NotFetched::Temporary => MessageError::Temporary,
                 };
                 self.dialogue.message_failed(fault, &mut self.out);
                 return Ok(());
             }
         };
         let Some(mut encoder) = self.dialogue.begin_message(&mut self.out) else {
-            return Err(Shutdown::Fault);
+            return Err(Shutdown::ServerError);
         };
         encoder.encode(&body.prefix, &mut self.out);
         let mut at = 0;
@@ -44,13 +44,13 @@ impl ConnectionHandler {
                         Untrusted(self.user_name().as_bytes()),
                         body.length,
                     );
-                    return Err(Shutdown::Fault);
+                    return Err(Shutdown::ServerError);
                 }
             };
             let progress = encoder.encode(chunk.get(..octets).unwrap_or_default(), &mut self.out);
             buffers::give_back_chunk(chunk);
             at += u64::try_from(octets).unwrap_or(u64::MAX);
-            if progress == Progress::Enough {
+            if progress == EncodeProgress::Enough {
                 break;
             }
             if self.out.len() >= buffers::CHUNK {

@@ -1,7 +1,7 @@
 //! Serves one client: reads commands, and does what the dialogue asks for.
 
 use logging::Untrusted;
-use pop3::{CloseReason, Dialogue, Phase, Record, Shutdown, Step, Tls, UserName};
+use pop3::{CloseReason, CommandRecord, Dialogue, LoginName, SessionPhase, Shutdown, Step, Tls};
 use tokio::time::Instant;
 use vocabulary::LoginFailure;
 
@@ -58,8 +58,8 @@ impl ConnectionHandler {
             self.start_tls().await?;
             // Which mechanisms are offered depends on the result of the handshake.
             let policy = self.shared.settings.policy.clone();
-            self.dialogue =
-                Dialogue::new(policy, Tls::Active, self.mechanisms()).believing(self.origin.believed);
+            self.dialogue = Dialogue::new(policy, Tls::Active, self.mechanisms())
+                .trusted_proxy(self.origin.trusted_proxy);
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.shared.settings.greeting, &mut self.out);
@@ -86,7 +86,9 @@ impl ConnectionHandler {
                 return Ok(reason);
             }
             // Even a client that always has another command ready must learn that the connection ends.
-            if let (Some(why), true) = (self.record.stop.reason(), self.dialogue.phase() != Phase::Closed) {
+            if let (Some(why), true) =
+                (self.record.stop.reason(), self.dialogue.phase() != SessionPhase::Closed)
+            {
                 return Err(why);
             }
             if self.mail.as_mut().is_some_and(|mail| mail.notes().are_enough()) {
@@ -107,8 +109,8 @@ impl ConnectionHandler {
     async fn carry_out(&mut self, step: Step) -> Result<Option<CloseReason>, Shutdown> {
         match step {
             Step::NeedInput | Step::Replied => {}
-            Step::Waiting => return Err(Shutdown::Fault),
-            Step::Name(user) => self.check_name(&user).await?,
+            Step::Waiting => return Err(Shutdown::ServerError),
+            Step::LookUpUser(user) => self.check_name(&user).await?,
             Step::Login(credentials) => self.log_in(credentials).await?,
             Step::Auth(request) => self.begin_exchange(request).await?,
             Step::AuthResponse(response) => self.continue_exchange(&response).await?,
@@ -119,7 +121,7 @@ impl ConnectionHandler {
                 self.dialogue.tls_started(self.mechanisms());
             }
             Step::Forward(forwarded) => self.forward(&forwarded)?,
-            Step::Send(request) => self.send_message(request).await?,
+            Step::Fetch(request) => self.send_message(request).await?,
             Step::Finish(deletions) => self.finish(&deletions).await,
             Step::Close(reason) => return Ok(Some(reason)),
         }
@@ -130,21 +132,21 @@ impl ConnectionHandler {
     fn idle_until(&self, idle_since: Instant) -> Instant {
         let idle = idle_since + self.shared.settings.timeout;
         match self.dialogue.phase() {
-            Phase::Authorization | Phase::Authenticating => idle.min(self.login_until),
-            Phase::Transaction | Phase::Update | Phase::Closed => idle,
+            SessionPhase::Authorization | SessionPhase::Authenticating => idle.min(self.login_until),
+            SessionPhase::Transaction | SessionPhase::Update | SessionPhase::Closed => idle,
         }
     }
 
     /// Counts the command that was just read, and notes it for the user's own log. Returns it.
-    fn record_command(&mut self) -> Option<Record> {
+    fn record_command(&mut self) -> Option<CommandRecord> {
         let command = self.dialogue.take_record()?;
         self.shared.counters.commands.add(command.verb);
         if let Some(mail) = &mut self.mail {
             mail.notes().command(command);
         }
         // A login that was refused before the client sent a password counts as failed, too.
-        if command.refused == Some(pop3::Refusal::Plaintext) {
-            let user = self.dialogue.user().map(UserName::as_str).unwrap_or_default();
+        if command.refused == Some(pop3::CommandError::Plaintext) {
+            let user = self.dialogue.user().map(LoginName::as_str).unwrap_or_default();
             self.record_failure(user.as_bytes(), LoginFailure::Plaintext);
         }
         Some(command)
@@ -152,7 +154,7 @@ impl ConnectionHandler {
 
     /// Logs a command, or the response of a SASL exchange, with the step that it led to. Secrets are in
     /// neither.
-    fn log_step(&self, command: Option<Record>, step: &'static str, timer: &StepTimer) {
+    fn log_step(&self, command: Option<CommandRecord>, step: &'static str, timer: &StepTimer) {
         match command {
             Some(command) => step_log::event!(self.session, step, "command {command}", us = timer.micros()),
             None if step == AUTH_RESPONSE => {
@@ -171,14 +173,14 @@ fn name_of(step: &Step) -> &'static str {
         Step::NeedInput => "need-input",
         Step::Replied => "replied",
         Step::Waiting => "waiting",
-        Step::Name(_) => "name",
+        Step::LookUpUser(_) => "look-up-user",
         Step::Login(_) => "login",
         Step::Auth(_) => "auth",
         Step::AuthResponse(_) => AUTH_RESPONSE,
         Step::AuthCancelled => "auth-cancelled",
         Step::StartTls => "starttls",
         Step::Forward(_) => "forward",
-        Step::Send(_) => "fetch",
+        Step::Fetch(_) => "fetch",
         Step::Finish(_) => "finish",
         Step::Close(_) => "close",
     }

@@ -72,7 +72,7 @@ impl MaildropChannel {
     pub(super) fn attach(&self, ticket: Ticket, stop: &Arc<StopSignal>) {
         match self.open().get_mut(&ticket) {
             Some(open) => open.stop = Some(stop.clone()),
-            None => stop.stop(Shutdown::Fault),
+            None => stop.stop(Shutdown::ServerError),
         }
     }
 
@@ -120,7 +120,7 @@ impl MaildropChannel {
     pub(super) fn close(&self) {
         let open = std::mem::take(&mut *self.open());
         for stop in open.into_values().filter_map(|open| open.stop) {
-            stop.stop(Shutdown::Fault);
+            stop.stop(Shutdown::ServerError);
         }
     }
 

@@ -53,7 +53,7 @@ impl ClientStream {
         turns: &Semaphore,
         until: Instant,
     ) -> Result<(), Shutdown> {
-        self.transport.start_tls(config).map_err(|_| Shutdown::Fault)?;
+        self.transport.start_tls(config).map_err(|_| Shutdown::ServerError)?;
         loop {
             let turn = turns.acquire().await;
             let done = self.transport.handshake();

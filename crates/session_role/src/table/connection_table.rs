@@ -206,9 +206,9 @@ mod tests {
     fn a_stop_reaches_everybody_and_the_first_reason_counts() {
         let fixture = Fixture::new();
         let record = fixture.admit(1, 9).unwrap();
-        record.stop.stop(Shutdown::Fault);
+        record.stop.stop(Shutdown::ServerError);
         fixture.table.stop_all(Shutdown::Stopping);
-        assert_eq!(record.stop.reason(), Some(Shutdown::Fault));
+        assert_eq!(record.stop.reason(), Some(Shutdown::ServerError));
         assert!(fixture.admit(2, 9).is_none(), "a closing server admits nobody");
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::paths::{self, References};
-use super::resolve::{Names, Target};
+use super::resolve::{Names, PathTarget};
 use crate::modules::Module;
 
 /// A file that refers to what another one defines.
@@ -45,7 +45,7 @@ pub(crate) fn of(modules: &[Module]) -> Vec<Import> {
             }
             for target in targets {
                 // Who imports a module takes something out of it by a longer path, and that one counts.
-                let Target::Item { module, .. } = target else { continue };
+                let PathTarget::Item { module, .. } = target else { continue };
                 let (from, to) = (&modules[index].file, &modules[module].file);
                 if from == to {
                     continue;

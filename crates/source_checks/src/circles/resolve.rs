@@ -9,7 +9,7 @@ use crate::modules::{Module, name_of};
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum PathTarget {
     /// A module, by its index.
     Module(usize),
     /// Something that a module defines. A type may be followed by more of a path.
@@ -19,24 +19,24 @@ pub(crate) enum Target {
 /// The names of all modules of a crate.
 pub(crate) struct Names<'a> {
     modules: &'a [Module],
-    items: Vec<BTreeMap<String, Vec<Target>>>,
+    items: Vec<BTreeMap<String, Vec<PathTarget>>>,
     uses: Vec<&'a [UseLeaf]>,
     /// Macros by example, which code further down can call without any import.
-    macros: BTreeMap<String, Target>,
+    macros: BTreeMap<String, PathTarget>,
 }
 
 impl<'a> Names<'a> {
     /// `uses` has the `use` declarations of each module.
     pub(crate) fn of(modules: &'a [Module], uses: Vec<&'a [UseLeaf]>) -> Self {
-        let mut items = vec![BTreeMap::<String, Vec<Target>>::new(); modules.len()];
+        let mut items = vec![BTreeMap::<String, Vec<PathTarget>>::new(); modules.len()];
         let mut macros = BTreeMap::new();
         for (index, module) in modules.iter().enumerate() {
             for (name, child) in &module.children {
-                items[index].entry(name.clone()).or_default().push(Target::Module(*child));
+                items[index].entry(name.clone()).or_default().push(PathTarget::Module(*child));
             }
             for item in &module.items {
                 let Some((name, is_type)) = defined(item) else { continue };
-                let target = Target::Item { module: index, is_type };
+                let target = PathTarget::Item { module: index, is_type };
                 if let Item::Macro(item) = item {
                     macros.insert(name.clone(), target);
                     if has(&item.attrs, "macro_export") {
@@ -50,38 +50,43 @@ impl<'a> Names<'a> {
     }
 
     /// Everything that a path means in a module; empty for what is not of this crate.
-    pub(crate) fn resolve(&self, module: usize, path: &[String]) -> Vec<Target> {
+    pub(crate) fn resolve(&self, module: usize, path: &[String]) -> Vec<PathTarget> {
         self.follow(module, path, &mut BTreeSet::new())
     }
 
     /// The definition of a macro that is called by its plain name.
-    pub(crate) fn macro_by_example(&self, name: &str) -> Option<Target> {
+    pub(crate) fn macro_by_example(&self, name: &str) -> Option<PathTarget> {
         self.macros.get(name).copied()
     }
 
     /// `seen` has the lookups under way: names that are imported from each other must end somewhere.
-    fn follow(&self, module: usize, path: &[String], seen: &mut BTreeSet<(usize, String)>) -> Vec<Target> {
+    fn follow(
+        &self,
+        module: usize,
+        path: &[String],
+        seen: &mut BTreeSet<(usize, String)>,
+    ) -> Vec<PathTarget> {
         let Some((first, rest)) = path.split_first() else { return Vec::new() };
         let mut found = match first.as_str() {
-            "crate" => vec![Target::Module(0)],
-            "self" => vec![Target::Module(module)],
-            "super" => self.modules[module].parent.map(Target::Module).into_iter().collect(),
+            "crate" => vec![PathTarget::Module(0)],
+            "self" => vec![PathTarget::Module(module)],
+            "super" => self.modules[module].parent.map(PathTarget::Module).into_iter().collect(),
             name => self.lookup(module, name, true, seen),
         };
         for segment in rest {
             let mut next = Vec::new();
             for target in found {
                 match target {
-                    Target::Module(inner) if segment == "super" => {
-                        next.extend(self.modules[inner].parent.map(Target::Module));
+                    PathTarget::Module(inner) if segment == "super" => {
+                        next.extend(self.modules[inner].parent.map(PathTarget::Module));
                     }
-                    Target::Module(inner) => {
+                    PathTarget::Module(inner) => {
                         let inside = self.is_inside(module, inner);
                         next.extend(self.lookup(inner, segment, inside, seen));
                     }
                     // A variant, a constant or a function of the type.
-                    Target::Item { is_type: true, .. } => next.push(target),
-                    Target::Item { is_type: false, .. } => {}
+                    PathTarget::Item { is_type: true, .. } => next.push(target),
+                    PathTarget::Item { is_type: false, .. } => {}
                 }
             }
             found = next;
@@ -96,7 +101,7 @@ impl<'a> Names<'a> {
         name: &str,
         sees_private: bool,
         seen: &mut BTreeSet<(usize, String)>,
-    ) -> Vec<Target> {
+    ) -> Vec<PathTarget> {
         if !seen.insert((module, name.to_owned())) {
             return Vec::new();
         }
@@ -111,7 +116,7 @@ impl<'a> Names<'a> {
         if !is_named {
             for glob in globs {
                 for target in self.follow(module, &glob.path, seen) {
-                    if let Target::Module(inner) = target {
+                    if let PathTarget::Module(inner) = target {
                         let sees_private = self.is_inside(module, inner);
                         found.extend(self.lookup(inner, name, sees_private, seen));
                     }

@@ -7,8 +7,8 @@ use crate::Tree;
 /// The most columns of a line of prose, in documents and in comments.
 pub const MOST_COLUMNS: usize = 110;
 
-/// Every line of prose in a document or in a comment of a Rust file that is wider. Tables, code and lines
-/// that are one link may be.
+/// Every line of prose that is wider: in documents, and in comments of Rust files, scripts and manifests.
+/// Tables, code and lines that are one link may be wider.
 #[must_use]
 pub fn find(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
@@ -20,12 +20,24 @@ pub fn find(tree: &Tree) -> Vec<String> {
         } else if path.ends_with(".rs") {
             let lines = text.lines().enumerate();
             lines.filter_map(|(index, line)| wide_comment(line).map(|columns| (index + 1, columns))).collect()
+        } else if is_script(path) {
+            let lines = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with('#'));
+            let comments = lines.map(|(index, line)| (index, line, line.trim_start_matches(['#', ' '])));
+            comments.filter_map(|(index, line, text)| Some((index + 1, wide(line, text)?))).collect()
         } else {
             continue;
         };
         found.extend(wide.into_iter().map(|(line, columns)| format!("{path}:{line}: {columns} columns")));
     }
     found
+}
+
+/// Whether comments of this file begin with `#`, and are for those who work on the project.
+fn is_script(path: &str) -> bool {
+    let ours = ["justfile", "fuzz/run"].contains(&path)
+        || path.starts_with(".ci/")
+        || path.starts_with("packaging/");
+    ours || [".toml", ".py", ".yml"].iter().any(|end| path.ends_with(end))
 }
 
 fn wide_comment(line: &str) -> Option<usize> {
@@ -80,6 +92,8 @@ mod tests {
         assert!(is_found("a.rs", &format!("//! {words}")));
         assert!(is_found("tests/a.rs", &format!("    let a = \"//\"; // {words}")));
         assert!(!is_found("a.md", &"äöü ".repeat(27)));
+        assert!(is_found("justfile", &format!("    # {words}")));
+        assert!(!is_found("justfile", &format!("    {words}")));
         assert!(!is_found("a.txt", &words));
     }
 

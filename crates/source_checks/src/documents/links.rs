@@ -6,7 +6,7 @@ use super::markdown::{self, LineKind};
 use crate::Tree;
 
 /// One link to something in the tree.
-struct Link {
+struct DocumentLink {
     from: String,
     line: usize,
     /// As it is written.
@@ -55,7 +55,7 @@ fn documents(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     tree.files().filter(|(path, _)| path.ends_with(".md"))
 }
 
-fn links(tree: &Tree) -> Vec<Link> {
+fn links(tree: &Tree) -> Vec<DocumentLink> {
     let mut found = Vec::new();
     for (path, text) in documents(tree) {
         for (line, kind, text) in markdown::lines(text) {
@@ -66,7 +66,7 @@ fn links(tree: &Tree) -> Vec<Link> {
             let inside = targets
                 .into_iter()
                 .filter(|target| !target.contains("://") && !target.starts_with("mailto:"));
-            found.extend(inside.map(|target| Link { from: path.to_owned(), line, target }));
+            found.extend(inside.map(|target| DocumentLink { from: path.to_owned(), line, target }));
         }
     }
     found

@@ -6,7 +6,7 @@ use crate::Tree;
 
 /// Names that were replaced: private metaphors, and second names of things that have one. Looked for as whole
 /// words of code, also where a comment or a document quotes code, since some are words of English too.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 29] = [
     "House",
     "Visit",
     "Visits",
@@ -19,14 +19,19 @@ const NAMES: [&str; 24] = [
     "Reach",
     "Wishes",
     "Room",
+    "Link",
+    "Limits",
+    "index::Sealed",
+    "Post",
     "plan::of",
     "backlog.is(",
     "Step::Send",
     "LoginRefusal",
     "NotOpened",
-    "hire::Post",
     "login::Why",
-    "index::Sealed",
+    "auth::Refusal",
+    "counters::Failure",
+    "open::Format",
     "sys::seal",
     "sys::sealed",
     "any_certificate",

@@ -1,17 +1,18 @@
-//! Extended response codes: the bracketed word that tells a program what a human reads in the text.
+//! Extended response codes: the bracketed word that tells a program what the text tells a human.
 
 /// A response code at the start of an `-ERR` text (RFC 2449, section 8; RFC 3206).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseCode {
     /// `[IN-USE]`: another session has the maildrop (RFC 2449, section 8.1.2).
     InUse,
-    /// `[LOGIN-DELAY]`: the last login was too short a time ago (RFC 2449, section 8.1.1).
+    /// `[LOGIN-DELAY]`: the last login was too recent (RFC 2449, section 8.1.1).
     LoginDelay,
-    /// `[AUTH]`: the credentials are at fault, so asking the user again makes sense (RFC 3206, section 4).
+    /// `[AUTH]`: the credentials are wrong, so asking the user for them again makes sense (RFC 3206, section
+    /// 4).
     Auth,
-    /// `[SYS/TEMP]`: a fault of the server that time may cure (RFC 3206, section 4).
+    /// `[SYS/TEMP]`: a problem of the server that may go away by itself (RFC 3206, section 4).
     SysTemp,
-    /// `[SYS/PERM]`: a fault of the server that somebody must cure (RFC 3206, section 4).
+    /// `[SYS/PERM]`: a problem of the server that somebody must fix (RFC 3206, section 4).
     SysPerm,
 }
 
