@@ -7,29 +7,30 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::disk::retry;
+use crate::widths::to_u64;
 
 /// How much is copied at a time, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// Memory that is being filled.
-pub(crate) struct Memory {
+/// MemoryFile that is being filled.
+pub(crate) struct MemoryFile {
     file: File,
     length: u64,
 }
 
-impl Memory {
-    pub(crate) fn new() -> io::Result<Memory> {
+impl MemoryFile {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        Ok(Memory { file: File::from(rustix::fs::memfd_create("mpopd-mail", flags)?), length: 0 })
+        Ok(Self { file: File::from(rustix::fs::memfd_create("mpopd-mail", flags)?), length: 0 })
     }
 
     pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         self.file.write_all_at(octets, self.length)?;
-        self.length += octets.len() as u64;
+        self.length += to_u64(octets.len());
         Ok(())
     }
 
-    /// The filled memory, which from now on can only be read.
+    /// Makes the filled memory read-only.
     pub(crate) fn seal(self) -> io::Result<File> {
         rustix::fs::fcntl_add_seals(
             &self.file,
@@ -39,11 +40,11 @@ impl Memory {
     }
 }
 
-/// Reads `length` octets of a file from `offset` on, chunk by chunk.
+/// Passes `length` octets of a file from `offset` on to `act`, chunk by chunk.
 ///
 /// # Errors
 ///
-/// What read(2) or `act` says; `UnexpectedEof` when the file is shorter.
+/// Those of read(2) and of `act`; `UnexpectedEof` if the file is shorter.
 pub(crate) fn each_chunk(
     file: &File,
     offset: u64,
@@ -59,7 +60,7 @@ pub(crate) fn each_chunk(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         act(&buffer[..got])?;
-        done += got as u64;
+        done += to_u64(got);
     }
     Ok(())
 }

@@ -4,19 +4,20 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::index::Index;
-use crate::migration::{self, MOST_HEAD};
+use super::index::MboxIndex;
+use crate::migration::{MOST_HEAD, UidlSource};
 use crate::uidl::Uidl;
+use crate::widths::to_usize;
 
-/// The messages of an index, and the file that they lie in.
-pub(super) struct Source<'a> {
+/// The messages of an index, and the file in which they lie.
+pub(super) struct MboxUidlSource<'a> {
     pub(super) file: &'a File,
-    pub(super) index: &'a Index,
+    pub(super) index: &'a MboxIndex,
 }
 
-impl migration::Source for Source<'_> {
+impl UidlSource for MboxUidlSource<'_> {
     fn defaults(&self) -> Vec<Uidl> {
-        let messages = (0..self.index.count() as usize).map_while(|at| self.index.message(at));
+        let messages = (0..to_usize(self.index.count())).map_while(|at| self.index.message(at));
         messages.map(|(message, ordinal)| Uidl::of_digest(&message.digest, ordinal)).collect()
     }
 

@@ -1,29 +1,29 @@
-//! The value of a field, word by word, folded (RFC 5322, section 2.2.3), with encoded words (RFC 2047).
+//! Writes the value of a field word by word, folded (RFC 5322, section 2.2.3), with encoded words (RFC 2047).
 
 /// The longest line with an encoded word, in octets (RFC 2047, section 2).
 const LINE: usize = 76;
 /// The longest encoded word, in octets.
 const WORD: usize = 75;
-/// One that has no room for so much is not begun on a line, in octets.
+/// The smallest space that is worth beginning an encoded word on a line, in octets.
 const WORTH: usize = 30;
 const START: &str = "=?UTF-8?Q?";
 const END: &str = "?=";
 
 /// A field that is being written.
-pub(super) struct Value<'a> {
+pub(super) struct FieldWriter<'a> {
     out: &'a mut Vec<u8>,
     column: usize,
 }
 
-impl<'a> Value<'a> {
-    /// The field `name`, without a value so far.
-    pub(super) fn new(name: &str, out: &'a mut Vec<u8>) -> Value<'a> {
+impl<'a> FieldWriter<'a> {
+    /// Begins the field `name`.
+    pub(super) fn new(name: &str, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
-        Value { out, column: name.len() + 1 }
+        FieldWriter { out, column: name.len() + 1 }
     }
 
-    /// Appends `word` after `blank`, on a line of its own where it would be too long.
+    /// Appends `word` after `blank`, on a new line if it would be too long.
     pub(super) fn word(&mut self, blank: &str, word: &str) {
         let blank = if blank.is_empty() { " " } else { blank };
         if self.column + blank.len() + word.len() > LINE {
@@ -36,7 +36,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Appends `text` in as many encoded words as it takes.
+    /// Appends `text` in as many encoded words as it needs.
     pub(super) fn encode(&mut self, blank: &str, text: &str) {
         let room = LINE.saturating_sub(self.column + blank.len().max(1));
         let first = if room < WORTH { WORD } else { room };
@@ -47,7 +47,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Appends text as it is where it is ASCII, and in encoded words where it is not.
+    /// Appends text as it is if it is ASCII, and in encoded words if it is not.
     pub(super) fn text(&mut self, text: &str) {
         let mut words = words(text).peekable();
         while let Some((blank, word)) = words.next() {
@@ -55,7 +55,7 @@ impl<'a> Value<'a> {
                 self.word(blank, word);
                 continue;
             }
-            // Blanks between two encoded words are not shown, so they must be in one.
+            // Blanks between two encoded words are not shown, so they must be inside one.
             let mut run = word.to_owned();
             while let Some((blank, word)) = words.next_if(|(_, word)| !word.is_ascii()) {
                 run += blank;
@@ -70,12 +70,13 @@ impl<'a> Value<'a> {
     }
 }
 
-/// `text` as encoded words. Only what is allowed everywhere in a header stands for itself (RFC 2047, section 5).
+/// `text` as encoded words. Only characters that are allowed everywhere in a header stand for themselves (RFC
+/// 2047, section 5).
 pub(super) fn encoded(text: &str) -> impl Iterator<Item = String> {
     encoded_from(WORD, text)
 }
 
-/// The same, of which the first has at most `first` octets.
+/// The same, but the first one has at most `first` octets.
 fn encoded_from(first: usize, text: &str) -> impl Iterator<Item = String> {
     let mut rest = text;
     let mut most = first.min(WORD);
@@ -132,13 +133,13 @@ pub(super) mod tests {
 
     fn text(text: &str) -> String {
         let mut out = Vec::new();
-        let mut value = Value::new("Subject", &mut out);
+        let mut value = FieldWriter::new("Subject", &mut out);
         value.text(text);
         value.finish();
         String::from_utf8(out).unwrap()
     }
 
-    /// What a client shows of a value.
+    /// What a client shows for a value.
     pub(crate) fn decoded(value: &str) -> String {
         let value = value.replace("\r\n", "");
         let mut shown = Vec::new();
@@ -198,7 +199,8 @@ pub(super) mod tests {
                 prop_assert!(words.iter().all(|word| word.len() <= 75 && word.ends_with(END)));
             }
             let shown = decoded(written.strip_prefix("Subject:").unwrap());
-            prop_assert_eq!(shown.trim_end().trim_start_matches(' '), value.trim_end().trim_start_matches(' '));
+            let trimmed = |text: &str| text.trim_end().trim_start_matches(' ').to_owned();
+            prop_assert_eq!(trimmed(&shown), trimmed(&value));
         }
     }
 }

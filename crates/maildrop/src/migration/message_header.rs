@@ -3,14 +3,14 @@
 use md5::{Digest, Md5};
 use memchr::memchr;
 
-use super::memory::Base;
+use super::numbering::{UidNumbering, number};
 
-/// A message from its beginning, up to the end of its header or of what was read of it.
-pub(super) struct Head<'a>(&'a [u8]);
+/// A message from its beginning up to the end of its header, or up to the end of what was read.
+pub(super) struct MessageHeader<'a>(&'a [u8]);
 
-impl<'a> Head<'a> {
-    /// Of a message that begins with `text`.
-    pub(super) fn of(text: &'a [u8]) -> Head<'a> {
+impl<'a> MessageHeader<'a> {
+    /// The header of a message that begins with `text`.
+    pub(super) fn of(text: &'a [u8]) -> Self {
         let mut length = 0;
         for line in text.split_inclusive(|&octet| octet == b'\n') {
             if matches!(line, b"\n" | b"\r\n") {
@@ -18,10 +18,10 @@ impl<'a> Head<'a> {
             }
             length += line.len();
         }
-        Head(&text[..length])
+        MessageHeader(&text[..length])
     }
 
-    /// What the first field of this name says, without white space around it; `None` if that is nothing.
+    /// The value of the first field with this name, without white space around it; `None` if that is empty.
     pub(super) fn value(&self, name: &[u8]) -> Option<Vec<u8>> {
         let mut lines =
             self.lines().skip_while(|line| !field(line).is_some_and(|(n, _)| n.eq_ignore_ascii_case(name)));
@@ -32,16 +32,18 @@ impl<'a> Head<'a> {
         Some(value.trim_ascii().to_vec()).filter(|value| !value.is_empty())
     }
 
-    /// What Mail::POP3 took for the UIDL: what follows `Message-Id:`, written just so, on its line.
+    /// What Mail::POP3 used as the UIDL: what follows `Message-Id:`, spelled exactly like this, on its line.
     pub(super) fn original_message_id(&self) -> Option<Vec<u8>> {
         let values = self.lines().filter_map(|line| line.strip_prefix(b"Message-Id:"));
         values.map(<[u8]>::trim_ascii).find(|value| !value.is_empty()).map(<[u8]>::to_vec)
     }
 
-    /// popa3d's name for the message: two 32-bit words of an MD5, each with its last octet first, in hexadecimal.
+    /// popa3d's name for the message: two 32-bit words of an MD5, each with its last octet first, in
+    /// hexadecimal.
     ///
-    /// The MD5 is of whole lines as stored: Delivered-To, the first Received, before that Date and Message-ID, and
-    /// X-Delivery-ID if it begins with a capital. Observed with popa3d 1.0.3 on a little-endian machine.
+    /// The MD5 covers whole lines as stored: Delivered-To, the first Received, Date and Message-ID if they
+    /// come before that, and X-Delivery-ID if it begins with a capital. Observed with popa3d 1.0.3 on a
+    /// little-endian machine.
     pub(super) fn popa3d(&self) -> Vec<u8> {
         let mut received = false;
         let mut fixed = false;
@@ -69,8 +71,8 @@ impl<'a> Head<'a> {
         hex(&words.flat_map(|word| word.iter().rev().copied()).collect::<Vec<_>>())
     }
 
-    /// Dovecot's MD5 of an mbox message, its `%m` there: of the values of the same fields as popa3d's, without line ends.
-    /// Observed with Dovecot 2.3.19.
+    /// Dovecot's MD5 of an mbox message, its `%m` there. It covers the values of the same fields as popa3d's,
+    /// without line ends. Observed with Dovecot 2.3.19.
     pub(super) fn dovecot(&self) -> [u8; 16] {
         let mut received = false;
         let mut fixed = false;
@@ -98,15 +100,16 @@ impl<'a> Head<'a> {
         md5(values)
     }
 
-    /// What the X-IMAPbase field of an mbox's first message says: the mailbox's number and the last of a message.
-    pub(super) fn imap_base(&self) -> Option<Base> {
+    /// The numbering according to the X-IMAPbase field of an mbox's first message: the mailbox's number and
+    /// the last message number.
+    pub(super) fn imap_base(&self) -> Option<UidNumbering> {
         let value = self.value(b"X-IMAPbase").or_else(|| self.value(b"X-IMAP"))?;
         let mut numbers = value.split(|octet| octet.is_ascii_whitespace());
         let (validity, last) = (number(numbers.next()?)?, number(numbers.next()?)?);
-        Some(Base { validity, next: last.checked_add(1)? })
+        Some(UidNumbering { validity, next: last.checked_add(1)? })
     }
 
-    /// The number of the message in its X-UID field.
+    /// The number of the message according to its X-UID field.
     pub(super) fn uid(&self) -> Option<u32> {
         number(&self.value(b"X-UID")?)
     }
@@ -133,14 +136,7 @@ fn is_continued(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
 }
 
-/// A decimal number from 1.
-pub(super) fn number(digits: &[u8]) -> Option<u32> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(digits).ok().filter(|_| plain)?;
-    text.parse().ok().filter(|&number| number > 0)
-}
-
-/// The MD5 of these parts one after the other.
+/// The MD5 of these parts, one after the other.
 pub(super) fn md5<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
     let mut hasher = Md5::new();
     for part in parts {
@@ -149,7 +145,7 @@ pub(super) fn md5<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
     hasher.finalize().into()
 }
 
-/// In lower-case hexadecimal.
+/// Octets in lower-case hexadecimal.
 pub(super) fn hex(octets: &[u8]) -> Vec<u8> {
     octets.iter().flat_map(|octet| format!("{octet:02x}").into_bytes()).collect()
 }
@@ -183,7 +179,7 @@ mod tests {
             (THREE, "d98c1dd404b2008f"),
             (FOUR, "7cd14692171e5c34"),
         ] {
-            assert_eq!(String::from_utf8(Head::of(message).popa3d()).unwrap(), uidl);
+            assert_eq!(String::from_utf8(MessageHeader::of(message).popa3d()).unwrap(), uidl);
         }
     }
 
@@ -195,22 +191,23 @@ mod tests {
             (TWO, "59aefe76272937f4e2a1b30c34a6e1d1"),
             (THREE, "d41d8cd98f00b204e9800998ecf8427e"),
         ] {
-            assert_eq!(String::from_utf8(hex(&Head::of(message).dovecot())).unwrap(), uidl);
+            assert_eq!(String::from_utf8(hex(&MessageHeader::of(message).dovecot())).unwrap(), uidl);
         }
     }
 
     #[test]
     fn fields() {
-        let head = Head::of(ONE);
+        let head = MessageHeader::of(ONE);
         assert_eq!(head.value(b"message-id").unwrap(), b"<one@example.org>");
         assert_eq!(head.value(b"x-uidl"), None);
         assert_eq!(head.original_message_id(), None, "another spelling, and one in the body");
-        assert_eq!(Head::of(TWO).original_message_id().unwrap(), b"<two@example.org>");
-        let folded = Head::of(b"Message-ID:\r\n  <a@b>\r\nX-UIDL : x\"y \r\nX-UID: 0\r\n\r\nX-UID: 7\r\n");
+        assert_eq!(MessageHeader::of(TWO).original_message_id().unwrap(), b"<two@example.org>");
+        let folded =
+            MessageHeader::of(b"Message-ID:\r\n  <a@b>\r\nX-UIDL : x\"y \r\nX-UID: 0\r\n\r\nX-UID: 7\r\n");
         assert_eq!(folded.value(b"Message-ID").unwrap(), b"<a@b>");
         assert_eq!(folded.value(b"X-UIDL").unwrap(), b"x\"y");
         assert_eq!(folded.uid(), None);
-        assert_eq!(Head::of(b"X-UID: 12   \n").uid(), Some(12));
+        assert_eq!(MessageHeader::of(b"X-UID: 12   \n").uid(), Some(12));
         for (text, base) in [
             ("X-IMAPbase: 1795424263 0000000004\n", Some((1_795_424_263, 5))),
             ("X-IMAP: 7 4 NonJunk\n", Some((7, 5))),
@@ -219,8 +216,8 @@ mod tests {
             ("X-IMAPbase: 7 4294967295\n", None),
             ("X-IMAPbase: -7 4\n", None),
         ] {
-            let base = base.map(|(validity, next)| Base { validity, next });
-            assert_eq!(Head::of(text.as_bytes()).imap_base(), base, "{text}");
+            let base = base.map(|(validity, next)| UidNumbering { validity, next });
+            assert_eq!(MessageHeader::of(text.as_bytes()).imap_base(), base, "{text}");
         }
     }
 }

@@ -6,25 +6,27 @@ use std::os::unix::fs::FileExt;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use super::list::Place;
+use super::list::MaildirEntry;
 use super::name;
 use crate::disk::retry;
 use crate::surrogate::{self, Surrogate};
+use crate::widths::to_u64;
 use crate::wire;
 
-/// How much is read at a time, in octets. A smaller file is read whole: that costs no more than to look at its end.
+/// How much is read at a time, in octets. A smaller file is read as a whole: that costs no more than looking
+/// at its end.
 const CHUNK: usize = 64 * 1024;
-/// How much of a large file whose name tells its size is read, for its header, in octets.
+/// How much of a large file is read, in octets, if its name tells its size: enough for its header.
 const GLANCE: usize = 8 * 1024;
-/// What a thread must have to do to be worth its start, in files.
+/// The smallest number of files that is worth a thread of its own.
 const SHARE: usize = 256;
-/// The most threads for one Maildir, more than there are cores: what is not cached they wait for side by side, and a disk that is
-/// asked for several files at once answers sooner.
+/// The most threads for one Maildir. There are more than cores because they wait for uncached files side by
+/// side, and a disk answers sooner if it is asked for several files at once.
 const MOST_THREADS: usize = 16;
 
 /// What reading a message has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(super) struct MessageSizes {
     /// Its octets as stored.
     pub(super) stored: u64,
     /// Its octets on the wire.
@@ -33,27 +35,30 @@ pub(super) struct Measure {
     pub(super) surrogate: Option<u64>,
 }
 
-/// Measures the message at each place; `None` for what is no file, errors as they are.
-pub(super) fn measure_all(root: &File, mut places: Vec<Place>) -> Vec<(Place, io::Result<Option<Measure>>)> {
-    let threads = (places.len() / SHARE).clamp(1, MOST_THREADS);
-    let share = places.len().div_ceil(threads).max(1);
+/// Measures the message of each entry; `None` for what is no file. Errors are returned as they are.
+pub(super) fn measure_all(
+    root: &File,
+    mut entries: Vec<MaildirEntry>,
+) -> Vec<(MaildirEntry, io::Result<Option<MessageSizes>>)> {
+    let threads = (entries.len() / SHARE).clamp(1, MOST_THREADS);
+    let share = entries.len().div_ceil(threads).max(1);
     // The order in which they lie on most disks, and their inodes in memory.
-    places.sort_unstable_by_key(|place| place.inode);
-    let measure_some = |places: Vec<Place>| {
+    entries.sort_unstable_by_key(|entry| entry.inode);
+    let measure_some = |entries: Vec<MaildirEntry>| {
         let mut buffer = vec![0; CHUNK];
-        let measured = places.into_iter().map(|place| {
-            let measure = measure(root, &place, &mut buffer);
-            (place, measure)
+        let measured = entries.into_iter().map(|entry| {
+            let measure = measure(root, &entry, &mut buffer);
+            (entry, measure)
         });
         measured.collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
         let mut others = Vec::new();
-        while places.len() > share {
-            let some = places.split_off(places.len() - share);
+        while entries.len() > share {
+            let some = entries.split_off(entries.len() - share);
             others.push(scope.spawn(move || measure_some(some)));
         }
-        let mut measures = measure_some(places);
+        let mut measures = measure_some(entries);
         for other in others {
             match other.join() {
                 Ok(mut more) => measures.append(&mut more),
@@ -64,15 +69,15 @@ pub(super) fn measure_all(root: &File, mut places: Vec<Place>) -> Vec<(Place, io
     })
 }
 
-fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<Measure>> {
-    let file = open(root, place)?;
+fn measure(root: &File, entry: &MaildirEntry, buffer: &mut [u8]) -> io::Result<Option<MessageSizes>> {
+    let file = open(root, entry)?;
     let stat = rustix::fs::fstat(&file)?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Ok(None);
     }
     let stored = u64::try_from(stat.st_size).unwrap_or(0);
-    if stored > buffer.len() as u64
-        && let Some((claimed, wire)) = name::claimed_sizes(&place.name)
+    if stored > to_u64(buffer.len())
+        && let Some((claimed, wire)) = name::claimed_sizes(&entry.name)
         && claimed == stored
     {
         let mut last = [0];
@@ -82,7 +87,7 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         file.read_exact_at(glance, 0)?;
         let surrogate =
             if may_need_surrogate(glance, stored) { surrogate(&file, stored, octets)? } else { None };
-        return Ok(Some(Measure { stored, octets, surrogate }));
+        return Ok(Some(MessageSizes { stored, octets, surrogate }));
     }
     let (mut at, mut bare, mut last) = (0, 0, None);
     let mut eight_bit = false;
@@ -91,19 +96,19 @@ fn measure(root: &File, place: &Place, buffer: &mut [u8]) -> io::Result<Option<M
         let chunk = &buffer[..length];
         eight_bit |= at == 0 && may_need_surrogate(chunk, stored);
         bare += wire::bare_feeds(last.unwrap_or(b'\n'), chunk);
-        at += length as u64;
+        at += to_u64(length);
         last = chunk.last().copied().or(last);
         if length == 0 || at == stored {
             let octets = wire::octets(at, bare, last);
             let surrogate = if eight_bit { surrogate(&file, at, octets)? } else { None };
-            return Ok(Some(Measure { stored: at, octets, surrogate }));
+            return Ok(Some(MessageSizes { stored: at, octets, surrogate }));
         }
     }
 }
 
-/// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as can be seen there.
+/// Whether a message of `stored` octets that begins with `text` may need a surrogate, as far as `text` shows.
 fn may_need_surrogate(text: &[u8], stored: u64) -> bool {
-    let all_seen = surrogate::header_end(text).is_some() || text.len() as u64 >= stored;
+    let all_seen = surrogate::header_end(text).is_some() || to_u64(text.len()) >= stored;
     !all_seen || surrogate::is_needed(text)
 }
 
@@ -112,10 +117,10 @@ fn surrogate(file: &File, stored: u64, octets: u64) -> io::Result<Option<u64>> {
     Ok(Surrogate::read(file, 0, stored)?.map(|surrogate| surrogate.octets(octets)))
 }
 
-/// Opens a message to look at it, which leaves its access time alone where that is allowed.
-pub(super) fn open(root: &File, place: &Place) -> io::Result<File> {
+/// Opens a message to look at it, without changing its access time if that is allowed.
+pub(super) fn open(root: &File, entry: &MaildirEntry) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let path = place.path();
+    let path = entry.path();
     let file = match rustix::fs::openat(root, &path, flags | OFlags::NOATIME, Mode::empty()) {
         Err(rustix::io::Errno::PERM) => rustix::fs::openat(root, &path, flags, Mode::empty()),
         answer => answer,

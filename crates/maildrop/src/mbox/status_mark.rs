@@ -1,48 +1,51 @@
 //! Marks messages as read: `Status: RO` in their headers (setting `status_header`).
 //!
-//! `R` says that the message was read, `O` that a mail program has seen the mailbox since it came. A `Status:` line that is there
-//! gets the letters that it lacks; without one, a line is put directly behind the start line, where there is room for it in
-//! any message. So a message is marked by octets put in at one place, and no octet of it is removed.
+//! `R` says that the message was read, `O` that a mail program has seen the mailbox since the message came.
+//! An existing `Status:` line gets the letters that it lacks. If there is none, a line is inserted directly
+//! after the start line, where every message has a place for it. So a message is marked by inserting octets
+//! in one place, and no octet of it is removed.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::boundaries::Boundaries;
-use super::digest::{Head, WINDOW, is_space, next_line};
-use super::scan::Message;
+use super::digest::{HeaderDigest, WINDOW, is_space, next_line};
+use super::message::MboxMessage;
+use crate::widths::to_u64;
 
-/// What is to be put into a message.
+/// What is to be inserted into a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct StatusMark {
     /// The message's number.
     pub(super) number: u32,
     /// Where in the file, in octets.
     pub(super) at: u64,
     pub(super) octets: Vec<u8>,
-    /// By how many octets the message grows on the wire.
+    /// How many octets the message grows by on the wire.
     pub(super) on_wire: u64,
 }
 
-impl Mark {
-    /// The mark that message `number` lacks; `None` if it has it, or can have none without becoming another message.
+impl StatusMark {
+    /// The mark that message `number` lacks. `None` if it has one, or if the mark would make it another
+    /// message.
     ///
     /// # Errors
     ///
-    /// What reading the mailbox says.
+    /// Those of reading the mailbox.
     pub(super) fn missing(
         mailbox: &File,
         boundaries: &Boundaries,
         number: u32,
-        message: &Message,
-    ) -> io::Result<Option<Mark>> {
+        message: &MboxMessage,
+    ) -> io::Result<Option<Self>> {
         let length = usize::try_from(message.end.saturating_sub(message.start)).unwrap_or(WINDOW);
         let mut text = vec![0; length.min(WINDOW)];
         mailbox.read_exact_at(&mut text, message.start)?;
         Ok(missing(&text).filter(|addition| addition.keeps(boundaries, &text, message)).map(|addition| {
-            Mark {
+            Self {
                 number,
-                at: message.start + addition.at as u64,
+                at: message.start + to_u64(addition.at),
                 on_wire: addition.on_wire(),
                 octets: addition.octets,
             }
@@ -50,13 +53,13 @@ impl Mark {
     }
 }
 
-/// Octets to be put in at an offset of a message, its start line included.
+/// Octets to be inserted at an offset of a message, its start line included.
 struct Addition {
     at: usize,
     octets: Vec<u8>,
 }
 
-/// What a message that begins with `text` lacks to be marked.
+/// What must be inserted into a message that begins with `text` to mark it.
 fn missing(text: &[u8]) -> Option<Addition> {
     let mut rest = text;
     let start_line = next_line(&mut rest);
@@ -75,13 +78,13 @@ fn missing(text: &[u8]) -> Option<Addition> {
     let line = match start_line {
         [.., b'\r', b'\n'] => "Status: RO\r\n",
         [.., b'\n'] => "Status: RO\n",
-        // The file ends in it, or it is beyond all measure.
+        // The file ends in the start line, or the start line is far too long.
         _ => return None,
     };
     Some(Addition { at: content, octets: line.into() })
 }
 
-/// Where the value begins in a line, if that is a Status: field.
+/// Where the value begins in a line, if the line is a Status: field.
 fn status(line: &[u8]) -> Option<usize> {
     let colon = line.iter().position(|&octet| octet == b':')?;
     line[..colon].trim_ascii_end().eq_ignore_ascii_case(b"Status").then_some(colon + 1)
@@ -103,16 +106,17 @@ fn missing_letters(value: &[u8]) -> Option<(usize, &'static [u8])> {
 impl Addition {
     fn on_wire(&self) -> u64 {
         let bare = self.octets.ends_with(b"\n") && !self.octets.ends_with(b"\r\n");
-        self.octets.len() as u64 + u64::from(bare)
+        to_u64(self.octets.len()) + u64::from(bare)
     }
 
-    /// Whether the message, which begins with `text`, is the same one with it: bounds and digest, and so the UIDL.
-    fn keeps(&self, boundaries: &Boundaries, text: &[u8], message: &Message) -> bool {
+    /// Whether the message, which begins with `text`, stays the same with the addition: its bounds and
+    /// digest, and so its UIDL.
+    fn keeps(&self, boundaries: &Boundaries, text: &[u8], message: &MboxMessage) -> bool {
         let (before, after) = text.split_at(self.at);
         let marked = [before, &self.octets, after].concat();
         let line = marked[..self.at].iter().rposition(|&octet| octet == b'\n').map_or(0, |feed| feed + 1);
         boundaries.is_content(next_line(&mut &marked[line..]))
-            && Head::of(&marked).digest(message.octets + self.on_wire()) == message.digest
+            && HeaderDigest::of(&marked).digest(message.octets + self.on_wire()) == message.digest
     }
 }
 
@@ -121,24 +125,24 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// The message with its mark, where it lacks one and can have one.
+    /// The message with its mark, if it lacks one and can have one.
     fn marked(boundaries: &Boundaries, message: &str) -> Option<String> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"From x\n\n").unwrap();
         file.write_all(message.as_bytes()).unwrap();
         let content = message.find('\n').map_or(message.len(), |feed| feed + 1);
         let octets = crate::wire::octets_of(&message.as_bytes()[content..]);
-        let found = Message {
+        let found = MboxMessage {
             start: 8,
-            content: 8 + content as u64,
-            end: 8 + message.len() as u64,
+            content: 8 + to_u64(content),
+            end: 8 + to_u64(message.len()),
             octets,
-            digest: Head::of(message.as_bytes()).digest(octets),
-            ..Message::default()
+            digest: HeaderDigest::of(message.as_bytes()).digest(octets),
+            ..MboxMessage::default()
         };
-        let mark = Mark::missing(&file, boundaries, 7, &found).unwrap()?;
+        let mark = StatusMark::missing(&file, boundaries, 7, &found).unwrap()?;
         let mut text = message.to_owned();
-        text.insert_str(mark.at as usize - 8, std::str::from_utf8(&mark.octets).unwrap());
+        text.insert_str(usize::try_from(mark.at).unwrap() - 8, std::str::from_utf8(&mark.octets).unwrap());
         assert_eq!(crate::wire::octets_of(&text.as_bytes()[content..]), octets + mark.on_wire);
         assert_eq!(mark.number, 7);
         Some(text)
@@ -189,7 +193,7 @@ mod tests {
     fn what_would_become_another_message_stays_as_it_is() {
         assert_eq!(of("From a"), None, "there is no line after it");
         assert_eq!(of("From a\n folded\n\nx\n"), None, "that would become part of the new line");
-        // Only so much of a header is looked at: what is put in pushes something out.
+        // Only this much of a header is looked at: what is inserted pushes something out.
         let long = |length: usize| format!("From a\nA: {}\n\nx\n", "y".repeat(length));
         assert_eq!(of(&long(WINDOW)), None);
         assert_eq!(of(&long(WINDOW - 20)), None);
