@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::harness::ctl::Said;
-use crate::harness::{Account, Daemon, Format, MPOPD, Process, eventually, messages};
+use crate::harness::{Daemon, Format, MPOPD, Process, TestAccount, eventually, messages};
 
 /// A daemon whose program is a file of the test's own.
 struct Installed {
@@ -145,7 +145,7 @@ impl Installed {
     }
 }
 
-fn whole_session(account: &Account) {
+fn whole_session(account: &TestAccount) {
     let mut pop = account.try_login().expect("a login");
     assert_eq!(pop.body("RETR 1"), messages::ordinary()[0].wire());
     pop.quit();

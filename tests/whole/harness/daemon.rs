@@ -14,12 +14,13 @@ use rustix::process::Signal;
 
 use super::trial::program;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, give, is_root,
+    Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, TestAccount, eventually, give, is_root,
 };
 
 /// A daemon that is being described, or that runs.
 ///
-/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever runs the tests.
+/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever
+/// runs the tests.
 pub(crate) struct Daemon {
     scratch: Scratch,
     port: Port,
@@ -195,7 +196,7 @@ impl Daemon {
         eventually("a greeting", || {
             let ended = running.child.try_wait().expect("waiting for the daemon");
             assert!(ended.is_none(), "mpopd ended, {ended:?}: {}", running.log_of_ended());
-            super::Pop::try_connect(port).ok()
+            super::Pop3Client::try_connect(port).ok()
         });
         self.running = Some(running);
     }
@@ -204,8 +205,13 @@ impl Daemon {
         self.port.number
     }
 
-    pub(crate) fn account(&self, user: &str) -> Account {
-        Account { port: self.port.number, user: user.to_owned(), password: PASSWORD.to_owned() }
+    pub(crate) fn account(&self, user: &str) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port.number,
+            user: user.to_owned(),
+            password: PASSWORD.to_owned(),
+        }
     }
 
     /// The path of a user's mailbox.
@@ -327,7 +333,9 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
+             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\n\
+             mpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n\
+             debug_log = \"\"\n{storage}",
             self.port.number,
             userlist.display()
         );

@@ -7,8 +7,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, soc
 
 /// A TCP port of 127.0.0.1 held for one daemon.
 ///
-/// The socket here is bound but never listens. With SO_REUSEADDR on both sides a daemon may still listen on the port,
-/// while the kernel gives it to nobody who asks for any port: no race between looking for a port and using it.
+/// The socket here is bound but never listens. With SO_REUSEADDR on both sides a daemon may still listen on
+/// the port, while the kernel gives it to nobody who asks for any port: no race between looking for a port
+/// and using it.
 pub(crate) struct Port {
     pub(crate) number: u16,
     _held: OwnedFd,

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::scratch::give;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, eventually, is_root,
+    Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, TestAccount, eventually, is_root,
 };
 
 /// A running `mpopd try`.
@@ -65,7 +65,8 @@ impl Trial {
         self.stdout.recv_timeout(PATIENCE).expect("one more line from mpopd try")
     }
 
-    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to all.
+    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to
+    /// all.
     pub(crate) fn refused(arguments: &[&OsStr]) -> Output {
         let scratch = Scratch::new();
         // `timeout` bounds it: one that serves would run for ever.
@@ -75,8 +76,13 @@ impl Trial {
     }
 
     /// The account of [`Trial::of`].
-    pub(crate) fn account(&self) -> Account {
-        Account { port: self.port(), user: "me".to_owned(), password: "pass word".to_owned() }
+    pub(crate) fn account(&self) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port(),
+            user: "me".to_owned(),
+            password: "pass word".to_owned(),
+        }
     }
 
     /// The port in the printed `curl` line.
@@ -168,8 +174,8 @@ pub(super) fn program(scratch: &Scratch) -> PathBuf {
     if !is_root() {
         return PathBuf::from(MPOPD);
     }
-    // Copied by another process: a copy written by this one could be open for writing in a child that another test
-    // forks at this moment, and then could not be executed.
+    // Copied by another process: a copy written by this one could be open for writing in a child that another
+    // test forks at this moment, and then could not be executed.
     let copy = scratch.path().join("mpopd");
     let copied = Command::new("cp").arg(MPOPD).arg(&copy).status().expect("running cp");
     assert!(copied.success(), "copying {MPOPD}");

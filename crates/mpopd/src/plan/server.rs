@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use auth::Authenticator;
-use auth_role::{Roots, UserLogs};
+use auth_role::{MailRoots, UserLogs};
 use maildrop_role::SpoolGroup;
 use session_role::tls::TlsSettings;
 use session_role::{Arrivals, Listener};
@@ -53,7 +53,7 @@ pub(crate) struct MaildropPlan {
     /// What is set for single users.
     pub(crate) users: maildrop_role::UserSettings,
     /// The folders of mail that the settings name.
-    pub(crate) roots: Roots,
+    pub(crate) roots: MailRoots,
     /// The group that makes lock files in the mail spool.
     pub(crate) mail_group: Option<SpoolGroup>,
     /// Whether each process becomes its owner: true when the supervisor is root.

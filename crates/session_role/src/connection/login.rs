@@ -102,7 +102,7 @@ impl ConnectionHandler {
 
     /// What auth needs to know about the client.
     fn client(&self) -> LoginClient {
-        LoginClient { peer: self.origin.peer, utf8: self.dialogue.utf8() }
+        LoginClient { peer: self.origin.peer, session: self.session, utf8: self.dialogue.utf8() }
     }
 
     async fn handle_outcome(&mut self, outcome: LoginOutcome, method: &'static str) -> Result<(), Shutdown> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Response, Said};
+use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Response, Said, SessionContext};
 use ipc::socket::MessageSocket;
 use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
@@ -32,6 +32,8 @@ pub(crate) struct PendingLogins {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoginClient {
     pub(crate) peer: IpAddr,
+    /// The number of its session.
+    pub(crate) session: u64,
     /// Whether it has sent the UTF8 command.
     pub(crate) utf8: bool,
 }
@@ -46,8 +48,8 @@ impl PendingLogins {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.register(number);
-        let LoginClient { peer, utf8 } = client;
-        let login = Login { id, peer, utf8, attempt };
+        let LoginClient { peer, session, utf8 } = client;
+        let login = Login { context: SessionContext { id, session, utf8 }, peer, attempt };
         let outcome = tokio::time::timeout(TIMEOUT, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
