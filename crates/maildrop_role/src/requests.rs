@@ -107,6 +107,7 @@ impl Worker<'_> {
         };
         let update = MaildropUpdate { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
+            step!(session, "maildrop", "finish", "nothing to delete", us = timer.micros());
             return Outcome::Removed;
         }
         let outcome = match mail.commit(update) {
