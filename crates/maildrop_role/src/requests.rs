@@ -9,7 +9,7 @@ use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Payload, Ticket, receive};
 use logging::Untrusted;
-use maildrop::{Body, CommitError, FetchError, Update};
+use maildrop::{CommitError, FetchError, MaildropUpdate, StoredMessage};
 
 use crate::open_maildrops::OpenMaildrop;
 use crate::worker::Worker;
@@ -62,7 +62,9 @@ impl Worker<'_> {
                 tracing::warn!("message {first} of user={user} not read: {error}");
                 Err(match error {
                     FetchError::Vanished { .. } => NotFetched::Vanished,
-                    _ => NotFetched::Temporary,
+                    FetchError::NoSuchMessage { .. } | FetchError::Changed { .. } | FetchError::Io { .. } => {
+                        NotFetched::Temporary
+                    }
                 })
             }
         });
@@ -87,7 +89,7 @@ impl Worker<'_> {
                 return Outcome::Changed;
             }
         };
-        let update = Update { deleted: update.deleted.numbers(), read: update.read.numbers() };
+        let update = MaildropUpdate { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
             return Outcome::Removed;
         }
@@ -97,8 +99,12 @@ impl Worker<'_> {
                 tracing::error!("deletions of user={user} incomplete: {error}");
                 match error {
                     CommitError::Changed { .. } => Outcome::Changed,
-                    other => {
-                        let remaining = other.remaining(update.deleted).len();
+                    CommitError::NoSuchMessage { .. }
+                    | CommitError::Locked { .. }
+                    | CommitError::Io { .. }
+                    | CommitError::Interrupted { .. }
+                    | CommitError::Partial { .. } => {
+                        let remaining = error.remaining(update.deleted).len();
                         Outcome::Remaining(u32::try_from(remaining).unwrap_or(u32::MAX))
                     }
                 }
@@ -115,7 +121,7 @@ impl Worker<'_> {
 }
 
 /// The extents of as many bodies as fit into one answer, and their descriptors.
-fn pack(bodies: &[Body]) -> (Vec<Extent>, Vec<BorrowedFd<'_>>) {
+fn pack(bodies: &[StoredMessage]) -> (Vec<Extent>, Vec<BorrowedFd<'_>>) {
     let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
     let mut extents = Vec::with_capacity(bodies.len().min(MOST_EXTENTS));
     let mut prefixes = 0;
