@@ -1,8 +1,9 @@
-//! The listing that came from the maildrop process, as the dialogue reads it.
+//! The listing of the maildrop process, as the dialogue reads it.
 
 use ipc::Listing;
 use pop3::MessageNumber;
 
+/// The messages of an open maildrop.
 pub(super) struct MailListing(pub(super) Listing);
 
 impl pop3::MessageListing for MailListing {
