@@ -1,4 +1,4 @@
-//! Opens a mailbox again and again and says how long that takes: `open MAILBOX [TIMES]`.
+//! Opens a mailbox repeatedly and prints how long that takes: `open MAILBOX [TIMES]`.
 
 use std::error::Error;
 use std::fs::File;

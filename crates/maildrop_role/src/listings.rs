@@ -65,7 +65,7 @@ impl PackedListings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use maildrop::{Body, CommitError, FetchError, Listing, Uidl};
+    use maildrop::{CommitError, FetchError, ListedMessage, MaildropUpdate, StoredMessage, Uidl};
     use std::os::fd::AsRawFd;
 
     /// A maildrop of `count` messages of `octets` octets each.
@@ -80,20 +80,20 @@ mod tests {
             self.count
         }
 
-        fn listing(&self, number: u32) -> Option<Listing> {
+        fn listing(&self, number: u32) -> Option<ListedMessage> {
             let uidl = Uidl::new(format!("{number}").as_bytes())?;
-            (number <= self.count).then_some(Listing { octets: self.octets, surrogate: None, uidl })
+            (number <= self.count).then_some(ListedMessage { octets: self.octets, surrogate: None, uidl })
         }
 
         fn fingerprint(&self) -> Option<[u8; 32]> {
             self.fingerprint
         }
 
-        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<Body>, FetchError> {
+        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<StoredMessage>, FetchError> {
             Err(FetchError::NoSuchMessage { number: first })
         }
 
-        fn commit(self: Box<Self>, _: maildrop::Update<'_>) -> Result<(), CommitError> {
+        fn commit(self: Box<Self>, _: MaildropUpdate<'_>) -> Result<(), CommitError> {
             Ok(())
         }
     }

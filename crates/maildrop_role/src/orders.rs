@@ -11,9 +11,9 @@ use ipc::mail::FromMaildrop;
 use ipc::open::Open;
 use ipc::receive;
 use ipc::wire::{self, Wait};
-use logging::Untrusted;
-use maildrop::{Location, Maildrop, OpenError, Wishes};
-use vocabulary::{LoginFailure, Storage};
+use logging::{Untrusted, micros, step};
+use maildrop::{Maildrop, OpenError, SessionOptions};
+use vocabulary::{Location, LoginFailure, Storage};
 
 use crate::open_maildrops::OpenMaildrop;
 use crate::user_log::UserLog;
@@ -53,12 +53,12 @@ impl Worker<'_> {
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
         let Open { context, ticket, user, storage, path, user_log } = order;
-        let login = context.id;
+        let (login, session) = (context.id, context.session);
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let wishes = self.settings.users.wishes_of(&user, context.utf8);
+        let options = self.settings.users.options_of(&user, context.utf8);
         let began = Instant::now();
-        let opened = self.open_in_time(storage, &path, &wishes, &user).and_then(|mail| {
+        let opened = self.open_in_time(storage, &path, &options, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {
                 tracing::error!("maildrop of user={} not listed: {error}", Untrusted(user.as_bytes()));
                 LoginFailure::Temporary
@@ -67,12 +67,25 @@ impl Worker<'_> {
         });
         let (mail, (listing, memory)) = match opened {
             Ok(opened) => opened,
-            Err(why) => return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]),
+            Err(why) => {
+                let us = micros(began.elapsed());
+                step!(session, "maildrop", "open", "maildrop not opened", reason = why.word(), us);
+                return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]);
+            }
         };
         let user_log = log.as_ref().map(UserLog::detail);
-        let marks_read = mail.marks_read();
-        self.open.insert(ticket, OpenMaildrop { user: user.clone(), mail, log });
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (marks_read, count) = (mail.marks_read(), mail.count());
+        self.open.insert(ticket, OpenMaildrop { session, user: user.clone(), mail, log });
+        let micros = micros(began.elapsed());
+        step!(
+            session,
+            "maildrop",
+            "open",
+            "maildrop opened",
+            storage = storage.word(),
+            messages = count,
+            us = micros
+        );
         let opened =
             FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, storage, micros };
         self.answer_with(&opened, memory.as_deref());
@@ -84,11 +97,11 @@ impl Worker<'_> {
         &self,
         storage: Storage,
         path: &Path,
-        wishes: &Wishes,
+        options: &SessionOptions,
         user: &str,
     ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         self.check_delay(path)?;
-        let mail = self.open_now(storage, path, wishes, user)?;
+        let mail = self.open_now(storage, path, options, user)?;
         self.check_delay(path)?;
         if let Some(last_logins) = &self.settings.last_logins
             && let Err(error) = last_logins.note(path)
@@ -114,22 +127,16 @@ impl Worker<'_> {
         &self,
         storage: Storage,
         path: &Path,
-        wishes: &Wishes,
+        options: &SessionOptions,
         user: &str,
     ) -> Result<Box<dyn Maildrop>, LoginFailure> {
         if sys::reserve::is_short() {
             tracing::error!("maildrop of user={} not opened: memory is short", Untrusted(user.as_bytes()));
             return Err(LoginFailure::Temporary);
         }
-        let path = path.to_owned();
-        let location = match storage {
-            Storage::Mbox => Location::Mbox(path),
-            Storage::Ram => Location::Ram(path),
-            Storage::Disk => Location::Disk(path),
-            Storage::Maildir => Location::Maildir(path),
-        };
+        let location = Location { storage, path: path.to_owned() };
         // A bug in reading one strange mailbox must not end the sessions of all others.
-        match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, wishes))) {
+        match catch_unwind(AssertUnwindSafe(|| self.opener.open_for(&location, options))) {
             Ok(Ok(mail)) => Ok(mail),
             Ok(Err(error)) => {
                 if !matches!(error, OpenError::InUse) {
@@ -154,6 +161,6 @@ fn failure_of(error: &OpenError) -> LoginFailure {
     match error {
         OpenError::InUse | OpenError::Locked { .. } => LoginFailure::InUse,
         OpenError::NotAMaildrop { .. } | OpenError::TooManyMessages { .. } => LoginFailure::Maildrop,
-        _ => LoginFailure::Temporary,
+        OpenError::Io { .. } => LoginFailure::Temporary,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
-use maildrop::Wishes;
+use maildrop::SessionOptions;
 
 use crate::last_logins::LastLogins;
 use crate::logins_in_progress::LoginsInProgress;
@@ -29,8 +29,8 @@ pub struct UserSettings {
 
 impl UserSettings {
     /// How a session of this user gets its mail. `utf8`: whether the client takes messages in UTF-8.
-    pub(crate) fn wishes_of(&self, user: &str, utf8: bool) -> Wishes {
-        Wishes {
+    pub(crate) fn options_of(&self, user: &str, utf8: bool) -> SessionOptions {
+        SessionOptions {
             keep_spool: self.debug.contains(user),
             received_for: self.received.get(user).cloned(),
             as_stored: utf8 || !self.surrogates,

@@ -7,7 +7,7 @@ use auth::Authenticator;
 use auth_role::{MailRoots, UserLogs};
 use maildrop_role::SpoolGroup;
 use session_role::tls::TlsSettings;
-use session_role::{Arrivals, Limits, Listener};
+use session_role::{Arrivals, Listener};
 
 use super::directory_program::DirectoryProgram;
 use super::fixed_settings::FixedSettings;
@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     /// The user of the session role.
     pub(crate) session_identity: Identity,
     /// The session role's settings.
-    pub(crate) session: Limits,
+    pub(crate) session: session_role::Settings,
     /// The number of auth processes.
     pub(crate) auth_processes: usize,
     /// What each auth process decides with.
