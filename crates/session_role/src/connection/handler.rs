@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use logging::{StepTimer, step};
 use pop3::{Dialogue, Mechanisms, Shutdown};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -13,7 +14,6 @@ use crate::limits::QuotaSlot;
 use crate::login::SaslExchange;
 use crate::maildrop::OpenMail;
 use crate::shared::Shared;
-use crate::step_log::{self, StepTimer};
 use crate::stream::ClientStream;
 use crate::table::ConnectionRecord;
 
@@ -77,7 +77,7 @@ impl ConnectionHandler {
         let done = self.stream.start_tls(tls, &self.shared.handshakes, self.login_until).await;
         if done.is_ok() {
             let (us, tls) = (timer.micros(), self.stream.tls_version());
-            step_log::event!(self.session, "starttls", "TLS handshake done", us, tls);
+            step!(self.session, "session", "starttls", "TLS handshake done", us, tls);
         }
         done
     }
