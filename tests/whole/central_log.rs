@@ -67,13 +67,13 @@ fn log_level_leaves_out_what_matters_less() {
 fn debug_lines_follow_a_session_by_its_number_and_show_no_secrets() {
     let (daemon, log) = with_log_file(&["log_level = \"debug\""]);
     let account = daemon.account("alice");
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.ok(&format!("PASS {}", account.password));
     pop.body("RETR 1");
     pop.ok("NOOP");
     pop.quit();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.err("AUTH PLAIN AGFsaWNlAHNlY3JldA==");
     pop.err("FROB secret");
     pop.quit();
