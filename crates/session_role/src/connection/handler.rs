@@ -76,8 +76,8 @@ impl ConnectionHandler {
         let timer = StepTimer::start();
         let done = self.stream.start_tls(tls, &self.shared.handshakes, self.login_until).await;
         if done.is_ok() {
-            let (us, tls) = (timer.micros(), self.stream.tls_version());
-            step!(self.session, "session", "starttls", "TLS handshake done", us, tls);
+            let (tls, us) = (self.stream.tls_version(), timer.micros());
+            step!(self.session, "session", "starttls", "TLS handshake done", tls, us);
         }
         done
     }

@@ -96,7 +96,7 @@ impl ConnectionHandler {
     fn record_duration(&self, step: &'static str, outcome: &LoginOutcome, took: Duration) {
         self.shared.counters.login_time.observe(took);
         let us = logging::micros(took);
-        step!(self.session, "session", step, "login answered", us, answer = outcome.word());
+        step!(self.session, "session", step, "login answered", answer = outcome.word(), us);
     }
 
     /// What auth needs to know about the client.
