@@ -11,7 +11,7 @@ use super::listing::MailListing;
 use super::origin::Origin;
 use crate::accept::Security;
 use crate::limits::QuotaSlot;
-use crate::login::SaslExchange;
+use crate::login::PendingExchange;
 use crate::maildrop::OpenMail;
 use crate::shared::Shared;
 use crate::stream::ClientStream;
@@ -30,7 +30,7 @@ pub(crate) struct ConnectionHandler {
     /// Replies that are not sent yet.
     pub(super) out: Vec<u8>,
     /// The SASL exchange in progress and its mechanism.
-    pub(super) exchange: Option<(&'static str, SaslExchange)>,
+    pub(super) exchange: Option<(&'static str, PendingExchange)>,
     /// From login to QUIT.
     pub(super) mail: Option<OpenMail>,
     /// From login on: the user's name, and one of the sessions that the user may have.
