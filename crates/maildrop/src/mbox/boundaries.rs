@@ -36,8 +36,8 @@ impl Boundaries {
 
     pub(super) fn compiled(start: &str, end: &str) -> Result<Self, BoundaryError> {
         let texts = [start.to_owned(), end.to_owned()];
-        let start = LinePattern::new(start).map_err(BoundaryError::Start)?;
-        let end = LinePattern::new(end).map_err(BoundaryError::End)?;
+        let start = LinePattern::new(start).map_err(|problem| BoundaryError::Start(problem.to_string()))?;
+        let end = LinePattern::new(end).map_err(|problem| BoundaryError::End(problem.to_string()))?;
         Ok(Self(Some(Arc::new(BoundaryPatterns { start, end, texts }))))
     }
 
@@ -115,7 +115,7 @@ impl LinePattern {
     /// The most memory for an automaton, and for building it, in octets each.
     const MOST_MEMORY: usize = 1 << 20;
 
-    fn new(pattern: &str) -> Result<Self, String> {
+    fn new(pattern: &str) -> Result<Self, PatternProblem> {
         let most = Some(Self::MOST_MEMORY);
         let octets = syntax::Config::new().unicode(false).utf8(false);
         let nfa = thompson::Config::new().utf8(false).nfa_size_limit(most);
@@ -124,9 +124,11 @@ impl LinePattern {
             .dfa_size_limit(most)
             .determinize_size_limit(most);
         let built = dense::Builder::new().syntax(octets).thompson(nfa).configure(dfa).build(pattern);
-        let automaton = built.map_err(|error| reason(&error))?;
+        let automaton = built.map_err(|error| PatternProblem::of(&error))?;
         let input = Input::new(b"").anchored(Anchored::No);
-        let begin = automaton.start_state_forward(&input).map_err(|error| error.to_string())?;
+        let begin = automaton
+            .start_state_forward(&input)
+            .map_err(|error| PatternProblem::Invalid(error.to_string()))?;
         Ok(Self { automaton, begin })
     }
 
@@ -169,21 +171,44 @@ impl LinePattern {
     }
 }
 
-/// One line of the error message, which may have several lines with the pattern and a marker in it.
-fn reason(error: &dense::BuildError) -> String {
-    let mut too_large = error.is_size_limit_exceeded();
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-        too_large |=
-            cause.downcast_ref::<thompson::BuildError>().is_some_and(|nfa| nfa.size_limit().is_some());
+/// Why a pattern cannot be used, by the administrator's mistake.
+#[derive(Debug)]
+enum PatternProblem {
+    /// It takes more than [`LinePattern::MOST_MEMORY`].
+    TooLarge,
+    /// It is no regular expression, for this reason.
+    Invalid(String),
+}
+
+impl PatternProblem {
+    fn of(error: &dense::BuildError) -> Self {
+        let mut too_large = error.is_size_limit_exceeded();
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+            too_large |=
+                cause.downcast_ref::<thompson::BuildError>().is_some_and(|nfa| nfa.size_limit().is_some());
+        }
+        if too_large {
+            return Self::TooLarge;
+        }
+        // The message may have several lines, with the pattern and a marker in it. The last one is the reason.
+        let text = cause.to_string();
+        let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it is not understood");
+        Self::Invalid(last.trim().trim_start_matches("error: ").to_owned())
     }
-    let text = cause.to_string();
-    if too_large {
-        return format!("it takes more than {} octets to match; make it simpler", LinePattern::MOST_MEMORY);
+}
+
+impl fmt::Display for PatternProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => {
+                let most = LinePattern::MOST_MEMORY;
+                write!(f, "it takes more than {most} octets to match; make it simpler")
+            }
+            Self::Invalid(reason) => f.write_str(reason),
+        }
     }
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it is not understood");
-    last.trim().trim_start_matches("error: ").to_owned()
 }
 
 impl fmt::Debug for LinePattern {

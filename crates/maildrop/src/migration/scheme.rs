@@ -6,7 +6,7 @@ use std::io;
 use super::message_header::{MessageHeader, hex};
 use super::remembered::RememberedUidls;
 use super::source::UidlSource;
-use super::template::{UidlFacts, UidlTemplate};
+use super::template::{TemplateProblem, UidlFacts, UidlTemplate};
 use super::{courier, dovecot};
 
 /// The largest file of another server that is read, in octets: some 100 for each of `max_messages`.
@@ -24,7 +24,7 @@ enum Scheme {
     Dovecot(UidlTemplate),
     Courier,
     FileName,
-    /// Mail::POP3 3.x: the file name in a Maildir, `Message-Id:` written just so in an mbox.
+    /// Mail::POP3 3.x: the file name in a Maildir, `Message-Id:` spelled exactly like this in an mbox.
     Original,
     MessageId,
     Qpopper,
@@ -59,9 +59,10 @@ impl UidlScheme {
         let template = match text {
             "dovecot" => DOVECOT,
             _ if text.contains('%') => text,
-            _ => return Err(BadUidlScheme(format!("{text:?} is no scheme of UIDLs"))),
+            _ => return Err(BadUidlScheme(SchemeProblem::Unknown(text.to_owned()))),
         };
-        let template = UidlTemplate::parse(template).map_err(BadUidlScheme)?;
+        let template = UidlTemplate::parse(template)
+            .map_err(|problem| BadUidlScheme(SchemeProblem::Template(problem)))?;
         Ok(Self(Scheme::Dovecot(template)))
     }
 
@@ -73,12 +74,23 @@ impl UidlScheme {
 
 /// Why a setting is no scheme of UIDLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadUidlScheme(String);
+pub struct BadUidlScheme(SchemeProblem);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SchemeProblem {
+    /// It is neither a word nor a template.
+    Unknown(String),
+    Template(TemplateProblem),
+}
 
 impl fmt::Display for BadUidlScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            SchemeProblem::Unknown(text) => write!(f, "{text:?} is no scheme of UIDLs")?,
+            SchemeProblem::Template(problem) => problem.fmt(f)?,
+        }
         let words: Vec<_> = WORDS.iter().map(|(word, _)| *word).collect();
-        write!(f, "{}; use {}, dovecot, or a template such as \"{DOVECOT}\"", self.0, words.join(", "))
+        write!(f, "; use {}, dovecot, or a template such as \"{DOVECOT}\"", words.join(", "))
     }
 }
 
