@@ -106,10 +106,16 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Self::NoIndex { source } => {
-                write!(f, "the state folder takes no indexes, so opening maildrops takes longer: {source}")
+                write!(
+                    f,
+                    "indexes cannot be written to the state folder, so opening maildrops takes longer: {source}"
+                )
             }
             Self::NoSessionLocks { source } => {
-                write!(f, "the state folder takes no session locks, only this process keeps them: {source}")
+                write!(
+                    f,
+                    "session locks cannot be kept in the state folder, so only this process honours them: {source}"
+                )
             }
             Self::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())

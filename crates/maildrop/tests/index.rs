@@ -16,7 +16,7 @@ use common::*;
 use maildrop::{Maildrop, MaildropUpdate, Opener};
 use proptest::prelude::*;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use vocabulary::{Location, Storage};
+use vocabulary::Location;
 
 /// Sees which files are opened and read.
 struct Watch(OwnedFd);
@@ -310,12 +310,7 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
         let before = view(&*place.opener().open(format).unwrap());
         let elsewhere = place.path("elsewhere");
         fs::rename(&format.path, &elsewhere).unwrap();
-        let moved = match format {
-            Location { storage: Storage::Maildir, path: _ } => {
-                Location { storage: Storage::Maildir, path: elsewhere }
-            }
-            _ => Location { storage: Storage::Mbox, path: elsewhere },
-        };
+        let moved = Location { storage: format.storage, path: elsewhere };
         assert_eq!(view(&*place.opener().open(&moved).unwrap()), before);
         assert_eq!(indexes(place).len(), 1);
         assert_eq!(place.opener().open(format).unwrap().count(), 0);

@@ -102,7 +102,7 @@ impl Mbox {
                 continue;
             };
             let named = migration::assign(shared, path, &MboxUidlSource { file: &source, index: &index });
-            let uidls = named.doing("name the messages of", path)?;
+            let uidls = named.doing("assign UIDLs to the messages", path)?;
             return Ok(Some(Self {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
@@ -121,7 +121,7 @@ impl Mbox {
         let source = MboxUidlSource { file: self.bodies.original(), index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
         let compared = migration::compare(from, &source, uidls);
-        Ok(compared.doing("name the messages of", &self.path)?)
+        Ok(compared.doing("assign UIDLs to the messages", &self.path)?)
     }
 
     /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the
