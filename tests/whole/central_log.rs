@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 const LOG: &str = "mpopd-log";
 
@@ -46,14 +46,17 @@ fn json_has_the_same_fields() {
     assert_eq!(logout["reason"], "quit");
     let octets = messages::ordinary()[0].wire().len();
     assert_eq!(logout["retr"], format!("1/{octets}"));
-    assert!(logout["size"].as_u64().is_some_and(|size| size >= octets as u64), "{logout}");
+    assert!(
+        logout["size"].as_u64().is_some_and(|size| size >= u64::try_from(octets).expect("a size")),
+        "{logout}"
+    );
 }
 
 #[test]
 fn log_level_leaves_out_what_matters_less() {
     let (daemon, log) = with_log_file(&["log_level = \"warn\""]);
     session(&daemon);
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.err("PASS wrong");
     let text = log.with(&["WARN login failed user=<alice>"]);
@@ -117,7 +120,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
     log.with(&["logout"]);
     // No room for a whole line more: what a disk does that has a few octets left.
     let role = daemon.role(LOG)[0];
-    role.limit("fsize", Some(log.read().len() as u64 + 30));
+    role.limit("fsize", Some(u64::try_from(log.read().len()).expect("a size") + 30));
     for _ in 0..5 {
         session(&daemon);
     }
@@ -136,7 +139,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
 fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
     let (daemon, log) = with_log_file(&["allow_plaintext = \"never\""]);
     let refused = || {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.err("USER alice");
         pop.quit();
     };

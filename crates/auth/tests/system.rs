@@ -1,4 +1,5 @@
-//! Kind 1 against this machine's own users, shadow file and PAM. Needs root, useradd(8), chage(1) and Debian's PAM modules.
+//! Kind 1 against this machine's own users, shadow file and PAM. Needs root, useradd(8), chage(1) and
+//! Debian's PAM modules.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
@@ -38,7 +39,7 @@ fn a_password_of_each_scheme_lets_its_user_in() {
         for config in [shadow(), service.config()] {
             let mut auth = auth::Authenticator::new(&config).unwrap();
             let account = auth.login(user.name.as_bytes(), b"se cret", "::1".parse().unwrap());
-            let account = account.unwrap_or_else(|refusal| panic!("{scheme}: {refusal}"));
+            let account = account.unwrap_or_else(|error| panic!("{scheme}: {error}"));
             assert_eq!((account.user.as_str(), account.uid.get()), (user.name.as_str(), user.uid()));
             assert_eq!(account.maildrop.path, std::path::Path::new("/var/mail").join(&user.name));
             assert_eq!(account.home.as_deref(), Some("/nonexistent/home".as_ref()));
@@ -170,8 +171,8 @@ fn modules_learn_the_password_and_where_the_client_is() {
     assert_ne!(login(&mut auth, &user.name, "secret"), "in");
 }
 
-/// An auth process whose PAM module hangs is killed at its deadline, and takes nothing with it: this program runs itself again as
-/// that process.
+/// An auth process whose PAM module hangs is killed at its deadline, and takes nothing with it: this program
+/// runs itself again as that process.
 #[test]
 fn a_module_that_hangs_costs_its_own_process_only() {
     const SERVICE: &str = "MPOPD_TEST_HANGING_SERVICE";

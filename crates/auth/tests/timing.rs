@@ -1,5 +1,5 @@
-//! What the time of a refusal tells: statistics, printed (`cargo test -p auth --test timing -- --nocapture`). No time decides
-//! whether a test passes: only the words do.
+//! What the time of a refusal tells: statistics, printed (`cargo test -p auth --test timing -- --nocapture`).
+//! No time decides whether a test passes: only the words do.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 

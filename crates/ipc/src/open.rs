@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vocabulary::Storage;
 
+use crate::Ticket;
+use crate::login::{self, SessionContext};
 use crate::user_log::Detail;
 use crate::wire::Message;
-use crate::{LoginId, Ticket, login};
 
 /// The longest path, in octets (`PATH_MAX` with its NUL).
 const MOST_PATH: usize = 4095;
@@ -16,8 +17,8 @@ const MOST_PATH: usize = 4095;
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// The login that this serves; the answer to the session role carries it.
-    pub login: LoginId,
+    /// The login that this serves, and what its session role said about the session.
+    pub context: SessionContext,
     /// The right to the opened maildrop.
     pub ticket: Ticket,
     /// The user's name as auth settled it.
@@ -28,8 +29,6 @@ pub struct Open {
     pub path: PathOctets,
     /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
     pub user_log: Option<Detail>,
-    /// Whether the client takes messages in UTF-8.
-    pub utf8: bool,
 }
 
 /// A path as its octets: serde's own form of paths refuses what is not UTF-8.
@@ -68,18 +67,18 @@ impl Message for Open {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LoginId;
     use crate::wire::{encode, tests::round_trip};
 
     fn open(path: &[u8]) -> Open {
         use std::os::unix::ffi::OsStrExt;
         Open {
-            login: LoginId { generation: 1, number: 2 },
+            context: SessionContext { id: LoginId { generation: 1, number: 2 }, session: 3, utf8: true },
             ticket: Ticket::issue().unwrap(),
             user: "alice".into(),
             storage: Storage::Maildir,
             path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
             user_log: Some(Detail::Sessions),
-            utf8: true,
         }
     }
 

@@ -148,18 +148,18 @@ impl Keeper {
 impl LogWriter {
     fn write(&mut self) -> io::Result<()> {
         match self {
-            LogWriter::Nowhere => Ok(()),
-            LogWriter::File(file) => file.write(),
-            LogWriter::Syslog(socket) | LogWriter::Journal(socket) => socket.write(),
+            Self::Nowhere => Ok(()),
+            Self::File(file) => file.write(),
+            Self::Syslog(socket) | Self::Journal(socket) => socket.write(),
         }
     }
 
     /// The octets that are kept.
     fn kept(&self) -> usize {
         match self {
-            LogWriter::Nowhere => 0,
-            LogWriter::File(file) => file.kept(),
-            LogWriter::Syslog(socket) | LogWriter::Journal(socket) => socket.kept(),
+            Self::Nowhere => 0,
+            Self::File(file) => file.kept(),
+            Self::Syslog(socket) | Self::Journal(socket) => socket.kept(),
         }
     }
 }

@@ -7,10 +7,12 @@
 mod append;
 mod output;
 pub mod render;
+mod step;
 mod subscriber;
 mod untrusted;
 
 pub use append::append;
 pub use output::descriptor;
+pub use step::{StepTimer, micros};
 pub use subscriber::{set_level, start_to_queue, start_to_stderr};
 pub use untrusted::Untrusted;

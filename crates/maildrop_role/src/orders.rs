@@ -28,7 +28,7 @@ impl Worker<'_> {
             match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
                 Ok(Some((order, descriptors))) => {
                     self.note_order();
-                    self.settings.in_progress.set(slot, Some(order.login));
+                    self.settings.in_progress.set(slot, Some(order.context.id));
                     let _work = self.work.read();
                     self.open(order, descriptors.into_iter().next());
                     self.settings.in_progress.set(slot, None);
@@ -52,10 +52,11 @@ impl Worker<'_> {
     }
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { login, ticket, user, storage, path, user_log, utf8 } = order;
+        let Open { context, ticket, user, storage, path, user_log } = order;
+        let login = context.id;
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
-        let options = self.settings.users.options_of(&user, utf8);
+        let options = self.settings.users.options_of(&user, context.utf8);
         let began = Instant::now();
         let opened = self.open_in_time(storage, &path, &options, &user).and_then(|mail| {
             let packed = self.listings.pack(&*mail).map_err(|error| {

@@ -1,4 +1,5 @@
-//! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs it.
+//! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs
+//! it.
 
 use std::fs;
 use std::ops::{Deref, DerefMut};
@@ -50,9 +51,9 @@ pub(crate) struct Controlled(Daemon);
 
 impl Controlled {
     /// Writes its files, and starts nothing.
-    pub(crate) fn of(daemon: Daemon) -> Controlled {
+    pub(crate) fn of(daemon: Daemon) -> Self {
         daemon.configure();
-        Controlled(daemon)
+        Self(daemon)
     }
 
     /// The supervisor that the pid file names.
@@ -119,8 +120,8 @@ pub(crate) fn mpopdctl() -> &'static Path {
     })
 }
 
-/// Whether it is newer than all that it was made of, as far as Cargo's note of that tells. Asking Cargo would make
-/// it anew for itself alone where the whole workspace was built at once.
+/// Whether it is newer than all that it was made of, as far as Cargo's note of that tells. Asking Cargo would
+/// make it anew for itself alone where the whole workspace was built at once.
 fn is_fresh(program: &Path) -> Option<bool> {
     let built = fs::metadata(program).ok()?.modified().ok()?;
     let note = fs::read_to_string(program.with_extension("d")).ok()?;

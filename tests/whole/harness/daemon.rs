@@ -14,12 +14,13 @@ use rustix::process::Signal;
 
 use super::trial::program;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, eventually, give, is_root,
+    Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, TestAccount, eventually, give, is_root,
 };
 
 /// A daemon that is being described, or that runs.
 ///
-/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever runs the tests.
+/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever
+/// runs the tests.
 pub(crate) struct Daemon {
     scratch: Scratch,
     port: Port,
@@ -49,14 +50,14 @@ struct Running {
 const PASSWORD: &str = "secret word";
 
 impl Daemon {
-    pub(crate) fn new(format: Format) -> Daemon {
+    pub(crate) fn new(format: Format) -> Self {
         let scratch = Scratch::new();
         // As /var/mail is on systems where everybody's programs make dotlocks.
         scratch.folder("mail", 0o1777);
         scratch.folder("empty", 0o755);
         let (userlist, settings) = (String::new(), String::new());
         let environment = Vec::new();
-        Daemon {
+        Self {
             scratch,
             port: Port::reserve(),
             format,
@@ -70,21 +71,21 @@ impl Daemon {
     }
 
     /// Adds a user whose mailbox has these messages.
-    pub(crate) fn user(self, name: &str, messages: &[Message]) -> Daemon {
+    pub(crate) fn user(self, name: &str, messages: &[Message]) -> Self {
         self.user_of(OWNER, name, messages)
     }
 
     /// Adds a user whose mailbox belongs to `owner`.
-    pub(crate) fn user_of(self, owner: u32, name: &str, messages: &[Message]) -> Daemon {
+    pub(crate) fn user_of(self, owner: u32, name: &str, messages: &[Message]) -> Self {
         self.add(owner, name, &format!("{{PLAIN}}{PASSWORD}"), messages)
     }
 
     /// Adds a user with an empty mailbox and this in the password field of the user list.
-    pub(crate) fn user_with(self, name: &str, password_field: &str) -> Daemon {
+    pub(crate) fn user_with(self, name: &str, password_field: &str) -> Self {
         self.add(OWNER, name, password_field, &[])
     }
 
-    fn add(mut self, owner: u32, name: &str, password_field: &str, messages: &[Message]) -> Daemon {
+    fn add(mut self, owner: u32, name: &str, password_field: &str, messages: &[Message]) -> Self {
         let mailbox = self.mailbox(name);
         self.format.deliver(&mailbox, messages);
         give(&mailbox, owner);
@@ -95,33 +96,33 @@ impl Daemon {
     }
 
     /// Makes the folder of the mailboxes one that only root and this group may write.
-    pub(crate) fn spool_of_group(self, gid: u32) -> Daemon {
+    pub(crate) fn spool_of_group(self, gid: u32) -> Self {
         std::os::unix::fs::chown(self.mail(), Some(0), Some(gid)).expect("chown");
         self.scratch.folder("mail", 0o2775);
         self
     }
 
     /// Adds a line to the configuration.
-    pub(crate) fn setting(mut self, line: &str) -> Daemon {
+    pub(crate) fn setting(mut self, line: &str) -> Self {
         self.settings.push_str(line);
         self.settings.push('\n');
         self
     }
 
     /// Sets a variable of its environment.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Daemon {
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Has this file be the program.
-    pub(crate) fn run_by(mut self, program: &Path) -> Daemon {
+    pub(crate) fn run_by(mut self, program: &Path) -> Self {
         self.program = Some(program.to_owned());
         self
     }
 
     /// Has it run without root, as the owner of all mailboxes.
-    pub(crate) fn owned_by_its_user(mut self) -> Daemon {
+    pub(crate) fn owned_by_its_user(mut self) -> Self {
         self.by_owner = true;
         self
     }
@@ -172,7 +173,7 @@ impl Daemon {
     }
 
     /// Starts it and waits until it serves.
-    pub(crate) fn start(mut self) -> Daemon {
+    pub(crate) fn start(mut self) -> Self {
         self.start_again();
         self
     }
@@ -195,7 +196,7 @@ impl Daemon {
         eventually("a greeting", || {
             let ended = running.child.try_wait().expect("waiting for the daemon");
             assert!(ended.is_none(), "mpopd ended, {ended:?}: {}", running.log_of_ended());
-            super::Pop::try_connect(port).ok()
+            super::Pop3Client::try_connect(port).ok()
         });
         self.running = Some(running);
     }
@@ -204,8 +205,13 @@ impl Daemon {
         self.port.number
     }
 
-    pub(crate) fn account(&self, user: &str) -> Account {
-        Account { port: self.port.number, user: user.to_owned(), password: PASSWORD.to_owned() }
+    pub(crate) fn account(&self, user: &str) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port.number,
+            user: user.to_owned(),
+            password: PASSWORD.to_owned(),
+        }
     }
 
     /// The path of a user's mailbox.
@@ -327,7 +333,9 @@ impl Daemon {
         // A test's own settings come last; where one replaces one of these, the line here is left out.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
-             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\nmpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\ndebug_log = \"\"\n{storage}",
+             \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\n\
+             mpopd_spool = \"{top}/spool\"\nauth_type = 6\nuserlist = \"{}\"\nauth_failure_delay = 0\n\
+             debug_log = \"\"\n{storage}",
             self.port.number,
             userlist.display()
         );

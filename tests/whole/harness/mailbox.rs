@@ -17,13 +17,13 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) const BOTH: [Format; 2] = [Format::Mbox, Format::Maildir];
+    pub(crate) const BOTH: [Self; 2] = [Self::Mbox, Self::Maildir];
 
     /// Makes the mailbox `path` with these messages, in this order.
     pub(crate) fn deliver(self, path: &Path, messages: &[Message]) {
         match self {
-            Format::Mbox => deliver_mbox(path, messages),
-            Format::Maildir => deliver_maildir(path, messages),
+            Self::Mbox => deliver_mbox(path, messages),
+            Self::Maildir => deliver_maildir(path, messages),
         }
     }
 }
@@ -49,14 +49,14 @@ pub(crate) fn add_to_maildir(path: &Path, number: usize, message: &Message) {
 pub(crate) struct Snapshot(BTreeMap<PathBuf, Option<Vec<u8>>>);
 
 impl Snapshot {
-    pub(crate) fn of(folder: &Path) -> Snapshot {
+    pub(crate) fn of(folder: &Path) -> Self {
         let mut found = BTreeMap::new();
         collect(folder, folder, &mut found);
-        Snapshot(found)
+        Self(found)
     }
 
     /// The paths, relative to the folder, that are not the same in `after`.
-    pub(crate) fn changed(&self, after: &Snapshot) -> Vec<PathBuf> {
+    pub(crate) fn changed(&self, after: &Self) -> Vec<PathBuf> {
         let keys = self.0.keys().chain(after.0.keys().filter(|key| !self.0.contains_key(*key)));
         keys.filter(|key| self.0.get(*key) != after.0.get(*key)).cloned().collect()
     }

@@ -33,7 +33,8 @@ pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
             if memmem::find(&buffer[..octets], text).is_some() {
                 return true;
             }
-            at += (octets - if octets > text.len() { text.len() - 1 } else { 0 }) as u64;
+            let overlap = if octets > text.len() { text.len() - 1 } else { 0 };
+            at += u64::try_from(octets - overlap).expect("a length");
         }
         false
     });

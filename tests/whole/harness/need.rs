@@ -1,4 +1,5 @@
-//! What a test needs of the machine. What is missing is said on stderr and the test ends there; in CI it fails.
+//! What a test needs of the machine. What is missing is said on stderr and the test ends there; in CI it
+//! fails.
 
 use std::env;
 use std::io::{self, Write};
@@ -20,8 +21,8 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     found.or_else(|| skip(&format!("the program `{name}` is not installed")))
 }
 
-/// The file of another server's Debian package, below `MPOPD_TEST_PEERS`, where packages that cannot be installed beside others were
-/// unpacked with `dpkg -x`, or else where it is installed.
+/// The file of another server's Debian package, below `MPOPD_TEST_PEERS`, where packages that cannot be
+/// installed beside others were unpacked with `dpkg -x`, or else where it is installed.
 pub(crate) fn peer(package: &str, file: &str) -> Option<PathBuf> {
     let peers = env::var_os("MPOPD_TEST_PEERS").map(PathBuf::from);
     let roots = peers.into_iter().chain([PathBuf::from("/")]);
@@ -29,8 +30,8 @@ pub(crate) fn peer(package: &str, file: &str) -> Option<PathBuf> {
     found.or_else(|| skip(&format!("{package} is neither in MPOPD_TEST_PEERS nor installed")))
 }
 
-/// Says that the running test is skipped and why. Past libtest's capture, which would hide it: a test that did not
-/// run must not look like one that passed.
+/// Says that the running test is skipped and why. Past libtest's capture, which would hide it: a test that
+/// did not run must not look like one that passed.
 ///
 /// # Panics
 /// When the environment has `CI=true`: there nothing may be skipped.

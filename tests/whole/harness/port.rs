@@ -7,21 +7,22 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, soc
 
 /// A TCP port of 127.0.0.1 held for one daemon.
 ///
-/// The socket here is bound but never listens. With SO_REUSEADDR on both sides a daemon may still listen on the port,
-/// while the kernel gives it to nobody who asks for any port: no race between looking for a port and using it.
+/// The socket here is bound but never listens. With SO_REUSEADDR on both sides a daemon may still listen on
+/// the port, while the kernel gives it to nobody who asks for any port: no race between looking for a port
+/// and using it.
 pub(crate) struct Port {
     pub(crate) number: u16,
     _held: OwnedFd,
 }
 
 impl Port {
-    pub(crate) fn reserve() -> Port {
+    pub(crate) fn reserve() -> Self {
         let held = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .expect("a socket");
         sockopt::set_socket_reuseaddr(&held, true).expect("SO_REUSEADDR");
         bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address =
             SocketAddr::try_from(getsockname(&held).expect("the port's number")).expect("an inet address");
-        Port { number: address.port(), _held: held }
+        Self { number: address.port(), _held: held }
     }
 }

@@ -13,8 +13,8 @@ pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
     /// Everything that this process started, and what those started.
-    pub(crate) fn descendants(self) -> Vec<Process> {
-        let all: Vec<Process> = fs::read_dir("/proc")
+    pub(crate) fn descendants(self) -> Vec<Self> {
+        let all: Vec<Self> = fs::read_dir("/proc")
             .expect("/proc")
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Process))
             .collect();
@@ -78,7 +78,8 @@ impl Process {
         value.trim_end_matches(" kB").parse().expect("VmRSS in kB")
     }
 
-    /// Its own memory in octets, with its share of what it has in common with others (PSS). Nothing when it has ended.
+    /// Its own memory in octets, with its share of what it has in common with others (PSS). Nothing when it
+    /// has ended.
     pub(crate) fn memory(self) -> u64 {
         let rollup = fs::read_to_string(self.file("smaps_rollup")).unwrap_or_default();
         let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
@@ -98,7 +99,8 @@ impl Process {
         fs::read_dir(self.file("fd")).expect("/proc/PID/fd").count()
     }
 
-    /// Changes one of its limits, by the name that prlimit(1) has for it; `None` is no limit but the hard one.
+    /// Changes one of its limits, by the name that prlimit(1) has for it; `None` is no limit but the hard
+    /// one.
     pub(crate) fn limit(self, resource: &str, to: Option<u64>) {
         let program = super::need::program("prlimit").expect("prlimit, which every Debian has");
         // The kernel lets those do it who are the same user and group.

@@ -12,11 +12,11 @@ use super::is_root;
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
-    pub(crate) fn new() -> Scratch {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mpopd-test-").tempdir().expect("a temporary folder");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
             .expect("chmod of the temporary folder");
-        Scratch(dir)
+        Self(dir)
     }
 
     pub(crate) fn path(&self) -> &Path {

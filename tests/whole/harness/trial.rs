@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::scratch::give;
 use super::{
-    Account, Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, eventually, is_root,
+    Format, MPOPD, Message, OWNER, PATIENCE, Process, Scratch, Snapshot, TestAccount, eventually, is_root,
 };
 
 /// A running `mpopd try`.
@@ -36,28 +36,28 @@ pub(crate) enum RunBy {
 
 impl Trial {
     /// Serves a mailbox with these messages, without root, to the user `me` with the password `pass word`.
-    pub(crate) fn of(format: Format, messages: &[Message]) -> Trial {
-        Trial::of_mailbox(RunBy::Owner, |path| format.deliver(path, messages))
+    pub(crate) fn of(format: Format, messages: &[Message]) -> Self {
+        Self::of_mailbox(RunBy::Owner, |path| format.deliver(path, messages))
     }
 
     /// The same for a mailbox that `deliver` makes. It belongs to [`OWNER`].
-    pub(crate) fn of_mailbox(run_by: RunBy, deliver: impl Fn(&Path)) -> Trial {
+    pub(crate) fn of_mailbox(run_by: RunBy, deliver: impl Fn(&Path)) -> Self {
         let scratch = Scratch::new();
         let mailbox = scratch.folder("mail", 0o755).join("box");
         deliver(&mailbox);
         give(&scratch.path().join("mail"), OWNER);
         let mailbox = mailbox.display().to_string();
-        Trial::start(run_by, scratch, &["--user", "me", "--password", "pass word", &mailbox])
+        Self::start(run_by, scratch, &["--user", "me", "--password", "pass word", &mailbox])
     }
 
     /// `mpopd try` with its sample mailbox, user and password.
-    pub(crate) fn sample(run_by: RunBy) -> Trial {
-        Trial::start(run_by, Scratch::new(), &[])
+    pub(crate) fn sample(run_by: RunBy) -> Self {
+        Self::start(run_by, Scratch::new(), &[])
     }
 
     /// The same with a certificate made up for it.
-    pub(crate) fn sample_with_tls(run_by: RunBy) -> Trial {
-        Trial::start(run_by, Scratch::new(), &["--tls"])
+    pub(crate) fn sample_with_tls(run_by: RunBy) -> Self {
+        Self::start(run_by, Scratch::new(), &["--tls"])
     }
 
     /// The next line that it prints.
@@ -65,7 +65,8 @@ impl Trial {
         self.stdout.recv_timeout(PATIENCE).expect("one more line from mpopd try")
     }
 
-    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to all.
+    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to
+    /// all.
     pub(crate) fn refused(arguments: &[&OsStr]) -> Output {
         let scratch = Scratch::new();
         // `timeout` bounds it: one that serves would run for ever.
@@ -75,8 +76,13 @@ impl Trial {
     }
 
     /// The account of [`Trial::of`].
-    pub(crate) fn account(&self) -> Account {
-        Account { port: self.port(), user: "me".to_owned(), password: "pass word".to_owned() }
+    pub(crate) fn account(&self) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port(),
+            user: "me".to_owned(),
+            password: "pass word".to_owned(),
+        }
     }
 
     /// The port in the printed `curl` line.
@@ -123,7 +129,7 @@ impl Trial {
         (status, printed.join("\n"))
     }
 
-    fn start(run_by: RunBy, scratch: Scratch, arguments: &[&str]) -> Trial {
+    fn start(run_by: RunBy, scratch: Scratch, arguments: &[&str]) -> Self {
         let mut command = Command::new(program(&scratch));
         command.args(["try", "--listen", "127.0.0.1:0"]).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -135,7 +141,7 @@ impl Trial {
             let mut text = String::new();
             from.read_to_string(&mut text).map(|_| text).unwrap_or_default()
         });
-        let mut trial = Trial { scratch, child, stdout, stderr: Some(stderr), said: Vec::new() };
+        let mut trial = Self { scratch, child, stdout, stderr: Some(stderr), said: Vec::new() };
         while !trial.said.last().is_some_and(|line| line.contains("curl ")) {
             match trial.stdout.recv_timeout(PATIENCE) {
                 Ok(line) => trial.said.push(line),
@@ -168,8 +174,8 @@ pub(super) fn program(scratch: &Scratch) -> PathBuf {
     if !is_root() {
         return PathBuf::from(MPOPD);
     }
-    // Copied by another process: a copy written by this one could be open for writing in a child that another test
-    // forks at this moment, and then could not be executed.
+    // Copied by another process: a copy written by this one could be open for writing in a child that another
+    // test forks at this moment, and then could not be executed.
     let copy = scratch.path().join("mpopd");
     let copied = Command::new("cp").arg(MPOPD).arg(&copy).status().expect("running cp");
     assert!(copied.success(), "copying {MPOPD}");

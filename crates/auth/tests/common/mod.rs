@@ -116,7 +116,7 @@ pub(crate) fn login(auth: &mut Authenticator, user: &str, password: &str) -> &'s
     let peer = "192.0.2.1".parse().unwrap();
     match auth.login(user.as_bytes(), password.as_bytes(), peer) {
         Ok(_) => "in",
-        Err(refusal) => refusal.word(),
+        Err(error) => error.failure().word(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use auth_role::Roots;
+use auth_role::MailRoots;
 use ipc::hire::{Hire, Post, Reach, WorkerId};
 use ipc::mail::FromMaildrop;
 use ipc::open::Open;
@@ -106,7 +106,7 @@ impl AssignedWork {
         let _ = shutdown(&self.orders, Shutdown::Read);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         while let Ok(Some((order, _))) = receive::<Open>(&self.orders, &mut buffer, Wait::No) {
-            logins.push(order.login);
+            logins.push(order.context.id);
         }
         logins
     }
@@ -168,7 +168,7 @@ fn last_logins(plan: &MaildropPlan, state: &OwnedFd) -> Option<LastLogins> {
 }
 
 /// The folders of mail that a process with this access may open.
-fn folders(roots: &Roots, reach: &Reach) -> Vec<PathBuf> {
+fn folders(roots: &MailRoots, reach: &Reach) -> Vec<PathBuf> {
     match reach {
         Reach::Roots => roots.folders().to_vec(),
         Reach::Folders(folders) => {

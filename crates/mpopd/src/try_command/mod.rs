@@ -103,9 +103,8 @@ fn authenticator(
         .map_err(|error| StartError::Option { option: "--user", problem: format!("{user}: {error}") })?;
     let uid =
         OwnerUid::new(uid).ok_or_else(|| StartError::Mailbox(format!("mail cannot be read as uid {uid}")))?;
-    let maildrop = auth::Location { storage: location.storage, path: location.path.clone() };
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    Ok(Authenticator::single(name, password, uid, gid, maildrop))
+    Ok(Authenticator::single(name, password, uid, gid, location.clone()))
 }
 
 /// The uid and gid of the user without files of its own, if this process can become that user.

@@ -1,4 +1,5 @@
-//! A POP3 server of a few lines that does one thing wrong on demand. It shares no code with the client that it tests.
+//! A POP3 server of a few lines that does one thing wrong on demand. It shares no code with the client that
+//! it tests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
