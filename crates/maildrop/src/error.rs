@@ -233,8 +233,8 @@ impl fmt::Display for CommitError {
             }
             Self::Interrupted { doing, path, source } => write!(
                 f,
-                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: \
-                 {source}",
+                "removal interrupted, the next login completes it or finds the messages again: {}: \
+                 cannot {doing}: {source}",
                 path.display()
             ),
             Self::Partial { remaining, path, source } => {

@@ -101,20 +101,17 @@ impl fmt::Display for Notice {
             }
             Self::JournalSetAside { path, name } => write!(
                 f,
-                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was \
-                 to be kept is in the state folder's journal/{name}",
+                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail \
+                 that was to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
             Self::NoIndex { source } => {
-                write!(
-                    f,
-                    "indexes cannot be written to the state folder, so opening maildrops takes longer: {source}"
-                )
+                write!(f, "indexes cannot be written to the state folder, so opening takes longer: {source}")
             }
             Self::NoSessionLocks { source } => {
                 write!(
                     f,
-                    "session locks cannot be kept in the state folder, so only this process honours them: {source}"
+                    "the state folder cannot hold session locks, so only this process has them: {source}"
                 )
             }
             Self::Unreadable { path, source } => {
