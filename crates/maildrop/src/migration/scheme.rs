@@ -52,17 +52,17 @@ impl UidlScheme {
     /// # Errors
     ///
     /// It is none of these, or a template that would give all messages the same UIDL.
-    pub fn parse(text: &str) -> Result<Self, BadUidlScheme> {
+    pub fn parse(text: &str) -> Result<Self, UidlSchemeError> {
         if let Some((_, scheme)) = WORDS.iter().find(|(word, _)| *word == text) {
             return Ok(Self(scheme.clone()));
         }
         let template = match text {
             "dovecot" => DOVECOT,
             _ if text.contains('%') => text,
-            _ => return Err(BadUidlScheme(SchemeProblem::Unknown(text.to_owned()))),
+            _ => return Err(UidlSchemeError(SchemeProblem::Unknown(text.to_owned()))),
         };
         let template = UidlTemplate::parse(template)
-            .map_err(|problem| BadUidlScheme(SchemeProblem::Template(problem)))?;
+            .map_err(|problem| UidlSchemeError(SchemeProblem::Template(problem)))?;
         Ok(Self(Scheme::Dovecot(template)))
     }
 
@@ -74,7 +74,7 @@ impl UidlScheme {
 
 /// Why a setting is no scheme of UIDLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadUidlScheme(SchemeProblem);
+pub struct UidlSchemeError(SchemeProblem);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SchemeProblem {
@@ -83,7 +83,7 @@ enum SchemeProblem {
     Template(TemplateProblem),
 }
 
-impl fmt::Display for BadUidlScheme {
+impl fmt::Display for UidlSchemeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             SchemeProblem::Unknown(text) => write!(f, "{text:?} is no scheme of UIDLs")?,
@@ -94,7 +94,7 @@ impl fmt::Display for BadUidlScheme {
     }
 }
 
-impl std::error::Error for BadUidlScheme {}
+impl std::error::Error for UidlSchemeError {}
 
 impl UidlScheme {
     /// The UIDLs that the old server gave. `memory` restricts them to the messages that the server knew when
