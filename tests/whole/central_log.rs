@@ -64,6 +64,51 @@ fn log_level_leaves_out_what_matters_less() {
 }
 
 #[test]
+fn debug_lines_follow_a_session_by_its_number_and_show_no_secrets() {
+    let (daemon, log) = with_log_file(&["log_level = \"debug\""]);
+    let account = daemon.account("alice");
+    let mut pop = Pop3Client::connect(daemon.port());
+    pop.ok("USER alice");
+    pop.ok(&format!("PASS {}", account.password));
+    pop.body("RETR 1");
+    pop.ok("NOOP");
+    pop.quit();
+    let mut pop = Pop3Client::connect(daemon.port());
+    pop.err("AUTH PLAIN AGFsaWNlAHNlY3JldA==");
+    pop.err("FROB secret");
+    pop.quit();
+    let text = eventually("the end of both sessions", || {
+        Some(log.read()).filter(|text| text.matches("step=close reason=quit").count() == 2)
+    });
+    let login = text.lines().find(|line| line.contains("login ok")).expect("the login");
+    let number = login.rsplit_once("session=").expect("its number").1;
+    let followed: Vec<&str> =
+        text.lines().filter(|line| line.contains(&format!("session={number} "))).collect();
+    for (event, step) in [
+        ("accepted", "accept"),
+        ("command USER", "replied"),
+        ("login asked", "login"),
+        ("login answered", "login"),
+        ("command PASS ******", "login"),
+        ("fetch asked", "fetch"),
+        ("fetch answered", "fetch"),
+        ("command RETR 1", "fetch"),
+        ("command NOOP", "replied"),
+        ("finish answered", "finish"),
+        ("command QUIT", "finish"),
+        ("closed", "close"),
+    ] {
+        let step = format!("role=session step={step}");
+        let found =
+            followed.iter().any(|line| line.contains(&format!(" DEBUG {event} ")) && line.contains(&step));
+        assert!(found, "{event} {step}: {text}");
+    }
+    for secret in [account.password.as_str(), "AGFsaWNl", "secret"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
+
+#[test]
 fn sigusr2_begins_a_new_file_and_loses_nothing() {
     let (daemon, log) = with_log_file(&[]);
     session(&daemon);

@@ -11,6 +11,8 @@ use crate::user_log::UserLog;
 
 /// An open maildrop and the log of its user.
 pub(crate) struct OpenMaildrop {
+    /// The number of its session in the log.
+    pub(crate) session: u64,
     pub(crate) user: String,
     pub(crate) mail: Box<dyn Maildrop>,
     pub(crate) log: Option<UserLog>,

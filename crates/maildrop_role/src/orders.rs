@@ -11,7 +11,7 @@ use ipc::mail::FromMaildrop;
 use ipc::open::Open;
 use ipc::receive;
 use ipc::wire::{self, Wait};
-use logging::Untrusted;
+use logging::{Untrusted, micros, step};
 use maildrop::{Maildrop, OpenError, SessionOptions};
 use vocabulary::{Location, LoginFailure, Storage};
 
@@ -53,7 +53,7 @@ impl Worker<'_> {
 
     fn open(&self, order: Open, log: Option<OwnedFd>) {
         let Open { context, ticket, user, storage, path, user_log } = order;
-        let login = context.id;
+        let (login, session) = (context.id, context.session);
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);
         let options = self.settings.users.options_of(&user, context.utf8);
@@ -67,12 +67,25 @@ impl Worker<'_> {
         });
         let (mail, (listing, memory)) = match opened {
             Ok(opened) => opened,
-            Err(why) => return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]),
+            Err(why) => {
+                let us = micros(began.elapsed());
+                step!(session, "maildrop", "open", "maildrop not opened", reason = why.word(), us);
+                return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]);
+            }
         };
         let user_log = log.as_ref().map(UserLog::detail);
-        let marks_read = mail.marks_read();
-        self.open.insert(ticket, OpenMaildrop { user: user.clone(), mail, log });
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (marks_read, count) = (mail.marks_read(), mail.count());
+        self.open.insert(ticket, OpenMaildrop { session, user: user.clone(), mail, log });
+        let micros = micros(began.elapsed());
+        step!(
+            session,
+            "maildrop",
+            "open",
+            "maildrop opened",
+            storage = storage.word(),
+            messages = count,
+            us = micros
+        );
         let opened =
             FromMaildrop::Opened { login, ticket, user, listing, user_log, marks_read, storage, micros };
         self.answer_with(&opened, memory.as_deref());

@@ -8,7 +8,7 @@ use ipc::mail::{
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
 use ipc::{Payload, Ticket, receive};
-use logging::Untrusted;
+use logging::{StepTimer, Untrusted, step};
 use maildrop::{CommitError, FetchError, MaildropUpdate, StoredMessage};
 
 use crate::open_maildrops::OpenMaildrop;
@@ -42,7 +42,11 @@ impl Worker<'_> {
                 let outcome = self.finish(ticket, update, descriptors, &notes);
                 self.answer(&FromMaildrop::Finished { ticket, outcome }, &[]);
             }
-            ToMaildrop::Abandon { ticket, notes } => drop(self.close(ticket, &notes)),
+            ToMaildrop::Abandon { ticket, notes } => {
+                if let Some(open) = self.close(ticket, &notes) {
+                    step!(open.session, "maildrop", "abandon", "maildrop given up, nothing removed");
+                }
+            }
             ToMaildrop::Note { ticket, notes } => {
                 self.open.with(ticket, |open| open.note(&notes));
                 self.answer(&FromMaildrop::Noted { ticket }, &[]);
@@ -51,9 +55,20 @@ impl Worker<'_> {
     }
 
     fn fetch(&self, ticket: Ticket, first: u32, window: u32) {
+        let timer = StepTimer::start();
         let sent = self.open.with(ticket, |open| match open.mail.fetch(first, window) {
             Ok(bodies) => {
                 let (extents, descriptors) = pack(&bodies);
+                let messages = extents.len();
+                step!(
+                    open.session,
+                    "maildrop",
+                    "fetch",
+                    "messages fetched",
+                    first,
+                    messages,
+                    us = timer.micros()
+                );
                 self.answer(&FromMaildrop::Fetched { ticket, first, extents }, &descriptors);
                 Ok(())
             }
@@ -74,7 +89,8 @@ impl Worker<'_> {
     }
 
     fn finish(&self, ticket: Ticket, update: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
-        let Some(OpenMaildrop { user, mail, .. }) = self.close(ticket, notes) else {
+        let timer = StepTimer::start();
+        let Some(OpenMaildrop { session, user, mail, .. }) = self.close(ticket, notes) else {
             return Outcome::Changed;
         };
         let count = mail.count();
@@ -91,9 +107,10 @@ impl Worker<'_> {
         };
         let update = MaildropUpdate { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
+            step!(session, "maildrop", "finish", "nothing to delete", us = timer.micros());
             return Outcome::Removed;
         }
-        match mail.commit(update) {
+        let outcome = match mail.commit(update) {
             Ok(()) => Outcome::Removed,
             Err(error) => {
                 tracing::error!("deletions of user={user} incomplete: {error}");
@@ -109,7 +126,10 @@ impl Worker<'_> {
                     }
                 }
             }
-        }
+        };
+        let deleted = update.deleted.len();
+        step!(session, "maildrop", "finish", "deletions committed", deleted, us = timer.micros());
+        outcome
     }
 
     /// Takes a maildrop out of the table, after the last notes for the user's log. Dropping it releases its locks.

@@ -30,13 +30,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_no_proxy_speaks_for_nobody_else() {
+    fn only_proxies_speak_for_other_clients() {
         let networks = |list: &[&str]| list.iter().map(|network| network.parse().unwrap()).collect();
         let proxies = ProxyNetworks {
             header: networks(&["10.0.0.0/8", "2001:db8::/32"]),
             xclient: networks(&["192.0.2.1/32"]),
         };
-        for (address, headers, believed) in [
+        for (address, headers, trusted_proxy) in [
             ("10.1.2.3", true, true),
             ("2001:db8::1", true, true),
             ("192.0.2.1", false, true),
@@ -44,7 +44,7 @@ mod tests {
             ("::1", false, false),
         ] {
             let address = address.parse().unwrap();
-            assert_eq!((proxies.send_headers(address), proxies.contain(address)), (headers, believed));
+            assert_eq!((proxies.send_headers(address), proxies.contain(address)), (headers, trusted_proxy));
         }
         assert!(!ProxyNetworks::default().contain([127, 0, 0, 1].into()));
     }

@@ -32,7 +32,7 @@ pub(super) async fn origin(
                 return None;
             };
             record.set_peer(peer);
-            return Some(if client.is_some() { origin } else { origin.unbelieved() });
+            return Some(if client.is_some() { origin } else { origin.of_unknown_client() });
         }
         // A proxy that only checks whether the server is alive closes at once: that is not logged.
         Err(HeaderError::Over(Shutdown::Timeout)) => "it sends no PROXY protocol header".to_owned(),

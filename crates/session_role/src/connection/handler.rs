@@ -57,7 +57,7 @@ impl ConnectionHandler {
         Self {
             stream: ClientStream::new(socket, record.clone(), settings.timeout),
             security,
-            dialogue: dialogue.trusted_proxy(origin.believed),
+            dialogue: dialogue.trusted_proxy(origin.trusted_proxy),
             exchange: None,
             login_until: Instant::now() + settings.login_timeout,
             out: Vec::new(),
@@ -75,21 +75,9 @@ impl ConnectionHandler {
         let Some(tls) = self.shared.settings.tls.clone() else { return Err(Shutdown::ServerError) };
         let timer = StepTimer::start();
         let done = self.stream.start_tls(tls, &self.shared.handshakes, self.login_until).await;
-        match &done {
-            Ok(()) => step_log::event!(
-                self.session,
-                "starttls",
-                "TLS handshake done",
-                us = timer.micros(),
-                tls = self.stream.tls_version()
-            ),
-            Err(why) => step_log::event!(
-                self.session,
-                "starttls",
-                "TLS handshake failed",
-                us = timer.micros(),
-                reason = ?why
-            ),
+        if done.is_ok() {
+            let (us, tls) = (timer.micros(), self.stream.tls_version());
+            step_log::event!(self.session, "starttls", "TLS handshake done", us, tls);
         }
         done
     }

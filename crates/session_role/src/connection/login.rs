@@ -23,7 +23,9 @@ impl ConnectionHandler {
         match self.shared.logins.ask(attempt, self.client()).await {
             LoginOutcome::Known => self.dialogue.user_known(&mut self.out),
             LoginOutcome::Refused(refused) => self.refuse_after_delay(&refused).await?,
-            LoginOutcome::NotOpened { .. } | LoginOutcome::Opened(..) | LoginOutcome::Challenge(..) => {
+            LoginOutcome::MaildropUnavailable { .. }
+            | LoginOutcome::Opened(..)
+            | LoginOutcome::Challenge(..) => {
                 return Err(Shutdown::ServerError);
             }
         }
@@ -107,7 +109,7 @@ impl ConnectionHandler {
         match outcome {
             LoginOutcome::Opened(mail, listing) => self.start_session(mail, listing, method),
             LoginOutcome::Refused(refused) => self.refuse_after_delay(&refused).await?,
-            LoginOutcome::NotOpened { user, why } => self.refuse(user.as_bytes(), why),
+            LoginOutcome::MaildropUnavailable { user, why } => self.refuse(user.as_bytes(), why),
             LoginOutcome::Challenge(challenge, exchange) => {
                 self.exchange = Some((method, exchange));
                 self.dialogue.auth_challenge(&challenge, &mut self.out);

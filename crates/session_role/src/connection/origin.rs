@@ -17,7 +17,7 @@ pub(crate) struct Origin {
     /// The TLS between the client and the proxy, if there is a proxy that reports it.
     pub(crate) tls: Option<TlsToProxy>,
     /// Whether the peer may name another client: it is a trusted proxy.
-    pub(crate) believed: bool,
+    pub(crate) trusted_proxy: bool,
     /// One of the connections that its network may have. A proxy takes none: the clients that it names take
     /// one each.
     _slot: Option<QuotaSlot<Network>>,
@@ -27,17 +27,17 @@ impl Origin {
     /// A connection from this address; `None` if its network has too many.
     pub(crate) fn of(shared: &Shared, peer: IpAddr, tls: Option<TlsToProxy>) -> Option<Self> {
         let peer = peer.to_canonical();
-        let believed = shared.settings.proxies.contain(peer);
-        let slot = match believed {
+        let trusted_proxy = shared.settings.proxies.contain(peer);
+        let slot = match trusted_proxy {
             true => None,
             false => Some(shared.network_quota.take(Network::of(peer))?),
         };
-        Some(Self { peer, tls, believed, _slot: slot })
+        Some(Self { peer, tls, trusted_proxy, _slot: slot })
     }
 
     /// The connection of a client that a proxy does not name: it has the proxy's address, but is not trusted.
-    pub(crate) fn unbelieved(self) -> Self {
-        Self { believed: false, ..self }
+    pub(crate) fn of_unknown_client(self) -> Self {
+        Self { trusted_proxy: false, ..self }
     }
 
     /// The same connection with the client that a proxy names; `None` if that client's network has too many.

@@ -58,8 +58,8 @@ impl ConnectionHandler {
             self.start_tls().await?;
             // Which mechanisms are offered depends on the result of the handshake.
             let policy = self.shared.settings.policy.clone();
-            self.dialogue =
-                Dialogue::new(policy, Tls::Active, self.mechanisms()).trusted_proxy(self.origin.believed);
+            self.dialogue = Dialogue::new(policy, Tls::Active, self.mechanisms())
+                .trusted_proxy(self.origin.trusted_proxy);
         }
         self.out = buffers::output();
         self.dialogue.greet(&self.shared.settings.greeting, &mut self.out);
@@ -173,7 +173,7 @@ fn name_of(step: &Step) -> &'static str {
         Step::NeedInput => "need-input",
         Step::Replied => "replied",
         Step::Waiting => "waiting",
-        Step::LookUpUser(_) => "name",
+        Step::LookUpUser(_) => "look-up-user",
         Step::Login(_) => "login",
         Step::Auth(_) => "auth",
         Step::AuthResponse(_) => AUTH_RESPONSE,

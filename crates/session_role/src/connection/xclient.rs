@@ -32,7 +32,7 @@ impl ConnectionHandler {
             true => self.mechanisms(),
             false => self.shared.mechanisms.before_tls(tls),
         };
-        self.dialogue.forwarded(tls, mechanisms, self.origin.believed, &mut self.out);
+        self.dialogue.forwarded(tls, mechanisms, self.origin.trusted_proxy, &mut self.out);
         Ok(())
     }
 }

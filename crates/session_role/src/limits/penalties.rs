@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_tries_many_users_is_slowed_too() {
+    fn guessing_at_many_users_is_slowed_down_too() {
         let now = Instant::now();
         let mut penalties = Penalties::new(FIRST, now);
         let mut delay =

@@ -125,7 +125,7 @@ mod tests {
             (MechanismConditions { tls: true, scram: true, ..bare }, &[Plain, Login, ScramSha256]),
             (MechanismConditions { tls: true, certificate: true, ..bare }, &[Plain, Login, External]),
             (full, &ALL),
-            // Without TLS there is nothing to bind to, whatever somebody says.
+            // Without TLS there is no channel binding, even if a condition says so.
             (MechanismConditions { tls: false, ..full }, &[ScramSha256]),
         ] {
             assert_eq!(usable(&ALL, &connection), expected, "{connection:?}");

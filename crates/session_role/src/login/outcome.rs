@@ -17,7 +17,7 @@ pub(crate) enum LoginOutcome {
     /// continues the exchange.
     Challenge(Vec<u8>, SaslExchange),
     /// Auth accepted it, but the maildrop cannot be opened.
-    NotOpened {
+    MaildropUnavailable {
         /// The user's name, as auth determined it.
         user: String,
         why: LoginFailure,
@@ -38,7 +38,7 @@ impl LoginOutcome {
             Self::Refused(_) => "refused",
             Self::Known => "known",
             Self::Challenge(..) => "challenge",
-            Self::NotOpened { .. } => "not-opened",
+            Self::MaildropUnavailable { .. } => "maildrop-unavailable",
             Self::Opened(..) => "opened",
         }
     }

@@ -1,4 +1,4 @@
-//! UserLogNotes for a user's own log, kept until the maildrop process writes them.
+//! Notes for a user's own log, kept until the maildrop process writes them.
 
 use std::time::SystemTime;
 

@@ -40,7 +40,7 @@ fn handle(channel: &Arc<MaildropChannel>, shared: &Shared, message: FromMaildrop
             shared.logins.answer(login, outcome);
         }
         FromMaildrop::NotOpened { login, user, why } => {
-            shared.logins.answer(login, LoginOutcome::NotOpened { user, why });
+            shared.logins.answer(login, LoginOutcome::MaildropUnavailable { user, why });
         }
         FromMaildrop::Fetched { ticket, first, extents } => {
             channel.answer(ticket, MaildropAnswer::Fetched { first, extents, descriptors });

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::backlog::Backlog;
 use super::transport::{ReadOutcome, Transport};
 use super::{buffers, certificate};
+use crate::step_log;
 use crate::table::ConnectionRecord;
 
 /// How much a client must accept within its timeout, in octets. A client that accepts an octet a second is
@@ -41,8 +42,7 @@ impl ClientStream {
     }
 
     /// Encrypts the connection; the client must have agreed to that. A step of a handshake is the longest
-    /// computation of this role. It therefore waits for one of the `turns`, and then lets all other tasks
-    /// run.
+    /// computation of this role, so it waits for one of the `turns`, and then lets all other tasks run.
     ///
     /// # Errors
     ///
@@ -66,7 +66,12 @@ impl ClientStream {
                 }
                 Ok(Some(interest)) => self.ready(interest, until).await?,
                 Err(error) => {
-                    tracing::debug!("TLS handshake failed: {error}");
+                    step_log::event!(
+                        self.record.session,
+                        "starttls",
+                        "TLS handshake failed",
+                        error = %error
+                    );
                     return Err(Shutdown::ClientGone);
                 }
             }
