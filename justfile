@@ -22,17 +22,33 @@ fmt-check:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# Runs all lints; any warning is an error.
+# All lints; a warning fails.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
-# Runs all tests. As root, they use real uids. A test that lacks a program says that it is skipped.
+# Compiles everything with the toolchain at hand: with the oldest one, `rustup run 1.88 just check`.
+check:
+    cargo check --workspace --all-targets --locked
+
+# The documentation of all crates; a warning fails.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The rules of the source tree: imports, names, dependencies, documents. Quick, since it builds no server.
+source-checks:
+    cargo test --quiet -p source_checks
+
+# Files that import each other, in all crates or in one: `just circles maildrop`.
+circles *CRATE:
+    cargo run --quiet -p source_checks -- circles {{ CRATE }}
+
+# All tests. As root they see real uids. A test that needs a missing program prints `skipped:`.
 test:
     cargo test --workspace
 
-# The server's user has the messages in tests/dialogues/mailbox. BEFORE is a command that restores them before
-# each script: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
-# Plays the scripts in tests/dialogues against any server.
+# The user needs the messages of tests/dialogues/mailbox. BEFORE is a command that puts them back before each
+# dialogue: `just conformance localhost 110 alice secret "cp tests/dialogues/mailbox /var/mail/alice"`.
+# Plays the dialogues of tests/dialogues against any server.
 conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
     cargo run --quiet -p dialogues -- --before {{ quote(BEFORE) }} {{ quote(HOST) }} {{ PORT }} {{ quote(USER) }} {{ quote(PASSWORD) }} tests/dialogues/*.txt
 
@@ -40,7 +56,7 @@ conformance HOST PORT USER="alice" PASSWORD="secret word" BEFORE="true":
 fuzz-short:
     fuzz/run 4
 
-# Runs fuzz targets (default: all) for the given number of seconds each: `just fuzz 1200 mbox ipc`.
+# Fuzz targets, all if none is named, for SECONDS each: `just fuzz 1200 mbox ipc`.
 fuzz SECONDS *TARGETS:
     fuzz/run {{ SECONDS }} {{ TARGETS }}
 
@@ -48,7 +64,7 @@ fuzz SECONDS *TARGETS:
 bench:
     benches/bench.py
 
-# Generates the manual pages, shell completions and sample configuration from the programs.
+# Writes the manual pages, shell completions and sample configuration from the texts in the programs.
 man:
     cargo run -q -p manual
 
@@ -61,9 +77,23 @@ deb:
 deb-test: deb
     packaging/deb-test target/debian/mpopd_*.deb
 
-# Checks licences, advisories and sources of the dependencies. Needs cargo-deny.
+# Compiles a copy of the tree with the oldest versions of our dependencies that the manifests allow.
+minimal-versions:
+    rm -rf target/minimal-versions
+    mkdir -p target/minimal-versions
+    git ls-files -z | xargs -0 cp --parents --target-directory target/minimal-versions
+    cd target/minimal-versions && RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
+    cd target/minimal-versions && cargo check --workspace --all-targets --locked --target-dir ../minimal-versions-build
+
+# The tests of the whole server are left out: its sandboxed processes cannot write a profile.
+# Lines that the tests reach, in target/coverage.lcov. Needs cargo-llvm-cov.
+coverage:
+    cargo llvm-cov --workspace --exclude mpopd --lcov --output-path target/coverage.lcov
+    cargo llvm-cov report
+
+# Licences, advisories and sources of the dependencies. Needs cargo-deny.
 deny:
     cargo deny check
 
-# Runs everything that a change must pass.
-ci: fmt-check lint test
+# What a change must pass.
+ci: fmt-check lint doc test

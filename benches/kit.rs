@@ -1,29 +1,31 @@
-//! What the micro benches share: each case is timed, and its instructions are counted by callgrind.
+//! What the micro-benchmarks share: each case is timed, and callgrind counts its instructions.
 //!
-//! A bench is a program (`harness = false`) whose `main` is one call of [`run`]. Without arguments, or with those of
-//! `cargo bench`, it prints a line for each case: `name<TAB>figure<TAB>unit<TAB>instructions<TAB>per what`. Time is that of the best of several
-//! rounds. Instructions do not depend on what else the machine does; where valgrind is missing they are `-`.
+//! A benchmark is a program (`harness = false`) whose `main` is one call of [`run`]. Without arguments, or
+//! with those of `cargo bench`, it prints a line for each case:
+//! `name<TAB>figure<TAB>unit<TAB>instructions<TAB>per what`. The time is that of the best of several rounds.
+//! The count of instructions does not depend on what else the machine does; where valgrind is missing it is
+//! `-`.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A round takes at least so long, so that the clock's own steps do not count.
+/// The least duration of a round, so that the resolution of the clock does not matter.
 const ROUND: Duration = Duration::from_millis(50);
 const ROUNDS: u32 = 7;
 
 /// What one pass of a case works on.
-#[allow(dead_code, reason = "a bench may have one kind of work only")]
+#[allow(dead_code, reason = "a benchmark may have only one kind of work")]
 pub(crate) enum Work {
-    /// So many octets: the figure is GB/s.
+    /// This number of octets; the figure is GB/s.
     Octets(usize),
-    /// So many operations: the figure is microseconds for one.
+    /// This number of operations; the figure is microseconds for one.
     Operations(usize),
 }
 
-/// One case: its name, its work, and what makes a pass. Made anew wherever it runs.
+/// One case: its name, and what makes its work and a pass over it. Each run makes them anew.
 pub(crate) type Case = (&'static str, fn() -> (Work, Box<dyn FnMut()>));
 
-/// Runs the program's cases.
+/// Runs the cases of a benchmark.
 pub(crate) fn run(cases: &[Case]) {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, flag, name, passes] = &arguments[..]
@@ -38,16 +40,20 @@ pub(crate) fn run(cases: &[Case]) {
         let (work, mut pass) = make();
         let seconds = best(&mut pass);
         let (figure, unit, amount, per) = match work {
-            Work::Octets(octets) => (octets as f64 / seconds / 1e9, "GB/s", octets, "octet"),
-            Work::Operations(count) => (seconds * 1e6 / count as f64, "µs", count, "operation"),
+            Work::Octets(octets) => (float(octets) / seconds / 1e9, "GB/s", octets, "octet"),
+            Work::Operations(count) => (seconds * 1e6 / float(count), "µs", count, "operation"),
         };
         let instructions =
-            instructions(name).map_or("-".to_owned(), |count| format!("{:.3}", count / amount as f64));
+            instructions(name).map_or("-".to_owned(), |count| format!("{:.3}", count / float(amount)));
         println!("{name}\t{figure:.3}\t{unit}\t{instructions}\t{per}");
     }
 }
 
-/// Seconds of the fastest round's pass.
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).expect("less than 4 GB of work"))
+}
+
+/// Seconds for one pass, in the fastest round.
 fn best(pass: &mut dyn FnMut()) -> f64 {
     let mut passes = 1;
     loop {
@@ -67,7 +73,8 @@ fn timed(pass: &mut dyn FnMut(), passes: u32) -> Duration {
     began.elapsed()
 }
 
-/// Instructions of one pass: those of three passes less those of one, halved, so that making the case does not count.
+/// Instructions of one pass: half the difference between three passes and one, so that making the case does
+/// not count.
 fn instructions(name: &str) -> Option<f64> {
     let count = |passes: &str| {
         let program = std::env::current_exe().ok()?;
@@ -77,8 +84,8 @@ fn instructions(name: &str) -> Option<f64> {
             .args(["--passes-of", name, passes])
             .output()
             .ok()?;
-        let told = String::from_utf8_lossy(&valgrind.stderr).into_owned();
-        let collected = told.lines().find_map(|line| line.split_once("Collected : "))?.1;
+        let printed = String::from_utf8_lossy(&valgrind.stderr).into_owned();
+        let collected = printed.lines().find_map(|line| line.split_once("Collected : "))?.1;
         collected.trim().parse::<f64>().ok()
     };
     Some((count("3")? - count("1")?) / 2.0)

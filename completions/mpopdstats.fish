@@ -1,7 +1,7 @@
-complete -c mpopdstats -s c -d 'Read this configuration file; its user_log_dir says where the users\' logs are' -r -F
-complete -c mpopdstats -l log -d 'Read mpopd\'s own log (debug_log) and tell of all users in it; - is standard input' -r -F
-complete -c mpopdstats -l html -d 'Write a page with plots to this file' -r -F
-complete -c mpopdstats -l all -d 'Tell of all users who have a log of their own, whoever fetched most first'
-complete -c mpopdstats -l json -d 'Print the figures as JSON'
+complete -c mpopdstats -s c -d 'Configuration file, whose user_log_dir is the folder of the users\' logs' -r -F
+complete -c mpopdstats -l log -d 'Report on all users in this log of mpopd itself (debug_log); - is standard input' -r -F
+complete -c mpopdstats -l html -d 'Also write the report as an HTML page with plots' -r -F
+complete -c mpopdstats -l all -d 'Report on all users who have their own log, ordered by bytes fetched'
+complete -c mpopdstats -l json -d 'Print the report as JSON'
 complete -c mpopdstats -s h -l help -d 'Print help'
 complete -c mpopdstats -s V -l version -d 'Print version'

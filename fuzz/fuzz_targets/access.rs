@@ -1,4 +1,5 @@
-//! Access files: every line is a rule, a comment, or told to be at fault; and a client is judged as a second reading of mpopd.conf(5) judges it.
+//! Access files: every line is a rule, a comment or an error; and a client is judged as by a second
+//! implementation of mpopd.conf(5).
 //!
 //! Input: an octet that chooses the client, then the file.
 #![no_main]
@@ -40,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The lines that are not empty without their comments; what is not UTF-8 is a line of its own kind.
+/// The lines that are not empty without their comments. A line that is not UTF-8 becomes an invalid one.
 fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(text.split(|octet| *octet == b'\n'));
     lines.filter_map(|(nth, line)| match std::str::from_utf8(line) {
@@ -52,13 +53,13 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A rule, as far as it matters to one client.
+/// A rule, as far as it matters for one client.
 struct Rule {
     /// In capitals.
     action: String,
-    /// It means that client.
+    /// It matches that client.
     meant: bool,
-    /// It means every client.
+    /// It matches every client.
     all: bool,
 }
 
@@ -71,7 +72,7 @@ fn rule(line: &str, client: IpAddr, name: Option<&str>) -> Option<Rule> {
     matches!(action.as_str(), "ALLOW" | "DENY" | "WARN").then_some(Rule { action, meant, all })
 }
 
-/// The first rule that decides counts, but DENY ALL comes last wherever it stands.
+/// The first rule that decides counts, except that DENY ALL comes last wherever it stands.
 fn judge(rules: impl Iterator<Item = (usize, Rule)>) -> (bool, Vec<usize>) {
     let (mut warned, mut decided, mut open) = (Vec::new(), None, true);
     for (nth, Rule { action, meant, all }) in rules {
@@ -85,7 +86,7 @@ fn judge(rules: impl Iterator<Item = (usize, Rule)>) -> (bool, Vec<usize>) {
     (decided.unwrap_or(open), warned)
 }
 
-/// Whether this word means the client; nothing if it means no clients.
+/// Whether this word matches the client; `None` if it is invalid.
 fn is_meant(word: &str, client: IpAddr, name: Option<&str>) -> Option<bool> {
     let word = word.to_ascii_lowercase();
     if word == "all" {

@@ -1,19 +1,22 @@
-//! One line to a server, before and after a login: which command it is, which message it names, and whether it is understood at all
-//! is as a second reading of the RFCs' grammar says.
+//! One line from a client, before and after a login. An independent parser for the grammar of the RFCs must
+//! agree on the command, on the message that it names, and on whether it is valid.
 //!
 //! Input: the line, without its end.
 #![no_main]
 
 use fuzz::chunks;
 use libfuzzer_sys::fuzz_target;
-use pop3::{Dialogue, Listing, MAX_COMMAND_LINE, MAX_SASL_LINE, MessageNumber, Plaintext, Policy, Record};
-use pop3::{Refusal, Step, Tls, UserName, Verb};
+use pop3::{CommandError, LoginName, Step, Tls, Verb};
+use pop3::{
+    CommandRecord, Dialogue, MAX_COMMAND_LINE, MAX_SASL_LINE, MessageListing, MessageNumber, Plaintext,
+    Policy,
+};
 use std::sync::Arc;
 
 /// Three messages of seven octets.
 struct Three;
 
-impl Listing for Three {
+impl MessageListing for Three {
     fn count(&self) -> u32 {
         3
     }
@@ -31,7 +34,7 @@ impl Listing for Three {
     }
 }
 
-/// What a command takes.
+/// The arguments that a command takes.
 enum Takes {
     Nothing,
     /// A message, or nothing.
@@ -39,15 +42,15 @@ enum Takes {
     Message,
     /// A message and a number of lines.
     MessageAndLines,
-    /// Judged elsewhere.
+    /// Not checked here.
     Other,
 }
 
-/// How a line is to be read.
+/// The result of the independent parser.
 #[derive(Debug, PartialEq)]
 enum Reading {
     Unknown,
-    /// A command, whose arguments are right or not, and the message that it names.
+    /// A command, whether its arguments are valid if that is checked, and the message that it names.
     Command(&'static str, Option<bool>, Option<u32>),
 }
 
@@ -64,7 +67,7 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) {
+fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<CommandRecord>) {
     let tls = Tls::Offered(Plaintext::Allowed);
     let mut dialogue = Dialogue::new(Arc::new(Policy::default()), tls, Arc::new(["PLAIN"]));
     let mut out = Vec::new();
@@ -72,7 +75,7 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
         let mut input = &b"USER alice\r\nPASS x\r\n"[..];
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Replied));
         assert!(matches!(dialogue.step(&mut input, &mut out), Step::Login(_)));
-        let alice = UserName::parse(b"alice").expect("a name");
+        let alice = LoginName::parse(b"alice").expect("a name");
         dialogue.logged_in(alice, Three, &mut out);
         dialogue.take_record();
         out.clear();
@@ -85,7 +88,7 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
             match step {
                 Step::NeedInput => break,
                 Step::Replied => {}
-                // An effect: nobody answers it.
+                // An effect, which nobody answers.
                 _ => return (out, record),
             }
         }
@@ -93,28 +96,29 @@ fn say(line: &[u8], sizes: &[u8], logged_in: bool) -> (Vec<u8>, Option<Record>) 
     (out, record)
 }
 
-fn check(line: &[u8], length: usize, logged_in: bool, record: &Record) {
+fn check(line: &[u8], length: usize, logged_in: bool, record: &CommandRecord) {
     let auth = line.len() >= 5 && line[..5].eq_ignore_ascii_case(b"AUTH ");
     let limit = if auth && !logged_in { MAX_SASL_LINE } else { MAX_COMMAND_LINE };
     if length > limit {
-        assert_eq!(record.refused, Some(Refusal::LineTooLong(limit)));
+        assert_eq!(record.refused, Some(CommandError::LineTooLong(limit)));
         return;
     }
     match read(line) {
-        // A command that came after this target was written.
+        // A command that was added after this target was written.
         Reading::Unknown if record.verb.is_some() => {
             let keyword = record.verb.map(Verb::keyword).unwrap_or_default();
             assert!(!COMMANDS.iter().any(|(name, _)| *name == keyword), "{record:?}");
         }
-        Reading::Unknown => assert_eq!(record.refused, Some(Refusal::UnknownCommand)),
+        Reading::Unknown => assert_eq!(record.refused, Some(CommandError::UnknownCommand)),
         Reading::Command(keyword, right, message) => {
             assert_eq!(record.verb.map(Verb::keyword), Some(keyword));
-            let usage = matches!(record.refused, Some(Refusal::Usage(_)));
-            let in_place = !matches!(record.refused, Some(Refusal::NotBeforeLogin | Refusal::NotAfterLogin));
+            let usage = matches!(record.refused, Some(CommandError::Usage(_)));
+            let in_place =
+                !matches!(record.refused, Some(CommandError::NotBeforeLogin | CommandError::NotAfterLogin));
             if let (Some(right), true) = (right, in_place) {
                 assert_eq!(usage, !right, "{record:?}");
                 assert_eq!(record.message.map(MessageNumber::get), message.filter(|_| right));
-                let missing = matches!(record.refused, Some(Refusal::NoSuchMessage(_)));
+                let missing = matches!(record.refused, Some(CommandError::NoSuchMessage(_)));
                 assert_eq!(missing, message.is_some_and(|number| number > 3) && right, "{record:?}");
             }
         }
@@ -141,7 +145,7 @@ const COMMANDS: [(&str, Takes); 17] = [
     ("LANG", Takes::Other),
 ];
 
-/// Keywords end at the first blank and know no case; arguments are words with blanks between them.
+/// Keywords end at the first blank and are not case-sensitive. Arguments are words separated by blanks.
 fn read(line: &[u8]) -> Reading {
     let mut parts = line.splitn(2, |octet| *octet == b' ');
     let keyword = parts.next().unwrap_or_default().to_ascii_uppercase();
@@ -149,7 +153,7 @@ fn read(line: &[u8]) -> Reading {
         return Reading::Unknown;
     };
     let argument = parts.next().unwrap_or_default();
-    // A tab is as good as a blank around the arguments and behind the blank between them, and no separator itself.
+    // Tabs count as blanks around arguments and after the blank that separates them, but do not separate.
     let argument = trimmed(argument);
     let words: Vec<&[u8]> = match argument.iter().position(|octet| *octet == b' ') {
         Some(end) => vec![&argument[..end], trimmed(&argument[end..])],

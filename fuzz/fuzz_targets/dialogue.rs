@@ -1,5 +1,5 @@
-//! The whole dialogue against the model of crates/pop3/tests/oracle: any octets, in any chunks, pipelined or not, are answered as
-//! the model says, and no dialogue keeps more of them than its bounds allow.
+//! The whole dialogue against the model in crates/pop3/tests/oracle: any octets, in any chunks, pipelined or
+//! not, must be answered as the model says, and no dialogue may keep more of them than its limits allow.
 //!
 //! Input: an octet of switches, three chunk sizes, then what the client sends.
 #![no_main]
@@ -23,13 +23,13 @@ use std::alloc::System;
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What a connection may keep between two reads: the longest line twice while the buffer grows, and what the driver of the tests
-/// keeps of an exchange.
+/// The most octets that a connection may keep between two reads: the longest line twice, while the buffer
+/// grows, and what the test driver keeps of an exchange.
 const MOST_KEPT: usize = 5 * MAX_SASL_LINE;
 
-/// No passwords without encryption.
+/// Switch: no passwords without encryption.
 const FORBIDDEN: u8 = 1;
-/// The last octet comes so many times more.
+/// Switch: repeat the last octet [`MORE`] times.
 const LONG: u8 = 2;
 const MORE: usize = MAX_SASL_LINE + 1000;
 

@@ -1,13 +1,16 @@
-//! A rewrite of an mbox that is broken off at any operation. Opened again, the mailbox has all messages or those that were not deleted, and
-//! what was delivered meanwhile; and whatever a damaged journal says, it is left as it lies, completed rightly, or put back as it was.
+//! A rewrite of an mbox that is interrupted at any operation. When it is opened again, the mailbox has all
+//! messages or those that were not deleted, and what was delivered meanwhile. Whatever a damaged journal
+//! says, the mailbox is left as it is, completed correctly, or restored.
 //!
-//! Input: an octet of switches, the operation that fails, which messages are deleted, and how the journal is damaged (two octets); then the
-//! messages, each ended by an octet 255, and behind an octet 254 what lies in place of the journal.
+//! Input: an octet of switches, the operation that fails, which messages are deleted, and how the journal is
+//! damaged (two octets); then the messages, each ended by an octet 255, and after an octet 254 what takes the
+//! place of the journal.
 #![no_main]
 
 use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Disk, Kernel, Location, Maildrop, OpenError, Settings, Update, Wishes};
+use maildrop::{Disk, Kernel, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
+use vocabulary::{Location, Storage};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -21,12 +24,12 @@ const MARKS: u8 = 1;
 const DELIVERY: u8 = 2;
 /// The journal is damaged.
 const DAMAGE: u8 = 4;
-/// Something else lies in its place, with the checksum of a journal.
+/// Something else takes its place, with the checksum of a journal.
 const FORGED: u8 = 8;
 
 const START: &[u8] = b"From a@example.org Mon Nov 23 10:00:00 2026\n";
 
-/// Does nothing more from some operation on; what is written then, only by half.
+/// Does nothing more from some operation on; the last write is half done.
 struct Failing {
     left: AtomicUsize,
 }
@@ -92,8 +95,8 @@ impl Disk for Failing {
     }
 }
 
-/// What lies in the mailbox is compared, not what stands in for it.
-const AS_STORED: Wishes = Wishes { keep_spool: false, received_for: None, as_stored: true };
+/// What lies in the mailbox is compared, not its surrogates.
+const AS_STORED: SessionOptions = SessionOptions { keep_spool: false, received_for: None, as_stored: true };
 
 fuzz_target!(|data: &[u8]| {
     let Some(Input { control: &[switches, fails, deleted, at, how], content }) = Input::new(data, 5) else {
@@ -111,30 +114,30 @@ fuzz_target!(|data: &[u8]| {
     let chosen = |bits: u8| (1..=messages.len() as u32).filter(move |number| bits >> (number % 8) & 1 != 0);
     let deleted: Vec<u32> = chosen(deleted).collect();
     let read: Vec<u32> = chosen(0b1010_1010).collect();
-    let update = Update { deleted: &deleted, read: &read };
+    let update = MaildropUpdate { deleted: &deleted, read: &read };
     let settings = || Settings { status_header: switches & MARKS != 0, ..quick() };
 
-    // What it is to become.
+    // What the mailbox should become.
     let clean = Place::new();
     let whole = put(&clean, &mailbox);
     let before = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
     let session = clean.opener(settings()).open_for(&whole, &AS_STORED).expect("a mailbox");
     session.commit(update).expect("room in memory");
-    let done = fs::read(whole.path()).expect("the mailbox");
+    let done = fs::read(&whole.path).expect("the mailbox");
     let after = seen(clean.opener(settings()).open_for(&whole, &AS_STORED)).expect("a mailbox");
 
-    // What becomes of it.
+    // What the mailbox does become.
     let place = Place::new();
     let location = put(&place, &mailbox);
     let failing = Arc::new(Failing::new(usize::from(fails) + 1));
     let session =
         place.opener(settings()).with_disk(failing).open_for(&location, &AS_STORED).expect("a mailbox");
     let _ = session.commit(update);
-    let left = fs::read(location.path()).expect("the mailbox");
+    let left = fs::read(&location.path).expect("the mailbox");
     let delivered = if switches & DELIVERY != 0 { [START, b"new\n\n"].concat() } else { Vec::new() };
     let mut mail = left.clone();
     mail.extend(&delivered);
-    fs::write(location.path(), &mail).expect("mail");
+    fs::write(&location.path, &mail).expect("mail");
 
     let journal = journal(&place);
     if switches & (DAMAGE | FORGED) != 0 {
@@ -144,7 +147,7 @@ fuzz_target!(|data: &[u8]| {
             damage(journal, at, how);
         }
         let opened = seen(place.opener(settings()).open_for(&location, &AS_STORED));
-        let now = fs::read(location.path()).expect("the mailbox");
+        let now = fs::read(&location.path).expect("the mailbox");
         let untouched = now == mail;
         let is = |mailbox: &[u8]| now == [mailbox, &delivered].concat();
         assert!(
@@ -168,7 +171,7 @@ fuzz_target!(|data: &[u8]| {
 fn put(place: &Place, mailbox: &[u8]) -> Location {
     let path = place.path("mbox");
     fs::write(&path, mailbox).expect("a mailbox");
-    Location::Mbox(path)
+    Location { storage: Storage::Mbox, path }
 }
 
 fn journal(place: &Place) -> Option<PathBuf> {
@@ -188,17 +191,17 @@ fn damage(journal: &Path, at: u8, how: u8) {
     fs::write(journal, octets).expect("a journal");
 }
 
-/// Puts a tail and a record in place of the journal, with a length and a checksum that are right. The record is what comes from the beginning
-/// of its first line on.
+/// Puts a tail and a record in place of the journal, with a correct length and checksum. The record is what
+/// comes from the beginning of its first line on.
 fn forge(place: &Place, journal: Option<&Path>, location: &Location, forged: &[u8]) {
     let name = match journal {
         Some(journal) => journal.to_owned(),
-        // No rewrite came so far: one that does tells what a journal is called.
+        // No rewrite got that far: one that does shows the name of a journal.
         None => {
             let probe = Arc::new(Failing::new(8));
             let opener = place.opener(quick()).with_disk(probe);
             let Ok(session) = opener.open(location) else { return };
-            let _ = session.commit(Update::deleting(&[1]));
+            let _ = session.commit(MaildropUpdate::deleting(&[1]));
             match self::journal(place) {
                 Some(journal) => journal,
                 None => return,

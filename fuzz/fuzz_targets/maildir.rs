@@ -1,15 +1,17 @@
-//! Maildirs, on a file system in memory: whatever the names are, every message is listed once, in the order of delivery, with its octets and a
-//! UIDL of its own, which stays when flags change, when another message goes and when the index is lost; whatever another
-//! server's list of UIDLs says. What QUIT removes is what was deleted.
+//! Maildirs, on a file system in memory. Whatever the names are, every message is listed once, in the order
+//! of delivery, with its octets and a UIDL of its own. The UIDL stays when flags change, when another message
+//! is removed and when the index is lost, whatever another server's list of UIDLs says. QUIT removes what was
+//! deleted.
 //!
-//! Input: the scheme of UIDLs, which messages are deleted, which change their flags; then the names, a line each, an empty line, and what is in a
-//! file of UIDLs.
+//! Input: the scheme of UIDLs, which messages are deleted, and which change their flags; then the names, one
+//! per line, an empty line, and the contents of a file of UIDLs.
 #![no_main]
 
 use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::fuzzing::{Name, name};
-use maildrop::{Location, Maildrop, Settings, UidlScheme, Update};
+use maildrop::fuzzing::{MaildirName, name};
+use maildrop::{Maildrop, MaildropUpdate, Settings, UidlScheme};
+use vocabulary::{Location, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +20,7 @@ use std::path::Path;
 
 const SCHEMES: [&str; 8] =
     ["default", "dovecot", "courier", "qmail", "original-3x", "message-id", "%f", "%g"];
-/// More would only take time.
+/// More files would only take time.
 const MOST_FILES: usize = 12;
 
 /// What a client sees: UIDL and message.
@@ -35,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
     let text = SCHEMES[usize::from(scheme) % SCHEMES.len()];
     let Ok(uidl) = UidlScheme::parse(text) else { return };
     let settings = || Settings { uidl: uidl.clone(), ..quick() };
-    let location = Location::Maildir(root.clone());
+    let location = Location { storage: Storage::Maildir, path: root.clone() };
     let open = || place.opener(settings()).open(&location).expect("a Maildir");
 
     let all = seen(&mut *open());
@@ -57,7 +59,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(seen(&mut *open()), all, "without an index");
 
     let gone: Vec<u32> = (1..=all.len() as u32).filter(|number| deleted >> (number % 8) & 1 != 0).collect();
-    open().commit(Update::deleting(&gone)).expect("files that can be removed");
+    open().commit(MaildropUpdate::deleting(&gone)).expect("files that can be removed");
     let left = all.into_iter().zip(1..).filter(|(_, number)| !gone.contains(number));
     assert_eq!(seen(&mut *open()), left.map(|(seen, _)| seen).collect::<Seen>(), "after QUIT");
 });
@@ -69,7 +71,7 @@ fn halves(content: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// maildir(5), Maildir++ and Dovecot's page on names, read once more.
+/// The names according to maildir(5), Maildir++ and Dovecot's page, parsed a second time.
 fn check_name(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     let unique = text.split(':').next().unwrap_or_default();
@@ -86,7 +88,7 @@ fn check_name(octets: &[u8]) {
     let flags = text.strip_prefix(unique).and_then(|rest| rest.strip_prefix(":2,"));
     let read = name(octets);
     assert_eq!(read.unique, octets.split(|octet| *octet == b':').next().unwrap_or_default());
-    let expected = Name {
+    let expected = MaildirName {
         unique: read.unique,
         delivered: number.parse().unwrap_or(0),
         sizes: stored.zip(wire).filter(true_sizes),
@@ -96,7 +98,8 @@ fn check_name(octets: &[u8]) {
     assert_eq!(read, expected, "{text}");
 }
 
-/// Makes the files. Which messages there are, in the order in which they are served: no two have one unique name.
+/// Makes the files. Returns the messages in the order in which they are served. No two of them have the same
+/// unique name.
 fn fill<'a>(root: &Path, names: &'a [u8], list: &[u8]) -> BTreeMap<(u64, &'a [u8]), Vec<u8>> {
     for folder in ["", "new", "cur", "tmp"] {
         fs::create_dir(root.join(folder)).expect("a folder");
@@ -118,7 +121,7 @@ fn fill<'a>(root: &Path, names: &'a [u8], list: &[u8]) -> BTreeMap<(u64, &'a [u8
         }
         let folder = if nth % 3 == 0 { "new" } else { "cur" };
         fs::write(root.join(folder).join(OsStr::from_bytes(name_octets)), &message).expect("a message");
-        // Names that begin with a dot are those of nobody's messages.
+        // Files whose names begin with a dot are not messages.
         if !name_octets.starts_with(b".") {
             files.insert(key, message);
         }
@@ -126,7 +129,7 @@ fn fill<'a>(root: &Path, names: &'a [u8], list: &[u8]) -> BTreeMap<(u64, &'a [u8
     files
 }
 
-/// As a mail program does: a new message moves to `cur` with its flags.
+/// Changes flags as a mail program does: a new message moves to `cur` with its flags.
 fn change_flags(root: &Path, flagged: u8) {
     let mut nth = 0;
     for folder in ["new", "cur"] {

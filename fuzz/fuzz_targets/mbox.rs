@@ -1,13 +1,15 @@
-//! Whole mailboxes of one file, on a file system in memory: whether a mailbox is read at once or while it grows, with an index, without one or
-//! with a damaged one, it has the same messages; each has the octets that were announced; and what QUIT leaves is what
-//! was not deleted, octet for octet, under the same UIDLs.
+//! Whole mailboxes of one file, on a file system in memory. Whether a mailbox is read at once or while it
+//! grows, with an index, without one or with a damaged one, it has the same messages. Each has the octets
+//! that were announced. QUIT leaves what was not deleted, octet for octet, under the same UIDLs.
 //!
-//! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is damaged; then the file.
+//! Input: an octet of switches, where the file is cut at first, which messages are deleted, how the index is
+//! damaged; then the file.
 #![no_main]
 
 use fuzz::{Input, Place, quick, received};
 use libfuzzer_sys::fuzz_target;
-use maildrop::{Boundaries, Location, Maildrop, OpenError, Settings, Unescape, Update, Wishes};
+use maildrop::{Boundaries, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
+use vocabulary::{Location, Storage, UnescapeFrom};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -34,8 +36,8 @@ fuzz_target!(|data: &[u8]| {
     let place = Place::new();
     let path = place.path("mbox");
     let location = match switches & COPY {
-        0 => Location::Mbox(path.clone()),
-        _ => Location::Ram(path.clone()),
+        0 => Location { storage: Storage::Mbox, path: path.clone() },
+        _ => Location { storage: Storage::Ram, path: path.clone() },
     };
 
     // It is read while it grows.
@@ -53,8 +55,8 @@ fuzz_target!(|data: &[u8]| {
     let Some(whole) = whole else { return };
     damage_index(&place.path("state/index"), *damage);
     assert_eq!(seen(place.opener(settings()).open(&location)).as_ref(), Some(&whole));
-    // For clients that take UTF-8 in headers, and for those that do not.
-    let wishes = Wishes { as_stored: true, ..Wishes::default() };
+    // For clients that accept UTF-8 in headers, and for those that do not.
+    let wishes = SessionOptions { as_stored: true, ..SessionOptions::default() };
     let stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
     assert!(stored.iter().map(|(uidl, _)| uidl).eq(whole.iter().map(|(uidl, _)| uidl)));
     if std::str::from_utf8(file).is_ok() {
@@ -65,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
     let uidls: BTreeSet<&String> = whole.iter().map(|(uidl, _)| uidl).collect();
     assert_eq!(uidls.len(), whole.len(), "UIDLs are different");
     if let Some(before) = before {
-        // All but the last message were whole already.
+        // All messages but the last were already whole.
         let known = before.len().saturating_sub(1);
         assert_eq!(before[..known], whole[..known]);
     }
@@ -73,7 +75,7 @@ fuzz_target!(|data: &[u8]| {
     let gone: Vec<u32> = (1..=whole.len() as u32).filter(|number| deleted >> (number % 8) & 1 != 0).collect();
     let read: Vec<u32> = (1..=whole.len() as u32).filter(|number| number % 2 == 0).collect();
     let session = place.opener(settings()).open(&location).expect("a mailbox that could be opened");
-    session.commit(Update { deleted: &gone, read: &read }).expect("room in memory");
+    session.commit(MaildropUpdate { deleted: &gone, read: &read }).expect("room in memory");
     let left = seen(place.opener(settings()).open(&location)).expect("a mailbox that could be opened");
     let left_stored = seen(place.opener(settings()).open_for(&location, &wishes)).expect("the same mailbox");
     let kept = |all: &[Seen]| -> Vec<Seen> {
@@ -94,7 +96,8 @@ fuzz_target!(|data: &[u8]| {
             _ => assert!(is_marked(message, &message_before), "{message:?} {message_before:?}"),
         }
     }
-    // What was rewritten is the same to somebody who knows nothing of it, but for the numbers in UIDLs of equal messages.
+    // A reader that knows nothing about the rewrite sees the same, except the numbers in the UIDLs of equal
+    // messages.
     let again = seen(fresh.opener(settings()).open(&location)).expect("a mailbox that could be opened");
     let messages = |seen: &[Seen]| seen.iter().map(|(_, message)| message.clone()).collect::<Vec<_>>();
     assert_eq!(messages(&again), messages(&left));
@@ -102,9 +105,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn settings(switches: u8) -> Settings {
     let unescape_from = match switches & (MBOXO | MBOXRD) {
-        MBOXO => Unescape::Mboxo,
-        MBOXRD => Unescape::Mboxrd,
-        _ => Unescape::None,
+        MBOXO => UnescapeFrom::Mboxo,
+        MBOXRD => UnescapeFrom::Mboxrd,
+        _ => UnescapeFrom::None,
     };
     let boundaries = match switches & PATTERNS {
         0 => Boundaries::default(),
@@ -138,7 +141,7 @@ fn header(message: &[u8]) -> &[u8] {
     &message[..end.unwrap_or(message.len())]
 }
 
-/// Whether each line is a field or goes on with one: what is neither is not touched.
+/// Whether each line is a field or continues one. Other lines are not touched.
 fn has_fields_only(header: &[u8]) -> bool {
     let mut lines = header.split(|octet| *octet == b'\n');
     let is_field = |line: &[u8]| {
@@ -149,7 +152,7 @@ fn has_fields_only(header: &[u8]) -> bool {
     is_field(first) && lines.all(|line| is_field(line) || line.starts_with(b" ") || line.starts_with(b"\t"))
 }
 
-/// Whether a message is what it was, or that with its `Status:`.
+/// Whether a message is unchanged, or has only got its `Status:`.
 fn is_marked(now: &[u8], before: &[u8]) -> bool {
     let without = |message: &[u8]| -> Vec<u8> {
         let mut header = true;

@@ -1,17 +1,18 @@
-//! The messages of an mbox: both scanners find in any file, in any chunks and when two threads share it, what a third one finds
-//! that reads line by line over the whole file; their octets are those on the wire; and what takes the quoting of `From ` lines away does it as a
-//! naive one does.
+//! The messages of an mbox. In any file, in chunks of any size, and if two threads share the file, both
+//! scanners find what a third one finds that reads the whole file line by line. The octets are those on the
+//! wire. Unquoting of `From ` lines gives the same as a naive version.
 //!
 //! Input: where to share, three chunk sizes, then the file.
 #![no_main]
 
 use fuzz::{Input, chunks, on_wire};
 use libfuzzer_sys::fuzz_target;
-use maildrop::fuzzing::{Found, scan, scan_shared, unquote};
-use maildrop::{Boundaries, Unescape};
+use maildrop::fuzzing::{FoundMessage, scan, scan_shared, unquote};
+use maildrop::Boundaries;
+use vocabulary::UnescapeFrom;
 use std::sync::LazyLock;
 
-/// Boundaries, and what lines they mean.
+/// Boundaries, and which lines they match.
 struct Rule {
     boundaries: Boundaries,
     begins: fn(&[u8]) -> bool,
@@ -37,7 +38,7 @@ static RULES: LazyLock<[Rule; 4]> = LazyLock::new(|| {
     let own = |start, end| Boundaries::new(start, end).expect("patterns");
     [
         Rule { boundaries: Boundaries::default(), begins: from_line, ends: is_blank, shared: true },
-        // The same, said so that the slow scanner takes them.
+        // The same, written so that the slow scanner takes them.
         Rule { boundaries: own("^From( )", r"^\s*$"), begins: from_line, ends: is_blank, shared: false },
         Rule {
             boundaries: own(r"^\x01\x01\x01\x01$", r"^\x01\x01\x01\x01$"),
@@ -66,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(scan_shared(file, usize::from(*share) * file.len() / 255), whole);
         }
     }
-    for unescape in [Unescape::Mboxo, Unescape::Mboxrd] {
+    for unescape in [UnescapeFrom::Mboxo, UnescapeFrom::Mboxrd] {
         let expected = naive_unquote(unescape, file);
         assert_eq!(unquote(unescape, [file]), expected);
         assert_eq!(unquote(unescape, chunks(file, sizes)), expected);
@@ -74,8 +75,8 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-fn check(file: &[u8], found: &Option<Vec<Found>>, expected: &Option<Vec<[usize; 3]>>) {
-    let places = |found: &Found| [found.start, found.content, found.end].map(|at| at as usize);
+fn check(file: &[u8], found: &Option<Vec<FoundMessage>>, expected: &Option<Vec<[usize; 3]>>) {
+    let places = |found: &FoundMessage| [found.start, found.content, found.end].map(|at| at as usize);
     let shown = found.as_ref().map(|found| found.iter().map(places).collect::<Vec<_>>());
     assert_eq!(shown, *expected);
     for message in found.iter().flatten() {
@@ -84,8 +85,9 @@ fn check(file: &[u8], found: &Option<Vec<Found>>, expected: &Option<Vec<[usize; 
     }
 }
 
-/// The rule of mpopd.conf(5): a start line directly after the beginning of the file or after an end line begins a message; the end line before
-/// it, and one at the end of the file, belong to none. What comes before the first start line can only be end lines.
+/// The rule of mpopd.conf(5): a start line directly after the beginning of the file or after an end line
+/// begins a message; the end line before it, and one at the end of the file, belong to none. What comes
+/// before the first start line can only be end lines.
 fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
     let mut lines = Vec::new();
     let mut at = 0;
@@ -122,12 +124,12 @@ fn naive(rule: &Rule, file: &[u8]) -> Option<Vec<[usize; 3]>> {
     Some(messages)
 }
 
-/// Line by line: behind the first line of the body, `>From ` was `From ` once, and in mboxrd `>>From ` was `>From `.
-fn naive_unquote(unescape: Unescape, message: &[u8]) -> (Vec<u8>, u32) {
+/// The rule, line by line: in the body, `>From ` was once `From `, and in mboxrd `>>From ` was `>From `.
+fn naive_unquote(unescape: UnescapeFrom, message: &[u8]) -> (Vec<u8>, u32) {
     let (mut out, mut removed, mut header) = (Vec::new(), 0, true);
     for line in message.split_inclusive(|octet| *octet == b'\n') {
         let quotes = line.iter().take_while(|octet| **octet == b'>').count();
-        let quoted = if unescape == Unescape::Mboxrd { quotes >= 1 } else { quotes == 1 };
+        let quoted = if unescape == UnescapeFrom::Mboxrd { quotes >= 1 } else { quotes == 1 };
         if !header && quoted && line[quotes..].starts_with(b"From ") {
             out.extend(&line[1..]);
             removed += 1;

@@ -1,7 +1,7 @@
-//! Messages over the wire: what the encoder sends is what the book says, whatever the chunks; a decoder that was written apart from
-//! it gives the message back, of as many octets as were announced. And the client's side takes any octets.
+//! Messages on the wire: in any chunks, the encoder must send what RFC 1939 says, and an independent decoder
+//! must give the message back with the announced number of octets. The client's side must accept any octets.
 //!
-//! Input: the lines that TOP asks for, three chunk sizes, then a message.
+//! Input: the number of lines for TOP, three chunk sizes, then a message.
 #![no_main]
 
 #[path = "../../crates/pop3/tests/multiline/naive.rs"]
@@ -10,12 +10,12 @@ mod naive;
 use fuzz::{Input, chunks, on_wire};
 use libfuzzer_sys::fuzz_target;
 use naive::{naive_lines, naive_reply, naive_top};
-use pop3::{Encoder, MultilineDecoder, Progress, ReplyReader, octets};
+use pop3::{EncodeProgress, Encoder, MultilineDecoder, ReplyReader, octets};
 
 fuzz_target!(|data: &[u8]| {
     let Some(Input { control: [lines, sizes @ ..], content: message }) = Input::new(data, 4) else { return };
     let announced = octets(message);
-    assert_eq!(announced, on_wire(message).len() as u64);
+    assert_eq!(announced, u64::try_from(on_wire(message).len()).expect("64 bits"));
 
     let wire = encode(Encoder::retr(), message, sizes);
     assert_eq!(wire, naive_reply(&naive_lines(message)));
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     let lines = u64::from(*lines);
     assert_eq!(encode(Encoder::top(lines), message, sizes), naive_top(message, lines));
 
-    // The message as if a server had sent it.
+    // The message itself, as if a server had sent it.
     assert_eq!(client(message, sizes), client(message, &[0]));
     assert_eq!(replies(message, sizes), replies(message, &[0]));
 });
@@ -37,7 +37,7 @@ fn encode(mut encoder: Encoder, message: &[u8], sizes: &[u8]) -> Vec<u8> {
         let before = out.len();
         let progress = encoder.encode(chunk, &mut out);
         assert!(out.len() - before <= 2 * chunk.len());
-        if progress == Progress::Enough {
+        if progress == EncodeProgress::Enough {
             break;
         }
     }
@@ -60,7 +60,8 @@ fn decode(mut wire: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What the client's side makes of it: the message so far, how many octets were used, whether it has ended.
+/// Decodes with the client's side. Returns the message so far, the number of octets used, and whether it has
+/// ended.
 fn client(wire: &[u8], sizes: &[u8]) -> (Vec<u8>, usize, bool) {
     let (mut decoder, mut message, mut used) = (MultilineDecoder::default(), Vec::new(), 0);
     for chunk in chunks(wire, sizes) {
@@ -74,7 +75,7 @@ fn client(wire: &[u8], sizes: &[u8]) -> (Vec<u8>, usize, bool) {
     (message, used, false)
 }
 
-/// The status lines that a client reads from it, up to the first that is none.
+/// The status lines that a client reads, up to the first invalid one.
 fn replies(wire: &[u8], sizes: &[u8]) -> Vec<String> {
     let (mut reader, mut found) = (ReplyReader::default(), Vec::new());
     for mut chunk in chunks(wire, sizes) {

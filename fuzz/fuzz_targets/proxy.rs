@@ -1,16 +1,17 @@
-//! PROXY headers: any octets are a header, the beginning of one or none, however they come in pieces; what is a header says what a second reading of the
-//! specification (haproxy.org, doc/proxy-protocol.txt, section 2) says, and nothing behind it is touched.
+//! PROXY headers: any octets are a header, the beginning of one, or neither, in whatever pieces they come. An
+//! independent parser for the specification (haproxy.org, doc/proxy-protocol.txt, section 2) must agree, and
+//! the octets after the header are left alone.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pop3::proxy::{Header, MOST_OCTETS, TlsToProxy, parse};
+use pop3::proxy::{MOST_OCTETS, ProxyHeader, TlsToProxy, parse};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const SIGNATURE: &[u8] = b"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a";
 
 fuzz_target!(|octets: &[u8]| {
     let whole = parse(octets);
-    // It grows: first it is not whole, then it is what it is, and so it stays.
+    // With more octets the result changes once, from incomplete to final.
     let mut decided = None;
     for length in 0..=octets.len().min(MOST_OCTETS + 20) {
         let now = parse(&octets[..length]);
@@ -38,9 +39,9 @@ fuzz_target!(|octets: &[u8]| {
 });
 
 /// Version 1.
-fn first(line: &[u8]) -> Option<Header> {
+fn first(line: &[u8]) -> Option<ProxyHeader> {
     let line = std::str::from_utf8(line).ok();
-    let header = |client| Some(Header { client, tls: None });
+    let header = |client| Some(ProxyHeader { client, tls: None });
     let Some(line) = line.filter(|line| !line.starts_with("PROXY UNKNOWN")) else { return header(None) };
     let words: Vec<&str> = line.strip_suffix("\r\n")?.split(' ').collect();
     let ["PROXY", family, from, to, from_port, to_port] = words[..] else { return None };
@@ -54,11 +55,11 @@ fn first(line: &[u8]) -> Option<Header> {
     header(fits.then(|| Some(SocketAddr::new(from, from_port)))?)
 }
 
-/// Version 2, behind its signature.
-fn second(rest: &[u8]) -> Option<Header> {
+/// Version 2, after its signature.
+fn second(rest: &[u8]) -> Option<ProxyHeader> {
     let [command, family, _, _, body @ ..] = rest else { return None };
     if *command == 0x20 {
-        return Some(Header { client: None, tls: None });
+        return Some(ProxyHeader { client: None, tls: None });
     }
     let (client, more) = match family {
         0x11 => {
@@ -82,14 +83,14 @@ fn second(rest: &[u8]) -> Option<Header> {
     for (kind, value) in values(body.get(more..)?)? {
         if kind == 0x20 {
             let inner = value.get(5..)?;
-            // Without TLS there is nothing to be told of it.
+            // Without TLS there is no version.
             tls = if value[0] & 1 != 0 { Some(version(inner)?) } else { None };
         }
     }
-    Some(Header { client, tls })
+    Some(ProxyHeader { client, tls })
 }
 
-/// The last version of TLS that is known here.
+/// The last TLS version that the server knows.
 fn version(inner: &[u8]) -> Option<TlsToProxy> {
     let known = |(kind, value): (u8, &[u8])| match (kind, value) {
         (0x21, b"TLSv1.2") => Some(TlsToProxy::V1_2),

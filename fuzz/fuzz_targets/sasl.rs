@@ -1,11 +1,13 @@
-//! SASL exchanges, as an auth process has them: whatever a client answers, it is let in only as somebody whose secret it has shown. A model of each
-//! mechanism says who that is; for SCRAM it is a client that knows one password, and may alter what it proves.
+//! SASL exchanges as an auth process runs them: whatever a client answers, it is let in only as a user whose
+//! secret it has shown. A model of each mechanism says which user that is. For SCRAM it is a client that
+//! knows one password, and may alter its proof.
 //!
-//! Input: the mechanism, an octet of switches, which octet of a last message is altered and how; then the responses, a line each.
+//! Input: the mechanism, an octet of switches, which octet of a last message is altered and how; then the
+//! responses, one per line.
 #![no_main]
 
 use auth::Authenticator;
-use auth::sasl::{BadToken, Client, Exchange, Progress, TokenCheck};
+use auth::sasl::{BadToken, SaslClient, SaslExchange, SaslProgress, TokenCheck};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::{AuthType, Config};
@@ -84,7 +86,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let mechanism = ALL[usize::from(mechanism) % ALL.len()];
-    let client = Client {
+    let client = SaslClient {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         channel_binding: (switches & BINDING != 0).then(|| BOUND.into()),
         certificate: (switches & CERTIFICATE != 0).then(|| (*b"bob").into()),
@@ -104,26 +106,26 @@ fn guessing(
     mechanism: SaslMechanism,
     switches: u8,
     responses: &[&[u8]],
-    client: Client,
+    client: SaslClient,
     auth: &mut Authenticator,
 ) {
     let mut left = responses.iter();
     let initial = if switches & INITIAL != 0 { left.next().copied() } else { None };
-    let mut progress = Exchange::begin(mechanism, initial, client, auth);
+    let mut progress = SaslExchange::begin(mechanism, initial, client, auth);
     for round in 0.. {
         assert!(round < 5, "no exchange is that long");
         progress = match progress {
-            Progress::Challenge(challenge, exchange) => {
+            SaslProgress::Challenge(challenge, exchange) => {
                 assert!(challenge.len() < 4096);
                 let Some(response) = left.next() else { return };
                 exchange.answer(response, auth)
             }
-            Progress::Done(account) => {
+            SaslProgress::Done(account) => {
                 let said = &responses[..responses.len() - left.len()];
                 assert_eq!(shown(mechanism, switches, said), Some(account.user.as_str()));
                 return;
             }
-            Progress::Refused(refused) => {
+            SaslProgress::Refused(refused) => {
                 assert!(refused.user.len() <= 255);
                 let said = &responses[..responses.len() - left.len()];
                 if !matches!(mechanism, OauthBearer | Xoauth2) {
@@ -155,7 +157,7 @@ fn shown(mechanism: SaslMechanism, switches: u8, said: &[&[u8]]) -> Option<&'sta
     }
 }
 
-/// Whether a message has a token of this user, and speaks of nobody else.
+/// Whether a message has a token of this user and names no other user.
 fn bears(message: &[u8], user: &str) -> bool {
     let text = String::from_utf8_lossy(message);
     let mut pairs = text.split('\u{1}');
@@ -171,7 +173,7 @@ fn bears(message: &[u8], user: &str) -> bool {
 fn knowing(
     mechanism: SaslMechanism,
     first: &[u8],
-    client: Client,
+    client: SaslClient,
     (at, how): (u8, u8),
     auth: &mut Authenticator,
 ) {
@@ -181,7 +183,7 @@ fn knowing(
         ScramSha256 => first == b"n,,n=alice,r=x" || first == b"y,,n=alice,r=x" && !binding,
         _ => first == b"p=tls-exporter,,n=alice,r=x" && binding,
     };
-    let Progress::Challenge(challenge, exchange) = Exchange::begin(mechanism, Some(first), client, auth)
+    let SaslProgress::Challenge(challenge, exchange) = SaslExchange::begin(mechanism, Some(first), client, auth)
     else {
         assert!(!well_formed);
         return;
@@ -209,18 +211,18 @@ fn knowing(
     }
 
     match exchange.answer(&last, auth) {
-        Progress::Challenge(challenge, exchange) => {
+        SaslProgress::Challenge(challenge, exchange) => {
             assert_eq!(how, 0, "it was altered");
             assert_eq!(salt, STANDARD.encode(SALT), "it is alice");
             let server = hmac(&hmac(&*SALTED, b"Server Key"), signed.as_bytes());
             assert_eq!(challenge, format!("v={}", STANDARD.encode(server)).into_bytes());
             match exchange.answer(b"", auth) {
-                Progress::Done(account) => assert_eq!(account.user.as_str(), "alice"),
+                SaslProgress::Done(account) => assert_eq!(account.user.as_str(), "alice"),
                 other => panic!("{other:?}"),
             }
         }
-        Progress::Done(_) => panic!("the server has not shown yet that it knows the password"),
-        Progress::Refused(_) => assert!(how != 0 || !well_formed, "{text}"),
+        SaslProgress::Done(_) => panic!("the server has not shown yet that it knows the password"),
+        SaslProgress::Refused(_) => assert!(how != 0 || !well_formed, "{text}"),
     }
 }
 

@@ -1,8 +1,8 @@
-//! User lists: every line is a user, a comment, or told to be at fault; the first line of a name counts; nobody is found whom the
-//! text does not name, and nobody as root.
+//! User lists: every line is a user, a comment or an error; the first line of a name counts; only users that
+//! the text names are found, and none of them as root.
 #![no_main]
 
-use auth::fuzzing::{User, Users};
+use auth::fuzzing::{FuzzedUser, FuzzedUserlist};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 fuzz_target!(|text: &[u8]| {
-    let users = Users::parse(text);
+    let users = FuzzedUserlist::parse(text);
     assert!(users.bad().windows(2).all(|pair| pair[0] < pair[1]), "{:?}", users.bad());
 
     let mut expected = BTreeMap::new();
@@ -18,7 +18,7 @@ fuzz_target!(|text: &[u8]| {
         let bad = users.bad().binary_search(&nth).is_ok();
         match fields(line) {
             _ if is_comment(line) => assert!(!bad, "line {nth} is a comment"),
-            // Its password is no good, or it is the second line of a name.
+            // Its password is invalid, or it is the second line of a name.
             Some(_) if bad => {}
             Some((name, user)) => {
                 assert!(expected.insert(name.to_vec(), user).is_none(), "line {nth} names a user again");
@@ -30,7 +30,7 @@ fuzz_target!(|text: &[u8]| {
     for (name, user) in expected {
         let found = users.get(&name).expect("a user of the list");
         assert!(found.uid != 0 && found.uid != u32::MAX && found.gid != Some(u32::MAX));
-        assert_eq!(User { password: None, ..found }, user);
+        assert_eq!(FuzzedUser { password: None, ..found }, user);
     }
     for name in [&b"root"[..], b"alice", b"#", b"."] {
         let named = text.split(|octet| *octet == b'\n').any(|line| line.starts_with(&[name, b":"].concat()));
@@ -44,8 +44,8 @@ fn is_comment(line: &[u8]) -> bool {
     text.is_empty() || text.starts_with('#')
 }
 
-/// `name:password:uid[:gid[:home]]`, where all but the password is as it must be.
-fn fields(line: &[u8]) -> Option<(&[u8], User)> {
+/// Parses `name:password:uid[:gid[:home]]`; everything but the password must be valid.
+fn fields(line: &[u8]) -> Option<(&[u8], FuzzedUser)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let fields: Vec<&[u8]> = line.splitn(5, |octet| *octet == b':').collect();
     let [name, _, uid, more @ ..] = fields.as_slice() else { return None };
@@ -54,7 +54,7 @@ fn fields(line: &[u8]) -> Option<(&[u8], User)> {
     if gid.is_some_and(|gid| number(gid).is_none()) {
         return None;
     }
-    let user = User {
+    let user = FuzzedUser {
         uid: number(uid)?,
         gid: gid.and_then(|gid| number(gid)),
         home: home.map(|home| PathBuf::from(OsStr::from_bytes(home))),

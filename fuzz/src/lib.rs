@@ -5,7 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use maildrop::{Body, LockMethod, Opener, Settings};
+use maildrop::{StoredMessage, Opener, Settings};
+use vocabulary::LockMethod;
 use tempfile::TempDir;
 
 /// What a target is fed: some octets that say how the rest is used, and that rest.
@@ -76,7 +77,7 @@ pub fn quick() -> Settings {
 }
 
 /// What a client has after RETR of this body.
-pub fn received(body: &Body) -> Vec<u8> {
+pub fn received(body: &StoredMessage) -> Vec<u8> {
     let mut stored = vec![0; body.length as usize];
     body.source.read_exact_at(&mut stored, body.offset).expect("the message");
     on_wire(&[&body.prefix[..], &stored].concat())

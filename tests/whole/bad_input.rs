@@ -1,5 +1,5 @@
-//! Input that no good client sends: the answer is a clear -ERR or a closed line, memory stays bounded, and the mailbox
-//! is afterwards what it was, and free.
+//! Input that no good client sends: the answer is a clear -ERR or a closed line, memory stays bounded, and
+//! the mailbox is afterwards what it was, and free.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::messages::{self, Random};
-use crate::harness::{Daemon, Format, Message, Pop, Scratch, Trial};
+use crate::harness::{Daemon, Format, Message, Pop3Client, Scratch, Trial};
 
-/// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it guards against
-/// is megabytes for every megabyte sent.
+/// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it
+/// guards against is megabytes for every megabyte sent.
 const GROWTH_KB: u64 = 16 * 1024;
 
 #[test]
@@ -21,7 +21,7 @@ fn garbage_gets_only_errors() {
         for seed in 1..6 {
             let mut pop = connection(daemon, logged_in);
             let mut random = Random(seed * 0x1234_5678_9ABC_DEF1);
-            let garbage: Vec<u8> = (0..65_536).map(|_| (random.next() >> 32) as u8).collect();
+            let garbage: Vec<u8> = (0..65_536).map(|_| (random.next() >> 32).to_le_bytes()[0]).collect();
             // The server closes the line after a number of bad commands: then the rest cannot be sent.
             let _ = pop.send(&garbage);
             let _ = pop.stream().shutdown(Shutdown::Write);
@@ -126,7 +126,7 @@ fn message_numbers_are_decimal_and_in_range() {
 fn commands_wait_for_the_login() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     let before = daemon.snapshot();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for command in ["STAT", "LIST", "LIST 1", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "RSET", "LAST"] {
         pop.err(command);
     }
@@ -162,7 +162,7 @@ fn a_hundred_bad_commands_in_a_row_close_the_line() {
 fn three_failed_logins_close_the_line() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     let before = daemon.snapshot();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for (user, password) in [("alice", "secret"), ("nobody-here", "secret word"), ("alice", "Tr0ub4dor")] {
         pop.ok(&format!("USER {user}"));
         let reply = pop.err(&format!("PASS {password}"));
@@ -266,8 +266,8 @@ fn unharmed(abuse: impl Fn(&Daemon, bool)) {
     }
 }
 
-fn connection(daemon: &Daemon, logged_in: bool) -> Pop {
-    if logged_in { daemon.account("alice").login_when_free() } else { Pop::connect(daemon.port()) }
+fn connection(daemon: &Daemon, logged_in: bool) -> Pop3Client {
+    if logged_in { daemon.account("alice").login_when_free() } else { Pop3Client::connect(daemon.port()) }
 }
 
 fn big_message() -> Message {

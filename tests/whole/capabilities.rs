@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 use crate::reload::reread;
 
 #[test]
@@ -17,7 +17,7 @@ fn capa_tells_the_settings_before_and_after_the_login() {
         .setting("implementation = false")
         .setting("greeting = \"\"")
         .start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert_eq!(pop.greeting(), "+OK");
     let before = pop.lines("CAPA");
     for told in ["LOGIN-DELAY 86400", "EXPIRE 30", "LANG"] {
@@ -29,7 +29,7 @@ fn capa_tells_the_settings_before_and_after_the_login() {
     session.quit();
 
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let told = Pop::connect(daemon.port()).lines("CAPA");
+    let told = Pop3Client::connect(daemon.port()).lines("CAPA");
     let version = format!("IMPLEMENTATION mpopd-{}", env!("CARGO_PKG_VERSION"));
     assert!(told.contains(&version) && told.contains(&"EXPIRE NEVER".to_owned()), "{told:?}");
     assert!(!told.concat().contains("LOGIN-DELAY"), "{told:?}");
@@ -87,7 +87,7 @@ fn another_name_of_the_same_maildrop_does_not_get_around_the_delay() {
 #[test]
 fn a_failed_login_begins_no_delay() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("login_delay = 3600").start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.err("PASS wrong");
     pop.ok("USER alice");
@@ -98,7 +98,7 @@ fn a_failed_login_begins_no_delay() {
 fn replies_are_in_the_language_that_the_client_chose_for_its_session() {
     let daemon =
         Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("language = \"de\"").start();
-    let mut german = Pop::connect(daemon.port());
+    let mut german = Pop3Client::connect(daemon.port());
     assert_eq!(german.ok("LANG *"), "de die Sprache ist Deutsch");
     assert_eq!(german.err("STAT"), "dazu ist erst eine Anmeldung nötig");
     german.ok("USER alice");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 const LOG: &str = "mpopd-log";
 
@@ -46,18 +46,89 @@ fn json_has_the_same_fields() {
     assert_eq!(logout["reason"], "quit");
     let octets = messages::ordinary()[0].wire().len();
     assert_eq!(logout["retr"], format!("1/{octets}"));
-    assert!(logout["size"].as_u64().is_some_and(|size| size >= octets as u64), "{logout}");
+    assert!(
+        logout["size"].as_u64().is_some_and(|size| size >= u64::try_from(octets).expect("a size")),
+        "{logout}"
+    );
+}
+
+#[test]
+fn with_debug_the_steps_of_a_login_in_auth_have_the_number_of_the_session() {
+    let (daemon, log) = with_log_file(&["log_format = \"json\"", "log_level = \"debug\""]);
+    session(&daemon);
+    let text = log.with(&["\"event\":\"logout\"", "\"step\":\"open\"", "\"step\":\"password\""]);
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let login = lines.iter().find(|line| line["event"] == "login ok").expect("a login");
+    for (event, step, answer) in
+        [("maildrop ordered", "open", "sent"), ("login judged", "password", "accepted")]
+    {
+        let line = lines.iter().find(|line| line["role"] == "auth" && line["step"] == step);
+        let line = line.unwrap_or_else(|| panic!("{step}: {text}"));
+        assert_eq!((&line["event"], &line["answer"]), (&event.into(), &answer.into()));
+        assert_eq!((&line["level"], &line["user"]), (&"DEBUG".into(), &"alice".into()));
+        assert_eq!(line["session"], login["session"]);
+        assert!(line["us"].is_u64(), "{line}");
+    }
+    assert!(!text.contains("secret word"), "{text}");
 }
 
 #[test]
 fn log_level_leaves_out_what_matters_less() {
     let (daemon, log) = with_log_file(&["log_level = \"warn\""]);
     session(&daemon);
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.err("PASS wrong");
     let text = log.with(&["WARN login failed user=<alice>"]);
     assert!(!text.contains("INFO"), "{text}");
+}
+
+#[test]
+fn debug_lines_follow_a_session_by_its_number_and_show_no_secrets() {
+    let (daemon, log) = with_log_file(&["log_level = \"debug\""]);
+    let account = daemon.account("alice");
+    let mut pop = Pop3Client::connect(daemon.port());
+    pop.ok("USER alice");
+    pop.ok(&format!("PASS {}", account.password));
+    pop.body("RETR 1");
+    pop.ok("NOOP");
+    pop.quit();
+    let mut pop = Pop3Client::connect(daemon.port());
+    pop.err("AUTH PLAIN AGFsaWNlAHNlY3JldA==");
+    pop.err("FROB secret");
+    pop.quit();
+    let text = eventually("the end of both sessions", || {
+        Some(log.read()).filter(|text| text.matches("step=close reason=quit").count() == 2)
+    });
+    let login = text.lines().find(|line| line.contains("login ok")).expect("the login");
+    let number = login.rsplit_once("session=").expect("its number").1;
+    let followed: Vec<&str> =
+        text.lines().filter(|line| line.contains(&format!("session={number} "))).collect();
+    for (event, step) in [
+        ("accepted", "accept"),
+        ("command USER", "replied"),
+        ("login asked", "login"),
+        ("login answered", "login"),
+        ("command PASS ******", "login"),
+        ("fetch asked", "fetch"),
+        ("fetch answered", "fetch"),
+        ("command RETR 1", "fetch"),
+        ("command NOOP", "replied"),
+        ("finish answered", "finish"),
+        ("command QUIT", "finish"),
+        ("closed", "close"),
+    ] {
+        let step = format!("role=session step={step}");
+        let found =
+            followed.iter().any(|line| line.contains(&format!(" DEBUG {event} ")) && line.contains(&step));
+        assert!(found, "{event} {step}: {text}");
+    }
+    for secret in [account.password.as_str(), "AGFsaWNl", "secret"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
 }
 
 #[test]
@@ -117,7 +188,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
     log.with(&["logout"]);
     // No room for a whole line more: what a disk does that has a few octets left.
     let role = daemon.role(LOG)[0];
-    role.limit("fsize", Some(log.read().len() as u64 + 30));
+    role.limit("fsize", Some(u64::try_from(log.read().len()).expect("a size") + 30));
     for _ in 0..5 {
         session(&daemon);
     }
@@ -136,7 +207,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
 fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
     let (daemon, log) = with_log_file(&["allow_plaintext = \"never\""]);
     let refused = || {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.err("USER alice");
         pop.quit();
     };

@@ -1,4 +1,5 @@
-//! docs/conformance.md and docs/pop3-cves.md name tests, scripts and files that exist, and leave none of theirs out.
+//! docs/conformance.md and docs/pop3-cves.md name tests, scripts and files that exist, and leave none of
+//! theirs out.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 
 use crate::harness::ctl::{mpopdctl, said};
-use crate::harness::{Daemon, Format, OTHER_OWNER, Pop, eventually, is_root, messages, need};
+use crate::harness::{Daemon, Format, OTHER_OWNER, Pop3Client, eventually, is_root, messages, need};
 
 #[test]
 fn status_tells_what_the_daemon_is_and_has_done() {
@@ -26,7 +26,7 @@ fn status_tells_what_the_daemon_is_and_has_done() {
     let mut alice = daemon.account("alice").login();
     let octets = alice.body("RETR 1").len();
     daemon.account("bob").login().quit();
-    let mut failing = Pop::connect(daemon.port());
+    let mut failing = Pop3Client::connect(daemon.port());
     for user in ["alice", "mallory"] {
         failing.ok(&format!("USER {user}"));
         failing.err("PASS not the word");
@@ -61,7 +61,7 @@ fn who_has_a_line_for_each_connection() {
     let daemon = Daemon::new(Format::Maildir).user("alice", &all).start();
     settled(&daemon);
     let alice = daemon.account("alice").login();
-    let stranger = Pop::connect(daemon.port());
+    let stranger = Pop3Client::connect(daemon.port());
     let log = daemon.logged(&["login ok", "user=<alice>"]);
     let (_, session) = log.rsplit_once("session=").expect("its id");
 
@@ -89,7 +89,7 @@ fn a_thousand_connections_are_listed() {
         .setting("max_servers_per_ip = 2000")
         .start();
     sys::process::raise_descriptor_limit();
-    let _all: Vec<Pop> = (0..1000).map(|_| Pop::connect(daemon.port())).collect();
+    let _all: Vec<Pop3Client> = (0..1000).map(|_| Pop3Client::connect(daemon.port())).collect();
     let who = daemon.ctl(&["who"]);
     assert!(who.out.lines().count() > 1000, "{}", who.err);
 }

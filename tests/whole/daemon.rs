@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, MPOPD, Pop, Port, Process, eventually, messages};
+use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Port, Process, eventually, messages};
 
 /// A daemon that has detached; ended with the test.
 struct Detached {
@@ -57,7 +57,7 @@ fn the_pid_file_names_the_daemon_and_its_port_and_goes_with_it() {
 fn a_port_on_the_command_line_replaces_the_files() {
     let port = Port::reserve();
     let detached = Detached::start(Daemon::new(Format::Mbox).user("alice", &[]), &[&port.number.to_string()]);
-    Pop::connect(port.number).quit();
+    Pop3Client::connect(port.number).quit();
     assert!(TcpStream::connect(("127.0.0.1", detached.described.port())).is_err());
     let found = sys::pid_file::read(&detached.described.pid_file()).expect("reading").expect("a pid file");
     assert_eq!(found.port, Some(port.number));
@@ -74,7 +74,7 @@ fn a_second_daemon_refuses_while_the_first_one_lives() {
         assert!(said.contains("still running"), "{said}");
         assert!(said.contains(&detached.described.pid_file().display().to_string()), "{said}");
     }
-    Pop::connect(detached.described.port()).quit();
+    Pop3Client::connect(detached.described.port()).quit();
     let found = sys::pid_file::read(&detached.described.pid_file()).expect("reading").expect("a pid file");
     assert_eq!((found.port, found.held), (Some(detached.described.port()), true), "as it was");
 }
@@ -93,7 +93,7 @@ fn a_pid_file_that_was_left_behind_is_no_obstacle() {
     detached.again();
     let found = sys::pid_file::read(&file).expect("reading").expect("a pid file");
     assert_eq!(found.pid.map(|pid| pid.as_raw_nonzero().get()), i32::try_from(detached.supervisor.0).ok());
-    Pop::connect(detached.described.port()).quit();
+    Pop3Client::connect(detached.described.port()).quit();
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn without_root_it_is_a_daemon_too() {
 }
 
 impl Detached {
-    fn start(described: Daemon, more: &[&str]) -> Detached {
+    fn start(described: Daemon, more: &[&str]) -> Self {
         described.configure();
-        let mut detached = Detached { described, supervisor: Process(0) };
+        let mut detached = Self { described, supervisor: Process(0) };
         detached.start_with(more);
         detached
     }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::Signal;
 
 use crate::harness::{
-    Account, Daemon, Format, MPOPD, PATIENCE, Pop, Port, Process, eventually, messages, need,
+    Daemon, Format, MPOPD, PATIENCE, Pop3Client, Port, Process, TestAccount, eventually, messages, need,
 };
 
 #[test]
@@ -111,7 +111,7 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
         .spawn()
         .expect("running unshare");
     let inetd = Inetd(child);
-    let account = Account { port: port.number, ..daemon.account("alice") };
+    let account = TestAccount { port: port.number, ..daemon.account("alice") };
     let mut pop = eventually("a session", || account.try_login().ok());
     assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
     pop.quit();
@@ -154,7 +154,7 @@ fn a_real_xinetd_serves() {
         .spawn()
         .expect("running xinetd");
     let xinetd = Inetd(child);
-    let account = Account { port: port.number, ..daemon.account("alice") };
+    let account = TestAccount { port: port.number, ..daemon.account("alice") };
     let mut pop = eventually("a session", || account.try_login().ok());
     assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
     pop.quit();
@@ -177,12 +177,13 @@ impl Drop for Inetd {
     }
 }
 
-/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the other end.
-fn by_hand(daemon: &Daemon, options: &[&str]) -> (Child, std::thread::JoinHandle<Pop>) {
+/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the
+/// other end.
+fn by_hand(daemon: &Daemon, options: &[&str]) -> (Child, std::thread::JoinHandle<Pop3Client>) {
     daemon.configure();
     let listener = TcpListener::bind("127.0.0.1:0").expect("listening");
     let port = listener.local_addr().expect("an address").port();
-    let account = Account { port, ..daemon.account("alice") };
+    let account = TestAccount { port, ..daemon.account("alice") };
     let client = std::thread::spawn(move || account.login());
     (start(daemon, listener.accept().expect("a connection").0, options), client)
 }

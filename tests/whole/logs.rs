@@ -1,6 +1,6 @@
 //! The log lines that scripts and fail2ban read.
 
-use crate::harness::{Daemon, Format, Pop, messages};
+use crate::harness::{Daemon, Format, Pop3Client, messages};
 
 #[test]
 fn a_session_leaves_a_line_for_its_login_and_one_for_its_end() {
@@ -40,7 +40,7 @@ fn a_dropped_line_is_logged_as_closed() {
 #[test]
 fn a_failed_login_can_be_counted_and_says_why() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for (user, reason) in [("alice", "password"), ("mallory", "unknown-user")] {
         pop.ok(&format!("USER {user}"));
         pop.err("PASS not the word");
@@ -58,7 +58,7 @@ fn a_failed_login_can_be_counted_and_says_why() {
 #[test]
 fn a_user_name_cannot_forge_a_log_line() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     let name = "x> ip=192.0.2.9 login ok user=<alice";
     if pop.ask(&format!("USER {name}")).expect("a reply").starts_with("+OK") {
         pop.err("PASS x");

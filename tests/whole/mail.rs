@@ -1,4 +1,5 @@
-//! What is in the mailbox is what the client gets: octets, sizes, unique ids; and what deleting does and does not do.
+//! What is in the mailbox is what the client gets: octets, sizes, unique ids; and what deleting does and does
+//! not do.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::harness::mailbox::{add_to_maildir, append_mbox};
-use crate::harness::{Daemon, Format, Message, Pop, Scratch, messages};
+use crate::harness::{Daemon, Format, Message, Pop3Client, Scratch, messages};
 
 #[test]
 fn every_octet_arrives_and_was_announced() {
@@ -238,7 +239,7 @@ fn no_mailbox_yet_is_an_empty_one() {
 }
 
 /// STAT, LIST, UIDL and RETR agree with each other and with what was delivered.
-fn assert_served(pop: &mut Pop, delivered: &[Message]) {
+fn assert_served(pop: &mut Pop3Client, delivered: &[Message]) {
     let sizes = pop.list();
     let ids = pop.uidl();
     assert_eq!(pop.stat(), (delivered.len(), sizes.iter().sum()));

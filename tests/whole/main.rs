@@ -1,7 +1,7 @@
 //! Whole-program tests: the real daemon, real processes, real mail programs. Loopback only.
 //!
-//! As root they see real uids; without root the tests that need them say that they are skipped. A test that lacks a
-//! program says so too; with `CI=true` in the environment both are failures.
+//! As root they see real uids; without root the tests that need them say that they are skipped. A test that
+//! lacks a program says so too; with `CI=true` in the environment both are failures.
 //!
 //! Run one subject: `cargo test -p mpopd --test whole roles::`.
 
@@ -15,7 +15,6 @@ mod config_faults;
 mod conformance;
 mod control;
 mod daemon;
-mod dependency_rule;
 mod dialogues;
 mod documents;
 mod faults;

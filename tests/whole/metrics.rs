@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, PATIENCE, Pop, Port, eventually, messages};
+use crate::harness::{Daemon, Format, PATIENCE, Pop3Client, Port, eventually, messages};
 
 #[test]
 fn what_a_session_does_is_counted() {
@@ -21,7 +21,7 @@ fn what_a_session_does_is_counted() {
         pop.err("nonsense");
         pop.ok("DELE 1");
         pop.quit();
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.ok("USER alice");
         pop.err("PASS wrong");
         let all = metrics.scrape();
@@ -47,7 +47,7 @@ fn what_a_session_does_is_counted() {
             (metrics.scrape().value("mpopd_open_sessions") == 0.0).then_some(())
         });
         let octets: usize = messages::ordinary()[..2].iter().map(|message| message.wire().len()).sum();
-        assert!(all.value("mpopd_sent_bytes_total") > octets as f64);
+        assert!(all.value("mpopd_sent_bytes_total") > f64::from(u32::try_from(octets).expect("a size")));
         assert!(all.value("mpopd_received_bytes_total") > 100.0);
         assert!(all.value("mpopd_connections_total") >= 2.0);
         assert!(all.value("mpopd_login_duration_seconds_sum") > 0.0);
@@ -199,7 +199,7 @@ impl Metrics {
 
 impl Scrape {
     /// Reads the text format (version 0.0.4) as strictly as `promtool check metrics` does.
-    fn parse(text: &str) -> Scrape {
+    fn parse(text: &str) -> Self {
         assert!(text.ends_with('\n'));
         let (mut samples, mut families) = (BTreeMap::new(), BTreeMap::new());
         let mut helped = BTreeSet::new();
@@ -230,7 +230,7 @@ impl Scrape {
                 assert!(samples.insert(sample.to_owned(), value).is_none(), "twice: {line}");
             }
         }
-        let scrape = Scrape { samples };
+        let scrape = Self { samples };
         for (name, _) in families.iter().filter(|(_, kind)| *kind == "histogram") {
             scrape.check_histogram(name);
         }

@@ -1,8 +1,9 @@
 //! Mailboxes that a real Dovecot or a real Courier served first: clients know every message again.
 //!
 //! The other servers run without a network, as they do behind their own listeners: commands in, replies out.
-//! Debian does not let dovecot-pop3d and courier-pop be installed side by side. Courier is looked for below the folder
-//! `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg -x`, and then where it is installed.
+//! Debian does not let dovecot-pop3d and courier-pop be installed side by side. Courier is looked for below
+//! the folder `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg -x`, and then where it is
+//! installed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::harness::mailbox::{add_to_maildir, append_mbox};
-use crate::harness::{Daemon, Format, OWNER, Pop, is_root, messages, need};
+use crate::harness::{Daemon, Format, OWNER, Pop3Client, is_root, messages, need};
 
 const COUNT: usize = 25;
 
@@ -88,7 +89,7 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
     assert_eq!(before, after, "{uidl}: a client knows each message again");
     pop.ok("DELE 1");
     pop.ok("DELE 7");
-    let kept: Vec<_> = pop.uidl_but(&[1, 7]);
+    let kept: Vec<_> = uidl_but(&mut pop, &[1, 7]);
     pop.quit();
 
     match format {
@@ -110,31 +111,30 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
     pop.quit();
 }
 
-/// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends otherwise.
-fn named(pop: &mut Pop) -> BTreeMap<String, String> {
+/// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends
+/// otherwise.
+fn named(pop: &mut Pop3Client) -> BTreeMap<String, String> {
     let uidls = pop.uidl();
     pop.retrieve_all().iter().map(|text| message_id(text)).zip(uidls).collect()
 }
 
-impl Pop {
-    /// The unique ids of all messages but these.
-    fn uidl_but(&mut self, numbers: &[usize]) -> Vec<String> {
-        let lines = self.lines("UIDL");
-        let pairs = lines.iter().map(|line| line.split_once(' ').expect("a number and an id"));
-        pairs
-            .filter(|(number, _)| !numbers.contains(&number.parse().expect("a number")))
-            .map(|(_, uidl)| uidl.to_owned())
-            .collect()
-    }
+/// The unique ids of all messages but these.
+fn uidl_but(pop: &mut Pop3Client, numbers: &[usize]) -> Vec<String> {
+    let lines = pop.lines("UIDL");
+    let pairs = lines.iter().map(|line| line.split_once(' ').expect("a number and an id"));
+    pairs
+        .filter(|(number, _)| !numbers.contains(&number.parse().expect("a number")))
+        .map(|(_, uidl)| uidl.to_owned())
+        .collect()
 }
 
 /// Dovecot's POP3 process.
 struct Dovecot(PathBuf);
 
 impl Dovecot {
-    fn installed() -> Option<Dovecot> {
+    fn installed() -> Option<Self> {
         let program = PathBuf::from("/usr/lib/dovecot/pop3");
-        if program.is_file() { Some(Dovecot(program)) } else { need::skip("dovecot-pop3d is not installed") }
+        if program.is_file() { Some(Self(program)) } else { need::skip("dovecot-pop3d is not installed") }
     }
 
     fn serve(&self, location: &str, home: &Path, settings: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -159,8 +159,8 @@ fn courier() -> Option<PathBuf> {
     need::peer("courier-pop", "usr/lib/courier/courier/courierpop3d")
 }
 
-/// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of each message, by its
-/// Message-ID.
+/// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of
+/// each message, by its Message-ID.
 fn session(command: &mut Command, greetings: usize) -> BTreeMap<String, String> {
     if is_root() {
         command.uid(OWNER).gid(OWNER);

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::harness::ctl::{Controlled, Said, said};
-use crate::harness::{Daemon, Format, Pop, Port, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages};
 
 #[test]
 fn start_and_stop() {
@@ -96,7 +96,7 @@ fn config_has_new_sessions_follow_the_file_and_tells_its_faults() {
     let mut open = daemon.account("alice").login();
     daemon.reconfigure("greeting = \"well met\"");
     assert_done(&daemon.ctl(&["config"]), "mpopd re-read its config file\n");
-    assert_eq!(Pop::connect(daemon.port()).greeting(), "+OK well met");
+    assert_eq!(Pop3Client::connect(daemon.port()).greeting(), "+OK well met");
 
     daemon.reconfigure("prot = 1");
     daemon.reconfigure("greeting = 5");
@@ -105,7 +105,7 @@ fn config_has_new_sessions_follow_the_file_and_tells_its_faults() {
     for words in ["prot: unknown setting", "greeting: ", "the old settings stay in force"] {
         assert!(kept.err.contains(words), "{words} in {kept:?}");
     }
-    assert_eq!(Pop::connect(daemon.port()).greeting(), "+OK well met");
+    assert_eq!(Pop3Client::connect(daemon.port()).greeting(), "+OK well met");
     open.ok("NOOP");
     // Sessions of before the re-reading are seen and counted with the others.
     let who = daemon.ctl(&["who"]);
@@ -139,7 +139,7 @@ fn many_at_once_are_all_told() {
         let out = if *command == "refresh" { &refreshed } else { "mpopd re-read its config file\n" };
         assert_done(&said(running.wait_with_output().expect("mpopdctl")), out);
     }
-    assert_eq!(Pop::connect(daemon.port()).greeting(), "+OK well met");
+    assert_eq!(Pop3Client::connect(daemon.port()).greeting(), "+OK well met");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn e_edits_checks_and_asks() {
     let mut daemon = Controlled::of(Daemon::new(Format::Mbox).user("alice", &[]));
     assert_eq!(daemon.ctl(&["start"]).status, Some(0));
     let port = daemon.port();
-    let greeting = || Pop::connect(port).greeting().to_owned();
+    let greeting = || Pop3Client::connect(port).greeting().to_owned();
     let before = greeting();
 
     let edited = edit(&mut daemon, "greeting = \"edited\"", "maybe\nn\n");
@@ -188,7 +188,8 @@ fn e_edits_checks_and_asks() {
     assert_eq!(greeting(), "+OK edited");
 }
 
-/// `mpopdctl -e config` with an editor that writes this line in place of what it wrote before, and these answers.
+/// `mpopdctl -e config` with an editor that writes this line in place of what it wrote before, and these
+/// answers.
 fn edit(daemon: &mut Controlled, line: &str, answers: &str) -> Said {
     daemon.configure();
     let script = format!("#!/bin/sh\n[ \"$1\" = --wait ] || exit 9\necho '{line}' >> \"$2\"\n");

@@ -1,6 +1,7 @@
 //! Proxies in front of the server: the PROXY protocol and XCLIENT, and with whom they count.
 //!
-//! The proxy of these tests is at 127.0.0.2. What it passes on comes from addresses that nobody has (RFC 5737).
+//! The proxy of these tests is at 127.0.0.2. What it passes on comes from addresses that nobody has (RFC
+//! 5737).
 
 mod dovecot;
 mod haproxy;
@@ -14,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, PATIENCE, Pop, messages, need};
+use crate::harness::{Daemon, Format, PATIENCE, Pop3Client, messages, need};
 use crate::tls::secured;
 
 const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -38,10 +39,10 @@ fn connection(from: Ipv4Addr, port: u16) -> TcpStream {
 }
 
 /// A connection of the proxy's that begins with this header, up to the greeting.
-fn announced(daemon: &Daemon, header: &[u8]) -> Pop {
+fn announced(daemon: &Daemon, header: &[u8]) -> Pop3Client {
     let mut stream = connection(PROXY, daemon.port());
     stream.write_all(header).expect("sending the header");
-    Pop::over(stream).expect("a greeting")
+    Pop3Client::over(stream).expect("a greeting")
 }
 
 /// A header of version 1 for a client at this address.
@@ -50,7 +51,8 @@ fn text(client: &str) -> Vec<u8> {
     format!("PROXY {family} {client} {here} 40000 110\r\n").into_bytes()
 }
 
-/// A header of version 2 with this command, for a client at [`CLIENT`], and these values behind the addresses.
+/// A header of version 2 with this command, for a client at [`CLIENT`], and these values behind the
+/// addresses.
 fn octets(command: u8, values: &[u8]) -> Vec<u8> {
     let length = u16::try_from(12 + values.len()).expect("a short header").to_be_bytes();
     let addresses = [203, 0, 113, 7, 127, 0, 0, 1, 0x9c, 0x40, 0, 110];
@@ -60,7 +62,7 @@ fn octets(command: u8, values: &[u8]) -> Vec<u8> {
 /// The value that says that the client speaks TLS 1.3 to the proxy.
 const OVER_TLS: &[u8] = b"\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3";
 
-fn login(pop: &mut Pop) {
+fn login(pop: &mut Pop3Client) {
     pop.ok("USER alice");
     pop.ok("PASS secret word");
 }
@@ -103,14 +105,14 @@ fn a_header_in_pieces_is_one_and_what_comes_behind_it_is_the_clients() {
         for octet in &header {
             stream.write_all(&[*octet]).expect("sending an octet");
         }
-        login(&mut Pop::over(stream).expect("a greeting"));
+        login(&mut Pop3Client::over(stream).expect("a greeting"));
         daemon.account("alice").login_when_free().quit();
 
         let mut stream = connection(PROXY, daemon.port());
         stream
             .write_all(&[&header[..], b"USER alice\r\nPASS secret word\r\nSTAT\r\nQUIT\r\n"].concat())
             .expect("all at once");
-        let rest = String::from_utf8(Pop::over(stream).expect("a greeting").rest()).expect("text");
+        let rest = String::from_utf8(Pop3Client::over(stream).expect("a greeting").rest()).expect("text");
         assert_eq!(rest.lines().filter(|line| line.starts_with("+OK")).count(), 4, "{rest}");
     }
 }
@@ -193,7 +195,7 @@ fn a_proxy_must_send_a_header_and_nobody_else_may() {
     // A look whether anybody listens is no fault.
     drop(connection(PROXY, daemon.port()));
     for header in [text(CLIENT), octets(1, b"")] {
-        let mut other = Pop::connect(daemon.port());
+        let mut other = Pop3Client::connect(daemon.port());
         other.send(&header).expect("sending");
         assert!(other.reply().expect("a reply").starts_with("-ERR"), "it is a command like any other");
     }
@@ -243,7 +245,7 @@ fn a_header_that_is_still_to_come_outlives_a_reading_of_the_settings() {
     });
     crate::reload::reread(&mut daemon, "timeout = 500");
     stream.write_all(b"127.0.0.1 1 2\r\n").expect("the rest of it");
-    let mut pop = Pop::over(stream).expect("a greeting");
+    let mut pop = Pop3Client::over(stream).expect("a greeting");
     login(&mut pop);
     pop.quit();
 

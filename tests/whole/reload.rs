@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, Message, Pop, Port, eventually, messages};
+use crate::harness::{Daemon, Format, Message, Pop3Client, Port, eventually, messages};
 use crate::tls::{openssl, secured, self_signed};
 
 const TAKEN_OVER: &str = "the configuration was re-read";
@@ -22,10 +22,10 @@ fn usr1_is_for_sessions_that_begin_later() {
             .setting("greeting = \"before\"")
             .start();
         let mut inside = daemon.account("alice").login();
-        let mut outside = Pop::connect(daemon.port());
+        let mut outside = Pop3Client::connect(daemon.port());
         inside.ok("DELE 1");
         reread(&mut daemon, "greeting = \"after\"");
-        assert!(Pop::connect(daemon.port()).greeting().contains("after"));
+        assert!(Pop3Client::connect(daemon.port()).greeting().contains("after"));
 
         // Both began before: they keep what they have, up to their end.
         assert_eq!(inside.body("RETR 2"), messages::ordinary()[1].wire(), "{format:?}");
@@ -73,14 +73,14 @@ fn usr1_leaves_the_port_and_hup_moves_it() {
     let mut session = daemon.account("alice").login();
     reread(&mut daemon, &format!("port = {}", new.number));
     daemon.logged(&["WARN port:", "SIGHUP"]);
-    Pop::connect(old).quit();
+    Pop3Client::connect(old).quit();
     assert!(TcpStream::connect(("127.0.0.1", new.number)).is_err());
     session.ok("NOOP");
 
     daemon.supervisor().signal(Signal::HUP);
     let moved = || pid_file_port(&daemon).filter(|port| *port == new.number);
     eventually("the new port in the pid file", moved);
-    Pop::connect(new.number).quit();
+    Pop3Client::connect(new.number).quit();
     assert_farewell(&session.rest());
     eventually("nobody at the old port", || TcpStream::connect(("127.0.0.1", old)).err());
 }
@@ -93,7 +93,7 @@ fn hup_closes_every_session_and_undoes_deletions() {
             .user("bob", &messages::ordinary())
             .start();
         let before = daemon.snapshot();
-        let mut sessions = [daemon.account("alice").login(), Pop::connect(daemon.port())];
+        let mut sessions = [daemon.account("alice").login(), Pop3Client::connect(daemon.port())];
         sessions[0].ok("DELE 1");
         daemon.supervisor().signal(Signal::USR1);
         daemon.logged(&[TAKEN_OVER]);
@@ -185,7 +185,7 @@ fn an_address_may_give_way_to_another_one_of_the_same_port() {
     daemon.reconfigure("listen = [\"127.0.0.1\"]");
     daemon.supervisor().signal(Signal::HUP);
     daemon.logged(&[TAKEN_OVER]);
-    Pop::connect(daemon.port()).quit();
+    Pop3Client::connect(daemon.port()).quit();
     assert!(TcpStream::connect(("127.0.0.2", daemon.port())).is_err());
 }
 
@@ -230,8 +230,8 @@ fn signals_in_quick_succession_lose_nothing() {
         // All signals are acted upon when one that came after them is.
         daemon.reconfigure("greeting = \"last\"");
         daemon.supervisor().signal(Signal::USR1);
-        let is_last = |pop: Pop| pop.greeting().contains("last").then_some(());
-        eventually("the last greeting", || Pop::try_connect(daemon.port()).ok().and_then(is_last));
+        let is_last = |pop: Pop3Client| pop.greeting().contains("last").then_some(());
+        eventually("the last greeting", || Pop3Client::try_connect(daemon.port()).ok().and_then(is_last));
         settled(&daemon);
         for user in ["idle", "comer"] {
             let mut pop = daemon.account(user).login_when_free();
@@ -254,7 +254,7 @@ fn of_the_sessions_from_before_so_many_readings_the_oldest_are_closed() {
     let mut daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("login_timeout = 3600").start();
     let mut lines = Vec::new();
     for reading in 0..=MOST_RETIRED {
-        lines.push(Pop::connect(daemon.port()));
+        lines.push(Pop3Client::connect(daemon.port()));
         reread(&mut daemon, &format!("timeout = {}", 100 + reading));
     }
     assert_farewell(&lines.remove(0).rest());
@@ -280,7 +280,7 @@ fn without_root_it_is_re_read_too() {
         Daemon::new(Format::Maildir).user("alice", &messages::ordinary()).owned_by_its_user().start();
     let mut session = daemon.account("alice").login();
     reread(&mut daemon, "greeting = \"after\"");
-    assert!(Pop::connect(daemon.port()).greeting().contains("after"));
+    assert!(Pop3Client::connect(daemon.port()).greeting().contains("after"));
     session.ok("NOOP");
     daemon.supervisor().signal(Signal::HUP);
     assert_farewell(&session.rest());
@@ -296,7 +296,8 @@ pub(crate) fn reread(daemon: &mut Daemon, line: &str) {
     eventually("that it is re-read", || (count(daemon, TAKEN_OVER) > before).then_some(()));
 }
 
-/// Waits until nothing is left of what was before: all signals are acted upon, and all sessions closed that are to be closed.
+/// Waits until nothing is left of what was before: all signals are acted upon, and all sessions closed that
+/// are to be closed.
 fn settled(daemon: &Daemon) {
     eventually("one session role", || (daemon.role_now("mpopd-session").len() == 1).then_some(()));
 }

@@ -4,7 +4,9 @@ use std::io;
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, OTHER_OWNER, OWNER, Pop, Process, Trial, eventually, messages, need};
+use crate::harness::{
+    Daemon, Format, OTHER_OWNER, OWNER, Pop3Client, Process, Trial, eventually, messages, need,
+};
 
 const SESSION: &str = "mpopd-session";
 const AUTH: &str = "mpopd-auth";
@@ -173,8 +175,11 @@ fn sigterm_tells_every_session_and_undoes_deletions() {
             .user_of(OTHER_OWNER, "bob", &messages::ordinary())
             .start();
         let before = daemon.snapshot();
-        let mut sessions =
-            [daemon.account("alice").login(), daemon.account("bob").login(), Pop::connect(daemon.port())];
+        let mut sessions = [
+            daemon.account("alice").login(),
+            daemon.account("bob").login(),
+            Pop3Client::connect(daemon.port()),
+        ];
         sessions[0].ok("DELE 1");
         let family = [vec![daemon.supervisor()], daemon.supervisor().descendants()].concat();
         let status = daemon.end(Signal::TERM);
@@ -214,7 +219,7 @@ fn kill(daemon: &Daemon, role: &str) -> Vec<Process> {
 }
 
 /// The next command gets -ERR or finds the line closed; then the line is closed.
-fn assert_ended(pop: &mut Pop) {
+fn assert_ended(pop: &mut Pop3Client) {
     match pop.ask("RETR 2") {
         Ok(reply) => assert!(reply.starts_with("-ERR"), "{reply}"),
         Err(e) => assert!(!matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{e}"),

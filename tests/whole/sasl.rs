@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Daemon, Format, Pop, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, messages, need};
 use crate::tls::{Secured, openssl, secured, secured_with};
 
 const ALICE: &str = "\0alice\0secret word";
@@ -25,11 +25,11 @@ fn daemon() -> Daemon {
 fn plain_works_with_and_without_an_initial_response() {
     let daemon = daemon();
     let response = STANDARD.encode(ALICE);
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok(&format!("AUTH PLAIN {response}"));
     assert_eq!(pop.stat().0, messages::ordinary().len());
     pop.quit();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert_eq!(pop.ask("auth plain").expect("a challenge"), "+ ");
     pop.ok(&response);
     pop.quit();
@@ -39,7 +39,7 @@ fn plain_works_with_and_without_an_initial_response() {
 #[test]
 fn login_asks_twice() {
     let daemon = daemon();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert!(pop.ask("AUTH LOGIN").expect("a challenge").starts_with("+ "));
     assert!(pop.ask(&STANDARD.encode("alice")).expect("a challenge").starts_with("+ "));
     pop.ok(&STANDARD.encode("secret word"));
@@ -49,7 +49,7 @@ fn login_asks_twice() {
 #[test]
 fn an_exchange_can_be_cancelled_and_a_wrong_one_says_who_failed() {
     let daemon = daemon();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ask("AUTH LOGIN").expect("a challenge");
     pop.err("*");
     let wrong = STANDARD.encode("\0alice\0wrong");
@@ -64,7 +64,7 @@ fn an_exchange_can_be_cancelled_and_a_wrong_one_says_who_failed() {
 #[test]
 fn auth_alone_lists_what_capa_offers() {
     let daemon = daemon();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     let listed = pop.lines("AUTH");
     let capabilities = pop.lines("CAPA");
     assert!(capabilities.contains(&format!("SASL {}", listed.join(" "))), "{capabilities:?}");
@@ -78,7 +78,7 @@ fn auth_alone_lists_what_capa_offers() {
 #[test]
 fn without_tls_no_mechanism_that_shows_the_password_is_offered_where_that_is_forbidden() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("allow_plaintext = \"never\"").start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert_eq!(pop.lines("AUTH"), ["SCRAM-SHA-256"]);
     pop.err(&format!("AUTH PLAIN {}", STANDARD.encode(ALICE)));
 }
@@ -104,7 +104,7 @@ fn curl_logs_in_by_sasl() {
 fn scram_proves_both_sides_and_many_exchanges_wait_at_once() {
     let daemon = daemon();
     // More than there are auth processes: none is held by a client that thinks.
-    let mut thinking: Vec<Pop> = (0..40).map(|_| Pop::connect(daemon.port())).collect();
+    let mut thinking: Vec<Pop3Client> = (0..40).map(|_| Pop3Client::connect(daemon.port())).collect();
     for pop in &mut thinking {
         assert!(pop.ask("AUTH SCRAM-SHA-256").expect("a challenge").starts_with('+'));
     }
@@ -171,7 +171,8 @@ fn a_clients_certificate_logs_it_in_and_nobody_else() {
     );
 }
 
-/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by common name.
+/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by
+/// common name.
 fn secured_by_client_ca() -> Option<Secured> {
     let openssl = need::program("openssl")?;
     let folder = tempfile::tempdir().expect("a folder");
@@ -190,7 +191,8 @@ fn secured_by_client_ca() -> Option<Secured> {
     {
         run(&format!("{new} -subj /CN={name} -keyout {name}.key -out {name}.csr{more}"));
         run(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out {name}.pem"
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy \
+             -out {name}.pem"
         ));
     }
     let ca = folder.path().join("ca.pem");

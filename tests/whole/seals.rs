@@ -1,5 +1,5 @@
-//! The roles are sealed: what they cannot do is tried in `roles/seal/tests.rs` of the program; here, that they serve all the same,
-//! and that no role knows what it need not.
+//! The roles are sealed: what they cannot do is tried in `roles/seal/tests.rs` of the program; here, that
+//! they serve all the same, and that no role knows what it need not.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use rustix::process::Signal;
 
 use crate::harness::{
-    Account, Daemon, Format, OWNER, Process, Trial, eventually, give, memory, messages, need,
+    Daemon, Format, OWNER, Process, TestAccount, Trial, eventually, give, memory, messages, need,
 };
 
 const PASSWORD: &[u8] = b"what bob has never typed";
@@ -90,7 +90,7 @@ fn a_mailbox_that_is_a_link_to_elsewhere_is_served() {
         fs::rename(&mailbox, &real).expect("the mailbox there");
         give(&away, OWNER);
         symlink(&real, &mailbox).expect("a link");
-        let account: Account = daemon.account("alice");
+        let account: TestAccount = daemon.account("alice");
         let mut pop = account.login();
         pop.ok("DELE 1");
         pop.quit();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Format, MPOPD, PATIENCE, Pop, Process, eventually, messages};
+use crate::harness::{Daemon, Format, MPOPD, PATIENCE, Pop3Client, Process, eventually, messages};
 
 #[test]
 fn it_is_told_when_the_daemon_serves_re_reads_and_ends() {
@@ -95,7 +95,7 @@ fn sockets_that_listen_are_used_in_place_of_binding() {
     let socket = TcpListener::bind("127.0.0.1:0").expect("listening");
     let port = socket.local_addr().expect("an address").port();
     // It waits in the socket before there is a daemon.
-    let early = std::thread::spawn(move || Pop::connect(port));
+    let early = std::thread::spawn(move || Pop3Client::connect(port));
     let passed = Passed::start(&daemon, socket.into(), "-F");
     early.join().expect("a greeting").quit();
     assert!(TcpStream::connect(("127.0.0.1", daemon.port())).is_err(), "nothing is bound");
@@ -140,14 +140,14 @@ struct Passed {
 }
 
 impl Passed {
-    fn start(daemon: &Daemon, socket: OwnedFd, option: &str) -> Passed {
+    fn start(daemon: &Daemon, socket: OwnedFd, option: &str) -> Self {
         let script = format!(
             "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec '{MPOPD}' {option} -c '{}'",
             daemon.configuration().display()
         );
         let child = Command::new("sh").arg("-c").arg(script).stdin(Stdio::from(socket)).spawn();
         let child = child.expect("running sh");
-        Passed { process: Process(child.id()), child }
+        Self { process: Process(child.id()), child }
     }
 }
 

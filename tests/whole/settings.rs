@@ -2,13 +2,13 @@
 
 use std::net::TcpStream;
 
-use crate::harness::{Account, Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, TestAccount, eventually, messages};
 
 #[test]
 fn greeting_is_what_the_configuration_says() {
     let daemon =
         Daemon::new(Format::Mbox).user("alice", &[]).setting("greeting = \"Hello from here\"").start();
-    assert!(Pop::connect(daemon.port()).greeting().contains("Hello from here"));
+    assert!(Pop3Client::connect(daemon.port()).greeting().contains("Hello from here"));
 }
 
 #[test]
@@ -17,10 +17,10 @@ fn login_timeout_ends_a_line_without_login_and_no_other() {
         Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("login_timeout = 1").start();
     // Until one is fast enough, should the machine be busy.
     let mut session = daemon.account("alice").login_when_free();
-    let mut idle = Pop::connect(daemon.port());
+    let mut idle = Pop3Client::connect(daemon.port());
     assert_farewell(&idle.rest());
     // Commands before login do not lengthen it.
-    let mut busy = Pop::connect(daemon.port());
+    let mut busy = Pop3Client::connect(daemon.port());
     let mut errors = 0;
     eventually("the end of a line that never logs in", || {
         let reply = busy.ask("USER alice").ok();
@@ -65,11 +65,12 @@ fn max_servers_turns_the_next_one_away_with_an_error() {
     // The connection that found the daemon ready may still be counted.
     let first = eventually("a first session", || daemon.account("alice").try_login().ok());
     let second = daemon.account("bob").login();
-    let third = Pop::try_connect(daemon.port()).expect("a greeting");
+    let third = Pop3Client::try_connect(daemon.port()).expect("a greeting");
     assert!(third.greeting().starts_with("-ERR [SYS/TEMP] "), "{}", third.greeting());
     second.quit();
-    let next =
-        eventually("room again", || Pop::try_connect(daemon.port()).ok().filter(|pop| is_ok(pop.greeting())));
+    let next = eventually("room again", || {
+        Pop3Client::try_connect(daemon.port()).ok().filter(|pop| is_ok(pop.greeting()))
+    });
     next.quit();
     first.quit();
 }
@@ -106,7 +107,7 @@ fn a_password_may_be_any_crypt_hash() {
         .start();
     for user in ["six", "five", "one", "plain", "scheme"] {
         daemon.account(user).login().quit();
-        let wrong = Account { password: "secret wor".to_owned(), ..daemon.account(user) };
+        let wrong = TestAccount { password: "secret wor".to_owned(), ..daemon.account(user) };
         let refused = wrong.try_login().err().expect("a refusal");
         assert!(refused.to_string().starts_with("-ERR [AUTH] "), "{user}: {refused}");
     }
@@ -131,12 +132,12 @@ fn is_ok(reply: &str) -> bool {
 fn max_servers_per_ip_turns_the_next_one_from_there_away() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("max_servers_per_ip = 2").start();
     // The daemon may still count the connection that saw it start.
-    let first = eventually("a place", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
-    let second = eventually("another", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
-    let third = Pop::try_connect(daemon.port()).expect("a line");
+    let first = eventually("a place", || Pop3Client::try_connect(daemon.port()).ok().filter(is_greeted));
+    let second = eventually("another", || Pop3Client::try_connect(daemon.port()).ok().filter(is_greeted));
+    let third = Pop3Client::try_connect(daemon.port()).expect("a line");
     assert!(third.greeting().starts_with("-ERR [SYS/TEMP]"), "{}", third.greeting());
     drop((first, second));
-    eventually("a place again", || Pop::try_connect(daemon.port()).ok().filter(is_greeted));
+    eventually("a place again", || Pop3Client::try_connect(daemon.port()).ok().filter(is_greeted));
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn max_servers_per_user_counts_a_users_sessions_and_names_the_limit() {
 #[test]
 fn reject_bogus_user_tells_at_user() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("reject_bogus_user = true").start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert!(pop.err("USER nobody-here").starts_with("[AUTH]"));
     pop.ok("USER alice");
     pop.ok("PASS secret word");
@@ -173,7 +174,7 @@ fn a_failed_login_is_answered_late_and_holds_up_nobody_else() {
         .user("bob", &[])
         .setting("auth_failure_delay = 2")
         .start();
-    let mut guesser = Pop::connect(daemon.port());
+    let mut guesser = Pop3Client::connect(daemon.port());
     guesser.ok("USER alice");
     guesser.send(b"PASS wrong\r\n").expect("sending");
     daemon.logged(&["login failed", "reason=password"]);
@@ -183,6 +184,6 @@ fn a_failed_login_is_answered_late_and_holds_up_nobody_else() {
     assert!(guesser.reply().is_err(), "the answer came at once");
 }
 
-fn is_greeted(pop: &Pop) -> bool {
+fn is_greeted(pop: &Pop3Client) -> bool {
     pop.greeting().starts_with("+OK")
 }

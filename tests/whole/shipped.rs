@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Daemon, Format, MPOPD, Pop, Scratch, need};
+use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Scratch, need};
 
 #[test]
 fn the_sample_configuration_has_no_faults() {
@@ -31,8 +31,10 @@ fn the_samples_of_clients_and_users_have_no_faults() {
             file.display().to_string()
         };
         let settings = format!(
-            "user = \"nobody\"\nchroot = \"{top}/empty\"\nauth_type = 6\nuserlist = \"{}\"\nhosts_allow_deny = \"{}\"\n\
-             trusted_networks = \"{}\"\nmail_spool_dir = \"{top}\"\nstate_dir = \"{top}/state\"\nmpopd_spool = \"{top}/spool\"\n",
+            "user = \"nobody\"\nchroot = \"{top}/empty\"\nauth_type = 6\nuserlist = \"{}\"\nhosts_allow_deny \
+             = \"{}\"\n\
+             trusted_networks = \"{}\"\nmail_spool_dir = \"{top}\"\nstate_dir = \"{top}/state\"\nmpopd_spool \
+             = \"{top}/spool\"\n",
             sample("userlist"),
             sample("hosts_allow_deny"),
             sample("trusted_networks")
@@ -67,7 +69,7 @@ fn fail2ban_finds_what_guesses_at_passwords_leave_in_the_log() {
             .user("alice", &[])
             .setting(&format!("log_format = \"{format}\""))
             .start();
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         for user in ["alice", "mallory", "x\" ip=192.0.2.9 reason=password session=1> ip=192.0.2.8"] {
             // A name that cannot be one is refused at once, and logged all the same.
             if pop.ask(&format!("USER {user}")).expect("a reply").starts_with("+OK") {

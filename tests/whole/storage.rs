@@ -1,4 +1,5 @@
-//! The storage modes: one dialogue in all of them, what each leaves on the disk, and what a message is in an mbox.
+//! The storage modes: one dialogue in all of them, what each leaves on the disk, and what a message is in an
+//! mbox.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::harness::mailbox::append_mbox;
-use crate::harness::{Daemon, Format, Message, OWNER, Pop, eventually, is_root, messages, need};
+use crate::harness::{Daemon, Format, Message, OWNER, Pop3Client, eventually, is_root, messages, need};
 
 /// All modes, and the format of the mailbox that they serve.
 const MODES: [(&str, Format); 4] =
@@ -56,7 +57,8 @@ fn every_mode_says_the_same_octet_for_octet() {
     }
 }
 
-/// All that a session answers to `script`, which is sent at once; a script without QUIT ends by dropping the line.
+/// All that a session answers to `script`, which is sent at once; a script without QUIT ends by dropping the
+/// line.
 fn said(daemon: &Daemon, script: &str) -> Vec<u8> {
     let mut pop = daemon.account("alice").login_when_free();
     pop.send(script.as_bytes()).expect("sending");
@@ -195,7 +197,7 @@ fn quoted_from_lines_are_served_as_they_were_written() {
                 .start();
             let before = daemon.snapshot();
             let wire = format!("Subject: x\r\n>From header\r\n\r\n{a} a\r\n{b} b\r\nFrom c\r\n>Frum\r\n");
-            let mut pop: Pop = daemon.account("alice").login();
+            let mut pop: Pop3Client = daemon.account("alice").login();
             assert_eq!(
                 pop.body("RETR 1").escape_ascii().to_string(),
                 wire.as_bytes().escape_ascii().to_string()

@@ -1,12 +1,13 @@
-//! syslog and the systemd journal, with sockets of the test's own in their places: the daemon runs in a mount namespace in which
-//! `/dev/log` and `/run/systemd/journal/socket` lead to them, whatever this machine has there.
+//! syslog and the systemd journal, with sockets of the test's own in their places: the daemon runs in a mount
+//! namespace in which `/dev/log` and `/run/systemd/journal/socket` lead to them, whatever this machine has
+//! there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use crate::harness::{Daemon, Format, MPOPD, Pop, Scratch, eventually, messages, need};
+use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Scratch, eventually, messages, need};
 
 #[test]
 fn syslog_gets_each_line_with_facility_and_severity() {
@@ -17,7 +18,7 @@ fn syslog_gets_each_line_with_facility_and_severity() {
     assert!(line.starts_with("<22>") && line.contains(" mpopd["), "{line}");
     log.received(" INFO logout user=<alice> ip=127.0.0.1 reason=quit ");
 
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     pop.err("PASS wrong");
     let line = log.received(" WARN login failed user=<alice> ");

@@ -114,7 +114,7 @@ fn every_octet_arrives_through_tls() {
 #[test]
 fn stls_is_offered_until_it_is_used_and_opens_the_way_for_passwords() {
     let Some(secured) = secured("allow_plaintext = \"never\"") else { return };
-    let mut pop = crate::harness::Pop::connect(secured.daemon.port());
+    let mut pop = crate::harness::Pop3Client::connect(secured.daemon.port());
     let before = pop.lines("CAPA");
     assert!(before.contains(&"STLS".to_owned()) && !before.contains(&"USER".to_owned()), "{before:?}");
     pop.err("USER alice");
@@ -134,7 +134,7 @@ fn stls_is_offered_until_it_is_used_and_opens_the_way_for_passwords() {
 fn octets_sent_behind_stls_are_an_error_and_no_commands() {
     let Some(secured) = secured("") else { return };
     for behind in ["USER alice\r\nPASS secret word\r\nSTAT\r\n", "\x16\x03\x01", "\r\n"] {
-        let mut pop = crate::harness::Pop::connect(secured.daemon.port());
+        let mut pop = crate::harness::Pop3Client::connect(secured.daemon.port());
         pop.send(format!("STLS\r\n{behind}").as_bytes()).expect("sending");
         let rest = String::from_utf8_lossy(&pop.rest()).into_owned();
         assert!(rest.starts_with("-ERR nothing may follow STLS") && rest.lines().count() == 1, "{rest}");
@@ -146,7 +146,7 @@ fn a_client_that_stalls_in_the_handshake_is_cut_off_and_holds_up_nobody() {
     let Some(secured) = secured("login_timeout = 1") else { return };
     let mut stalled = std::net::TcpStream::connect(("127.0.0.1", secured.tls.number)).expect("a connection");
     stalled.write_all(b"\x16\x03\x01").expect("half a record");
-    let mut by_stls = crate::harness::Pop::connect(secured.daemon.port());
+    let mut by_stls = crate::harness::Pop3Client::connect(secured.daemon.port());
     by_stls.ok("STLS");
     let address = format!("127.0.0.1:{}", secured.tls.number);
     assert!(openssl(&[&address], "QUIT\r\n").starts_with("+OK"));

@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::harness::ctl::Said;
-use crate::harness::{Account, Daemon, Format, MPOPD, Process, eventually, messages};
+use crate::harness::{Daemon, Format, MPOPD, Process, TestAccount, eventually, messages};
 
 /// A daemon whose program is a file of the test's own.
 struct Installed {
@@ -126,9 +126,9 @@ fn a_program_that_does_not_serve_changes_nothing() {
 }
 
 impl Installed {
-    fn start(daemon: Daemon) -> Installed {
+    fn start(daemon: Daemon) -> Self {
         let program = daemon.path("mpopd");
-        let mut installed = Installed { daemon: daemon.run_by(&program), program };
+        let mut installed = Self { daemon: daemon.run_by(&program), program };
         installed.replace();
         installed.daemon.start_again();
         installed
@@ -145,7 +145,7 @@ impl Installed {
     }
 }
 
-fn whole_session(account: &Account) {
+fn whole_session(account: &TestAccount) {
     let mut pop = account.try_login().expect("a login");
     assert_eq!(pop.body("RETR 1"), messages::ordinary()[0].wire());
     pop.quit();

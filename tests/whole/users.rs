@@ -1,11 +1,12 @@
-//! Users of every source, from PASS to their mail: the right maildrop, opened as the right uid, and the log's words for who is not let in.
+//! Users of every source, from PASS to their mail: the right maildrop, opened as the right uid, and the log's
+//! words for who is not let in.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::harness::{Account, Daemon, Format, OWNER, Pop, Scratch, give, messages, need};
+use crate::harness::{Daemon, Format, OWNER, Pop3Client, Scratch, TestAccount, give, messages, need};
 
 /// Users of every Debian: they own mail here, and log in nowhere else.
 const GAMES: (&str, u32) = ("games", 5);
@@ -22,8 +23,8 @@ fn file(scratch: &Scratch, name: &str, mode: u32, content: &str) -> PathBuf {
     path
 }
 
-fn account(daemon: &Daemon, user: &str, password: &str) -> Account {
-    Account { user: user.to_owned(), password: password.to_owned(), ..daemon.account(user) }
+fn account(daemon: &Daemon, user: &str, password: &str) -> TestAccount {
+    TestAccount { user: user.to_owned(), password: password.to_owned(), ..daemon.account(user) }
 }
 
 /// The user's only message, and the uids of the processes that open mail meanwhile.
@@ -51,7 +52,8 @@ fn system_users_by_their_shadow_entries() {
         "shadow",
         0o600,
         &format!(
-            "games:{SYSTEM}:19000:0:99999:7:::\nman:!{SYSTEM}:19000:0:99999:7:::\nroot:{SYSTEM}:19000:0:99999:7:::\n"
+            "games:{SYSTEM}:19000:0:99999:7:::\nman:!{SYSTEM}:19000:0:99999:7:::\n\
+             root:{SYSTEM}:19000:0:99999:7:::\n"
         ),
     );
     let mail = messages::archive(2);
@@ -74,10 +76,10 @@ fn system_users_by_their_shadow_entries() {
 struct Service(PathBuf);
 
 impl Service {
-    fn new(name: &str, text: &str) -> Service {
+    fn new(name: &str, text: &str) -> Self {
         let path = PathBuf::from(format!("/etc/pam.d/mpopd-whole-{name}-{}", std::process::id()));
         fs::write(&path, text).expect("a PAM service");
-        Service(path)
+        Self(path)
     }
 
     fn name(&self) -> String {
@@ -100,7 +102,8 @@ fn pam_decides_and_a_user_may_have_a_kind_of_their_own() {
     let service = Service::new(
         "kinds",
         &format!(
-            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\nauth requisite pam_deny.so\n\
+            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\nauth requisite \
+             pam_deny.so\n\
              auth required pam_permit.so\naccount required pam_permit.so\n",
             judge.display()
         ),
@@ -208,7 +211,7 @@ fn a_name_as_long_as_a_line_is_refused_like_any_other() {
         "-".to_owned(),
         "a/b".to_owned(),
     ] {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         let user = pop.ask(&format!("USER {name}")).expect("a reply");
         let said = if user.starts_with("+OK") { pop.ask("PASS secret word").expect("a reply") } else { user };
         assert!(said.starts_with("-ERR"), "{name}: {said}");

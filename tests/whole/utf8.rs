@@ -1,9 +1,10 @@
-//! UTF8 (RFC 6856): who says it gets messages as they are, who does not gets headers in ASCII; names and passwords in UTF-8.
+//! UTF8 (RFC 6856): who says it gets messages as they are, who does not gets headers in ASCII; names and
+//! passwords in UTF-8.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::{Account, Daemon, Format, Message, Pop};
+use crate::harness::{Daemon, Format, Message, Pop3Client, TestAccount};
 use crate::tls::secured;
 
 fn messages() -> Vec<Message> {
@@ -17,8 +18,8 @@ fn messages() -> Vec<Message> {
 }
 
 /// Logs in by USER and PASS, having said UTF8 or not.
-fn login(daemon: &Daemon, utf8: bool) -> Pop {
-    let mut pop = Pop::connect(daemon.port());
+fn login(daemon: &Daemon, utf8: bool) -> Pop3Client {
+    let mut pop = Pop3Client::connect(daemon.port());
     if utf8 {
         pop.ok("UTF8");
     }
@@ -27,7 +28,7 @@ fn login(daemon: &Daemon, utf8: bool) -> Pop {
     pop
 }
 
-fn check_sizes(pop: &mut Pop) -> Vec<Vec<u8>> {
+fn check_sizes(pop: &mut Pop3Client) -> Vec<Vec<u8>> {
     let all = pop.retrieve_all();
     let octets: Vec<usize> = all.iter().map(Vec::len).collect();
     assert_eq!((pop.list(), pop.stat().1), (octets.clone(), octets.iter().sum()));
@@ -69,14 +70,14 @@ fn clients_get_what_they_asked_for_and_all_sizes_are_exact() {
 fn utf8_counts_for_a_login_by_sasl_and_the_mode_survives_a_failed_one() {
     let daemon = Daemon::new(Format::Maildir).user("alice", &messages()).start();
     let plain = |password: &str| STANDARD.encode(format!("\0alice\0{password}"));
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("UTF8");
     pop.err(&format!("AUTH PLAIN {}", plain("wrong")));
     pop.ok(&format!("AUTH PLAIN {}", plain("secret word")));
     assert_eq!(check_sizes(&mut pop)[0], messages()[0].wire());
     pop.quit();
     // In several steps.
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("UTF8");
     assert!(pop.ask("AUTH LOGIN").is_ok_and(|challenge| challenge.starts_with("+ ")));
     assert!(pop.ask(&STANDARD.encode("alice")).is_ok_and(|challenge| challenge.starts_with("+ ")));
@@ -87,7 +88,7 @@ fn utf8_counts_for_a_login_by_sasl_and_the_mode_survives_a_failed_one() {
 #[test]
 fn stls_after_utf8_is_refused() {
     let Some(secured) = secured("") else { return };
-    let mut pop = Pop::connect(secured.daemon.port());
+    let mut pop = Pop3Client::connect(secured.daemon.port());
     assert!(pop.lines("CAPA").contains(&"STLS".to_owned()));
     pop.ok("UTF8");
     assert!(pop.err("STLS").contains("UTF8"));
@@ -98,7 +99,7 @@ fn stls_after_utf8_is_refused() {
 #[test]
 fn without_the_setting_everybody_gets_messages_as_they_are() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages()).setting("utf8 = false").start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert!(!pop.lines("CAPA").concat().contains("UTF8"));
     pop.err("UTF8");
     pop.ok("USER alice");
@@ -110,11 +111,8 @@ fn without_the_setting_everybody_gets_messages_as_they_are() {
 #[test]
 fn names_and_passwords_in_utf8_are_the_same_however_they_are_composed() {
     let daemon = Daemon::new(Format::Mbox).user_with("jürgen", "{PLAIN}geheim ß").start();
-    let account = |user: &str, password: &str| Account {
-        port: daemon.port(),
-        user: user.to_owned(),
-        password: password.to_owned(),
-    };
+    let account =
+        |user: &str, password: &str| TestAccount { password: password.to_owned(), ..daemon.account(user) };
     account("jürgen", "geheim ß").login().quit();
     account("ju\u{308}rgen", "geheim\u{a0}ß").login().quit();
     daemon.logged(&["login ok", "user=<j\\xc3\\xbcrgen>"]);
@@ -123,7 +121,7 @@ fn names_and_passwords_in_utf8_are_the_same_however_they_are_composed() {
         let refused = account(user, password).try_login().err().expect("a refusal").to_string();
         assert!(refused.starts_with("-ERR [AUTH] "), "{user} {password}: {refused}");
     }
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert!(pop.lines("CAPA").contains(&"UTF8 USER".to_owned()));
     pop.ok("USER jürgen");
     pop.send(b"PASS geheim \xdf\r\n").expect("a line");

@@ -1,4 +1,5 @@
-//! How long a large user list takes and how much memory: `cargo run --release -p auth --example large_userlist [USERS]`.
+//! How much time and memory a large user list takes:
+//! `cargo run --release -p auth --example large_userlist [USERS]`.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut login = |user: &str| {
         let start = Instant::now();
         let refusal = auth.login(user.as_bytes(), b"wrong", IpAddr::V4(Ipv4Addr::LOCALHOST)).err();
-        (start.elapsed(), refusal.map_or("accepted", |refusal| refusal.word()))
+        (start.elapsed(), refusal.map_or("accepted", |error| error.failure().word()))
     };
     println!("first login: {:?}", login("user7@example.org").0);
     // Until the list is two seconds old it is read again at each login.

@@ -1,4 +1,5 @@
-//! Logins per second of CPU time, with and without `auth_cache`: `cargo run --release -p auth --example login_rate [SECONDS]`.
+//! Logins per second of CPU time, with and without `auth_cache`:
+//! `cargo run --release -p auth --example login_rate [SECONDS]`.
 
 use std::error::Error;
 use std::fmt::Write;

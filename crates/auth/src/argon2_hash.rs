@@ -1,21 +1,22 @@
-//! Argon2 (RFC 9106) in the form that its command line tool and other servers write: a PHC string such as
+//! Argon2 (RFC 9106), in the form that its command line tool and other servers write: a PHC string such as
 //! `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH`.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
 
-/// The most memory that one check may take, in KiB. It is taken from each auth process that checks one.
+/// The most memory that one check may take, in KiB. Each auth process may be checking one at the same time.
 const MOST_MEMORY: u32 = 1 << 20;
 
 /// A hash that can be checked.
 pub(crate) struct Argon2Hash(PasswordHash);
 
 impl Argon2Hash {
-    /// Reads a PHC string. `None` when it is none of Argon2, lacks its salt or its hash, or wants more than a gigabyte.
+    /// Parses a PHC string. `None` if it is not one of Argon2, lacks the salt or the hash, or needs more than
+    /// a gigabyte.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut hash = PasswordHash::new(str::from_utf8(text).ok()?).ok()?;
         Algorithm::try_from(hash.algorithm.as_str()).ok()?;
-        // The first version did not say so.
+        // The first version of Argon2 did not write its number.
         Version::try_from(*hash.version.get_or_insert(Version::V0x10.into())).ok()?;
         let params = Params::try_from(&hash).ok()?;
         let whole = hash.salt.is_some() && hash.hash.is_some();
@@ -24,7 +25,7 @@ impl Argon2Hash {
 
     /// Whether it is the hash of this password.
     pub(crate) fn is_of(&self, password: &[u8]) -> bool {
-        // Algorithm, version and costs are those of the hash, not the default ones.
+        // Algorithm, version and costs are taken from the hash; the defaults are not used.
         Argon2::default().verify_password(password, &self.0).is_ok()
     }
 }
@@ -33,7 +34,8 @@ impl Argon2Hash {
 mod tests {
     use super::*;
 
-    /// From the tests of the reference implementation (test.c): the password is "password", the salt "somesalt".
+    /// From the tests of the reference implementation (test.c): the password is "password", the salt
+    /// "somesalt".
     const KNOWN: [&str; 4] = [
         "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
         "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets of /fuzz, which are no part of the library (feature `fuzzing`).
+//! Access for the targets of /fuzz; not a part of the library otherwise (feature `fuzzing`).
 
 pub use crate::access::fuzzing::{judged, trusted};
-pub use crate::passdb::fuzzing::{User, Users};
+pub use crate::passdb::fuzzing::{FuzzedUser, FuzzedUserlist};

@@ -1,4 +1,4 @@
-//! Host names: of clients, and of the domains behind the `@` of logins.
+//! Host names: of clients, and of domains in user names.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -7,12 +7,13 @@ use std::net::IpAddr;
 use config::path_part;
 use sys::names;
 
-use crate::refusal::Refusal;
+use crate::login_error::LoginError;
 
-/// A host name or domain, in lower case, without the dot of the root: letters, digits, `-` and `_` in labels (RFC 1123
-/// section 2.1, and the underscore of the wild), at most 253 octets. Harmless as a part of a path.
+/// A host name or domain in lower case, without the final dot: labels of letters, digits, `-` (RFC 1123,
+/// section 2.1) and the common `_`, at most 253 octets. Safe as a part of a path.
 ///
-/// The last label is not all digits: an address in text form is no name, though resolvers find its "address".
+/// The last label is not all digits. An IPv4 address in text form is not a host name, though resolvers accept
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct HostName(Box<str>);
 
@@ -31,7 +32,7 @@ impl HostName {
         &self.0
     }
 
-    /// The first letter, by which the folders of hosts are sorted.
+    /// The first character, by which the folders of hosts are grouped.
     pub(crate) fn initial(&self) -> &str {
         self.0.get(..1).unwrap_or_default()
     }
@@ -55,19 +56,24 @@ fn is_label(label: &str) -> bool {
         && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
 }
 
-/// Finds the name of an address that leads back to it. Fails, with the reason, where nobody could say.
-pub(crate) type Resolve = fn(IpAddr) -> Result<Option<HostName>, String>;
+/// Finds the host name of an address, if the name leads back to the address.
+pub(crate) type Resolve = fn(IpAddr) -> Result<Option<HostName>, ResolveError>;
 
-/// By the system's resolver. Blocks.
+/// The resolver's failure, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResolveError(pub(crate) String);
+
+/// Asks the system's resolver. Blocks.
 ///
 /// # Errors
-/// The resolver could not find out.
-pub(crate) fn resolve(address: IpAddr) -> Result<Option<HostName>, String> {
-    confirmed(address, names::name_of, names::addresses_of).map_err(|error| error.to_string())
+///
+/// The resolver failed.
+pub(crate) fn resolve(address: IpAddr) -> Result<Option<HostName>, ResolveError> {
+    confirmed(address, names::name_of, names::addresses_of).map_err(|error| ResolveError(error.to_string()))
 }
 
-/// What stands in reverse DNS counts only if the name's own addresses have this one: the name is what the owner of
-/// the address says, the addresses are what the owner of the name says.
+/// A name from reverse DNS counts only if it resolves to the address again. The owner of the address decides
+/// which name reverse DNS returns; the owner of the name decides which addresses it has.
 fn confirmed<E>(
     address: IpAddr,
     name_of: impl FnOnce(IpAddr) -> Result<Option<String>, E>,
@@ -78,15 +84,15 @@ fn confirmed<E>(
     Ok(leads_back.then_some(name))
 }
 
-/// The other end of a connection. Its host name is looked up when it is first asked for, and once.
+/// The client of a connection. Its host name is looked up once, when it is first needed.
 pub(crate) struct Peer {
     address: IpAddr,
     resolve: Resolve,
-    host: OnceCell<Result<Option<HostName>, String>>,
+    host: OnceCell<Result<Option<HostName>, ResolveError>>,
 }
 
 impl Peer {
-    /// An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`, from a socket for both) counts as IPv4.
+    /// An IPv4 address in IPv6 form (`::ffff:192.0.2.1`, from a socket for both) counts as IPv4.
     pub(crate) fn new(address: IpAddr, resolve: Resolve) -> Self {
         Self { address: address.to_canonical(), resolve, host: OnceCell::new() }
     }
@@ -98,11 +104,12 @@ impl Peer {
     /// The host name that leads back to the address, if there is one.
     ///
     /// # Errors
-    /// The resolver could not find out.
-    pub(crate) fn host(&self) -> Result<Option<&HostName>, Refusal> {
+    ///
+    /// The resolver failed: a temporary error.
+    pub(crate) fn host(&self) -> Result<Option<&HostName>, LoginError> {
         let found = self.host.get_or_init(|| (self.resolve)(self.address));
-        found.as_ref().map(Option::as_ref).map_err(|why| {
-            Refusal::Temporary(format!("the host name of {} is not known: {why}", self.address))
+        found.as_ref().map(Option::as_ref).map_err(|ResolveError(why)| {
+            LoginError::temporary(format!("the host name of {} is not known: {why}", self.address))
         })
     }
 }
@@ -167,7 +174,7 @@ mod tests {
         assert_eq!(find(Some("a.example.org"), &[]), None);
         assert_eq!(find(None, &["192.0.2.1"]), None);
         assert_eq!(find(Some("../../etc"), &["192.0.2.1"]), None);
-        // Its owner named it after itself; a resolver takes the text for an address.
+        // A reverse record may name the address itself, and resolvers accept an address as a name.
         assert_eq!(find(Some("192.0.2.1"), &["192.0.2.1"]), None);
     }
 

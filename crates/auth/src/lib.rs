@@ -1,47 +1,56 @@
-//! Who may log in, and whose maildrop that opens.
+//! Who may log in, and which maildrop that opens.
 //!
-//! [`Authenticator::login`] is the whole of it: a name, a password and an address come in, an [`Account`] or a [`Refusal`]
-//! comes out. On the way there are three questions:
+//! [`Authenticator::login`] is the whole of it: it takes a name, a password and an address, and returns an
+//! [`Account`] or a [`LoginError`]. Three questions are answered on the way:
 //! - access (`access/`): may this client connect at all?
-//! - the passdb (`passdb/`, as in every mail server): is this who they say, and as which uid and gid do they own mail? One
-//!   module for each source of users; `sources.rs` says which of them each `auth_type` asks.
+//! - the passdb (`passdb/`, named as in other mail servers): is this the user they claim to be, and as which
+//!   uid and gid do they own mail? There is one module for each source of users; `user_sources.rs` says which
+//!   of them each `auth_type` asks.
 //! - the userdb (`userdb/`): where is their maildrop?
 //!
 //! [`sasl`] has other ways to the same answer, in several steps.
 //!
-//! This crate blocks: it runs in the auth processes, each with an [`Authenticator`] of its own. It never opens a maildrop.
-//! [`Penalties`] and [`Seats`] are for the session role, which holds the connections: they neither block nor look anything up.
+//! This crate blocks. It runs in the auth processes, each of which has its own [`Authenticator`]. It never
+//! opens a maildrop.
 //!
-//! A password is kept no longer than it is needed, and wiped after that; no message and no `Debug` output has one.
+//! A password is kept no longer than it is needed, and wiped afterwards. No message and no `Debug` output
+//! contains one.
 #![forbid(unsafe_code)]
 
 mod access;
+mod account;
 mod argon2_hash;
 mod authenticator;
-mod cache;
-mod check;
+mod check_files;
 mod decoy;
-mod directory;
+mod directory_client;
+mod directory_setup;
+mod directory_tokens;
+mod file_version;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod host;
+mod login_error;
+#[cfg(test)]
+mod login_tests;
+mod mac_key;
+mod mechanisms;
 mod name;
 mod passdb;
 mod password;
+mod password_cache;
+mod password_costs;
 mod prepared;
-mod refusal;
 pub mod sasl;
 mod scram_verifier;
-mod secret_key;
-mod sources;
-mod stamp;
+mod token_check;
+mod user_sources;
 mod userdb;
-#[cfg(test)]
-mod verdicts;
 
-pub use authenticator::{Account, Authenticator, NotStarted};
-pub use check::check;
-pub use directory::directory_setup;
-pub use name::{BadName, UserName};
-pub use refusal::Refusal;
-pub use userdb::{Location, OwnerUid, maildrop_of};
+pub use account::Account;
+pub use authenticator::{Authenticator, AuthenticatorError};
+pub use check_files::check;
+pub use directory_setup::directory_setup;
+pub use login_error::LoginError;
+pub use name::{BadUserName, UserName};
+pub use userdb::{OwnerUid, maildrop_of};

@@ -1,14 +1,14 @@
-//! Names from clients.
+//! User names from clients.
 
 use std::fmt;
 
 use config::{BadPart, path_part};
 
-/// A user name that a client may have claimed: UTF-8, 1 to 255 octets, and harmless as a part of a path (no `/`, no
-/// leading dot, no control characters).
+/// A valid user name: UTF-8, 1 to 255 octets, and safe as a part of a path (no `/`, no leading dot, no
+/// control characters).
 ///
-/// The one type for names from outside: what has not become a `UserName` is not looked up, and no path is made of it.
-/// Upper and lower case are different, as they are in passwd(5).
+/// Every name from outside becomes a `UserName` before it is looked up or used in a path. Names are
+/// case-sensitive, as in passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(Box<str>);
 
@@ -20,11 +20,11 @@ impl UserName {
 }
 
 impl TryFrom<&[u8]> for UserName {
-    type Error = BadName;
+    type Error = BadUserName;
 
-    fn try_from(octets: &[u8]) -> Result<Self, BadName> {
-        let text = str::from_utf8(octets).map_err(|_| BadName::NotUtf8)?;
-        path_part(text).map_err(BadName::Part)?;
+    fn try_from(octets: &[u8]) -> Result<Self, BadUserName> {
+        let text = str::from_utf8(octets).map_err(|_| BadUserName::NotUtf8)?;
+        path_part(text).map_err(BadUserName::Part)?;
         Ok(Self(text.into()))
     }
 }
@@ -35,16 +35,16 @@ impl fmt::Display for UserName {
     }
 }
 
-/// Why something is no user name. The text is not repeated: it may come from an attacker.
+/// Why something is no user name. The message does not repeat the text, which may come from an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadName {
+pub enum BadUserName {
     /// It is not UTF-8.
     NotUtf8,
-    /// It cannot be part of a path.
+    /// It cannot be a part of a path.
     Part(BadPart),
 }
 
-impl fmt::Display for BadName {
+impl fmt::Display for BadUserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotUtf8 => f.write_str("it is not UTF-8"),
@@ -53,7 +53,7 @@ impl fmt::Display for BadName {
     }
 }
 
-impl std::error::Error for BadName {}
+impl std::error::Error for BadUserName {}
 
 #[cfg(test)]
 mod tests {
@@ -64,25 +64,25 @@ mod tests {
     #[test]
     fn what_could_lead_elsewhere_is_no_name() {
         for (octets, why) in [
-            (&b""[..], BadName::Part(BadPart::Empty)),
-            (b"..", BadName::Part(BadPart::LeadingDot)),
-            (b"../x", BadName::Part(BadPart::LeadingDot)),
-            (b"a/b", BadName::Part(BadPart::Slash)),
-            (b"a\0", BadName::Part(BadPart::Control)),
-            (b"a\r\n", BadName::Part(BadPart::Control)),
-            (b"a\x7f", BadName::Part(BadPart::Control)),
-            (&[b'x'; 256], BadName::Part(BadPart::TooLong)),
-            (b"a\xff", BadName::NotUtf8),
+            (&b""[..], BadUserName::Part(BadPart::Empty)),
+            (b"..", BadUserName::Part(BadPart::LeadingDot)),
+            (b"../x", BadUserName::Part(BadPart::LeadingDot)),
+            (b"a/b", BadUserName::Part(BadPart::Slash)),
+            (b"a\0", BadUserName::Part(BadPart::Control)),
+            (b"a\r\n", BadUserName::Part(BadPart::Control)),
+            (b"a\x7f", BadUserName::Part(BadPart::Control)),
+            (&[b'x'; 256], BadUserName::Part(BadPart::TooLong)),
+            (b"a\xff", BadUserName::NotUtf8),
             // Overlong forms of "." and "/".
-            (b"\xc0\xae\xc0\xae", BadName::NotUtf8),
-            (b"a\xc0\xafb", BadName::NotUtf8),
+            (b"\xc0\xae\xc0\xae", BadUserName::NotUtf8),
+            (b"a\xc0\xafb", BadUserName::NotUtf8),
         ] {
             assert_eq!(UserName::try_from(octets), Err(why), "{octets:?}");
         }
     }
 
     proptest! {
-        /// Whatever passes is one plain part of a path, and is the name that came.
+        /// A valid name is one plain part of a path, and is unchanged.
         #[test]
         fn a_name_is_one_part_of_a_path(octets in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..300),

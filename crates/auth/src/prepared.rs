@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// A name or a password as it counts: by SASLprep (RFC 4013), so that it makes no difference how a keyboard composes what looks the
-/// same. ASCII stays as it is. `None` for what is no UTF-8, or holds what no name or password may hold.
+/// Prepares a name or a password with SASLprep (RFC 4013), so that it does not matter how a keyboard composes
+/// characters that look the same. ASCII stays unchanged. `None` if the text is not UTF-8 or contains
+/// forbidden characters.
 pub(crate) fn prepared(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if text.is_ascii() {
         return Some(Cow::Borrowed(text));

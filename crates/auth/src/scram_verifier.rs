@@ -1,6 +1,6 @@
-//! SCRAM verifiers: what a server keeps in place of a password (RFC 5802, section 3; RFC 7677).
+//! SCRAM verifiers: what a server stores instead of a password (RFC 5802, section 3; RFC 7677).
 //!
-//! Whoever reads one cannot log in with it as the user, and can still try passwords on it, as on any hash.
+//! A verifier does not suffice to log in as the user. Like any hash, it allows guessing passwords offline.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,27 +10,27 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A digest, a key or a proof of SCRAM-SHA-256.
-pub(crate) type Octets = Zeroizing<[u8; 32]>;
+pub(crate) type Sha256Octets = Zeroizing<[u8; 32]>;
 
-/// The fewest iterations (RFC 7677, section 4), and those of verifiers that are made here.
+/// The fewest iterations (RFC 7677, section 4). Verifiers derived here have this number.
 pub(crate) const LEAST_ITERATIONS: u32 = 4096;
-/// The most: some seconds.
+/// The most iterations: a check takes a few seconds.
 const MOST_ITERATIONS: u32 = 10_000_000;
 /// The longest salt, in octets.
 const LONGEST_SALT: usize = 256;
 
-/// What is kept of a password.
+/// What is stored instead of a password.
 #[derive(Clone)]
-pub(crate) struct Verifier {
+pub(crate) struct ScramVerifier {
     pub(crate) iterations: u32,
     pub(crate) salt: Box<[u8]>,
-    pub(crate) stored_key: Octets,
-    pub(crate) server_key: Octets,
+    pub(crate) stored_key: Sha256Octets,
+    pub(crate) server_key: Sha256Octets,
 }
 
-impl Verifier {
-    /// Reads `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64. `None` when it is not that, or the iterations are
-    /// fewer than 4096 or more than ten million.
+impl ScramVerifier {
+    /// Parses `ITERATIONS,SALT,STORED-KEY,SERVER-KEY`, the last three in base64. `None` if it has another
+    /// form, or fewer than 4096 or more than ten million iterations.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut fields = text.split(|octet| *octet == b',');
         let iterations = iterations(fields.next()?)?;
@@ -40,7 +40,7 @@ impl Verifier {
         whole.then_some(Self { iterations, salt, stored_key, server_key })
     }
 
-    /// Makes the verifier of a password. It takes the time of the iterations.
+    /// Derives the verifier of a password. The time grows with the iterations.
     pub(crate) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Self {
         let salted = salted(password, salt, iterations);
         let client_key = hmac(&*salted, &[b"Client Key"]);
@@ -52,7 +52,7 @@ impl Verifier {
         }
     }
 
-    /// Whether it is that of this password.
+    /// Whether this is the verifier of this password.
     pub(crate) fn is_of(&self, password: &[u8]) -> bool {
         let other = Self::derive(password, &self.salt, self.iterations);
         other.stored_key.ct_eq(&*self.stored_key).into()
@@ -64,32 +64,33 @@ impl Verifier {
     }
 }
 
-/// `SaltedPassword`: the password is prepared first, as far as it can be.
-pub(crate) fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Octets {
-    let mut salted = Octets::default();
+/// `SaltedPassword` of RFC 5802. The password is first prepared, if SASLprep allows it.
+pub(crate) fn salted(password: &[u8], salt: &[u8], iterations: u32) -> Sha256Octets {
+    let mut salted = Sha256Octets::default();
     pbkdf2::pbkdf2_hmac::<Sha256>(&prepared(password), salt, iterations, salted.as_mut_slice());
     salted
 }
 
-/// HMAC-SHA-256 of a text that comes in pieces.
-pub(crate) fn hmac(key: &[u8], pieces: &[&[u8]]) -> Octets {
+/// HMAC-SHA-256 of a text in several pieces.
+pub(crate) fn hmac(key: &[u8], pieces: &[&[u8]]) -> Sha256Octets {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes any key"));
     pieces.iter().for_each(|piece| mac.update(piece));
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 /// SHA-256.
-pub(crate) fn digest(octets: &[u8]) -> Octets {
+pub(crate) fn digest(octets: &[u8]) -> Sha256Octets {
     Zeroizing::new(Sha256::digest(octets).into())
 }
 
-/// 32 octets in base64.
-pub(crate) fn octets(base64: &[u8]) -> Option<Octets> {
+/// Decodes 32 octets in base64.
+pub(crate) fn octets(base64: &[u8]) -> Option<Sha256Octets> {
     let decoded = Zeroizing::new(STANDARD.decode(base64).ok()?);
     Some(Zeroizing::new(decoded.as_slice().try_into().ok()?))
 }
 
-/// SASLprep (RFC 4013). What it does not allow is taken as it stands, so that every password works that can be stored.
+/// SASLprep (RFC 4013). A password that it does not allow is used unchanged, so that every stored password
+/// works.
 fn prepared(password: &[u8]) -> Zeroizing<Vec<u8>> {
     match str::from_utf8(password).map(stringprep::saslprep) {
         Ok(Ok(prepared)) => Zeroizing::new(prepared.into_owned().into_bytes()),
@@ -106,17 +107,18 @@ fn iterations(text: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt W22ZaJ0SNY7soEsUEjb6gQ==`.
+    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt
+    /// W22ZaJ0SNY7soEsUEjb6gQ==`.
     const PENCIL: &str = "4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
         wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
     #[test]
     fn a_verifier_of_another_program_is_understood() {
-        let verifier = Verifier::parse(PENCIL.as_bytes()).unwrap();
+        let verifier = ScramVerifier::parse(PENCIL.as_bytes()).unwrap();
         assert!(verifier.is_of(b"pencil"));
         assert!(!verifier.is_of(b"Pencil") && !verifier.is_of(b"") && !verifier.is_of(PENCIL.as_bytes()));
         assert_eq!(verifier.salt_text(), "W22ZaJ0SNY7soEsUEjb6gQ==");
-        let derived = Verifier::derive(b"pencil", &verifier.salt, 4096);
+        let derived = ScramVerifier::derive(b"pencil", &verifier.salt, 4096);
         assert_eq!(derived.server_key, verifier.server_key);
     }
 
@@ -144,7 +146,7 @@ mod tests {
             with(3, "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU"),
         ];
         for wrong in wrong {
-            assert!(Verifier::parse(wrong.as_bytes()).is_none(), "{wrong}");
+            assert!(ScramVerifier::parse(wrong.as_bytes()).is_none(), "{wrong}");
         }
     }
 
@@ -154,7 +156,7 @@ mod tests {
         for (one, other) in [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("u\u{308}", "ü")] {
             assert_eq!(prepared(one.as_bytes()), prepared(other.as_bytes()));
         }
-        // What SASLprep forbids, and what is no text, still has one form.
+        // Text that SASLprep forbids, and octets that are no text, stay unchanged.
         for kept in [&b"\x07"[..], b"\xff\xfe", "\u{627}1".as_bytes()] {
             assert_eq!(prepared(kept).as_slice(), kept);
         }

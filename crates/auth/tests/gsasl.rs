@@ -1,4 +1,4 @@
-//! The mechanisms against the client of GNU SASL, which knows nothing of ours: gsasl(1).
+//! Tests the mechanisms against an independent client: gsasl(1) of GNU SASL.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -8,20 +8,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use auth::sasl::{Client, Exchange, Progress};
-use auth::{Authenticator, Refusal};
+use auth::Authenticator;
+use auth::sasl::{SaslClient, SaslExchange, SaslProgress};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::{AuthType, Config};
-use vocabulary::SaslMechanism;
+use vocabulary::{LoginFailure, SaslMechanism};
 
-/// The password of everyone.
+/// The password of all users.
 const PASSWORD: &str = "open, ses=ame";
 
 /// The channel binding of a connection that has one.
 const BOUND: [u8; 32] = [7; 32];
 
-/// How gsasl asks what its connection is bound to.
+/// The prompt with which gsasl asks for the channel binding.
 const ASKED_FOR_BINDING: &str = "Enter base64 encoded tls-exporter channel binding: ";
 
 /// gsasl, as a client of one exchange.
@@ -32,11 +32,11 @@ struct Gsasl {
 }
 
 impl Gsasl {
-    /// Starts it for a connection that is bound to these octets, if to any.
+    /// Starts gsasl for a connection with this channel binding, if any.
     fn start(mechanism: SaslMechanism, user: &str, password: &str, bound: Option<&[u8]>) -> Self {
         let mut process = Command::new("gsasl")
             .args(["--client", "--quiet", "--mechanism", mechanism.word()])
-            // Written so, it is off: it ends when it has authenticated.
+            // Given like this it is switched off: gsasl ends after the authentication.
             .arg("--application-data")
             .args(["-a", user, "-p", password, "-z", user])
             .args(bound.is_none().then_some("--no-cb"))
@@ -54,7 +54,7 @@ impl Gsasl {
         gsasl
     }
 
-    /// The next line, or nothing if there is none.
+    /// The next line; `None` if there is none.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -67,7 +67,7 @@ impl Gsasl {
     }
 
     fn challenge(&mut self, challenge: &[u8]) {
-        // It may have gone already: then there is no response either.
+        // It may have ended already: then there is no response either.
         let _ = writeln!(self.input, "{}", STANDARD.encode(challenge));
     }
 }
@@ -79,7 +79,7 @@ impl Drop for Gsasl {
     }
 }
 
-/// Whether the program is here; says so if it is not.
+/// Whether gsasl is installed; prints a message if it is not.
 fn here() -> bool {
     let here = Command::new("gsasl").arg("--version").output().is_ok();
     if !here {
@@ -116,17 +116,17 @@ fn authenticator() -> (tempfile::TempDir, Authenticator) {
     (folder, auth)
 }
 
-/// Lets gsasl and the server talk, over connections that are bound to different octets if somebody is in between. Gives the user
-/// who is let in, or why nobody is.
+/// Plays an exchange between gsasl and the server. Different channel bindings at the two ends stand for an
+/// attacker in between. Returns the user who is let in, or why the exchange failed.
 fn talk(
     auth: &mut Authenticator,
     mechanism: SaslMechanism,
     user: &str,
     password: &str,
     [here, there]: [Option<&[u8]>; 2],
-) -> Result<String, Refusal> {
+) -> Result<String, LoginFailure> {
     let mut gsasl = Gsasl::start(mechanism, user, password, there);
-    let client = Client {
+    let client = SaslClient {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         channel_binding: here.map(Into::into),
         certificate: Some(user.as_bytes().into()),
@@ -135,15 +135,15 @@ fn talk(
         SaslMechanism::Login => None,
         _ => gsasl.response(),
     };
-    let mut progress = Exchange::begin(mechanism, initial.as_deref(), client, auth);
+    let mut progress = SaslExchange::begin(mechanism, initial.as_deref(), client, auth);
     loop {
         match progress {
-            Progress::Challenge(challenge, exchange) => {
+            SaslProgress::Challenge(challenge, exchange) => {
                 gsasl.challenge(&challenge);
                 progress = exchange.answer(&gsasl.response().unwrap(), auth);
             }
-            Progress::Done(account) => return Ok(account.user.to_string()),
-            Progress::Refused(refused) => return Err(refused.why),
+            SaslProgress::Done(account) => return Ok(account.user.to_string()),
+            SaslProgress::Refused(refused) => return Err(refused.error.failure()),
         }
     }
 }
@@ -173,22 +173,24 @@ fn gsasl_trusts_the_server_that_knows_the_password_and_no_other() {
     for (user, forged) in [("plain", false), ("scram", false), ("plain", true), ("scram", true)] {
         let mut gsasl = Gsasl::start(SaslMechanism::ScramSha256, user, PASSWORD, None);
         let client =
-            Client { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), channel_binding: None, certificate: None };
+            SaslClient { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), channel_binding: None, certificate: None };
         let first = gsasl.response();
-        let begun = Exchange::begin(SaslMechanism::ScramSha256, first.as_deref(), client, &mut auth);
-        let Progress::Challenge(challenge, exchange) = begun else { panic!("{user}: no first challenge") };
+        let begun = SaslExchange::begin(SaslMechanism::ScramSha256, first.as_deref(), client, &mut auth);
+        let SaslProgress::Challenge(challenge, exchange) = begun else {
+            panic!("{user}: no first challenge")
+        };
         gsasl.challenge(&challenge);
         let proof = gsasl.response().unwrap();
-        let Progress::Challenge(mut signature, _) = exchange.answer(&proof, &mut auth) else {
+        let SaslProgress::Challenge(mut signature, _) = exchange.answer(&proof, &mut auth) else {
             panic!("{user}: no signature of the server")
         };
         assert!(signature.starts_with(b"v="));
         if forged {
-            // Any other base64 digit there makes it another signature.
+            // Any other base64 digit makes it a different signature.
             signature[2] = if signature[2] == b'A' { b'B' } else { b'A' };
         }
         gsasl.challenge(&signature);
-        // It says an empty line to a signature that is right, and ends at any other.
+        // gsasl answers a correct signature with an empty line, and ends at any other.
         assert_eq!(gsasl.response(), (!forged).then(Vec::new), "{user}, forged: {forged}");
     }
 }
@@ -204,7 +206,7 @@ fn gsasl_binds_to_the_connection() {
         let mut talk = |mechanism, ends| talk(&mut auth, mechanism, user, PASSWORD, ends);
         let ok = Ok(user.to_owned());
         assert_eq!(talk(SaslMechanism::ScramSha256Plus, [bound, bound]), ok);
-        assert_eq!(talk(SaslMechanism::ScramSha256Plus, [bound, other]), Err(Refusal::Password));
+        assert_eq!(talk(SaslMechanism::ScramSha256Plus, [bound, other]), Err(LoginFailure::Password));
         assert_eq!(talk(SaslMechanism::ScramSha256, [bound, None]), ok, "a client that cannot bind");
     }
 }
@@ -217,10 +219,10 @@ fn gsasl_is_refused_with_a_wrong_password_or_an_unknown_name() {
     let (_folder, mut auth) = authenticator();
     for mechanism in [SaslMechanism::Plain, SaslMechanism::Login, SaslMechanism::ScramSha256] {
         let verdict = talk(&mut auth, mechanism, "plain", "wrong", [None; 2]);
-        assert_eq!(verdict, Err(Refusal::Password), "{mechanism}");
+        assert_eq!(verdict, Err(LoginFailure::Password), "{mechanism}");
         let verdict = talk(&mut auth, mechanism, "nobody", PASSWORD, [None; 2]);
-        assert_eq!(verdict, Err(Refusal::UnknownUser), "{mechanism}");
+        assert_eq!(verdict, Err(LoginFailure::UnknownUser), "{mechanism}");
     }
     let verdict = talk(&mut auth, SaslMechanism::External, "nobody", PASSWORD, [None; 2]);
-    assert_eq!(verdict, Err(Refusal::UnknownUser));
+    assert_eq!(verdict, Err(LoginFailure::UnknownUser));
 }

@@ -1,14 +1,16 @@
-//! The folder of the users' own logs: who has one, and its file.
+//! The users' own logs: which users have one, and its file.
 //!
-//! The files belong to their users, the folder does not: auth, which alone may make files there, opens a user's
-//! file and hands it to the maildrop process, which writes. So a log that was rotated is found by the next session.
+//! The files belong to their users, the folder does not. Only auth may create files there: it opens a user's
+//! file and hands it to the maildrop process, which writes to it. So the next session finds a log that was
+//! rotated.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use auth::UserName;
 use config::Config;
@@ -16,47 +18,45 @@ use ipc::user_log::Detail;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-/// Only its user reads such a log.
+/// The permissions of a log: only its user may read it.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Who has a log of their own, and where.
+/// The users who have their own log, and its folder.
 #[derive(Debug, Default)]
 pub struct UserLogs {
-    /// `None` when nobody has one.
+    /// `None` if no user has one.
     folder: Option<OwnedFd>,
     details: BTreeMap<String, Detail>,
 }
 
 impl UserLogs {
-    /// Opens the folder if anybody has a log, making it first if need be.
+    /// Opens the folder, if any user has a log, and creates it if need be.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or others than whoever runs mpopd could put links there.
-    pub fn open(config: &Config) -> Result<UserLogs, String> {
+    /// The folder cannot be created or opened, or users other than the one that runs mpopd could place links
+    /// there.
+    pub fn open(config: &Config) -> Result<Self, UserLogsError> {
         let detail = |level: u8| if level > 1 { Detail::Commands } else { Detail::Sessions };
         let details: BTreeMap<_, _> =
             config.user_log.iter().map(|(user, level)| (user.clone(), detail(*level))).collect();
         let folder = match details.is_empty() {
             true => None,
-            false => {
-                let path = &config.user_log_dir;
-                Some(open_folder(path).map_err(|error| format!("user_log_dir {}: {error}", path.display()))?)
-            }
+            false => Some(open_folder(&config.user_log_dir)?),
         };
-        Ok(UserLogs { folder, details })
+        Ok(Self { folder, details })
     }
 
-    /// The folder, for whoever opens logs.
+    /// The folder, which auth processes must keep open.
     pub fn folder(&self) -> Option<BorrowedFd<'_>> {
         self.folder.as_ref().map(AsFd::as_fd)
     }
 
-    /// Opens a user's log, making it first if need be; `None` for a user who has none.
+    /// Opens a user's log, and creates it if need be; `None` for a user without a log.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or what has its name is not the user's.
+    /// It cannot be created or opened, or a file of its name does not belong to the user.
     pub fn of(&self, user: &UserName, uid: u32, gid: u32) -> io::Result<Option<(Detail, OwnedFd)>> {
         let (Some(folder), Some(detail)) = (&self.folder, self.details.get(user.as_str())) else {
             return Ok(None);
@@ -65,19 +65,19 @@ impl UserLogs {
     }
 }
 
-fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+fn open_folder(path: &Path) -> Result<OwnedFd, UserLogsError> {
+    let failed = |error: io::Error| UserLogsError::Folder { path: path.to_owned(), error };
     match std::fs::DirBuilder::new().mode(0o755).recursive(true).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let about = folder.metadata()?;
+    let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
+    let folder = File::from(folder);
+    let about = folder.metadata().map_err(failed)?;
     let me = rustix::process::geteuid().as_raw();
     if about.uid() != me || about.mode() & 0o022 != 0 {
-        return Err(io::Error::other(format!(
-            "must belong to uid {me}, which runs mpopd, and be writable by nobody else; chown and chmod it"
-        )));
+        return Err(UserLogsError::Permissions { path: path.to_owned(), uid: me });
     }
     Ok(folder.into())
 }
@@ -94,7 +94,7 @@ fn open_log(folder: &OwnedFd, name: &str, uid: u32, gid: u32) -> io::Result<Owne
         Err(Errno::EXIST) => {
             let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?);
             let about = file.metadata()?;
-            // Never a file that some other program has there, should the folder be one that others use, too.
+            // If the folder is used by other programs, too, their files must not be written to.
             if !about.is_file() || about.nlink() != 1 || about.uid() != uid {
                 return Err(io::Error::other(format!(
                     "what is there is no file of uid {uid}; move it away or chown it"
@@ -106,6 +106,41 @@ fn open_log(folder: &OwnedFd, name: &str, uid: u32, gid: u32) -> io::Result<Owne
     }
 }
 
+/// Why the folder of the users' own logs cannot be used: an error of the administrator.
+#[derive(Debug)]
+pub enum UserLogsError {
+    /// It cannot be created or opened.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// Others could create or replace files in it.
+    Permissions {
+        /// The folder.
+        path: PathBuf,
+        /// The uid that must own it.
+        uid: u32,
+    },
+}
+
+impl fmt::Display for UserLogsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder { path, error } => write!(f, "user_log_dir {}: {error}", path.display()),
+            Self::Permissions { path, uid } => write!(
+                f,
+                "user_log_dir {}: must belong to uid {uid}, which runs mpopd, and be writable by nobody else; \
+                 chown and chmod it",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UserLogsError {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +148,7 @@ mod tests {
 
     const LEVELS: [(&str, u8); 2] = [("alice", 1), ("bob", 2)];
 
-    fn logs(path: &Path) -> Result<UserLogs, String> {
+    fn logs(path: &Path) -> Result<UserLogs, UserLogsError> {
         UserLogs::open(&Config {
             user_log_dir: path.to_owned(),
             user_log: LEVELS.map(|(user, level)| (user.to_owned(), level)).into(),
@@ -166,7 +201,7 @@ mod tests {
     fn a_folder_that_others_can_write_is_refused() {
         let top = tempfile::tempdir().unwrap();
         std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-        let failure = logs(top.path()).unwrap_err();
+        let failure = logs(top.path()).unwrap_err().to_string();
         assert!(failure.starts_with("user_log_dir ") && failure.contains("chmod"), "{failure}");
     }
 }

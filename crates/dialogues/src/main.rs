@@ -1,12 +1,15 @@
 //! `dialogues`: plays scripts against a server.
 #![forbid(unsafe_code)]
 
-use std::process::{Command, ExitCode};
+use std::fmt;
+use std::io;
+use std::process::{Command, ExitCode, ExitStatus};
 
-use dialogues::{Account, Played, Script, play};
+use dialogues::{BadScript, Played, Script, ScriptFailure, play};
+use pop3_client::blocking::TestAccount;
 
 const USAGE: &str = "usage: dialogues [--before COMMAND] HOST PORT USER PASSWORD SCRIPT...\n\
-                     COMMAND is run by sh before each script: it puts the mailbox back as it was.";
+                     Before each script, sh runs COMMAND, which restores the mailbox.";
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,8 +24,11 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let account = Account { address, user: user.clone(), password: password.clone() };
+    let Ok(port) = port.parse() else {
+        eprintln!("dialogues: {port} is not a port\n{USAGE}");
+        return ExitCode::from(2);
+    };
+    let account = TestAccount { host: host.clone(), port, user: user.clone(), password: password.clone() };
     let mut left_out = 0;
     let mut failed = 0;
     for path in scripts {
@@ -39,20 +45,41 @@ fn main() -> ExitCode {
         }
     }
     let kept = scripts.len() - failed - left_out;
-    println!("{kept} of {} dialogues as they should be, {left_out} left out", scripts.len());
+    println!("{kept} of {} dialogues as expected, {left_out} left out", scripts.len());
     if failed == 0 && !scripts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Puts the mailbox back, and plays one script.
-fn played(path: &str, before: Option<&str>, account: &Account) -> Result<Played, String> {
+fn played(path: &str, before: Option<&str>, account: &TestAccount) -> Result<Played, NotPlayed> {
     if let Some(command) = before {
-        let status = Command::new("sh").args(["-c", command]).status();
-        let status = status.map_err(|error| format!("--before: {error}"))?;
+        let status = Command::new("sh").args(["-c", command]).status().map_err(NotPlayed::NoShell)?;
         if !status.success() {
-            return Err(format!("--before ended with {status}"));
+            return Err(NotPlayed::BeforeFailed(status));
         }
     }
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let script = Script::parse(&text).map_err(|error| error.to_string())?;
-    play(&script, account).map_err(|failure| failure.to_string())
+    let text = std::fs::read_to_string(path).map_err(NotPlayed::Unreadable)?;
+    let script = Script::parse(&text).map_err(NotPlayed::BadScript)?;
+    play(&script, account).map_err(NotPlayed::Failed)
+}
+
+/// Why a script was not played to its end.
+#[derive(Debug)]
+enum NotPlayed {
+    NoShell(io::Error),
+    BeforeFailed(ExitStatus),
+    Unreadable(io::Error),
+    BadScript(BadScript),
+    Failed(ScriptFailure),
+}
+
+impl fmt::Display for NotPlayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoShell(error) => write!(f, "--before: {error}"),
+            Self::BeforeFailed(status) => write!(f, "--before ended with {status}"),
+            Self::Unreadable(error) => error.fmt(f),
+            Self::BadScript(bad) => bad.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
 }

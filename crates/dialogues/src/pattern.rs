@@ -1,50 +1,50 @@
-//! Patterns for lines of the server.
+//! Patterns for the server's lines.
 
 use std::collections::HashMap;
 use std::fmt;
 
 /// What a line must look like.
 #[derive(Debug)]
-pub(crate) struct Pattern(Vec<Part>);
+pub(crate) struct LinePattern(Vec<PatternPart>);
 
 #[derive(Debug)]
-enum Part {
+enum PatternPart {
     Text(String),
-    /// Any octets, also none.
+    /// Any octets, or none.
     Any,
-    /// A word of this name.
+    /// The word of this name.
     Word(String),
 }
 
-/// What the words of a dialogue were where they came first.
-pub(crate) type Words = HashMap<String, String>;
+/// The words of a dialogue by their names, as they first occurred.
+pub(crate) type CapturedWords = HashMap<String, String>;
 
-impl Pattern {
-    pub(crate) fn parse(text: &str) -> Pattern {
+impl LinePattern {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['*', '$']) {
             if at > 0 {
-                parts.push(Part::Text(rest[..at].to_owned()));
+                parts.push(PatternPart::Text(rest[..at].to_owned()));
             }
             let special = rest.as_bytes()[at];
             rest = &rest[at + 1..];
             if special == b'*' {
-                parts.push(Part::Any);
+                parts.push(PatternPart::Any);
             } else {
                 let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-                parts.push(Part::Word(rest[..end].to_owned()));
+                parts.push(PatternPart::Word(rest[..end].to_owned()));
                 rest = &rest[end..];
             }
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+            parts.push(PatternPart::Text(rest.to_owned()));
         }
-        Pattern(parts)
+        Self(parts)
     }
 
-    /// Whether `line` looks like this. Its words are known from then on.
-    pub(crate) fn matches(&self, line: &str, words: &mut Words) -> bool {
+    /// Whether `line` matches. Its words are known from then on.
+    pub(crate) fn matches(&self, line: &str, words: &mut CapturedWords) -> bool {
         let mut found = words.clone();
         let fits = fits(&self.0, line, &mut found);
         if fits {
@@ -54,26 +54,28 @@ impl Pattern {
     }
 }
 
-/// As it stands in the script.
-impl fmt::Display for Pattern {
+/// As the script has it.
+impl fmt::Display for LinePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Any => f.write_str("*"),
-            Part::Word(name) => write!(f, "${name}"),
+            PatternPart::Text(text) => f.write_str(text),
+            PatternPart::Any => f.write_str("*"),
+            PatternPart::Word(name) => write!(f, "${name}"),
         })
     }
 }
 
-fn fits(parts: &[Part], line: &str, words: &mut Words) -> bool {
+fn fits(parts: &[PatternPart], line: &str, words: &mut CapturedWords) -> bool {
     let Some((part, others)) = parts.split_first() else { return line.is_empty() };
     match part {
-        Part::Text(text) => line.strip_prefix(text.as_str()).is_some_and(|rest| fits(others, rest, words)),
-        Part::Any => {
+        PatternPart::Text(text) => {
+            line.strip_prefix(text.as_str()).is_some_and(|rest| fits(others, rest, words))
+        }
+        PatternPart::Any => {
             let mut ends = line.char_indices().map(|(at, _)| at).chain([line.len()]);
             ends.any(|at| fits(others, &line[at..], &mut words.clone()) && fits(others, &line[at..], words))
         }
-        Part::Word(name) => {
+        PatternPart::Word(name) => {
             let end = line.find(' ').unwrap_or(line.len());
             let (word, rest) = line.split_at(end);
             let known = words.entry(name.clone()).or_insert_with(|| word.to_owned());
@@ -88,7 +90,8 @@ mod tests {
 
     #[test]
     fn text_is_itself_and_a_star_is_anything() {
-        let matches = |pattern: &str, line: &str| Pattern::parse(pattern).matches(line, &mut Words::new());
+        let matches =
+            |pattern: &str, line: &str| LinePattern::parse(pattern).matches(line, &mut CapturedWords::new());
         for (pattern, line) in [
             ("+OK", "+OK"),
             ("+OK*", "+OK"),
@@ -98,7 +101,7 @@ mod tests {
             ("", ""),
         ] {
             assert!(matches(pattern, line), "{pattern} {line}");
-            assert_eq!(Pattern::parse(pattern).to_string(), pattern);
+            assert_eq!(LinePattern::parse(pattern).to_string(), pattern);
         }
         for (pattern, line) in [("+OK", "+OK "), ("-ERR*", "+OK"), ("*b", "abc"), ("", "x"), ("a", "")] {
             assert!(!matches(pattern, line), "{pattern} {line}");
@@ -107,12 +110,12 @@ mod tests {
 
     #[test]
     fn a_word_stays_what_it_was() {
-        let mut words = Words::new();
-        assert!(Pattern::parse("1 $first").matches("1 abc", &mut words));
-        assert!(Pattern::parse("+OK 1 $first").matches("+OK 1 abc", &mut words));
-        assert!(!Pattern::parse("1 $first").matches("1 abd", &mut words));
-        assert!(!Pattern::parse("2 $second").matches("2 ", &mut words), "a word has letters");
-        assert!(Pattern::parse("2 $second").matches("2 x", &mut words));
-        assert!(Pattern::parse("* $second").matches("a b x", &mut words), "a star gives way");
+        let mut words = CapturedWords::new();
+        assert!(LinePattern::parse("1 $first").matches("1 abc", &mut words));
+        assert!(LinePattern::parse("+OK 1 $first").matches("+OK 1 abc", &mut words));
+        assert!(!LinePattern::parse("1 $first").matches("1 abd", &mut words));
+        assert!(!LinePattern::parse("2 $second").matches("2 ", &mut words), "a word has letters");
+        assert!(LinePattern::parse("2 $second").matches("2 x", &mut words));
+        assert!(LinePattern::parse("* $second").matches("a b x", &mut words), "a star gives way");
     }
 }

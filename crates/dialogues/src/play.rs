@@ -1,64 +1,98 @@
 //! Playing a script against a server.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::{self, Write as _};
 use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pop3_client::blocking::{Pop3Connection, TestAccount};
 
-use crate::connection::Connection;
-use crate::pattern::{Pattern, Words};
-use crate::script::{Piece, Script, Step, Value};
-
-/// Where the server is, and who logs in.
-#[derive(Debug, Clone)]
-pub struct Account {
-    /// `HOST:PORT`.
-    pub address: String,
-    /// The user's name.
-    pub user: String,
-    /// The user's password.
-    pub password: String,
-}
+use crate::pattern::{CapturedWords, LinePattern};
+use crate::script::{AccountValue, Script, ScriptStep, SentPiece};
 
 /// How a script went that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Played {
-    /// The server kept to it.
+    /// The server followed it to the end.
     Whole,
     /// It is for servers with this capability, which this one does not list.
     LeftOut(String),
 }
 
-/// Where the server and the script part ways.
+/// Where the server departs from the script.
 #[derive(Debug)]
-pub struct Failure {
+pub struct ScriptFailure {
     /// The script's line, from 1.
     pub line: usize,
-    /// What was expected there, and what came.
-    pub what: String,
-    /// All that was said until then.
+    /// What happened there instead.
+    pub what: Mismatch,
+    /// The dialogue up to there.
     pub transcript: String,
 }
 
-impl fmt::Display for Failure {
+/// What happened instead of a step.
+#[derive(Debug)]
+pub enum Mismatch {
+    /// There is no connection to this address.
+    NotConnected(String, io::Error),
+    /// Nothing can be sent.
+    NotSent(io::Error),
+    /// Nothing can be received.
+    NotReceived(io::Error),
+    /// The server closed the connection where a line was due.
+    Closed,
+    /// The server's line does not end in CRLF.
+    NoCrlf,
+    /// The server sent something else than the script has.
+    Sent(String),
+    /// The server sent this line in a multi-line reply, which must not have it.
+    Listed(String),
+    /// The multi-line reply has no line like this pattern.
+    NotListed(String),
+    /// TLS cannot begin.
+    Tls(io::Error),
+    /// The server did not close the connection.
+    NotClosed(io::Error),
+}
+
+impl fmt::Display for ScriptFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}\n{}", self.line, self.what, self.transcript)
     }
 }
 
-impl std::error::Error for Failure {}
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConnected(address, error) => write!(f, "{address}: {error}"),
+            Self::NotSent(error) => write!(f, "nothing can be sent: {error}"),
+            Self::NotReceived(error) => write!(f, "the server says nothing: {error}"),
+            Self::Closed => f.write_str("the server closes the connection"),
+            Self::NoCrlf => f.write_str("the server's line does not end in CRLF"),
+            Self::Sent(text) => write!(f, "the server says {text:?}"),
+            Self::Listed(line) => write!(f, "the server says {line:?} in its list"),
+            Self::NotListed(pattern) => write!(f, "no line of the list is like {pattern:?}"),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::NotClosed(error) => write!(f, "the server does not close the connection: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ScriptFailure {}
+
+impl std::error::Error for Mismatch {}
 
 /// Plays the script.
 ///
 /// # Errors
 ///
-/// The first step that goes otherwise.
-pub fn play(script: &Script, account: &Account) -> Result<Played, Failure> {
+/// The first step at which something else happens.
+pub fn play(script: &Script, account: &TestAccount) -> Result<Played, ScriptFailure> {
     let mut player = Player::new(account);
     for (number, step) in &script.steps {
-        let played = player.step(step).map_err(|what| Failure {
+        let played = player.step(step).map_err(|what| ScriptFailure {
             line: *number,
             what,
             transcript: std::mem::take(&mut player.transcript),
@@ -71,65 +105,68 @@ pub fn play(script: &Script, account: &Account) -> Result<Played, Failure> {
 }
 
 struct Player<'a> {
-    account: &'a Account,
-    /// The connections by their numbers. Each is made when the first step needs it.
-    lines: HashMap<u32, Connection>,
-    /// The number of the one that steps happen on.
+    account: &'a TestAccount,
+    /// The connections by their numbers, each opened when the first step needs it.
+    connections: HashMap<u32, Pop3Connection>,
+    /// The number of the connection that steps use.
     at: u32,
-    words: Words,
-    /// What the lines of the next list must be like.
-    wanted: Vec<&'a Pattern>,
-    unwanted: Vec<&'a Pattern>,
+    words: CapturedWords,
+    /// Lines that the next multi-line reply must have.
+    wanted: Vec<&'a LinePattern>,
+    /// Lines that it must not have.
+    unwanted: Vec<&'a LinePattern>,
     transcript: String,
 }
 
 impl<'a> Player<'a> {
-    fn new(account: &'a Account) -> Self {
+    fn new(account: &'a TestAccount) -> Self {
         Player {
             account,
-            lines: HashMap::new(),
+            connections: HashMap::new(),
             at: 1,
-            words: Words::new(),
+            words: CapturedWords::new(),
             wanted: Vec::new(),
             unwanted: Vec::new(),
             transcript: String::new(),
         }
     }
 
-    fn step(&mut self, step: &'a Step) -> Result<Played, String> {
+    fn step(&mut self, step: &'a ScriptStep) -> Result<Played, Mismatch> {
         match step {
-            Step::Needs(pattern) => return self.needs(pattern),
-            Step::Send(pieces) => {
+            ScriptStep::Needs(pattern) => return self.needs(pattern),
+            ScriptStep::Send(pieces) => {
                 let octets: Vec<u8> = pieces.iter().flat_map(|piece| self.octets(piece)).collect();
                 let _ = writeln!(self.transcript, "C: {}", shown(&octets));
-                self.connected()?.send(&octets).map_err(|error| format!("nothing can be sent: {error}"))?;
+                self.connection()?.send(&octets).map_err(Mismatch::NotSent)?;
             }
-            Step::Line(pattern) => {
+            ScriptStep::Line(pattern) => {
                 let line = self.reply()?;
                 if !pattern.matches(&line, &mut self.words) {
-                    return Err(format!("the server says {line:?}"));
+                    return Err(Mismatch::Sent(line));
                 }
             }
-            Step::Among(pattern) => self.wanted.push(pattern),
-            Step::NotAmong(pattern) => self.unwanted.push(pattern),
-            Step::Lines => self.list()?,
-            Step::Tls => {
-                self.connected()?;
-                let line = self.lines.remove(&self.at).ok_or("there is no connection")?;
-                let line = line.encrypted(&self.account.address).map_err(|error| format!("TLS: {error}"))?;
-                self.lines.insert(self.at, line);
+            ScriptStep::Among(pattern) => self.wanted.push(pattern),
+            ScriptStep::NotAmong(pattern) => self.unwanted.push(pattern),
+            ScriptStep::Lines => self.list()?,
+            ScriptStep::Tls => {
+                let connection = match self.connections.remove(&self.at) {
+                    Some(connection) => connection,
+                    None => open(self.account)?,
+                };
+                let secured = connection.secured(&self.account.host).map_err(Mismatch::Tls)?;
+                self.connections.insert(self.at, secured);
                 let _ = writeln!(self.transcript, "(TLS)");
             }
-            Step::End => match self.connected()?.rest() {
+            ScriptStep::End => match self.connection()?.rest() {
                 Ok(rest) if rest.is_empty() => {}
-                Ok(rest) => return Err(format!("the server says {:?}", shown(&rest))),
-                Err(error) => return Err(format!("the server does not close the connection: {error}")),
+                Ok(rest) => return Err(Mismatch::Sent(shown(&rest))),
+                Err(error) => return Err(Mismatch::NotClosed(error)),
             },
-            Step::Anew => {
+            ScriptStep::Anew => {
                 let _ = writeln!(self.transcript, "---");
-                self.lines.remove(&self.at);
+                self.connections.remove(&self.at);
             }
-            Step::At(number) => {
+            ScriptStep::At(number) => {
                 let _ = writeln!(self.transcript, "={number}");
                 self.at = *number;
             }
@@ -138,15 +175,15 @@ impl<'a> Player<'a> {
     }
 
     /// Whether the server lists such a capability, asked on a connection of its own.
-    fn needs(&self, pattern: &Pattern) -> Result<Played, String> {
+    fn needs(&self, pattern: &LinePattern) -> Result<Played, Mismatch> {
         let mut asking = Player::new(self.account);
         asking.reply()?;
-        asking.connected()?.send(b"CAPA\r\n").map_err(|error| format!("nothing can be sent: {error}"))?;
+        asking.connection()?.send(b"CAPA\r\n").map_err(Mismatch::NotSent)?;
         let mut line = asking.reply()?;
         if line.starts_with("+OK") {
             while line != "." {
                 line = asking.reply()?;
-                if pattern.matches(&line, &mut Words::new()) {
+                if pattern.matches(&line, &mut CapturedWords::new()) {
                     return Ok(Played::Whole);
                 }
             }
@@ -154,8 +191,8 @@ impl<'a> Player<'a> {
         Ok(Played::LeftOut(pattern.to_string()))
     }
 
-    /// Reads a list to its end.
-    fn list(&mut self) -> Result<(), String> {
+    /// Reads a multi-line reply to its end.
+    fn list(&mut self) -> Result<(), Mismatch> {
         let mut wanted = std::mem::take(&mut self.wanted);
         let unwanted = std::mem::take(&mut self.unwanted);
         loop {
@@ -165,46 +202,53 @@ impl<'a> Player<'a> {
             }
             wanted.retain(|pattern| !pattern.matches(&line, &mut self.words));
             if unwanted.iter().any(|pattern| pattern.matches(&line, &mut self.words)) {
-                return Err(format!("the server says {line:?} in its list"));
+                return Err(Mismatch::Listed(line));
             }
         }
         match wanted.first() {
-            Some(pattern) => Err(format!("no line of the list is like {:?}", pattern.to_string())),
+            Some(pattern) => Err(Mismatch::NotListed(pattern.to_string())),
             None => Ok(()),
         }
     }
 
-    fn octets(&self, piece: &Piece) -> Vec<u8> {
-        let Account { user, password, .. } = self.account;
+    fn octets(&self, piece: &SentPiece) -> Vec<u8> {
+        let TestAccount { user, password, .. } = self.account;
         match piece {
-            Piece::Octets(octets) => octets.clone(),
-            Piece::Value(Value::User) => user.as_bytes().to_vec(),
-            Piece::Value(Value::Password) => password.as_bytes().to_vec(),
-            Piece::Value(Value::User64) => STANDARD.encode(user).into_bytes(),
-            Piece::Value(Value::Password64) => STANDARD.encode(password).into_bytes(),
-            Piece::Value(Value::Plain) => STANDARD.encode(format!("\0{user}\0{password}")).into_bytes(),
+            SentPiece::Octets(octets) => octets.clone(),
+            SentPiece::Value(AccountValue::User) => user.as_bytes().to_vec(),
+            SentPiece::Value(AccountValue::Password) => password.as_bytes().to_vec(),
+            SentPiece::Value(AccountValue::User64) => STANDARD.encode(user).into_bytes(),
+            SentPiece::Value(AccountValue::Password64) => STANDARD.encode(password).into_bytes(),
+            SentPiece::Value(AccountValue::Plain) => {
+                STANDARD.encode(format!("\0{user}\0{password}")).into_bytes()
+            }
         }
     }
 
-    fn connected(&mut self) -> Result<&mut Connection, String> {
-        let address = &self.account.address;
-        if !self.lines.contains_key(&self.at) {
-            let line = Connection::open(address).map_err(|error: io::Error| format!("{address}: {error}"))?;
-            self.lines.insert(self.at, line);
-        }
-        self.lines.get_mut(&self.at).ok_or_else(|| "there is no connection".to_owned())
+    /// The connection that steps use now.
+    fn connection(&mut self) -> Result<&mut Pop3Connection, Mismatch> {
+        Ok(match self.connections.entry(self.at) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(free) => free.insert(open(self.account)?),
+        })
     }
 
     /// The server's next line, without its end.
-    fn reply(&mut self) -> Result<String, String> {
-        let line = self.connected()?.line().map_err(|error| format!("the server says nothing: {error}"))?;
+    fn reply(&mut self) -> Result<String, Mismatch> {
+        let line = self.connection()?.line().map_err(Mismatch::NotReceived)?;
         let _ = writeln!(self.transcript, "S: {}", shown(&line));
         match line.strip_suffix(b"\r\n") {
             Some(text) => Ok(String::from_utf8_lossy(text).into_owned()),
-            None if line.is_empty() => Err("the server closes the connection".to_owned()),
-            None => Err("the server's line does not end in CRLF".to_owned()),
+            None if line.is_empty() => Err(Mismatch::Closed),
+            None => Err(Mismatch::NoCrlf),
         }
     }
+}
+
+fn open(account: &TestAccount) -> Result<Pop3Connection, Mismatch> {
+    let TestAccount { host, port, .. } = account;
+    Pop3Connection::connect((host.as_str(), *port))
+        .map_err(|error| Mismatch::NotConnected(format!("{host} port {port}"), error))
 }
 
 /// Octets as one line of text.

@@ -2,49 +2,49 @@
 
 use std::fmt;
 
-use crate::pattern::Pattern;
+use crate::pattern::LinePattern;
 
 /// A dialogue.
 #[derive(Debug)]
 pub struct Script {
-    pub(crate) steps: Vec<(usize, Step)>,
+    pub(crate) steps: Vec<(usize, ScriptStep)>,
 }
 
 /// What happens next.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum ScriptStep {
     /// The rest is for servers that list such a capability.
-    Needs(Pattern),
+    Needs(LinePattern),
     /// The client sends this.
-    Send(Vec<Piece>),
-    /// The server says a line.
-    Line(Pattern),
-    /// One of the next lines up to a single dot is like this.
-    Among(Pattern),
-    /// None of them is like this.
-    NotAmong(Pattern),
-    /// The server says lines up to a single dot.
+    Send(Vec<SentPiece>),
+    /// The server sends a line.
+    Line(LinePattern),
+    /// The next multi-line reply has a line like this.
+    Among(LinePattern),
+    /// It has no line like this.
+    NotAmong(LinePattern),
+    /// The server sends lines up to a single dot.
     Lines,
     /// The client begins TLS.
     Tls,
     /// The server closes the connection.
     End,
-    /// The client drops the connection and connects anew.
+    /// The client drops the connection and opens another.
     Anew,
-    /// The next steps are for the connection of this number.
+    /// The next steps use the connection of this number.
     At(u32),
 }
 
 /// A part of what the client sends.
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(crate) enum SentPiece {
     Octets(Vec<u8>),
-    Value(Value),
+    Value(AccountValue),
 }
 
-/// What depends on the account.
+/// Text that depends on the account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Value {
+pub(crate) enum AccountValue {
     User,
     Password,
     /// The same in base64.
@@ -54,7 +54,7 @@ pub(crate) enum Value {
     Plain,
 }
 
-/// A line that is no step.
+/// A line that is not a step.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadScript {
     /// Its number, from 1.
@@ -72,12 +72,12 @@ impl fmt::Display for BadScript {
 impl std::error::Error for BadScript {}
 
 impl Script {
-    /// Reads a script.
+    /// Parses a script.
     ///
     /// # Errors
     ///
-    /// The first line that is no step.
-    pub fn parse(text: &str) -> Result<Script, BadScript> {
+    /// The first line that is not a step.
+    pub fn parse(text: &str) -> Result<Self, BadScript> {
         let mut steps = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let bad = |what| BadScript { line: number, what };
@@ -86,30 +86,30 @@ impl Script {
                 (comment, _) if comment.starts_with('#') => continue,
                 ("C" | "C:", text) => {
                     let mut pieces = pieces(text).map_err(bad)?;
-                    pieces.push(Piece::Octets(b"\r\n".to_vec()));
-                    Step::Send(pieces)
+                    pieces.push(SentPiece::Octets(b"\r\n".to_vec()));
+                    ScriptStep::Send(pieces)
                 }
-                ("c", text) => Step::Send(pieces(text).map_err(bad)?),
-                ("N", text) => Step::Needs(Pattern::parse(text)),
-                ("S" | "S:", text) => Step::Line(Pattern::parse(text)),
-                ("+", text) => Step::Among(Pattern::parse(text)),
-                ("-", text) => Step::NotAmong(Pattern::parse(text)),
-                ("S*", "") => Step::Lines,
-                ("T:", "") => Step::Tls,
-                ("E:", "") => Step::End,
-                ("---", "") => Step::Anew,
-                (at, "") if at.starts_with('=') => {
-                    Step::At(at[1..].parse().map_err(|_| bad("after = comes the number of a connection"))?)
-                }
+                ("c", text) => ScriptStep::Send(pieces(text).map_err(bad)?),
+                ("N", text) => ScriptStep::Needs(LinePattern::parse(text)),
+                ("S" | "S:", text) => ScriptStep::Line(LinePattern::parse(text)),
+                ("+", text) => ScriptStep::Among(LinePattern::parse(text)),
+                ("-", text) => ScriptStep::NotAmong(LinePattern::parse(text)),
+                ("S*", "") => ScriptStep::Lines,
+                ("T:", "") => ScriptStep::Tls,
+                ("E:", "") => ScriptStep::End,
+                ("---", "") => ScriptStep::Anew,
+                (at, "") if at.starts_with('=') => ScriptStep::At(
+                    at[1..].parse().map_err(|_| bad("= is followed by the number of a connection"))?,
+                ),
                 _ => return Err(bad("a step begins with N:, C:, c:, S:, +:, -:, S*, T:, E:, --- or =")),
             };
             steps.push((number, step));
         }
-        Ok(Script { steps })
+        Ok(Self { steps })
     }
 }
 
-fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
+fn pieces(text: &str) -> Result<Vec<SentPiece>, &'static str> {
     let mut pieces = Vec::new();
     let mut octets = Vec::new();
     let mut rest = text;
@@ -124,29 +124,29 @@ fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
         let (inside, after) = rest[at + 1..].split_once('}').ok_or("a { without a }")?;
         rest = after;
         let value = match inside {
-            "user" => Value::User,
-            "password" => Value::Password,
-            "user64" => Value::User64,
-            "password64" => Value::Password64,
-            "plain" => Value::Plain,
+            "user" => AccountValue::User,
+            "password" => AccountValue::Password,
+            "user64" => AccountValue::User64,
+            "password64" => AccountValue::Password64,
+            "plain" => AccountValue::Plain,
             _ => {
                 let (times, text) = inside
                     .split_once('*')
-                    .ok_or("in {} stands user, password, user64, password64, plain or N*TEXT")?;
-                let times = times.parse().map_err(|_| "in {N*TEXT} N is a number")?;
+                    .ok_or("between { and } there is user, password, user64, password64, plain or N*TEXT")?;
+                let times = times.parse().map_err(|_| "N in {N*TEXT} is a number")?;
                 octets.extend(text.as_bytes().repeat(times));
                 continue;
             }
         };
-        pieces.push(Piece::Octets(std::mem::take(&mut octets)));
-        pieces.push(Piece::Value(value));
+        pieces.push(SentPiece::Octets(std::mem::take(&mut octets)));
+        pieces.push(SentPiece::Value(value));
     }
     octets.extend_from_slice(rest.as_bytes());
-    pieces.push(Piece::Octets(octets));
+    pieces.push(SentPiece::Octets(octets));
     Ok(pieces)
 }
 
-/// The octet that stands behind a backslash, and what comes after it.
+/// The octet that an escape stands for, and the text after it. `text` begins behind the backslash.
 fn escaped(text: &str) -> Result<(u8, &str), &'static str> {
     let octet = match text.as_bytes().first() {
         Some(b'r') => b'\r',
@@ -154,11 +154,11 @@ fn escaped(text: &str) -> Result<(u8, &str), &'static str> {
         Some(b'0') => 0,
         Some(b'\\') => b'\\',
         Some(b'x') => {
-            let digits = text.get(1..3).ok_or("after \\x come two digits")?;
-            let octet = u8::from_str_radix(digits, 16).map_err(|_| "after \\x come two digits")?;
+            let digits = text.get(1..3).ok_or("\\x is followed by two digits")?;
+            let octet = u8::from_str_radix(digits, 16).map_err(|_| "\\x is followed by two digits")?;
             return Ok((octet, &text[3..]));
         }
-        _ => return Err("after a backslash comes r, n, 0, x or a backslash"),
+        _ => return Err("a backslash is followed by r, n, 0, x or another backslash"),
     };
     Ok((octet, &text[1..]))
 }
@@ -169,10 +169,10 @@ mod tests {
 
     fn sent(line: &str) -> Vec<u8> {
         let script = Script::parse(line).unwrap();
-        let Step::Send(pieces) = &script.steps[0].1 else { panic!("{line}") };
+        let ScriptStep::Send(pieces) = &script.steps[0].1 else { panic!("{line}") };
         let octets = pieces.iter().map(|piece| match piece {
-            Piece::Octets(octets) => octets.clone(),
-            Piece::Value(value) => format!("<{value:?}>").into_bytes(),
+            SentPiece::Octets(octets) => octets.clone(),
+            SentPiece::Value(value) => format!("<{value:?}>").into_bytes(),
         });
         octets.collect::<Vec<_>>().concat()
     }

@@ -22,15 +22,26 @@ const MOST_BINDING: usize = 256;
 /// The time limit of auth for one login. The session role waits a little longer, then gives up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
+/// What the session role says about a login to the maildrop process. Auth passes it on as it is, from
+/// [`LoginRequest`] to [`OpenRequest`](crate::open::OpenRequest).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionContext {
+    /// The login. Every answer carries it.
+    pub id: LoginId,
+    /// The number of the session in the log, which writes it in hexadecimal. One session may have several
+    /// logins.
+    pub session: u64,
+    /// Whether the client accepts messages in UTF-8 (RFC 6856).
+    pub utf8: bool,
+}
+
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginRequest {
-    /// The id that the reply repeats.
-    pub id: LoginId,
+    /// The login, and what the maildrop process must know about the session.
+    pub context: SessionContext,
     /// The client's address.
     pub peer: IpAddr,
-    /// Whether the client accepts messages in UTF-8 (RFC 6856).
-    pub utf8: bool,
     /// The name and proof of the client.
     pub attempt: ClientCredentials,
 }
@@ -198,7 +209,8 @@ mod tests {
     const ID: LoginId = LoginId { generation: 3, number: 1 << 40 };
 
     fn login(attempt: ClientCredentials) -> LoginRequest {
-        LoginRequest { id: ID, peer: "2001:db8::1".parse().unwrap(), utf8: true, attempt }
+        let context = SessionContext { id: ID, session: 5, utf8: true };
+        LoginRequest { context, peer: "2001:db8::1".parse().unwrap(), attempt }
     }
 
     fn password(user: usize, password: usize) -> LoginRequest {

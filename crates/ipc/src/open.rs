@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vocabulary::Storage;
 
+use crate::Ticket;
+use crate::login::{self, SessionContext};
 use crate::user_log::Detail;
 use crate::wire::ChannelMessage;
-use crate::{LoginId, Ticket, login};
 
 /// The longest path, in octets (`PATH_MAX` with its NUL).
 const MOST_PATH: usize = 4095;
@@ -16,8 +17,8 @@ const MOST_PATH: usize = 4095;
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRequest {
-    /// The login; the reply to the session role repeats it.
-    pub login: LoginId,
+    /// The login that this serves, and what its session role said about the session.
+    pub context: SessionContext,
     /// The ticket for the opened maildrop.
     pub ticket: Ticket,
     /// The user name as auth decided it.
@@ -28,8 +29,6 @@ pub struct OpenRequest {
     pub path: PathOctets,
     /// What the user's own log records, if there is one. The descriptor of this message is its file.
     pub user_log: Option<Detail>,
-    /// Whether the client accepts messages in UTF-8.
-    pub utf8: bool,
 }
 
 /// A path as octets. serde cannot encode a path that is not UTF-8.
@@ -68,18 +67,18 @@ impl ChannelMessage for OpenRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LoginId;
     use crate::wire::{encode, tests::round_trip};
 
     fn open(path: &[u8]) -> OpenRequest {
         use std::os::unix::ffi::OsStrExt;
         OpenRequest {
-            login: LoginId { generation: 1, number: 2 },
+            context: SessionContext { id: LoginId { generation: 1, number: 2 }, session: 3, utf8: true },
             ticket: Ticket::issue().unwrap(),
             user: "alice".into(),
             storage: Storage::Maildir,
             path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
             user_log: Some(Detail::Sessions),
-            utf8: true,
         }
     }
 

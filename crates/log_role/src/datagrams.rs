@@ -1,4 +1,4 @@
-//! The sockets of syslog and of the systemd journal: a line a datagram.
+//! The sockets of syslog and of the systemd journal: one datagram for each line.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a daemon may take to make room for a datagram.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Datagrams {
     path: PathBuf,
@@ -18,13 +18,13 @@ pub(crate) struct Datagrams {
 }
 
 impl Datagrams {
-    /// Where syslog(3) sends.
+    /// The socket that syslog(3) sends to.
     pub(crate) const SYSLOG: &'static str = "/dev/log";
-    /// Where sd_journal_send(3) sends.
+    /// The socket that sd_journal_send(3) sends to.
     pub(crate) const JOURNAL: &'static str = "/run/systemd/journal/socket";
 
-    pub(crate) fn new(path: impl AsRef<Path>) -> Datagrams {
-        Datagrams { path: path.as_ref().to_owned(), socket: None, waiting: VecDeque::new(), kept: 0 }
+    pub(crate) fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), socket: None, waiting: VecDeque::new(), kept: 0 }
     }
 
     pub(crate) fn push(&mut self, datagram: Vec<u8>) {
@@ -36,11 +36,11 @@ impl Datagrams {
         self.kept
     }
 
-    /// Sends what is kept. The daemon may have been restarted: then its new socket is used.
+    /// Sends what is kept. If the daemon has been restarted, its new socket is used.
     ///
     /// # Errors
     ///
-    /// Why it takes nothing; what is not sent is kept.
+    /// Why the daemon takes nothing. Datagrams that were not sent are kept.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         while let Some(datagram) = self.waiting.front() {
             let had_one = self.socket.is_some();
@@ -68,7 +68,7 @@ impl Datagrams {
 fn connect(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     Ok(socket)
 }
 

@@ -18,8 +18,8 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    pub(crate) fn new(path: PathBuf) -> LogFile {
-        LogFile { path, file: None, kept: Vec::new() }
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, kept: Vec::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,4 +1,4 @@
-//! What is kept until it is written, what is lost, and what is said about that.
+//! Keeps lines until they are written, and reports those that are lost.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime};
@@ -7,29 +7,29 @@ use ipc::log::LogLine;
 use vocabulary::LogLevel;
 use vocabulary::{LogFormat, LogTarget};
 
-use crate::Settings;
 use crate::datagrams::Datagrams;
 use crate::file::LogFile;
+use crate::settings::Settings;
 use logging::render;
 
 /// The most octets that are kept while they cannot be written.
 const MOST_KEPT: usize = 1 << 20;
 
-/// How long to wait before another try.
+/// How long to wait before trying again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Keeper {
-    target: Target,
+    target: LogWriter,
     format: LogFormat,
     /// The same lines for standard error, if it gets them.
     stderr: Option<Vec<u8>>,
-    /// Lines that were lost and not spoken of yet.
+    /// Lost lines that have not been reported yet.
     lost: u64,
     /// When to try again, while the log cannot be written.
     next_try: Option<Instant>,
 }
 
-enum Target {
+enum LogWriter {
     Nowhere,
     File(LogFile),
     Syslog(Datagrams),
@@ -37,18 +37,18 @@ enum Target {
 }
 
 impl Keeper {
-    pub(crate) fn new(settings: &Settings) -> Keeper {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let target = match &settings.target {
-            LogTarget::None => Target::Nowhere,
-            LogTarget::File(path) => Target::File(LogFile::new(path.clone())),
-            LogTarget::Syslog => Target::Syslog(Datagrams::new(Datagrams::SYSLOG)),
-            LogTarget::Journald => Target::Journal(Datagrams::new(Datagrams::JOURNAL)),
+            LogTarget::None => LogWriter::Nowhere,
+            LogTarget::File(path) => LogWriter::File(LogFile::new(path.clone())),
+            LogTarget::Syslog => LogWriter::Syslog(Datagrams::new(Datagrams::SYSLOG)),
+            LogTarget::Journald => LogWriter::Journal(Datagrams::new(Datagrams::JOURNAL)),
         };
         let stderr = settings.stderr.then(Vec::new);
-        Keeper { target, format: settings.format, stderr, lost: 0, next_try: None }
+        Self { target, format: settings.format, stderr, lost: 0, next_try: None }
     }
 
-    /// Takes a line, to be written with the next [`Keeper::write`].
+    /// Takes a line. The next [`Keeper::write`] writes it.
     pub(crate) fn take(&mut self, line: &LogLine) {
         self.lost(u64::from(line.lost));
         if self.target.kept() > MOST_KEPT {
@@ -61,7 +61,7 @@ impl Keeper {
         self.add(line);
     }
 
-    /// So many lines were lost.
+    /// Counts lost lines.
     pub(crate) fn lost(&mut self, lines: u64) {
         self.lost = self.lost.saturating_add(lines);
     }
@@ -71,10 +71,10 @@ impl Keeper {
         self.next_try
     }
 
-    /// Writes what is kept, unless that failed a moment ago. What fails is said once.
+    /// Writes what is kept, unless that failed a moment ago. A failure is reported once.
     pub(crate) fn write(&mut self, now: Instant) {
         if let Some(stderr) = &mut self.stderr {
-            // Whoever closed standard error does not want it.
+            // If standard error is closed, nobody wants to read it.
             let _ = io::stderr().write_all(stderr);
             stderr.clear();
         }
@@ -92,10 +92,10 @@ impl Keeper {
         }
     }
 
-    /// The log file was renamed: from here on the file of that name is written. `false`: that is denied to this process.
+    /// The log file was renamed: writes a new file of that name from now on. Returns `false` if this process may not.
     pub(crate) fn reopen(&mut self, now: Instant) -> bool {
-        let Target::File(file) = &mut self.target else { return true };
-        // What cannot be written to the old file goes to the new one.
+        let LogWriter::File(file) = &mut self.target else { return true };
+        // Lines that cannot be written to the old file go to the new one.
         let _ = file.write();
         file.close();
         let denied = file.write().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
@@ -106,28 +106,30 @@ impl Keeper {
 
     fn add(&mut self, line: &LogLine) {
         match &mut self.target {
-            Target::Nowhere => {}
-            Target::File(file) => line_of(line, self.format, file.room()),
-            Target::Syslog(socket) => {
+            LogWriter::Nowhere => {}
+            LogWriter::File(file) => line_of(line, self.format, file.room()),
+            LogWriter::Syslog(socket) => {
                 let offset = sys::clock::utc_offset(i64::try_from(line.time).unwrap_or(0));
                 socket.push(render::syslog(line, self.format == LogFormat::Json, process(), offset));
             }
-            Target::Journal(socket) => socket.push(render::journal(line)),
+            LogWriter::Journal(socket) => socket.push(render::journal(line)),
         }
         if let Some(stderr) = &mut self.stderr {
             line_of(line, self.format, stderr);
         }
     }
 
-    /// Says on standard error, and in syslog if that is not what fails, that the log cannot be written.
+    /// Reports that the log cannot be written: on standard error, and in syslog unless that is what fails.
     fn complain(&self, error: &io::Error) {
         let (what, other) = match &self.target {
-            Target::Nowhere => return,
-            Target::File(file) => {
+            LogWriter::Nowhere => return,
+            LogWriter::File(file) => {
                 (format!("the log file {}", file.path().display()), Some(Datagrams::SYSLOG))
             }
-            Target::Syslog(_) => (format!("syslog at {}", Datagrams::SYSLOG), None),
-            Target::Journal(_) => (format!("the journal at {}", Datagrams::JOURNAL), Some(Datagrams::SYSLOG)),
+            LogWriter::Syslog(_) => (format!("syslog at {}", Datagrams::SYSLOG), None),
+            LogWriter::Journal(_) => {
+                (format!("the journal at {}", Datagrams::JOURNAL), Some(Datagrams::SYSLOG))
+            }
         };
         let line = own(
             LogLevel::Error,
@@ -144,21 +146,21 @@ impl Keeper {
     }
 }
 
-impl Target {
+impl LogWriter {
     fn write(&mut self) -> io::Result<()> {
         match self {
-            Target::Nowhere => Ok(()),
-            Target::File(file) => file.write(),
-            Target::Syslog(socket) | Target::Journal(socket) => socket.write(),
+            Self::Nowhere => Ok(()),
+            Self::File(file) => file.write(),
+            Self::Syslog(socket) | Self::Journal(socket) => socket.write(),
         }
     }
 
-    /// How many octets are kept.
+    /// The octets that are kept.
     fn kept(&self) -> usize {
         match self {
-            Target::Nowhere => 0,
-            Target::File(file) => file.kept(),
-            Target::Syslog(socket) | Target::Journal(socket) => socket.kept(),
+            Self::Nowhere => 0,
+            Self::File(file) => file.kept(),
+            Self::Syslog(socket) | Self::Journal(socket) => socket.kept(),
         }
     }
 }
@@ -170,12 +172,12 @@ fn line_of(line: &LogLine, format: LogFormat, out: &mut Vec<u8>) {
     }
 }
 
-/// A line of this role's own.
+/// A line of this role itself.
 fn own(level: LogLevel, event: String) -> LogLine {
     LogLine { time: render::now(SystemTime::now()), level, lost: 0, event, fields: Vec::new() }
 }
 
-/// The process that people know mpopd by: the supervisor.
+/// The pid that administrators know mpopd by: the supervisor's.
 fn process() -> i32 {
     rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get())
 }

@@ -1,25 +1,26 @@
-//! Appending to a log file so that it holds whole lines only.
+//! Appends to a log file so that it holds whole lines only.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 
-/// Appends whole lines to a file that was opened for appending, as far as there is room: no half line stays in it. Returns how
-/// many octets were written.
+/// Appends whole lines to a file that was opened for appending, as far as there is room: no half line stays in it.
+/// Returns the number of octets written.
 ///
 /// # Errors
 ///
-/// Why it takes nothing.
+/// Why nothing was written.
 pub fn append(file: &mut File, lines: &[u8]) -> io::Result<usize> {
     let written = file.write(lines)?;
     if written == lines.len() {
         return Ok(written);
     }
     let whole = lines.iter().take(written).rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
-    take_back(file, (written - whole) as u64)?;
+    let half = u64::try_from(written - whole).unwrap_or(u64::MAX);
+    take_back(file, half)?;
     Ok(whole)
 }
 
-/// Removes the last octets that were written, unless somebody has appended more since.
+/// Removes the last octets that were written, unless another process has appended more since.
 fn take_back(file: &mut File, octets: u64) -> io::Result<()> {
     let end = file.stream_position()?;
     if octets > 0 && file.metadata()?.len() == end {

@@ -1,4 +1,4 @@
-//! How a line of the log is written, for each place it can go to.
+//! The form of a log line, for each place it can go to.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use ipc::log::{LogLine, LogValue};
 use vocabulary::LogLevel;
 
-/// The last second of the year 9999, in seconds since 1970: what RFC 3339 can write.
+/// The last second of the year 9999, in seconds since 1970: the last one that RFC 3339 can write.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The facility `mail` of syslog(3), where the priority is written.
+/// The facility `mail` of syslog(3).
 const MAIL: u8 = 2;
 
 /// A moment in seconds since 1970.
@@ -18,7 +18,7 @@ pub fn now(moment: SystemTime) -> u64 {
     moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// `2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1`, and a line end.
+/// `2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1` and a line end.
 pub fn text(line: &LogLine, out: &mut Vec<u8>) {
     let _ = write!(out, "{} {} ", date(line.time), word(line.level));
     words(line, out);
@@ -32,7 +32,7 @@ pub fn json(line: &LogLine, out: &mut Vec<u8>) {
 }
 
 /// A datagram for syslog(3): facility `mail`, the form that every syslog daemon reads from `/dev/log`. `offset` is
-/// local time's distance from UTC in seconds.
+/// the offset of local time from UTC in seconds.
 pub fn syslog(line: &LogLine, json: bool, pid: i32, offset: i32) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let local = line.time.saturating_add_signed(i64::from(offset));
@@ -46,7 +46,7 @@ pub fn syslog(line: &LogLine, json: bool, pid: i32, offset: i32) -> Vec<u8> {
     out
 }
 
-/// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): a field a line.
+/// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): one field on each line.
 pub fn journal(line: &LogLine) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let _ = write!(
@@ -57,12 +57,12 @@ pub fn journal(line: &LogLine) -> Vec<u8> {
     words(line, &mut out);
     let _ = write!(out, "\nMPOPD_EVENT={}\n", OneLine(&line.event));
     for field in &line.fields {
-        let _ = writeln!(out, "MPOPD_{}={}", field.name.to_ascii_uppercase(), Plain(&field.value));
+        let _ = writeln!(out, "MPOPD_{}={}", field.name.to_ascii_uppercase(), BareValue(&field.value));
     }
     out
 }
 
-/// The date as RFC 3339 has it, in UTC, to the second.
+/// The date in UTC to the second, in the form of RFC 3339.
 pub fn date(time: u64) -> impl fmt::Display {
     humantime::format_rfc3339_seconds(moment(time))
 }
@@ -81,7 +81,7 @@ fn word(level: LogLevel) -> &'static str {
     }
 }
 
-/// As syslog(3) counts.
+/// The severity as syslog(3) counts.
 fn severity(level: LogLevel) -> u8 {
     match level {
         LogLevel::Error => 3,
@@ -97,7 +97,7 @@ fn words(line: &LogLine, out: &mut Vec<u8>) {
     for field in &line.fields {
         let _ = match &field.value {
             LogValue::Client(text) => write!(out, " {}=<{text}>", field.name),
-            other => write!(out, " {}={}", field.name, Plain(other)),
+            other => write!(out, " {}={}", field.name, BareValue(other)),
         };
     }
 }
@@ -119,13 +119,13 @@ fn json_object(line: &LogLine, out: &mut Vec<u8>) {
         "{{\"time\":\"{}\",\"level\":\"{}\",\"event\":{}",
         date(line.time),
         word(line.level),
-        Quoted(&line.event)
+        JsonString(&line.event)
     );
     for field in &line.fields {
         let _ = match &field.value {
             LogValue::Number(number) => write!(out, ",\"{}\":{number}", field.name),
             LogValue::Text(text) | LogValue::Client(text) => {
-                write!(out, ",\"{}\":{}", field.name, Quoted(text))
+                write!(out, ",\"{}\":{}", field.name, JsonString(text))
             }
         };
     }
@@ -133,9 +133,9 @@ fn json_object(line: &LogLine, out: &mut Vec<u8>) {
 }
 
 /// A value without brackets.
-struct Plain<'a>(&'a LogValue);
+struct BareValue<'a>(&'a LogValue);
 
-impl fmt::Display for Plain<'_> {
+impl fmt::Display for BareValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             LogValue::Text(text) | LogValue::Client(text) => OneLine(text).fmt(f),
@@ -144,7 +144,7 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// Text of ours, in which there may be a name that is not: nothing in it begins a new line.
+/// Text of mpopd's own that may contain a name from outside: nothing in it starts a new line.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -164,9 +164,9 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// A JSON string (RFC 8259, section 7).
-struct Quoted<'a>(&'a str);
+struct JsonString<'a>(&'a str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for c in self.0.chars() {

@@ -1,4 +1,4 @@
-//! What clients say, as the log may show it.
+//! Text from clients in a form that the log may show.
 
 use std::fmt::{self, Write as _};
 
@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 pub struct Untrusted<'a>(pub &'a [u8]);
 
 impl Untrusted<'_> {
-    /// The octets shown at most; of the rest only an ellipsis is.
+    /// The most octets that are shown; an ellipsis stands for the rest.
     const MOST: usize = 128;
 }
 

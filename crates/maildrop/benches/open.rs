@@ -1,4 +1,5 @@
-//! What the first opening of a maildrop costs, nothing known about it yet: `cargo bench -p maildrop --bench open`.
+//! What it costs to open a maildrop for the first time, when nothing is known about it yet: `cargo bench -p
+//! maildrop --bench open`.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;
@@ -8,8 +9,9 @@ use std::hint::black_box;
 use std::path::Path;
 
 use kit::Work;
-use maildrop::{Location, LockMethod, Opener, Settings};
+use maildrop::{Opener, Settings};
 use tempfile::TempDir;
+use vocabulary::{Location, LockMethod, Storage};
 
 const MESSAGES: usize = 500;
 const LINES: usize = 150;
@@ -28,10 +30,10 @@ fn mbox() -> (Work, Box<dyn FnMut()>) {
     let text: String =
         (0..MESSAGES).map(|n| format!("From a@b Mon Nov 23 10:00:00 2026\n{}\n", mail(n))).collect();
     fs::write(&path, &text).expect("a file");
-    (Work::Octets(text.len()), opened(folder, Location::Mbox(path)))
+    (Work::Octets(text.len()), opened(folder, Location { storage: Storage::Mbox, path }))
 }
 
-/// With `sized`, the names have the sizes, stored and in transfer (Maildir++).
+/// With `sized`, the names give the sizes, stored and on the wire (Maildir++).
 fn maildir(sized: bool) -> (Work, Box<dyn FnMut()>) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("Maildir");
@@ -44,10 +46,10 @@ fn maildir(sized: bool) -> (Work, Box<dyn FnMut()>) {
         let name = format!("cur/{}.M{n}P7.host{}:2,S", 1_790_000_000 + n, if sized { &sizes } else { "" });
         fs::write(path.join(name), mail).expect("a file");
     }
-    (Work::Operations(MESSAGES), opened(folder, Location::Maildir(path)))
+    (Work::Operations(MESSAGES), opened(folder, Location { storage: Storage::Maildir, path }))
 }
 
-/// Opens a maildrop in a pass, with a state folder that knows nothing.
+/// Opens a maildrop in each pass, with an empty state folder.
 fn opened(folder: TempDir, location: Location) -> Box<dyn FnMut()> {
     Box::new(move || {
         let state = TempDir::new_in(folder.path()).expect("a temporary folder");

@@ -1,33 +1,36 @@
-//! Tells an mbox file from a Maildir by looking.
+//! Tells an mbox file from a Maildir by looking at it.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::{Location, OpenError};
+use rustix::fs::{Mode, OFlags};
+use vocabulary::{Location, Storage};
 
-const WANTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \"new\" and \"cur\")";
+use crate::error::OpenError;
 
-/// Looks what kind of maildrop lies at `path`. An empty file is an mbox without messages.
+const EXPECTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory \
+                        with \"new\" and \"cur\")";
+
+/// Finds out which kind of maildrop lies at `path`. An empty file is an mbox without messages.
 ///
 /// # Errors
 ///
-/// [`OpenError::NotAMaildrop`] says what was found in place of an mbox or a Maildir; [`OpenError::Io`], that it
-/// cannot be looked at.
+/// [`OpenError::NotAMaildrop`] says what was found instead of an mbox or a Maildir; [`OpenError::Io`] means
+/// that it cannot be looked at.
 pub fn detect(path: &Path) -> Result<Location, OpenError> {
-    let refused = |source| OpenError::Io { doing: "look for a mailbox", path: path.to_owned(), source };
+    let failed = |source| OpenError::Io { doing: "look for a mailbox", path: path.to_owned(), source };
     let not = |found: &str| {
-        Err(OpenError::NotAMaildrop { path: path.to_owned(), wanted: WANTED, found: found.to_owned() })
+        Err(OpenError::NotAMaildrop { path: path.to_owned(), expected: EXPECTED, found: found.to_owned() })
     };
     let metadata = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return not("nothing"),
-        metadata => metadata.map_err(refused)?,
+        metadata => metadata.map_err(failed)?,
     };
     if metadata.is_dir() {
         let has = |name| path.join(name).is_dir();
         return match (has("new"), has("cur")) {
-            (true, true) => Ok(Location::Maildir(path.to_owned())),
+            (true, true) => Ok(Location { storage: Storage::Maildir, path: path.to_owned() }),
             (false, true) => not("a directory without \"new\""),
             (true, false) => not("a directory without \"cur\""),
             (false, false) => not("a directory without either"),
@@ -36,14 +39,14 @@ pub fn detect(path: &Path) -> Result<Location, OpenError> {
     if !metadata.is_file() {
         return not("neither a file nor a directory");
     }
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(refused)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
     let mut head = Vec::new();
-    file.take(4096).read_to_end(&mut head).map_err(refused)?;
+    File::from(file).take(4096).read_to_end(&mut head).map_err(failed)?;
     // Some programs leave a blank line where the first message was.
     let text = head.trim_ascii_start();
     if text.is_empty() || text.starts_with(b"From ") {
-        return Ok(Location::Mbox(path.to_owned()));
+        return Ok(Location { storage: Storage::Mbox, path: path.to_owned() });
     }
     not("a file that begins otherwise")
 }
@@ -67,9 +70,12 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RUSR).unwrap();
 
         for name in ["mbox", "blank", "empty"] {
-            assert_eq!(detect(&at(name)).unwrap(), Location::Mbox(at(name)));
+            assert_eq!(detect(&at(name)).unwrap(), Location { storage: Storage::Mbox, path: at(name) });
         }
-        assert_eq!(detect(&at("Maildir")).unwrap(), Location::Maildir(at("Maildir")));
+        assert_eq!(
+            detect(&at("Maildir")).unwrap(),
+            Location { storage: Storage::Maildir, path: at("Maildir") }
+        );
         for (name, found) in [
             ("text", "begins otherwise"),
             ("half", "without \"new\""),

@@ -1,7 +1,7 @@
 //! Every operation that changes a file, in one place.
 //!
-//! The crash and fault tests stand on this: they record each operation, lose or tear what was not synced, and
-//! answer with the errors of a full or failing disk.
+//! The crash and fault tests rely on this: they record each operation, lose or tear what was not synced, and
+//! return the errors of a full or failing disk.
 
 use std::fs::File;
 use std::io;
@@ -11,25 +11,28 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
+use crate::widths::to_u64;
+
 /// The operations. Names are relative to the directory `dir`.
 pub trait Disk: Send + Sync {
     /// Makes a new file for reading and writing, mode 0600; `AlreadyExists` if the name is taken.
     fn create(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<File>;
-    /// Writes some of `bytes` at `offset`, and says how many.
+    /// Writes some of `bytes` at `offset`. Returns how many octets were written.
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
-    /// Makes the file at least `length` octets long, with zeros behind what is there now; they have room on the disk (fallocate(2)).
+    /// Makes the file at least `length` octets long: zeros are added at its end, and space on the disk is
+    /// reserved for them (fallocate(2)).
     fn extend(&self, file: &File, length: u64) -> io::Result<()>;
     /// Cuts the file to `length` octets.
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
-    /// Makes what was done to a file, or to the names in a directory, durable (fsync(2)).
+    /// Makes durable what was done to a file, or to the names in a directory (fsync(2)).
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Gives a file a second name; `AlreadyExists` if that is taken.
     fn link(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()>;
-    /// Gives a file another name, which it takes away from any file that had it.
+    /// Gives a file another name, and takes that name away from any file that had it.
     fn rename(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> io::Result<()>;
-    /// Takes a file's name away.
+    /// Removes a file's name.
     fn unlink(&self, dir: BorrowedFd<'_>, name: &Path) -> io::Result<()>;
-    /// Sets the times of a file to now: the access time, and with `modified` the modification time.
+    /// Sets the access time of a file to now, and with `modified` the modification time, too.
     fn touch(&self, file: &File, modified: bool) -> io::Result<()>;
 }
 
@@ -50,7 +53,7 @@ impl Disk for Kernel {
     fn extend(&self, file: &File, length: u64) -> io::Result<()> {
         let from = file.metadata()?.len();
         let more = length.saturating_sub(from);
-        // Never over what others append meanwhile: that stays, whatever the range.
+        // The range begins at the present end, so what others append meanwhile is not overwritten.
         if more > 0 {
             rustix::fs::fallocate(file, FallocateFlags::empty(), from, more)?;
         }
@@ -85,7 +88,7 @@ impl Disk for Kernel {
     }
 }
 
-/// Does it again as long as a signal interrupts it.
+/// Repeats an operation for as long as a signal interrupts it.
 pub(crate) fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match operation() {
@@ -108,7 +111,7 @@ pub(crate) fn write_all_at(
             return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = bytes.get(written..).unwrap_or_default();
-        offset += written as u64;
+        offset += to_u64(written);
     }
     Ok(())
 }

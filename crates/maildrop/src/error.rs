@@ -1,39 +1,38 @@
-//! What can go wrong, and whose fault it is.
+//! What can go wrong, and who is responsible.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a maildrop was not opened. It is as it was.
+/// Why a maildrop was not opened. It is unchanged.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum OpenError {
     /// Another session has it: RFC 1939 allows one at a time.
     InUse,
-    /// Another program held the mailbox's lock through all tries.
+    /// Another program held the mailbox's lock during all tries.
     Locked {
         /// What is held: the dotlock, or the mailbox itself.
         path: PathBuf,
         /// How, and by whom if that is known.
         how: String,
     },
-    /// Something lies there that is no maildrop of the expected kind.
+    /// What is there is not a maildrop of the expected kind.
     NotAMaildrop {
         /// Where.
         path: PathBuf,
-        /// What was looked for.
-        wanted: &'static str,
+        /// What was expected.
+        expected: &'static str,
         /// What was found.
         found: String,
     },
-    /// More messages than `max_messages`.
+    /// There are more messages than `max_messages`.
     TooManyMessages {
         /// Where.
         path: PathBuf,
         /// The limit.
         limit: u32,
     },
-    /// The operating system refused.
+    /// The operating system refused an operation.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -46,7 +45,6 @@ pub enum OpenError {
 
 /// Why there is no body of a message.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum FetchError {
     /// No message has this number.
     NoSuchMessage {
@@ -63,7 +61,7 @@ pub enum FetchError {
         /// Its number.
         number: u32,
     },
-    /// The operating system refused.
+    /// The operating system refused an operation.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -76,14 +74,14 @@ pub enum FetchError {
 
 /// Why not all messages were removed.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum CommitError {
-    /// A number that is no message, or not in ascending order: the caller's mistake. Nothing was removed.
+    /// A number that belongs to no message, or is not in ascending order: a bug in the caller. Nothing was
+    /// removed.
     NoSuchMessage {
         /// The number.
         number: u32,
     },
-    /// Another program held the mailbox's lock through all tries. Nothing was removed.
+    /// Another program held the mailbox's lock during all tries. Nothing was removed.
     Locked {
         /// What is held: the dotlock, or the mailbox itself.
         path: PathBuf,
@@ -95,7 +93,7 @@ pub enum CommitError {
         /// The mailbox.
         path: PathBuf,
     },
-    /// The operating system refused. Nothing was removed.
+    /// The operating system refused an operation. Nothing was removed.
     Io {
         /// What was tried.
         doing: &'static str,
@@ -104,8 +102,8 @@ pub enum CommitError {
         /// What it said.
         source: io::Error,
     },
-    /// The removal was interrupted: the next time that the mailbox is opened, it is completed, or the messages are
-    /// there again. All others are safe.
+    /// The removal was interrupted. The next time the mailbox is opened, the removal is completed, or the
+    /// messages are there again. All other messages are safe.
     Interrupted {
         /// What was tried.
         doing: &'static str,
@@ -114,7 +112,7 @@ pub enum CommitError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Some messages were removed, others not.
+    /// Some messages were removed, others were not.
     Partial {
         /// The messages that are still there, in ascending order.
         remaining: Vec<u32>,
@@ -129,67 +127,76 @@ impl CommitError {
     /// Which of the messages that were to be removed are still there.
     pub fn remaining<'a>(&'a self, deleted: &'a [u32]) -> &'a [u32] {
         match self {
-            CommitError::Partial { remaining, .. } => remaining,
-            _ => deleted,
+            Self::Partial { remaining, .. } => remaining,
+            Self::NoSuchMessage { .. }
+            | Self::Locked { .. }
+            | Self::Changed { .. }
+            | Self::Io { .. }
+            | Self::Interrupted { .. } => deleted,
         }
     }
 }
 
-/// A refusal of the operating system, on its way to one of the errors above.
+/// An error of the operating system, on its way to one of the errors above.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct OsError {
     pub(crate) doing: &'static str,
     pub(crate) path: PathBuf,
     pub(crate) source: io::Error,
 }
 
-impl Refusal {
-    pub(crate) fn new(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Refusal {
-        Refusal { doing, path: path.to_owned(), source: source.into() }
+impl OsError {
+    pub(crate) fn new(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self { doing, path: path.to_owned(), source: source.into() }
     }
 }
 
-/// Says what was tried, and on what, when the operating system refuses.
+/// Adds what was tried, and on what, to an error of the operating system.
 pub(crate) trait Doing<T> {
-    fn doing(self, doing: &'static str, path: &Path) -> Result<T, Refusal>;
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, OsError>;
 }
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, doing: &'static str, path: &Path) -> Result<T, Refusal> {
-        self.map_err(|source| Refusal::new(doing, path, source))
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, OsError> {
+        self.map_err(|source| OsError::new(doing, path, source))
     }
 }
 
-impl From<Refusal> for OpenError {
-    fn from(Refusal { doing, path, source }: Refusal) -> OpenError {
-        OpenError::Io { doing, path, source }
+/// Whether the rights to do something are missing.
+pub(crate) fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+impl From<OsError> for OpenError {
+    fn from(OsError { doing, path, source }: OsError) -> Self {
+        Self::Io { doing, path, source }
     }
 }
 
-impl From<Refusal> for FetchError {
-    fn from(Refusal { doing, path, source }: Refusal) -> FetchError {
-        FetchError::Io { doing, path, source }
+impl From<OsError> for FetchError {
+    fn from(OsError { doing, path, source }: OsError) -> Self {
+        Self::Io { doing, path, source }
     }
 }
 
-impl From<Refusal> for CommitError {
-    fn from(Refusal { doing, path, source }: Refusal) -> CommitError {
-        CommitError::Io { doing, path, source }
+impl From<OsError> for CommitError {
+    fn from(OsError { doing, path, source }: OsError) -> Self {
+        Self::Io { doing, path, source }
     }
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::InUse => f.write_str("another session has the maildrop open"),
-            OpenError::Locked { path, how } => write!(f, "{}: {how}", path.display()),
-            OpenError::NotAMaildrop { path, wanted, found } => {
-                write!(f, "{}: no maildrop: looked for {wanted}, found {found}", path.display())
+            Self::InUse => f.write_str("another session has the maildrop open"),
+            Self::Locked { path, how } => write!(f, "{}: {how}", path.display()),
+            Self::NotAMaildrop { path, expected, found } => {
+                write!(f, "{}: no maildrop: looked for {expected}, found {found}", path.display())
             }
-            OpenError::TooManyMessages { path, limit } => {
+            Self::TooManyMessages { path, limit } => {
                 write!(f, "{}: more than {limit} messages (max_messages)", path.display())
             }
-            OpenError::Io { doing, path, source } => {
+            Self::Io { doing, path, source } => {
                 write!(f, "{}: cannot {doing}: {source}", path.display())
             }
         }
@@ -199,14 +206,14 @@ impl fmt::Display for OpenError {
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FetchError::NoSuchMessage { number } => write!(f, "there is no message {number}"),
-            FetchError::Vanished { number } => {
+            Self::NoSuchMessage { number } => write!(f, "there is no message {number}"),
+            Self::Vanished { number } => {
                 write!(f, "another program removed message {number} during the session")
             }
-            FetchError::Changed { number } => {
+            Self::Changed { number } => {
                 write!(f, "another program changed message {number} during the session")
             }
-            FetchError::Io { doing, path, source } => {
+            Self::Io { doing, path, source } => {
                 write!(f, "{}: cannot {doing}: {source}", path.display())
             }
         }
@@ -216,24 +223,25 @@ impl fmt::Display for FetchError {
 impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CommitError::NoSuchMessage { number } => {
+            Self::NoSuchMessage { number } => {
                 write!(f, "nothing removed: there is no message {number}, or it is out of order")
             }
-            CommitError::Locked { path, how } => write!(f, "nothing removed: {}: {how}", path.display()),
-            CommitError::Changed { path } => write!(
+            Self::Locked { path, how } => write!(f, "nothing removed: {}: {how}", path.display()),
+            Self::Changed { path } => write!(
                 f,
                 "nothing removed: {}: another program changed it during the session",
                 path.display()
             ),
-            CommitError::Io { doing, path, source } => {
+            Self::Io { doing, path, source } => {
                 write!(f, "nothing removed: {}: cannot {doing}: {source}", path.display())
             }
-            CommitError::Interrupted { doing, path, source } => write!(
+            Self::Interrupted { doing, path, source } => write!(
                 f,
-                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: {source}",
+                "removal interrupted, the next login completes it or finds the messages again: {}: \
+                 cannot {doing}: {source}",
                 path.display()
             ),
-            CommitError::Partial { remaining, path, source } => {
+            Self::Partial { remaining, path, source } => {
                 write!(f, "{} messages not removed, among them {}: {source}", remaining.len(), path.display())
             }
         }
@@ -243,8 +251,10 @@ impl fmt::Display for CommitError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            OpenError::Io { source, .. } => Some(source),
-            _ => None,
+            Self::Io { source, .. } => Some(source),
+            Self::InUse | Self::Locked { .. } | Self::NotAMaildrop { .. } | Self::TooManyMessages { .. } => {
+                None
+            }
         }
     }
 }
@@ -252,8 +262,8 @@ impl std::error::Error for OpenError {
 impl std::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            FetchError::Io { source, .. } => Some(source),
-            _ => None,
+            Self::Io { source, .. } => Some(source),
+            Self::NoSuchMessage { .. } | Self::Vanished { .. } | Self::Changed { .. } => None,
         }
     }
 }
@@ -261,10 +271,10 @@ impl std::error::Error for FetchError {
 impl std::error::Error for CommitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            CommitError::Io { source, .. }
-            | CommitError::Interrupted { source, .. }
-            | CommitError::Partial { source, .. } => Some(source),
-            _ => None,
+            Self::Io { source, .. } | Self::Interrupted { source, .. } | Self::Partial { source, .. } => {
+                Some(source)
+            }
+            Self::NoSuchMessage { .. } | Self::Locked { .. } | Self::Changed { .. } => None,
         }
     }
 }

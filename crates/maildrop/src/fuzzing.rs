@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets of /fuzz, which are no part of the library (feature `fuzzing`).
+//! Entry points for the fuzz targets in /fuzz, which are no part of the library (feature `fuzzing`).
 
-pub use crate::maildir::fuzzing::{Name, name};
-pub use crate::mbox::fuzzing::{Found, scan, scan_shared, unquote};
+pub use crate::maildir::fuzzing::{MaildirName, name};
+pub use crate::mbox::fuzzing::{FoundMessage, scan, scan_shared, unquote};

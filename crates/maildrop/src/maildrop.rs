@@ -3,72 +3,79 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::{CommitError, Delivered, FetchError, Uidl};
+use crate::delivered::Delivered;
+use crate::error::{CommitError, FetchError};
+use crate::uidl::Uidl;
 
-/// One opened maildrop, held by one session; dropping it gives it up unchanged.
+/// One opened maildrop, held by one session. Dropping it gives it up unchanged.
 ///
-/// Messages are numbered from 1 in a fixed order, and keep number, octets and UIDL as long as it is open, whatever
-/// is delivered meanwhile.
+/// Messages are numbered from 1 in a fixed order. Their numbers, octets and UIDLs stay the same while the
+/// maildrop is open, whatever is delivered meanwhile.
 pub trait Maildrop: Send {
     /// How many messages there are.
     fn count(&self) -> u32;
 
-    /// What LIST and UIDL say of message `number`; `None` beyond [`count`](Self::count).
-    fn listing(&self, number: u32) -> Option<Listing>;
+    /// What LIST and UIDL say about message `number`; `None` beyond [`count`](Self::count).
+    fn listing(&self, number: u32) -> Option<ListedMessage>;
 
-    /// Two maildrops with one fingerprint have one listing; `None` where that cannot be said without looking at all messages.
+    /// Two maildrops with the same fingerprint have the same listing. `None` if that cannot be known without
+    /// looking at all messages.
     fn fingerprint(&self) -> Option<[u8; 32]> {
         None
     }
 
-    /// When message `number` was delivered, if the maildrop says so. Every time the same for a message that did not change.
+    /// When message `number` was delivered, if the maildrop knows. The answer is always the same for a
+    /// message that did not change.
     fn delivered(&self, number: u32) -> Option<Delivered> {
         let _ = number;
         None
     }
 
-    /// Where to read message `first` and up to `window - 1` of those after it; fewer is fine, in order and without gaps.
+    /// Where to read message `first` and up to `window - 1` of the messages after it. There may be fewer, but
+    /// they are in order and without gaps.
     ///
     /// # Errors
     ///
-    /// Only for what befalls message `first` itself.
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError>;
+    /// Only errors about message `first` itself are returned.
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError>;
 
-    /// Whether [`Update::read`] matters here.
+    /// Whether [`MaildropUpdate::read`] matters here.
     fn marks_read(&self) -> bool {
         false
     }
 
-    /// Does what the session leaves to be done, and ends it: the UPDATE state of RFC 1939, section 6.
+    /// Carries out the update and ends the session: the UPDATE state of RFC 1939, section 6.
     ///
     /// # Errors
     ///
-    /// [`CommitError::remaining`] says which of the deleted messages are still there. That messages could not be marked as read is
-    /// no error but a [`Notice`](crate::Notice).
-    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError>;
+    /// [`CommitError::remaining`] says which of the deleted messages are still there. If messages could not
+    /// be marked as read, that is no error but a [`Notice`](crate::Notice).
+    fn commit(self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError>;
 }
 
-/// What a session that ended with QUIT leaves to be done. Both are message numbers in ascending order.
+/// What is to be done after a session that ended with QUIT. Both lists hold message numbers in ascending
+/// order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Update<'a> {
+pub struct MaildropUpdate<'a> {
     /// The messages to be removed.
     pub deleted: &'a [u32],
-    /// The messages that the client has read; those of them that stay are marked so, where the maildrop does that at all.
+    /// The messages that the client has read. Those that stay are marked as read, if the maildrop does that
+    /// at all.
     pub read: &'a [u32],
 }
 
-impl<'a> Update<'a> {
-    /// Only to remove messages.
-    pub fn deleting(deleted: &'a [u32]) -> Update<'a> {
-        Update { deleted, read: &[] }
+impl<'a> MaildropUpdate<'a> {
+    /// An update that only removes messages.
+    pub fn deleting(deleted: &'a [u32]) -> Self {
+        MaildropUpdate { deleted, read: &[] }
     }
 
-    /// Whether there is nothing to be done.
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.read.is_empty()
     }
 
-    /// Whether all numbers are those of messages, and in ascending order.
+    /// Checks that all numbers belong to messages and are in ascending order.
     pub(crate) fn check(&self, count: u32) -> Result<(), CommitError> {
         for numbers in [self.deleted, self.read] {
             let mut before = 0;
@@ -83,48 +90,50 @@ impl<'a> Update<'a> {
     }
 }
 
-/// What a session tells of a message before anyone reads it.
+/// What a session says about a message before anyone reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    /// What a client receives for the message before dot-stuffing and without the final dot: every line ended by CRLF, a missing last
-    /// line end added.
+pub struct ListedMessage {
+    /// The octets that a client receives for the message, before dot-stuffing and without the final dot:
+    /// every line ends in CRLF, and a missing last line end is added.
     pub octets: u64,
-    /// The same of its surrogate, if it needs one for clients that do not ask for UTF-8 ([`Wishes::as_stored`](crate::Wishes)).
+    /// The same for its surrogate, if clients that did not ask for UTF-8 need one
+    /// ([`SessionOptions::as_stored`](crate::SessionOptions)).
     pub surrogate: Option<u64>,
     /// The message's unique id.
     pub uidl: Uidl,
 }
 
-/// Where the stored octets of a message are read: a part of a file that nobody will write through this descriptor.
+/// Where the stored octets of a message are read: a region of a file that nobody writes through this
+/// descriptor.
 #[derive(Debug, Clone)]
-pub struct Body {
-    /// What to read from, by offset only: the descriptor's own position is shared.
+pub struct StoredMessage {
+    /// What to read from, by offset only: all users of the descriptor share its position.
     pub source: Arc<File>,
     /// Where the message begins, in octets.
     pub offset: u64,
-    /// How long it is as stored, in octets.
+    /// Its length as stored, in octets.
     pub length: u64,
-    /// Whole header lines that come before what is stored, ended by CRLF.
+    /// Whole header lines that come before the stored octets, each ended by CRLF.
     pub prefix: Vec<u8>,
 }
 
 /// A maildrop that does not exist yet.
-pub(crate) struct Empty;
+pub(crate) struct MissingMaildrop;
 
-impl Maildrop for Empty {
+impl Maildrop for MissingMaildrop {
     fn count(&self) -> u32 {
         0
     }
 
-    fn listing(&self, _: u32) -> Option<Listing> {
+    fn listing(&self, _: u32) -> Option<ListedMessage> {
         None
     }
 
-    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<Body>, FetchError> {
+    fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<StoredMessage>, FetchError> {
         Err(FetchError::NoSuchMessage { number: first })
     }
 
-    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+    fn commit(self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
         update.check(0)
     }
 }

@@ -1,33 +1,32 @@
-//! What an administrator should read in the log, although nothing failed.
+//! What an administrator should find in the log although nothing failed.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Something noticed while a maildrop was opened or closed.
+/// Something that was noticed while a maildrop was opened or closed.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Notice {
     /// A dotlock was broken because it was too old.
     BrokeOldLock {
         /// The dotlock.
         path: PathBuf,
-        /// How long nobody had refreshed it.
+        /// How long it had not been refreshed.
         age: Duration,
     },
-    /// A dotlock was broken because the process that made it on this host is gone.
+    /// A dotlock was broken because the process on this host that made it is gone.
     BrokeOrphanedLock {
         /// The dotlock.
         path: PathBuf,
         /// That process.
         pid: u32,
     },
-    /// Another program held the mailbox's lock, and it was waited for.
+    /// Another program held the mailbox's lock, and we waited for it.
     WaitedForLock {
         /// The mailbox.
         path: PathBuf,
-        /// For how long, whether the lock was had in the end or not.
+        /// For how long, whether we got the lock in the end or not.
         time: Duration,
     },
     /// Our dotlock was broken by another program while we held it.
@@ -40,41 +39,40 @@ pub enum Notice {
         /// The mailbox.
         path: PathBuf,
     },
-    /// A rewrite was interrupted, and since then another program changed the mailbox: it was left as it
-    /// is, and the journal was kept.
+    /// A rewrite was interrupted, and another program has changed the mailbox since then. The mailbox was
+    /// left as it is, and the journal was kept.
     JournalSetAside {
         /// The mailbox.
         path: PathBuf,
         /// The journal's name in the state folder; it holds the kept mail.
         name: String,
     },
-    /// Indexes cannot be written to the state folder. Mail is served as always, but opening takes longer.
+    /// Indexes cannot be written to the state folder. Mail is served as usual, but opening takes longer.
     NoIndex {
         /// Why not.
         source: io::Error,
     },
-    /// The file of session locks cannot be used: this process alone keeps a second session out.
+    /// The file of session locks cannot be used: only this process prevents a second session.
     NoSessionLocks {
         /// Why not.
         source: io::Error,
     },
-    /// A file in a Maildir that cannot be read and is therefore not served.
+    /// A file in a Maildir cannot be read and is therefore not served.
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// Messages that were read could not be marked so (setting `status_header`). No mail is harmed; where deletions were wanted too, they
-    /// are another matter.
+    /// Messages that were read could not be marked as read (setting `status_header`). No mail is harmed. This
+    /// says nothing about deletions in the same session.
     NotMarkedRead {
         /// The mailbox.
         path: PathBuf,
         /// Why not.
         why: String,
     },
-    /// What must be remembered so that no UIDL changes could not be written down; it is tried again at the next
-    /// login.
+    /// What must be remembered so that no UIDL changes could not be written down. The next login tries again.
     UidlsNotKept {
         /// The mailbox.
         path: PathBuf,
@@ -86,39 +84,43 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::BrokeOldLock { path, age } => {
+            Self::BrokeOldLock { path, age } => {
                 write!(f, "{}: lock untouched for {} s, broken", path.display(), age.as_secs())
             }
-            Notice::BrokeOrphanedLock { path, pid } => {
+            Self::BrokeOrphanedLock { path, pid } => {
                 write!(f, "{}: lock of process {pid}, which is gone, broken", path.display())
             }
-            Notice::WaitedForLock { path, time } => {
+            Self::WaitedForLock { path, time } => {
                 write!(f, "{}: another program held its lock for {:.1} s", path.display(), time.as_secs_f64())
             }
-            Notice::LostLock { path } => {
+            Self::LostLock { path } => {
                 write!(f, "{}: another program broke this lock while it was held", path.display())
             }
-            Notice::Replayed { path } => {
+            Self::Replayed { path } => {
                 write!(f, "{}: an interrupted rewrite was completed", path.display())
             }
-            Notice::JournalSetAside { path, name } => write!(
+            Self::JournalSetAside { path, name } => write!(
                 f,
-                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was to be kept is in the state folder's journal/{name}",
+                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail \
+                 that was to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
-            Notice::NoIndex { source } => {
-                write!(f, "the state folder takes no indexes, so opening maildrops takes longer: {source}")
+            Self::NoIndex { source } => {
+                write!(f, "indexes cannot be written to the state folder, so opening takes longer: {source}")
             }
-            Notice::NoSessionLocks { source } => {
-                write!(f, "the state folder takes no session locks, only this process keeps them: {source}")
+            Self::NoSessionLocks { source } => {
+                write!(
+                    f,
+                    "the state folder cannot hold session locks, so only this process has them: {source}"
+                )
             }
-            Notice::Unreadable { path, source } => {
+            Self::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())
             }
-            Notice::NotMarkedRead { path, why } => {
+            Self::NotMarkedRead { path, why } => {
                 write!(f, "{}: the messages that were read got no Status: line: {why}", path.display())
             }
-            Notice::UidlsNotKept { path, source } => write!(
+            Self::UidlsNotKept { path, source } => write!(
                 f,
                 "{}: its UIDLs could not be written down in the state folder, and may change: {source}",
                 path.display()

@@ -1,8 +1,12 @@
-//! What an administrator can set about maildrops.
+//! What an administrator can configure about maildrops.
 
 use std::time::Duration;
 
-use crate::{Boundaries, Received, UidlScheme};
+use vocabulary::{LockMethod, UnescapeFrom};
+
+use crate::mbox::Boundaries;
+use crate::migration::UidlScheme;
+use crate::received::ReceivedHeader;
 
 /// The settings of all maildrops that an [`crate::Opener`] opens.
 #[derive(Debug, Clone)]
@@ -11,17 +15,18 @@ pub struct Settings {
     pub max_messages: u32,
     /// Which lines of an mbox begin and end messages.
     pub boundaries: Boundaries,
-    /// How body lines that begin with `From ` were quoted, and are to be served without that.
-    pub unescape_from: Unescape,
-    /// What the Received: line says that is put before the messages of chosen users; `None` if of none.
-    pub received: Option<Received>,
-    /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order of taking.
+    /// How body lines that begin with `From ` were quoted. They are served without the quoting.
+    pub unescape_from: UnescapeFrom,
+    /// What the Received: line before the messages of certain users says; `None` if no user gets one.
+    pub received: Option<ReceivedHeader>,
+    /// The locks that keep delivery agents out while an mbox is parsed or rewritten, in the order in which
+    /// they are taken.
     pub lock_methods: Vec<LockMethod>,
     /// How often to try for those locks, at least once.
     pub retry_on_lock: u32,
     /// How long to wait between two tries.
     pub retry_pause: Duration,
-    /// The age from which a dotlock that nobody refreshed is broken.
+    /// The age at which a dotlock that nobody refreshed is broken.
     pub stale_lock: Duration,
     /// Whether messages of an mbox that were read get a `Status:` line that says so.
     pub status_header: bool,
@@ -31,11 +36,11 @@ pub struct Settings {
 
 impl Default for Settings {
     /// The values of the sample configuration.
-    fn default() -> Settings {
-        Settings {
+    fn default() -> Self {
+        Self {
             max_messages: 2_097_152,
             boundaries: Boundaries::default(),
-            unescape_from: Unescape::None,
+            unescape_from: UnescapeFrom::None,
             received: None,
             lock_methods: vec![LockMethod::Dotlock, LockMethod::Fcntl],
             retry_on_lock: 10,
@@ -45,26 +50,4 @@ impl Default for Settings {
             uidl: UidlScheme::default(),
         }
     }
-}
-
-/// A way to keep delivery agents and mail programs out of an mbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockMethod {
-    /// The file `MBOX.lock` beside it.
-    Dotlock,
-    /// A record lock on the whole file, fcntl(2).
-    Fcntl,
-    /// A lock on the whole file, flock(2).
-    Flock,
-}
-
-/// What the delivery agent does to a body line that begins with `From `.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unescape {
-    /// Nothing, or nothing that is to be undone.
-    None,
-    /// It puts a `>` before `From `.
-    Mboxo,
-    /// It puts a `>` before any number of `>` and `From `.
-    Mboxrd,
 }

@@ -1,7 +1,7 @@
-//! The spool of storage mode `disk`: a folder for each mailbox that is open, with one file a message.
+//! The spool of storage mode `disk`: a folder for each open mailbox, with one file per message.
 //!
-//! It is a copy. The mailbox stays as it is until QUIT, so whatever befalls the spool costs no mail: what a crash left behind is removed
-//! when the mailbox is opened again.
+//! The spool is a copy. The mailbox stays unchanged until QUIT, so nothing that happens to the spool can lose
+//! mail. What a crash leaves behind is removed when the mailbox is opened again.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,24 +15,26 @@ use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::disk::{Disk, retry, write_all_at};
+use crate::widths::to_u64;
 
-/// How often to try again when the folder is removed while it is being opened.
+/// How often to try again if the folder is removed while it is being opened.
 const ATTEMPTS: u32 = 5;
 
-/// The folder of one mailbox, locked; dropping it removes the folder.
+/// The folder of one mailbox, locked. Dropping it removes the folder.
 pub(crate) struct Spool {
     disk: Arc<dyn Disk>,
     parent: Arc<File>,
     name: OsString,
     folder: File,
-    /// How many messages were written.
+    /// How many messages have been written.
     count: u32,
-    /// Leave everything in place.
+    /// Leave everything in place when dropped.
     keep: bool,
 }
 
 impl Spool {
-    /// The empty folder of the mailbox at `path`, made in `parent` if need be; `None` while somebody else has it.
+    /// The empty folder of the mailbox at `path`, made in `parent` if it does not exist; `None` while another
+    /// process holds it.
     ///
     /// # Errors
     ///
@@ -42,7 +44,7 @@ impl Spool {
         parent: Arc<File>,
         path: &Path,
         keep: bool,
-    ) -> io::Result<Option<Spool>> {
+    ) -> io::Result<Option<Self>> {
         let name = name_of(path)?;
         for _ in 0..ATTEMPTS {
             match rustix::fs::mkdirat(&parent, &name, Mode::RWXU) {
@@ -55,15 +57,15 @@ impl Spool {
                 Err(Errno::NOENT) => continue,
                 Err(errno) => return Err(errno.into()),
             };
-            // An OS lock: it is gone with its holder, however that ends.
+            // An OS lock: it disappears with its holder, however the holder ends.
             match retry(|| Ok(rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive)?)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error),
             }
-            // Whoever had it before us removed the folder at its end.
+            // The previous holder removes the folder when it ends.
             if is_at(&parent, &name, &folder)? {
-                let spool = Spool { disk, parent, name, folder, count: 0, keep };
+                let spool = Self { disk, parent, name, folder, count: 0, keep };
                 spool.remove_leftovers()?;
                 return Ok(Some(spool));
             }
@@ -79,13 +81,13 @@ impl Spool {
         Ok(SpoolFile { disk: &*self.disk, file, length: 0 })
     }
 
-    /// A message, open for reading only; messages count from 1.
+    /// Opens a message for reading. Messages count from 1.
     pub(crate) fn open(&self, number: u32) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.folder, file_name(number), flags, Mode::empty())?))
     }
 
-    /// Removes what a crash, or the wish to keep the files, has left.
+    /// Removes what a crash, or a session that kept its files, has left.
     fn remove_leftovers(&self) -> io::Result<()> {
         for entry in Dir::read_from(&self.folder)? {
             let entry = entry?;
@@ -122,7 +124,7 @@ pub(crate) struct SpoolFile<'a> {
 impl SpoolFile<'_> {
     pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
         write_all_at(self.disk, &self.file, octets, self.length)?;
-        self.length += octets.len() as u64;
+        self.length += to_u64(octets.len());
         Ok(())
     }
 }
@@ -131,7 +133,8 @@ fn file_name(number: u32) -> PathBuf {
     PathBuf::from(number.to_string())
 }
 
-/// The mailbox's own name, so that people find its folder, and a hash of its path, since names alone may be the same.
+/// The mailbox's own name, so that people find its folder, and a hash of its path, because names may be the
+/// same.
 fn name_of(path: &Path) -> io::Result<OsString> {
     let path = std::fs::canonicalize(path)?;
     let hash = blake3::hash(path.as_os_str().as_bytes()).to_hex();

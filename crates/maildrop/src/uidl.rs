@@ -6,40 +6,36 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uidl {
     length: u8,
-    octets: [u8; Uidl::MOST],
+    octets: [u8; Self::MOST],
 }
 
 impl Uidl {
     /// The longest id, in characters.
     pub const MOST: usize = 70;
 
-    /// An id of these characters, or `None` when they are none, too many, or not of the allowed ones.
-    pub fn new(text: &[u8]) -> Option<Uidl> {
-        let fits = (1..=Uidl::MOST).contains(&text.len());
+    /// An id of these characters; `None` if there are none or too many, or if some are not allowed.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let fits = (1..=Self::MOST).contains(&text.len());
         if !fits || !text.iter().all(u8::is_ascii_graphic) {
             return None;
         }
-        let mut octets = [0; Uidl::MOST];
+        let mut octets = [0; Self::MOST];
         octets.get_mut(..text.len())?.copy_from_slice(text);
-        Some(Uidl { length: text.len() as u8, octets })
+        Some(Self { length: u8::try_from(text.len()).ok()?, octets })
     }
 
-    /// The id of a message known by `digest`: 32 hexadecimal digits, and for the second and later messages of
-    /// the same digest in one maildrop `-2`, `-3` and so on.
-    pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Uidl {
+    /// The id of a message with this `digest`: 32 hexadecimal digits. The second and later messages with the
+    /// same digest in one maildrop get `-2`, `-3` and so on.
+    pub(crate) fn of_digest(digest: &Digest, ordinal: u32) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut uidl = Uidl { length: 0, octets: [0; Uidl::MOST] };
+        let mut uidl = Self { length: 0, octets: [0; Self::MOST] };
         for byte in digest {
             uidl.push(HEX[usize::from(byte >> 4)]);
             uidl.push(HEX[usize::from(byte & 15)]);
         }
         if ordinal > 1 {
             uidl.push(b'-');
-            let mut divisor = 10u32.pow(ordinal.ilog10());
-            while divisor > 0 {
-                uidl.push(b'0' + (ordinal / divisor % 10) as u8);
-                divisor /= 10;
-            }
+            ordinal.to_string().bytes().for_each(|digit| uidl.push(digit));
         }
         uidl
     }
@@ -83,7 +79,7 @@ impl fmt::Debug for Uidl {
     }
 }
 
-/// 128 bits that stand for a message.
+/// 128 bits that identify a message.
 pub(crate) type Digest = [u8; 16];
 
 /// The first 128 bits of a BLAKE3 hash.
@@ -93,17 +89,17 @@ pub(crate) fn digest(hasher: &blake3::Hasher) -> Digest {
     digest
 }
 
-/// For each digest, which of the messages that have it this one is, from 1.
+/// For each digest, which of the messages with that digest this one is, from 1.
 ///
-/// `before` says the same of the messages as they were last seen, in the same order. What is still there keeps
-/// its number though one before it was removed, and what is new gets the next one. When that is not known any more, the messages
-/// are counted from 1. Messages of one digest are alike in all that it covers, so it then does no harm that
-/// the second becomes the first.
+/// `before` says the same about the messages as they were last seen, in the same order. A message that is
+/// still there keeps its number when one before it was removed, and a new message gets the next number. If
+/// `before` is not known, messages are counted from 1. Messages with the same digest are alike in everything
+/// that it covers, so it does no harm if the second one becomes the first.
 pub(crate) fn ordinals(digests: impl ExactSizeIterator<Item = Digest>, before: &[(Digest, u32)]) -> Vec<u32> {
     let mut ordinals = vec![1; digests.len()];
     let mut sorted: Vec<(Digest, usize)> = digests.zip(0..).collect();
     sorted.sort_unstable();
-    // A stable sort, since those of one digest must stay in their order.
+    // A stable sort: messages with the same digest must stay in their order.
     let mut before = before.to_vec();
     before.sort_by_key(|&(digest, _)| digest);
     let mut before = before.as_slice();

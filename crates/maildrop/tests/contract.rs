@@ -5,9 +5,9 @@
 mod common;
 
 use common::*;
-use maildrop::{CommitError, FetchError, OpenError, Settings, Update};
+use maildrop::{CommitError, FetchError, MaildropUpdate, OpenError, Settings};
 
-/// Messages of every kind that can hurt.
+/// Messages of every kind that could cause trouble.
 fn messages() -> Vec<Vec<u8>> {
     let header = |subject: &str| format!("Subject: {subject}\n\n").into_bytes();
     let with = |subject: &str, body: &[u8]| [&header(subject)[..], body].concat();
@@ -38,7 +38,7 @@ fn small() -> Vec<Vec<u8>> {
     (1..=5).map(|number| format!("Subject: {number}\n\nbody {number}\n").into_bytes()).collect()
 }
 
-/// `all` without those numbered `deleted`.
+/// `all` without the messages numbered `deleted`.
 fn without<T: Clone>(all: &[T], deleted: &[u32]) -> Vec<T> {
     (1..).zip(all).filter(|(number, _)| !deleted.contains(number)).map(|(_, item)| item.clone()).collect()
 }
@@ -74,22 +74,22 @@ fn fetch_windows<F: Format>() {
 
 fn numbers_that_are_no_messages<F: Format>() {
     let format = F::with(&refs(&small()));
-    let before = snapshot(format.location().path().parent().unwrap());
+    let before = snapshot(format.location().path.parent().unwrap());
     for number in [0, 6, u32::MAX] {
         let mut maildrop = format.open();
         assert!(maildrop.listing(number).is_none());
         assert!(matches!(maildrop.fetch(number, 3), Err(FetchError::NoSuchMessage { .. })));
-        let error = maildrop.commit(Update::deleting(&[number])).unwrap_err();
+        let error = maildrop.commit(MaildropUpdate::deleting(&[number])).unwrap_err();
         assert!(matches!(error, CommitError::NoSuchMessage { .. }));
         assert_eq!(error.remaining(&[number]), [number]);
     }
     for deleted in [&[2, 1][..], &[1, 1], &[1, 6]] {
-        for update in [Update::deleting(deleted), Update { deleted: &[], read: deleted }] {
+        for update in [MaildropUpdate::deleting(deleted), MaildropUpdate { deleted: &[], read: deleted }] {
             let outcome = format.open().commit(update);
             assert!(matches!(outcome, Err(CommitError::NoSuchMessage { .. })));
         }
     }
-    assert_eq!(snapshot(format.location().path().parent().unwrap()), before);
+    assert_eq!(snapshot(format.location().path.parent().unwrap()), before);
 }
 
 fn deletions<F: Format>() {
@@ -98,7 +98,7 @@ fn deletions<F: Format>() {
         let format = F::with(&refs(&messages));
         let maildrop = format.open();
         let ids = uidls(&*maildrop);
-        maildrop.commit(Update::deleting(deleted)).unwrap();
+        maildrop.commit(MaildropUpdate::deleting(deleted)).unwrap();
         let mut maildrop = format.open();
         assert_eq!(contents(&mut *maildrop), without(&messages, deleted), "{deleted:?}");
         assert_eq!(uidls(&*maildrop), without(&ids, deleted), "{deleted:?}");
@@ -107,16 +107,16 @@ fn deletions<F: Format>() {
 
 fn deletions_of_every_kind_of_message<F: Format>() {
     let messages = messages();
-    for number in 1..=messages.len() as u32 {
+    for number in 1..=u32::try_from(messages.len()).unwrap() {
         let format = F::with(&refs(&messages));
-        format.open().commit(Update::deleting(&[number])).unwrap();
+        format.open().commit(MaildropUpdate::deleting(&[number])).unwrap();
         assert!(contents(&mut *format.open()) == without(&messages, &[number]), "message {number}");
     }
 }
 
 fn messages_that_were_read<F: Format>() {
     let messages = messages();
-    let all: Vec<u32> = (1..=messages.len() as u32).collect();
+    let all: Vec<u32> = (1..=u32::try_from(messages.len()).unwrap()).collect();
     let setups: [(&[u32], &[u32]); 7] = [
         (&[], &[1]),
         (&[], &[5]),
@@ -135,7 +135,7 @@ fn messages_that_were_read<F: Format>() {
         assert_eq!(maildrop.marks_read(), F::MARKS_READ);
         let ids = uidls(&*maildrop);
         format.deliver(b"Subject: late\n\nhello\n");
-        maildrop.commit(Update { deleted, read }).unwrap();
+        maildrop.commit(MaildropUpdate { deleted, read }).unwrap();
         let marked = |&number: &u32| match read.contains(&number) && F::MARKS_READ {
             true => marked(&messages[number as usize - 1]),
             false => messages[number as usize - 1].clone(),
@@ -149,12 +149,15 @@ fn messages_that_were_read<F: Format>() {
         });
         assert!(listed, "{nth}");
         assert_eq!(uidls(&*maildrop)[..expected.len() - 1], without(&ids, deleted), "{nth}");
-        let before = snapshot(format.location().path());
+        let before = snapshot(&format.location().path);
         maildrop
-            .commit(Update { deleted: &[], read: &(1..expected.len() as u32).collect::<Vec<_>>() })
+            .commit(MaildropUpdate {
+                deleted: &[],
+                read: &(1..u32::try_from(expected.len()).unwrap()).collect::<Vec<_>>(),
+            })
             .unwrap();
         if deleted.is_empty() && read.len() == all.len() {
-            assert!(snapshot(format.location().path()) == before, "all had their marks");
+            assert!(snapshot(&format.location().path) == before, "all had their marks");
         }
         assert_eq!(uidls(&*open())[..expected.len() - 1], without(&ids, deleted), "{nth}");
         assert_eq!(format.place().notices(), [""; 0]);
@@ -163,7 +166,7 @@ fn messages_that_were_read<F: Format>() {
 
 /// One of `messages` with its mark.
 fn marked(message: &[u8]) -> Vec<u8> {
-    // So much of its header is not looked at.
+    // The part of its header that is looked at has no place for a mark.
     if message.len() > 100_000 && message.starts_with(b"Subject: y") {
         return message.to_vec();
     }
@@ -172,12 +175,12 @@ fn marked(message: &[u8]) -> Vec<u8> {
 
 fn what_was_read_is_written_down_only_if_it_is_asked_for<F: Format>() {
     let format = F::with(&refs(&small()));
-    let before = snapshot(format.location().path());
+    let before = snapshot(&format.location().path);
     let maildrop = format.open();
     assert!(!maildrop.marks_read());
-    maildrop.commit(Update { deleted: &[], read: &[1, 2, 3] }).unwrap();
-    assert_eq!(snapshot(format.location().path()), before);
-    format.open().commit(Update { deleted: &[1], read: &[1, 2, 3] }).unwrap();
+    maildrop.commit(MaildropUpdate { deleted: &[], read: &[1, 2, 3] }).unwrap();
+    assert_eq!(snapshot(&format.location().path), before);
+    format.open().commit(MaildropUpdate { deleted: &[1], read: &[1, 2, 3] }).unwrap();
     assert_eq!(contents(&mut *format.open()), small()[1..]);
 }
 
@@ -190,7 +193,7 @@ fn mail_that_arrives_meanwhile<F: Format>() {
         format.deliver(&late);
         assert_eq!(maildrop.count(), 5);
         assert_eq!(contents(&mut *maildrop), messages);
-        maildrop.commit(Update::deleting(deleted)).unwrap();
+        maildrop.commit(MaildropUpdate::deleting(deleted)).unwrap();
         let mut left = without(&messages, deleted);
         left.push(late.clone());
         assert_eq!(contents(&mut *format.open()), left, "{deleted:?}");
@@ -199,12 +202,12 @@ fn mail_that_arrives_meanwhile<F: Format>() {
 
 fn nothing_changes_without_commit<F: Format>() {
     let format = F::with(&refs(&messages()));
-    let before = snapshot(format.location().path().parent().unwrap());
+    let before = snapshot(format.location().path.parent().unwrap());
     let mut maildrop = format.open();
     contents(&mut *maildrop);
     drop(maildrop);
-    format.open().commit(Update::deleting(&[])).unwrap();
-    assert!(snapshot(format.location().path().parent().unwrap()) == before);
+    format.open().commit(MaildropUpdate::deleting(&[])).unwrap();
+    assert!(snapshot(format.location().path.parent().unwrap()) == before);
 }
 
 fn one_session_at_a_time<F: Format>() {
@@ -223,10 +226,10 @@ fn one_session_at_a_time<F: Format>() {
     drop(maildrop);
     let maildrop = opener.open(&location).expect("released when dropped");
     in_use("after a refusal");
-    maildrop.commit(Update::deleting(&[1])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
     let maildrop = format.place().opener().open(&location).expect("released by commit");
     in_use("opened by another process");
-    maildrop.commit(Update::deleting(&[9])).unwrap_err();
+    maildrop.commit(MaildropUpdate::deleting(&[9])).unwrap_err();
     opener.open(&location).expect("released by a commit that failed");
 
     let other = F::with(&refs(&small()));
@@ -249,7 +252,7 @@ fn uidls_are_unique_and_stay<F: Format>() {
     format.deliver(b"Subject: one more\n\n");
     assert_eq!(uidls(&*format.open())[..messages.len()], first[..], "mail has arrived");
     let deleted = [2, 3, 7, 15];
-    format.open().commit(Update::deleting(&deleted)).unwrap();
+    format.open().commit(MaildropUpdate::deleting(&deleted)).unwrap();
     let left = without(&first, &deleted);
     assert_eq!(uidls(&*format.open())[..left.len()], left[..], "others are deleted");
 }
@@ -265,8 +268,8 @@ fn removed_by_another_program<F: Format>() {
         Err(error) => assert!(!F::IS_COPY && gone(error)),
     }
     assert_eq!(read(&maildrop.fetch(4, 8).unwrap()[0]), messages[3]);
-    // Either all that was there is removed, or nothing and the error says so.
-    let left = match maildrop.commit(Update::deleting(&[1, 5])) {
+    // Either everything that was there is removed, or nothing is and the error says so.
+    let left = match maildrop.commit(MaildropUpdate::deleting(&[1, 5])) {
         Ok(()) => &messages[1..4],
         Err(error) => {
             assert!(matches!(error, CommitError::Changed { .. }));
@@ -279,7 +282,7 @@ fn removed_by_another_program<F: Format>() {
 fn a_missing_maildrop_is_empty<F: Format>() {
     let format = F::new();
     let location = format.location();
-    let path = location.path();
+    let path = &location.path;
     if path.is_dir() {
         std::fs::remove_dir_all(path).unwrap();
     }
@@ -287,16 +290,16 @@ fn a_missing_maildrop_is_empty<F: Format>() {
     assert_eq!(maildrop.count(), 0);
     assert!(maildrop.listing(1).is_none());
     assert!(matches!(maildrop.fetch(1, 1), Err(FetchError::NoSuchMessage { number: 1 })));
-    maildrop.commit(Update::deleting(&[])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[])).unwrap();
     assert!(!path.exists());
 }
 
 fn an_empty_maildrop<F: Format>() {
     let format = F::with(&refs(&small()));
-    format.open().commit(Update::deleting(&[1, 2, 3, 4, 5])).unwrap();
+    format.open().commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5])).unwrap();
     let maildrop = format.open();
     assert_eq!(maildrop.count(), 0);
-    maildrop.commit(Update::deleting(&[])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[])).unwrap();
     format.deliver(b"Subject: x\n\n");
     assert_eq!(format.open().count(), 1);
 }
@@ -304,7 +307,7 @@ fn an_empty_maildrop<F: Format>() {
 fn what_is_no_maildrop_is_left_alone<F: Format>() {
     let format = F::new();
     let location = format.location();
-    let path = location.path();
+    let path = &location.path;
     if path.is_dir() {
         std::fs::remove_dir_all(path).unwrap();
     }
@@ -351,7 +354,7 @@ fn many_sessions_at_once<F: Format>() {
                 for left in (1..=5).rev() {
                     let mut maildrop = opener.open(location).unwrap();
                     assert_eq!(contents(&mut *maildrop), small()[5 - left..]);
-                    maildrop.commit(Update::deleting(&[1])).unwrap();
+                    maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
                 }
             });
         }

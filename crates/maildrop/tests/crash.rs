@@ -1,10 +1,11 @@
-//! The machine stops after any operation of an update, and the disk holds anything that was not synced, or not.
+//! The machine stops after any operation of an update, and the disk may or may not hold what was not synced.
 //!
-//! Every state that [`crash`] allows is put in place and opened: all messages that were not deleted are there once and in order, each
-//! deleted one is there or is gone, and no index makes anything look different. While that is repaired, the machine
-//! stops again.
+//! Every state that [`crash`] allows is put in place and opened: all messages that were not deleted are there
+//! once and in order, each deleted message is there or is gone, and no index makes a maildrop look different.
+//! While that is repaired, the machine stops again.
 //!
-//! Where there are too many states, some are picked by chance: CRASH_SEED gives other ones, CRASH_STATES so many at each operation.
+//! If there are too many states, some are picked at random: CRASH_SEED picks other ones, and CRASH_STATES
+//! sets how many are tried after each operation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,19 +21,21 @@ use std::sync::Arc;
 
 use common::*;
 use crash::{Chance, Crash, Image, Inode, Op, Recorder, append};
-use maildrop::{Location, LockMethod, Opener, Settings, Update};
+use maildrop::{MaildropUpdate, Opener, Settings};
+use vocabulary::{Location, LockMethod};
 
 /// The smallest unit that a disk writes, and the one that the kernel writes, in octets.
 const BLOCKS: [usize; 2] = [512, 4096];
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
-/// With messages that were read. The mailbox grows, or becomes shorter by less than a mark needs, or by more.
-const READINGS: [Update<'static>; 6] = [
-    Update { deleted: &[], read: &[1] },
-    Update { deleted: &[], read: &[5] },
-    Update { deleted: &[], read: &[1, 2, 3, 4, 5] },
-    Update { deleted: &[3], read: &[1, 2, 5] },
-    Update { deleted: &[3], read: &[5] },
-    Update { deleted: &[1, 5], read: &[1, 2, 4] },
+/// Updates that mark messages as read. The mailbox grows, or becomes shorter by less than a marker needs, or
+/// by more.
+const READINGS: [MaildropUpdate<'static>; 6] = [
+    MaildropUpdate { deleted: &[], read: &[1] },
+    MaildropUpdate { deleted: &[], read: &[5] },
+    MaildropUpdate { deleted: &[], read: &[1, 2, 3, 4, 5] },
+    MaildropUpdate { deleted: &[3], read: &[1, 2, 5] },
+    MaildropUpdate { deleted: &[3], read: &[5] },
+    MaildropUpdate { deleted: &[1, 5], read: &[1, 2, 4] },
 ];
 
 fn chance() -> Chance {
@@ -49,7 +52,7 @@ fn most(usual: usize) -> usize {
 fn message(number: u32, weight: usize) -> Vec<u8> {
     let line = format!("line of {number}\n");
     let lines = match number {
-        // So short that the marks of others outweigh it.
+        // So short that the marks of the others outweigh it.
         3 => 0,
         _ => (number as usize % 4 + 1) * weight,
     };
@@ -72,7 +75,7 @@ fn opener(place: &Place) -> Opener {
     place.opener_with(Settings { lock_methods: vec![LockMethod::Fcntl], status_header: true, ..quick() })
 }
 
-/// What a client sees, but for the numbers of equal messages.
+/// What a client sees, except the numbers of equal messages.
 fn view(opener: &Opener, location: &Location) -> Vec<(u64, String)> {
     let maildrop = opener.open(location).unwrap();
     let listings = (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap());
@@ -125,7 +128,7 @@ fn check(place: &Place, location: &Location, expected: &[Expected], what: &dyn F
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrival {
     Never,
-    /// Before the session, by an agent that does not care to sync.
+    /// Before the session, by an agent that does not sync.
     Before,
     /// During the session.
     During,
@@ -138,29 +141,29 @@ enum Arrival {
 struct MboxCase {
     mbox: Mbox,
     weight: usize,
-    update: Update<'static>,
+    update: MaildropUpdate<'static>,
     arrival: Arrival,
     block: usize,
 }
 
-/// What an update did, and what it did it to.
+/// What an update did, and to what.
 struct Recorded {
     durable: Image,
     log: Vec<Op>,
 }
 
 impl MboxCase {
-    fn new(update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
-        // Some blocks of the one size, and of the other.
-        MboxCase::of_weight(block / 25, update, arrival, block)
+    fn new(update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
+        // Several blocks of either size.
+        Self::of_weight(block / 25, update, arrival, block)
     }
 
-    fn of_weight(weight: usize, update: Update<'static>, arrival: Arrival, block: usize) -> MboxCase {
+    fn of_weight(weight: usize, update: MaildropUpdate<'static>, arrival: Arrival, block: usize) -> Self {
         let messages: Vec<_> = (1..=5).map(|number| message(number, weight)).collect();
         let mbox = Mbox::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        // An index is there from an earlier session.
+        // There is an index from an earlier session.
         opener(mbox.place()).open(&mbox.location()).unwrap();
-        MboxCase { mbox, weight, update, arrival, block }
+        Self { mbox, weight, update, arrival, block }
     }
 
     fn folders(&self) -> [PathBuf; 2] {
@@ -197,7 +200,8 @@ impl MboxCase {
         Recorded { durable, log: recorder.log() }
     }
 
-    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` where that cannot be said.
+    /// Whether the message that arrived is on the disk, or lost, after these operations; `None` if both are
+    /// possible.
     fn arrived(&self, log: &[Op]) -> Option<bool> {
         let late = delivered(&message(6, self.weight));
         let written = log.iter().position(|op| matches!(op, Op::Write { bytes, .. } if *bytes == late));
@@ -213,7 +217,7 @@ impl MboxCase {
     }
 
     fn expected(&self, arrived: bool, completed: bool) -> Vec<Expected> {
-        let Update { deleted, read } = self.update;
+        let MaildropUpdate { deleted, read } = self.update;
         let fate = |number: u32| match (deleted.contains(&number), completed) {
             (false, _) => Fate::There,
             (true, false) => Fate::ThereOrGone,
@@ -234,7 +238,7 @@ impl MboxCase {
         numbers.iter().map(expected).collect()
     }
 
-    /// Checks the mailbox in the state `image`, and sometimes what becomes of it when the machine stops again.
+    /// Checks the mailbox in the state `image`, and sometimes what happens when the machine stops again.
     fn check(&self, image: &Image, expected: &[Expected], what: &str, again: bool, chance: &mut Chance) {
         let what = format!("{:?}, {:?}, blocks of {}, {what}", self.update, self.arrival, self.block);
         let [journals, _] = self.folders();
@@ -282,10 +286,10 @@ impl MboxCase {
 }
 
 fn mbox_crashes(arrival: Arrival) {
-    mbox_crashes_of(&DELETIONS.map(Update::deleting), arrival, most(40));
+    mbox_crashes_of(&DELETIONS.map(MaildropUpdate::deleting), arrival, most(40));
 }
 
-fn mbox_crashes_of(updates: &[Update<'static>], arrival: Arrival, most: usize) {
+fn mbox_crashes_of(updates: &[MaildropUpdate<'static>], arrival: Arrival, most: usize) {
     let mut chance = chance();
     let mut images = 0;
     for block in BLOCKS {
@@ -337,7 +341,7 @@ fn an_mbox_survives_a_crash_while_messages_are_marked_before_more_mail() {
     mbox_crashes_of(&READINGS, Arrival::After, most(8));
 }
 
-/// Then the mark shares no block with the tail, and either may be on the disk without the other.
+/// Then the marker shares no block with the tail, and either may be on the disk without the other.
 #[test]
 fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
     let mut chance = chance();
@@ -348,7 +352,7 @@ fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
         let end =
             |weight| kept.clone().map(|number| delivered(&message(number, weight)).len()).sum::<usize>();
         if let Some(weight) = (1..150).find(|&weight| end(weight) > 0 && end(weight) % block == 0) {
-            let update = Update::deleting(deleted);
+            let update = MaildropUpdate::deleting(deleted);
             MboxCase::of_weight(weight, update, Arrival::Never, block).enumerate(most(40), &mut chance);
             cases += 1;
         }
@@ -359,11 +363,11 @@ fn an_mbox_survives_a_crash_where_it_is_to_end_with_a_block() {
 #[test]
 fn an_mbox_survives_an_agent_without_locks_and_a_crash() {
     let mut chance = chance();
-    for update in [Update::deleting(&[2, 4]), READINGS[4]] {
+    for update in [MaildropUpdate::deleting(&[2, 4]), READINGS[4]] {
         let quiet = MboxCase::new(update, Arrival::Never, BLOCKS[0]).run();
         let cut = quiet.log.iter().position(|op| matches!(op, Op::Truncate { .. })).unwrap();
-        // Between the last look at the size and the cut there is nothing that could be done: that agent's
-        // mail is lost. It is why there are locks.
+        // Nothing can be done between the last look at the size and the cut: that agent's mail is lost. This
+        // is why there are locks.
         for at in (0..quiet.log.len()).filter(|&at| at != cut) {
             MboxCase::new(update, Arrival::InBetween(at), BLOCKS[0]).enumerate(1, &mut chance);
         }
@@ -380,7 +384,7 @@ struct MaildirCase {
 }
 
 impl MaildirCase {
-    fn new() -> MaildirCase {
+    fn new() -> Self {
         let messages: Vec<_> = (1..=5).map(|number| message(number, 2)).collect();
         let maildir = Maildir::with(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for name in ["1700000002.M2P1.host", "1700000004.M4P1.host"] {
@@ -395,7 +399,7 @@ impl MaildirCase {
             kept.insert(fs::metadata(&name).unwrap().ino(), name);
         }
         opener(maildir.place()).open(&maildir.location()).unwrap();
-        MaildirCase { maildir, kept }
+        Self { maildir, kept }
     }
 
     fn folders(&self) -> [PathBuf; 3] {
@@ -430,10 +434,10 @@ fn a_maildir_survives_a_crash() {
         let durable = case.image();
         let recorder = Arc::new(Recorder::default());
         let opener = opener(place).with_disk(Arc::clone(&recorder) as _);
-        opener.open(&location).unwrap().commit(Update::deleting(deleted)).unwrap();
-        // The next session's index is written, and not synced.
+        opener.open(&location).unwrap().commit(MaildropUpdate::deleting(deleted)).unwrap();
+        // The next session's index is written, but not synced.
         let index_of_all = opener.open(&location).unwrap().count();
-        assert_eq!(index_of_all as usize, 5 - deleted.len());
+        assert_eq!(usize::try_from(index_of_all).unwrap(), 5 - deleted.len());
         let log = recorder.log();
         let committed = log.iter().rposition(|op| matches!(op, Op::Sync { .. })).unwrap() + 1;
         for stop in 0..=log.len() {
@@ -454,7 +458,8 @@ fn a_maildir_survives_a_crash() {
     }
 }
 
-/// The proof that the model is worth something: a write and a rename without a sync can be lost, torn and exchanged.
+/// Proves that the model is worth something: without a sync, a write and a rename can be lost, torn and
+/// exchanged.
 #[test]
 fn the_model_loses_what_was_not_synced() {
     let place = Place::new();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::*;
-use maildrop::{CommitError, Disk, Kernel, Settings, Update};
+use maildrop::{CommitError, Disk, Kernel, MaildropUpdate, Settings};
 
 /// Lets `left` operations through, then fails one or all.
 struct Faulty {
@@ -22,18 +22,18 @@ struct Faulty {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The machine stops: this operation and all later ones do nothing. A write is done by half.
+    /// The machine stops: this operation and all later ones do nothing, and a write is half done.
     Stop,
-    /// This one operation fails with this error number, the later ones work.
+    /// This operation fails with this error number; the later ones work.
     Fail(i32),
 }
 
 impl Faulty {
-    fn after(operations: u32, kind: Kind) -> Arc<Faulty> {
-        Arc::new(Faulty { left: AtomicU32::new(operations), kind })
+    fn after(operations: u32, kind: Kind) -> Arc<Self> {
+        Arc::new(Self { left: AtomicU32::new(operations), kind })
     }
 
-    /// Whether it has failed at all.
+    /// Whether any operation has failed.
     fn struck(&self) -> bool {
         self.left.load(Ordering::Relaxed) == u32::MAX
     }
@@ -68,7 +68,7 @@ impl Disk for Faulty {
             }
             return Err(error);
         }
-        // Short writes are allowed, and happen.
+        // Short writes are allowed, and they happen.
         Kernel.write_at(file, &bytes[..bytes.len().min(250)], offset)
     }
 
@@ -80,7 +80,7 @@ impl Disk for Faulty {
         self.pass().and_then(|()| Kernel.truncate(file, length))
     }
 
-    /// What was written is seen at once by the next open; for that, no disk has to be waited for.
+    /// The next open sees at once what was written, so the test need not wait for a disk.
     fn sync(&self, _: &File) -> io::Result<()> {
         self.pass()
     }
@@ -103,7 +103,7 @@ impl Disk for Faulty {
 }
 
 fn message(number: u32) -> Vec<u8> {
-    // The first is so short that the marks of others outweigh it.
+    // The first one is so short that the marks of the others outweigh it.
     let lines = if number == 1 { 0 } else { number as usize * 3 };
     format!("Subject: {number}\n\n{}", format!("line of {number}\n").repeat(lines)).into_bytes()
 }
@@ -117,11 +117,11 @@ fn five() -> Vec<Vec<u8>> {
 }
 
 const DELETIONS: [&[u32]; 7] = [&[1], &[3], &[5], &[1, 3], &[2, 5], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
-/// The mailbox grows, or becomes shorter by less than a mark needs, or by more.
-const READINGS: [Update<'static>; 3] = [
-    Update { deleted: &[], read: &[1, 4] },
-    Update { deleted: &[1], read: &[2, 3, 4, 5] },
-    Update { deleted: &[3, 5], read: &[1, 3] },
+/// The mailbox grows, or becomes shorter by less than a marker needs, or by more.
+const READINGS: [MaildropUpdate<'static>; 3] = [
+    MaildropUpdate { deleted: &[], read: &[1, 4] },
+    MaildropUpdate { deleted: &[1], read: &[2, 3, 4, 5] },
+    MaildropUpdate { deleted: &[3, 5], read: &[1, 3] },
 ];
 
 /// When mail arrives.
@@ -140,17 +140,17 @@ fn marking() -> Settings {
     Settings { status_header: true, ..quick() }
 }
 
-/// Runs a commit against a disk that fails after `operations`, and checks what is there afterwards; `false`
-/// when the disk was not asked that often.
-fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: Kind) -> bool {
-    let Update { deleted, read } = update;
+/// Runs a commit against a disk that fails after `operations`, and checks what is there afterwards. Returns
+/// `false` if there were not that many operations.
+fn run<F: Format>(update: MaildropUpdate<'_>, arrival: Arrival, operations: u32, kind: Kind) -> bool {
+    let MaildropUpdate { deleted, read } = update;
     let all = five();
     let format = F::with(&all.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let disk = Faulty::after(operations, kind);
     let opener = format.place().opener_with(marking()).with_disk(Arc::clone(&disk) as Arc<dyn Disk>);
     let what = format!("{update:?}, {arrival:?}, after {operations}");
     let mut expected = all.clone();
-    // Not to be opened, that is to say nothing removed.
+    // If it cannot be opened, nothing was removed.
     let mut outcome = Err(deleted.to_vec());
     match opener.open(&format.location()) {
         Ok(maildrop) => {
@@ -166,7 +166,7 @@ fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: K
         Err(error) => assert!(disk.struck(), "{what}: {error}"),
     }
     if kind == Kind::Stop && disk.struck() {
-        // Dotlocks of a dead process: here it lives, so they go by hand.
+        // These are dotlocks of a dead process. Here the process lives, so they are removed by hand.
         let _ = std::fs::remove_file(format.place().path("mbox.lock"));
     }
     if matches!(arrival, Arrival::AfterTheFault | Arrival::Both) {
@@ -176,7 +176,7 @@ fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: K
     let struck = disk.struck();
     let no_more = Vec::new();
     let remaining = outcome.as_ref().err().unwrap_or(&no_more);
-    // A mark that is not there was noticed; no other mail is a reason to fail.
+    // A missing mark was reported; no other mail is a reason to fail.
     let noticed = format.place().notices().iter().any(|notice| notice.contains("Status: line"));
     let may_lack_marks = noticed || outcome.is_err() || !F::MARKS_READ;
     for attempt in 0..2 {
@@ -197,7 +197,7 @@ fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: K
             if outcome.is_ok() {
                 assert!(is_there != was_deleted, "{what}: message {number} is back");
             }
-            // Of a machine that stopped, no one got to know.
+            // If the machine stopped, nobody heard of it.
             if remaining.contains(&number) && kind != Kind::Stop {
                 assert!(is_there, "{what}: message {number} was to remain ({outcome:?})");
             }
@@ -211,8 +211,8 @@ fn run<F: Format>(update: Update<'_>, arrival: Arrival, operations: u32, kind: K
 }
 
 fn enumerate<F: Format>(kind: Kind) {
-    // Copies of an mbox are rewritten as the mbox itself; of special interest is only how they are made.
-    let mut updates = DELETIONS.map(Update::deleting).to_vec();
+    // Copies of an mbox are rewritten like the mbox itself; only how they are made differs.
+    let mut updates = DELETIONS.map(MaildropUpdate::deleting).to_vec();
     updates.extend(READINGS);
     let (updates, arrivals) = if F::IS_COPY {
         (&[updates[3], READINGS[1]][..], &ARRIVALS[3..])
@@ -263,7 +263,7 @@ faults! {
     maildir: Maildir;
 }
 
-/// After a rewrite that broke off, and more mail, the disk fails while all that is put right.
+/// After an interrupted rewrite, and more mail, the disk fails while everything is repaired.
 #[test]
 fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
     let with = |mbox: &Mbox, disk: &Arc<Faulty>| {
@@ -271,7 +271,7 @@ fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
     };
     let fault = Kind::Fail(rustix::io::Errno::IO.raw_os_error());
     // Whether the machine stopped, and whether the disk failed after that.
-    let run = |update: Update<'_>, stop: u32, fail: u32| {
+    let run = |update: MaildropUpdate<'_>, stop: u32, fail: u32| {
         let all = five();
         let mbox = Mbox::with(&all.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let stopping = Faulty::after(stop, Kind::Stop);
@@ -281,7 +281,7 @@ fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
         let _ = std::fs::remove_file(mbox.place().path("mbox.lock"));
         mbox.deliver(&message(6));
         let failing = Faulty::after(fail, fault);
-        // This may well be refused; the next time may not.
+        // This may well be refused; the next time must not be.
         drop(with(&mbox, &failing).open(&mbox.location()));
         mbox.deliver(&message(7));
         let there = contents(&mut *mbox.open());
@@ -296,7 +296,7 @@ fn an_operation_fails_while_an_interrupted_rewrite_is_completed() {
         assert!(rest.is_empty());
         (stopping.struck(), failing.struck())
     };
-    for update in [Update::deleting(&[2]), READINGS[0], READINGS[1]] {
+    for update in [MaildropUpdate::deleting(&[2]), READINGS[0], READINGS[1]] {
         let mut stop = 0;
         while run(update, stop, u32::MAX - 1).0 {
             let mut fail = 0;

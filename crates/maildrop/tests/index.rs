@@ -1,4 +1,5 @@
-//! The indexes: what is unchanged is not looked at, and no index, whatever it holds, makes a maildrop look different.
+//! The indexes: what is unchanged is not looked at, and no index, whatever it holds, makes a maildrop look
+//! different.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,30 +7,30 @@ mod common;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::*;
-use maildrop::{Disk, Kernel, Location, Maildrop, Opener, Update};
+use maildrop::{Maildrop, MaildropUpdate, Opener};
 use proptest::prelude::*;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use vocabulary::Location;
 
 /// Sees which files are opened and read.
 struct Watch(OwnedFd);
 
 impl Watch {
-    fn new(paths: &[PathBuf], what: WatchFlags) -> Watch {
+    fn new(paths: &[PathBuf], what: WatchFlags) -> Self {
         let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
         for path in paths {
             inotify::add_watch(&watch, path, what).unwrap();
         }
-        Watch(watch)
+        Self(watch)
     }
 
-    /// What was done since the last call: the names of the files, empty for the watched itself.
+    /// What was done since the last call: the names of the files, empty for the watched file itself.
     fn seen(&self) -> Vec<String> {
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.0, &mut buffer);
@@ -48,7 +49,8 @@ impl Watch {
 fn let_settle(paths: &[&Path]) {
     for path in paths {
         let about = fs::metadata(path).unwrap();
-        let changed = Duration::new(about.ctime() as u64, about.ctime_nsec() as u32);
+        let changed =
+            Duration::new(about.ctime().try_into().unwrap(), about.ctime_nsec().try_into().unwrap());
         let settled = SystemTime::UNIX_EPOCH + changed + Duration::from_millis(2001);
         while let Ok(left) = settled.duration_since(SystemTime::now()) {
             std::thread::sleep(left);
@@ -104,7 +106,7 @@ fn an_unchanged_maildir_is_not_even_listed() {
     assert_eq!(view(&*opener.open(&maildir.location()).unwrap()), first, "from memory");
     assert_eq!(view(&*maildir.open()), first, "by another process");
     assert_eq!(watch.seen(), [""; 0]);
-    // And what it says can be read.
+    // The messages that it lists can be read.
     assert_eq!(contents(&mut *maildir.open())[29], message(30));
     assert_eq!(watch.seen().len(), 30);
 }
@@ -124,7 +126,7 @@ fn an_unchanged_mbox_is_neither_read_nor_locked() {
 
 #[test]
 fn a_change_within_one_tick_of_the_clock_is_seen() {
-    // Not settled: whatever is done right after is seen, although the times may be the same.
+    // Not settled: a change right afterwards is noticed, although the times may be the same.
     for _ in 0..50 {
         let maildir: Maildir = with(1);
         let opener = maildir.place().opener();
@@ -152,7 +154,7 @@ fn only_new_files_of_a_maildir_are_read() {
     let flagged = |name: &str| format!("{name}:2,S");
     let seen = "1700000004.M4P1.host";
     fs::rename(maildir.file("new", seen), maildir.file("cur", &flagged(seen))).unwrap();
-    // Another file under a known name is another message, even if no one should do that.
+    // Another file under a known name is another message, even if no program should do that.
     let replaced = "1700000009.M9P1.host";
     fs::write(maildir.file("tmp", replaced), "other\n").unwrap();
     fs::rename(maildir.file("tmp", replaced), maildir.file("new", replaced)).unwrap();
@@ -215,13 +217,13 @@ fn of_a_grown_mbox_only_what_was_added_is_read() {
     assert_eq!(listed, fresh_view(&mbox.location()));
 
     // Our own deletions leave an index that fits.
-    mbox.open().commit(Update::deleting(&[3, 50, 102])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[3, 50, 102])).unwrap();
     let (octets, listed) = cost();
     assert!(octets < 1_000_000, "read {octets} octets");
     let sizes = |view: Vec<(u64, String)>| view.into_iter().map(|(octets, _)| octets).collect::<Vec<_>>();
     assert_eq!(sizes(listed), sizes(fresh_view(&mbox.location())));
 
-    // Another program's do not.
+    // Another program's deletions do not.
     mbox.remove_behind_the_back(40);
     (0..3).for_each(|_| mbox.append(&delivered(&large)));
     let (octets, listed) = cost();
@@ -248,7 +250,7 @@ fn opening_costs_the_same_whatever_the_messages_weigh() {
         };
         [opened(&|| maildir.open()), opened(&|| mbox.open())]
     });
-    // But for some digits of what /proc says of the octets themselves.
+    // Except some digits of what /proc says about the octets themselves.
     for (light, heavy) in costs[0].iter().zip(costs[1]) {
         assert!(light.abs_diff(heavy) < 64, "{costs:?}");
     }
@@ -260,9 +262,9 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
     (0..4).for_each(|_| mbox.deliver(b"Subject: same\n\nsame\n"));
     let all = uidls(&*mbox.open());
     assert!(all[0].len() == 32 && all[1].ends_with("-2") && all[3].ends_with("-4"));
-    mbox.open().commit(Update::deleting(&[1, 3])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1, 3])).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
-    // Even when all of the file has to be read again.
+    // Even if the whole file must be read again.
     let text = String::from_utf8(mbox.bytes()).unwrap();
     fs::write(mbox.path(), text.replace("Subject: same\n", "Subject: same\nStatus: RO\n")).unwrap();
     assert_eq!(uidls(&*mbox.open()), [&*all[1], &*all[3]]);
@@ -276,7 +278,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
 fn a_lost_or_damaged_index_changes_nothing() {
     fn case<F: Format>() {
         let format: F = with(20);
-        format.open().commit(Update::deleting(&[3])).unwrap();
+        format.open().commit(MaildropUpdate::deleting(&[3])).unwrap();
         let expected = view(&*format.open());
         let [path] = &indexes(format.place())[..] else { panic!("one index") };
         let whole = fs::read(path).unwrap();
@@ -290,7 +292,7 @@ fn a_lost_or_damaged_index_changes_nothing() {
         }
         fs::remove_file(path).unwrap();
         assert_eq!(view(&*format.open()), expected);
-        // Not even a folder in its place is in the way.
+        // Not even a folder in its place gets in the way.
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
         assert_eq!(view(&*format.open()), expected);
@@ -307,11 +309,8 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
     for (format, place) in [(&maildir.location(), maildir.place()), (&mbox.location(), mbox.place())] {
         let before = view(&*place.opener().open(format).unwrap());
         let elsewhere = place.path("elsewhere");
-        fs::rename(format.path(), &elsewhere).unwrap();
-        let moved = match format {
-            Location::Maildir(_) => Location::Maildir(elsewhere),
-            _ => Location::Mbox(elsewhere),
-        };
+        fs::rename(&format.path, &elsewhere).unwrap();
+        let moved = Location { storage: format.storage, path: elsewhere };
         assert_eq!(view(&*place.opener().open(&moved).unwrap()), before);
         assert_eq!(indexes(place).len(), 1);
         assert_eq!(place.opener().open(format).unwrap().count(), 0);
@@ -320,110 +319,15 @@ fn a_renamed_maildrop_keeps_its_index_and_its_successor_gets_none_of_it() {
     assert_eq!(view(&*mbox.open()), fresh_view(&mbox.location()));
 }
 
-/// A full disk, for all but the mail.
-struct FullState;
-
-impl Disk for FullState {
-    fn create(&self, _: BorrowedFd<'_>, _: &Path) -> std::io::Result<File> {
-        Err(std::io::ErrorKind::StorageFull.into())
-    }
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> std::io::Result<usize> {
-        Kernel.write_at(file, bytes, offset)
-    }
-    fn extend(&self, file: &File, length: u64) -> std::io::Result<()> {
-        Kernel.extend(file, length)
-    }
-    fn truncate(&self, file: &File, length: u64) -> std::io::Result<()> {
-        Kernel.truncate(file, length)
-    }
-    fn sync(&self, file: &File) -> std::io::Result<()> {
-        Kernel.sync(file)
-    }
-    fn link(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> std::io::Result<()> {
-        Kernel.link(dir, from, to)
-    }
-    fn rename(&self, dir: BorrowedFd<'_>, from: &Path, to: &Path) -> std::io::Result<()> {
-        Kernel.rename(dir, from, to)
-    }
-    fn unlink(&self, dir: BorrowedFd<'_>, name: &Path) -> std::io::Result<()> {
-        Kernel.unlink(dir, name)
-    }
-    fn touch(&self, file: &File, modified: bool) -> std::io::Result<()> {
-        Kernel.touch(file, modified)
-    }
-}
-
-#[test]
-fn a_full_state_folder_is_noticed_once_and_stops_no_mail() {
-    let maildir: Maildir = with(5);
-    let opener = maildir.place().opener().with_disk(Arc::new(FullState));
-    for left in [5, 4, 3] {
-        let mut maildrop = opener.open(&maildir.location()).unwrap();
-        assert_eq!(contents(&mut *maildrop).len(), left);
-        maildrop.commit(Update::deleting(&[1])).unwrap();
-    }
-    let notices = maildir.place().notices();
-    assert!(notices.len() == 1 && notices[0].contains("indexes"), "{notices:?}");
-    assert!(indexes(maildir.place()).is_empty());
-}
-
-#[test]
-fn a_state_folder_that_cannot_be_written_stops_no_mail() {
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "needs root");
-        eprintln!("skipped: needs root to become another user");
-        return;
-    }
-    let (maildir, mbox): (Maildir, Mbox) = (with(5), with(5));
-    for (location, place) in [(maildir.location(), maildir.place()), (mbox.location(), mbox.place())] {
-        let mail = walk(location.path());
-        for path in mail.iter().map(PathBuf::as_path).chain([place.folder.path()]) {
-            std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
-        }
-        let state = File::open(place.path("state")).unwrap();
-        rustix::fs::fchmod(&state, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // This thread alone becomes another user: the system call knows nothing of processes.
-                rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65534)).unwrap();
-                let opener = place.opener();
-                let mut maildrop = opener.open(&location).unwrap();
-                assert!(opener.open(&location).is_err(), "one session at a time");
-                assert_eq!(contents(&mut *maildrop).len(), 5);
-                // An mbox cannot be closed up without a journal: then nothing is removed.
-                let removed = maildrop.commit(Update::deleting(&[2]));
-                assert_eq!(removed.is_ok(), matches!(location, Location::Maildir(_)));
-                let left = opener.open(&location).unwrap().count();
-                assert_eq!(left, if removed.is_ok() { 4 } else { 5 });
-                opener
-                    .open(&location)
-                    .unwrap()
-                    .commit(Update::deleting(&(1..=left).collect::<Vec<_>>()))
-                    .unwrap();
-                assert_eq!(opener.open(&location).unwrap().count(), 0);
-            });
-        });
-        assert_eq!(place.notices().len(), 2, "no locks, no indexes");
-    }
-}
-
-fn walk(path: &Path) -> Vec<PathBuf> {
-    let mut all = vec![path.to_owned()];
-    if path.is_dir() {
-        all.extend(fs::read_dir(path).unwrap().flat_map(|entry| walk(&entry.unwrap().path())));
-    }
-    all
-}
-
-/// What happens to a maildrop.
+/// Something that happens to a maildrop.
 #[derive(Debug, Clone)]
 enum Event {
     Deliver(u32),
-    /// A session that removes some messages: a bit for each.
+    /// A session removes some messages: a bit for each.
     Session(u32),
-    /// Another program removes one.
+    /// Another program removes a message.
     Removed(usize),
-    /// An index of long ago comes back.
+    /// A very old index comes back.
     OldIndex(usize),
     LoseIndex,
     NewProcess,
@@ -441,7 +345,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..25)
 }
 
-/// Runs the events, and after each compares with a view that knows no index.
+/// Runs the events, and compares after each one with a view that knows no index.
 fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
     let format = F::new();
     let mut opener: Opener = format.place().opener();
@@ -453,7 +357,7 @@ fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
                 let maildrop = opener.open(&format.location()).unwrap();
                 let deleted: Vec<u32> =
                     (1..=maildrop.count()).filter(|number| mask >> (number % 32) & 1 == 1).collect();
-                maildrop.commit(Update::deleting(&deleted)).unwrap();
+                maildrop.commit(MaildropUpdate::deleting(&deleted)).unwrap();
             }
             Event::Removed(index) => {
                 let count = fresh_view(&format.location()).len();
@@ -476,7 +380,7 @@ fn whatever_happens<F: Format>(events: &[Event]) -> Result<(), TestCaseError> {
         let fresh = fresh_view(&format.location());
         let mut maildrop = opener.open(&format.location()).unwrap();
         let seen = view(&*maildrop);
-        // Which of several equal messages one is, only the index may know.
+        // Only the index may know which of several equal messages one is.
         let plain = |view: &[(u64, String)]| -> Vec<(u64, String)> {
             view.iter().map(|(octets, uidl)| (*octets, uidl.split('-').next().unwrap().to_owned())).collect()
         };

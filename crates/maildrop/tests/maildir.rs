@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use common::*;
-use maildrop::{FetchError, Location, Update};
+use maildrop::{FetchError, MaildropUpdate};
+use vocabulary::{Location, Storage};
 
 fn three() -> Maildir {
     Maildir::with(&[b"one\n", b"two\n", b"three\n"])
@@ -45,7 +46,7 @@ fn both_folders_are_read_and_ordered_by_time_and_name() {
             "1700000003.c:2,S\n"
         ]
     );
-    maildrop.commit(Update::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
     assert!(maildir.file("tmp", "1700000009.half").exists() && maildir.file("new", ".hidden").exists());
 }
 
@@ -87,12 +88,12 @@ fn uidls_are_the_names_where_these_will_do() {
     let ids = uidls(&*maildir.open());
     assert_eq!(ids[1], "5.M1P2.host,S=3,W=4");
     assert_eq!(ids[4], "8.M1P2.host");
-    // What clients remember of the others: never to change.
+    // Clients remember these UIDLs: they must never change.
     assert_eq!(ids[0], &blake3::hash(long.as_bytes()).to_hex()[..32]);
     assert_eq!(ids[2], &blake3::hash(b"6.with space").to_hex()[..32]);
     assert_eq!(ids[3], &blake3::hash(b"7.caf\xe9").to_hex()[..32]);
     assert_eq!(contents(&mut *maildir.open()).len(), 5);
-    maildir.open().commit(Update::deleting(&[1, 2, 3, 4, 5])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5])).unwrap();
     assert!(maildir.files().is_empty());
 }
 
@@ -110,7 +111,7 @@ fn flags_and_moves_by_another_program_during_the_session() {
     assert_eq!(content(&mut *maildrop, 2), b"two\n");
     assert_eq!(contents(&mut *maildrop), [&b"one\n"[..], b"two\n", b"three\n"]);
     rename("cur/1700000002.M2P1.host:2,", "cur/1700000002.M2P1.host:2,R");
-    maildrop.commit(Update::deleting(&[1, 2])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2])).unwrap();
     assert_eq!(maildir.files(), ["new/1700000003.M3P1.host"]);
     assert_eq!(uidls(&*maildir.open()), before[2..]);
 }
@@ -123,7 +124,7 @@ fn a_message_that_vanished_hurts_no_other() {
     assert!(matches!(maildrop.fetch(2, 5), Err(FetchError::Vanished { number: 2 })));
     assert_eq!(maildrop.fetch(1, 5).unwrap().len(), 1);
     assert_eq!(content(&mut *maildrop, 3), b"three\n");
-    maildrop.commit(Update::deleting(&[1, 2])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2])).unwrap();
     assert_eq!(maildir.files(), ["new/1700000003.M3P1.host"]);
 }
 
@@ -147,14 +148,15 @@ fn sizes_in_names_are_believed_only_where_they_can_be_true() {
         (format!("1.a,S={stored},W=99999"), octets),
         (format!("1.a,S={stored},W=300000"), octets),
         (format!("1.a,S={stored}"), octets),
-        // Not true, and believed: it saves reading the message. The name is the agent's word.
+        // The size is not true, and it is believed: that saves reading the message. The agent that wrote the
+        // name is responsible.
         (format!("1.a,S={stored},W=101005"), 101_005),
     ] {
         let maildir = Maildir::new();
         fs::write(maildir.file("cur", &name), &text).unwrap();
         assert_eq!(maildir.open().listing(1).unwrap().octets, listed, "{name}");
     }
-    // Such a size does not count the line end that a client gets.
+    // Such a size does not include the line end that a client gets.
     let maildir = Maildir::new();
     fs::write(maildir.file("cur", "1.a,S=99999,W=100998"), &text[..99_999]).unwrap();
     assert_eq!(maildir.open().listing(1).unwrap().octets, 101_000);
@@ -185,13 +187,13 @@ fn what_the_owner_may_not_read_is_noticed_and_the_rest_served() {
     let closed = maildir.file("new", "1700000002.M2P1.host");
     fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     let (place, location) = (maildir.place(), maildir.location());
-    let (root, state) = (location.path(), place.path("state"));
+    let (root, state) = (&location.path, place.path("state"));
     for path in [place.folder.path(), &root.join("new"), &root.join("cur"), root, &state] {
         std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // This thread alone becomes another user: the system call knows nothing of processes.
+            // Only this thread becomes another user: the system call knows nothing about processes.
             rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65534)).unwrap();
             assert_eq!(place.opener().open(&location).unwrap().count(), 2);
         });
@@ -204,7 +206,7 @@ fn a_directory_without_its_folders_is_none() {
     let place = Place::new();
     for (make, missing) in [("cur", "without \"new\""), ("new", "")] {
         fs::create_dir_all(place.path("Maildir").join(make)).unwrap();
-        match place.opener().open(&Location::Maildir(place.path("Maildir"))) {
+        match place.opener().open(&Location { storage: Storage::Maildir, path: place.path("Maildir") }) {
             Ok(maildrop) => assert!(missing.is_empty() && maildrop.count() == 0),
             Err(error) => assert!(!missing.is_empty() && error.to_string().contains(missing), "{error}"),
         }
@@ -224,17 +226,17 @@ fn what_is_deleted_is_taken_off_the_quota_in_one_line() {
     ] {
         fs::write(maildir.file(folder, name), "1234\n").unwrap();
     }
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert!(!sizes.exists(), "the delivery agent makes it");
     fs::write(maildir.file("new", "1.a,S=5"), "1234\n").unwrap();
     fs::write(&sizes, "100000S,1000C\n1017 4\n").unwrap();
-    maildir.open().commit(Update::deleting(&[])).unwrap();
-    maildir.open().commit(Update::deleting(&[4])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[4])).unwrap();
     assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n");
-    // Another program removes one before we do: it takes that off itself.
+    // Another program removes a message before we do, and subtracts it itself.
     let maildrop = maildir.open();
     fs::remove_file(maildir.file("new", "3.c")).unwrap();
-    maildrop.commit(Update::deleting(&[1, 2, 3])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3])).unwrap();
     assert_eq!(fs::read_to_string(&sizes).unwrap(), "100000S,1000C\n1017 4\n-1005 -2\n");
 }
 
@@ -245,14 +247,14 @@ fn a_quota_file_that_is_none_does_no_harm() {
     let elsewhere = maildir.place().path("elsewhere");
     fs::write(&elsewhere, "mine\n").unwrap();
     std::os::unix::fs::symlink(&elsewhere, &sizes).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
     fs::remove_file(&sizes).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &sizes, rustix::fs::Mode::RWXU).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     fs::remove_file(&sizes).unwrap();
     fs::create_dir(&sizes).unwrap();
-    maildir.open().commit(Update::deleting(&[1])).unwrap();
+    maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert!(maildir.files().is_empty());
 }
 
@@ -272,7 +274,7 @@ fn odd_names_are_served_and_deleted_and_subfolders_are_not_looked_into() {
     let mut maildrop = maildir.open();
     assert_eq!(contents(&mut *maildrop), names);
     assert!(uidls(&*maildrop).iter().all(|uidl| uidl.bytes().all(|byte| byte.is_ascii_graphic())));
-    maildrop.commit(Update::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1, 2, 3, 4, 5, 6])).unwrap();
     assert_eq!(maildir.open().count(), 0);
     assert!(
         maildir.path().join(".Sent/new/1.other").exists()
@@ -291,7 +293,7 @@ fn a_link_to_a_file_is_a_message_and_only_the_link_is_deleted() {
     std::os::unix::fs::symlink("/etc", maildir.file("new", "4.folder")).unwrap();
     let mut maildrop = maildir.open();
     assert_eq!(contents(&mut *maildrop), [b"kept elsewhere\n"]);
-    maildrop.commit(Update::deleting(&[1])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept elsewhere\n");
     assert!(!maildir.file("new", "1.link").exists());
 }

@@ -8,8 +8,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use common::*;
-use maildrop::{CommitError, LockMethod, OpenError, Settings, Update};
+use maildrop::{CommitError, MaildropUpdate, OpenError, Settings};
 use rustix::fs::FlockOperation;
+use vocabulary::LockMethod;
 
 fn three() -> Mbox {
     Mbox::with(&[b"Subject: 1\n\none\n", b"Subject: 2\n\ntwo\n", b"Subject: 3\n\nthree\n"])
@@ -21,10 +22,10 @@ fn the_rewrite_keeps_every_other_byte_and_the_inode() {
         "\nFrom a\nA: 1\n\n1\n\n\n\nFrom b  \r\nB: 2\r\n\r\n2\r\n\r\nFrom c\nC: 3\n\n3\n \t\nFrom d\n\n4",
     );
     let inode = fs::metadata(mbox.path()).unwrap().ino();
-    mbox.open().commit(Update::deleting(&[2, 3])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[2, 3])).unwrap();
     assert_eq!(mbox.bytes(), b"\nFrom a\nA: 1\n\n1\n\n\n\nFrom d\n\n4");
     mbox.append(b"\n\nFrom e\n\n5\n\n");
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.bytes(), b"\nFrom d\n\n4\n\nFrom e\n\n5\n\n");
     assert_eq!(fs::metadata(mbox.path()).unwrap().ino(), inode);
     assert_eq!(fs::read_dir(mbox.place().path("state/journal")).unwrap().count(), 0);
@@ -37,19 +38,19 @@ fn a_message_without_a_last_newline() {
     assert_eq!(content(&mut *maildrop, 1), b"Subject: x\n\nbody");
     assert_eq!(maildrop.listing(1).unwrap().octets, 12 + 2 + 4 + 2);
     let ids = uidls(&*maildrop);
-    // The agent that delivers the next one adds the newline. For us the message is the same.
+    // The agent that delivers the next message adds the newline. To us the message is the same.
     mbox.append(b"\n\nFrom b\n\nnext\n");
     assert_eq!(content(&mut *maildrop, 1), b"Subject: x\n\nbody");
-    maildrop.commit(Update::deleting(&[])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[])).unwrap();
     assert_eq!(uidls(&*mbox.open())[0], ids[0]);
 
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.bytes(), b"From b\n\nnext\n");
 
     let mbox = Mbox::of("From a\nSubject: x\n\nbody");
     let maildrop = mbox.open();
     mbox.append(b"\n\nFrom b\n\nnext\n");
-    maildrop.commit(Update::deleting(&[1])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.bytes(), b"From b\n\nnext\n");
 }
 
@@ -73,7 +74,7 @@ fn marking_messages_as_read_changes_no_uidl() {
     assert_eq!(uidls(&*mbox.open()), ids);
 }
 
-/// Whatever another program does to the mailbox but append: nothing is deleted.
+/// Whatever another program does to the mailbox, except appending to it: nothing is deleted.
 #[test]
 fn changed_under_us_deletes_nothing() {
     type Change = (&'static str, fn(&Mbox));
@@ -96,7 +97,7 @@ fn changed_under_us_deletes_nothing() {
             let maildrop = mbox.open();
             change(&mbox);
             let before = mbox.bytes();
-            let error = maildrop.commit(Update::deleting(deleted)).expect_err(what);
+            let error = maildrop.commit(MaildropUpdate::deleting(deleted)).expect_err(what);
             assert!(matches!(error, CommitError::Changed { .. }), "{what}: {error}");
             assert_eq!(error.remaining(deleted), deleted);
             assert_eq!(mbox.bytes(), before, "{what}");
@@ -116,7 +117,7 @@ fn removed_during_the_session() {
     let mbox = three();
     let maildrop = mbox.open();
     fs::remove_file(mbox.path()).unwrap();
-    assert!(maildrop.commit(Update::deleting(&[1])).is_err());
+    assert!(maildrop.commit(MaildropUpdate::deleting(&[1])).is_err());
     assert!(!mbox.path().exists());
 }
 
@@ -170,7 +171,7 @@ fn locked_at_the_end_deletes_nothing() {
     assert!(!mbox.place().path("mbox.lock").exists(), "agents can deliver during the session");
     fs::write(mbox.place().path("mbox.lock"), "1:elsewhere").unwrap();
     let before = mbox.bytes();
-    assert!(matches!(maildrop.commit(Update::deleting(&[1])), Err(CommitError::Locked { .. })));
+    assert!(matches!(maildrop.commit(MaildropUpdate::deleting(&[1])), Err(CommitError::Locked { .. })));
     assert_eq!(mbox.bytes(), before);
 }
 
@@ -199,7 +200,7 @@ fn a_symlink_is_followed_and_stays_one() {
     let mbox = three();
     fs::rename(mbox.path(), mbox.place().path("real")).unwrap();
     std::os::unix::fs::symlink("real", mbox.path()).unwrap();
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.open().count(), 2);
     assert!(fs::symlink_metadata(mbox.path()).unwrap().is_symlink());
 }
@@ -208,7 +209,7 @@ fn a_symlink_is_followed_and_stays_one() {
 fn access_rights_survive() {
     let mbox = three();
     fs::set_permissions(mbox.path(), fs::Permissions::from_mode(0o640)).unwrap();
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(fs::metadata(mbox.path()).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
@@ -219,7 +220,7 @@ fn for_the_shell_there_is_new_mail_only_if_some_arrived() {
         ((data.atime(), data.atime_nsec()), (data.mtime(), data.mtime_nsec()))
     };
     let mbox = three();
-    mbox.open().commit(Update::deleting(&[2])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[2])).unwrap();
     let (accessed, modified) = times(&mbox);
     assert!(accessed >= modified);
 }
@@ -236,13 +237,13 @@ fn more_than_four_gigabytes() {
     assert_eq!(content(&mut *maildrop, 4), b"Subject: behind\n\nx\n");
     let total: u64 = (1..=4).map(|number| maildrop.listing(number).unwrap().octets).sum();
     assert!(total > 5 << 30);
-    maildrop.commit(Update::deleting(&[3])).unwrap();
+    maildrop.commit(MaildropUpdate::deleting(&[3])).unwrap();
     assert_eq!(mbox.bytes().len(), three().bytes().len() - delivered(b"Subject: 3\n\nthree\n").len() + 26);
 }
 
 #[test]
 fn a_large_mailbox_is_read_in_parts() {
-    // Two threads at least have a part, wherever the cut falls in a message.
+    // At least two threads get a part, and the parts are cut inside messages.
     let mbox = Mbox::new();
     let mut bytes = Vec::new();
     let mut lengths = Vec::new();

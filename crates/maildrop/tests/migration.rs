@@ -1,4 +1,5 @@
-//! UIDLs of other servers, in whole mailboxes. What those servers wrote was observed: see the modules of `migration`.
+//! UIDLs of other servers, in whole mailboxes. What those servers wrote was observed: see the modules of
+//! `migration`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::*;
-use maildrop::{Maildrop, Settings, UidlScheme, Update};
+use maildrop::{Maildrop, MaildropUpdate, Settings, UidlScheme};
 
 fn open<F: Format>(format: &F, scheme: &str) -> Box<dyn Maildrop> {
     let settings = Settings { uidl: UidlScheme::parse(scheme).unwrap(), ..quick() };
@@ -44,14 +45,14 @@ fn dovecots_and_couriers_lists_name_what_they_know_and_nothing_changes_later() {
         maildir.deliver(b"after the move\n");
         let now = uidls_by(&maildir, scheme);
         assert_eq!((&now[..3], &*now[3]), (&before[..], "1700000004.M4P1.host"), "{scheme}");
-        // The old server is still in use, say for IMAP, and numbers the new message.
+        // The old server is still in use, perhaps for IMAP, and numbers the new message.
         let more = match file {
             "dovecot-uidlist" => "4 :1700000004.M4P1.host\n",
             _ => "1700000004.M4P1.host:2, 20 4:1795424140:0\n",
         };
         fs::write(maildir.path().join(file), list.to_owned() + more).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), now, "{scheme}");
-        open(&maildir, scheme).commit(Update::deleting(&[1, 3])).unwrap();
+        open(&maildir, scheme).commit(MaildropUpdate::deleting(&[1, 3])).unwrap();
         assert_eq!(uidls_by(&maildir, scheme), [&*now[1], &*now[3]], "{scheme}");
     }
 }
@@ -98,7 +99,7 @@ fn an_mbox_keeps_dovecots_numbers_when_the_message_that_holds_the_base_is_gone()
     let dovecots =
         ["000000016b040007", "000000046b040007", &plain[2], "000000056b040007", &plain[4], &plain[5]];
     assert_eq!(before, dovecots);
-    open(&mbox, "dovecot").commit(Update::deleting(&[1, 2, 4, 5])).unwrap();
+    open(&mbox, "dovecot").commit(MaildropUpdate::deleting(&[1, 2, 4, 5])).unwrap();
     assert_eq!(uidls_by(&mbox, "dovecot"), [&*plain[2], &*plain[5]]);
     mbox.deliver(b"Subject: 7\nX-UID: 5\n\nhides only itself\n");
     assert_eq!(uidls_by(&mbox, "dovecot")[..2], [&*plain[2], &*plain[5]]);
@@ -127,7 +128,7 @@ fn what_is_marked_as_read_keeps_its_uidl_by_every_scheme() {
         let uidl = UidlScheme::parse(scheme).unwrap();
         let settings = Settings { uidl, status_header: true, ..quick() };
         let maildrop = mbox.place().opener_with(settings).open(&mbox.location()).unwrap();
-        maildrop.commit(Update { deleted: &[], read: &[1, 2, 3] }).unwrap();
+        maildrop.commit(MaildropUpdate { deleted: &[], read: &[1, 2, 3] }).unwrap();
         let text = String::from_utf8(mbox.bytes()).unwrap();
         assert_eq!(text.matches("Status: RO\n").count(), 3, "{scheme}");
         assert_eq!(uidls_by(&mbox, scheme), before, "{scheme}");
@@ -150,8 +151,8 @@ fn headers_doubled_missing_and_invalid() {
         let ids = uidls_by(format, "message-id");
         assert_eq!((&*ids[0], &*ids[5]), ("<a@example.org>", "<z@example.org>"));
         assert_eq!(ids[1..5], plain[1..5]);
-        // The first is gone; the second was known by another name, and keeps that.
-        open(format, "message-id").commit(Update::deleting(&[1])).unwrap();
+        // The first message is gone; the second one got another UIDL, and keeps it.
+        open(format, "message-id").commit(MaildropUpdate::deleting(&[1])).unwrap();
         assert_eq!(uidls_by(format, "message-id"), ids[1..]);
         assert_eq!(uidls_by(format, "qpopper"), plain[1..]);
     }
@@ -173,7 +174,7 @@ fn a_full_disk_keeps_nobody_from_the_mail() {
     let folder = mbox.place().path("state/uidl");
     mbox.open();
     fs::remove_dir(&folder).unwrap();
-    // A folder that is gone stands for one that cannot be written; root may write anywhere.
+    // A missing folder stands for one that cannot be written, because root may write anywhere.
     fs::create_dir(&folder).unwrap();
     let settings = Settings { uidl: UidlScheme::parse("message-id").unwrap(), ..quick() };
     let opener = mbox.place().opener_with(settings);
@@ -197,5 +198,5 @@ fn old_and_new_side_by_side() {
     assert_eq!(moved[0].old.as_deref(), Some(&b"UID1-1795424140"[..]));
     assert_eq!((moved[0].new.as_str(), &moved[1].old), ("1700000001.M1P1.host", &None));
     assert!(moved.iter().all(|moved| !moved.is_same()));
-    assert!(compare("default", "qmail").iter().all(maildrop::Moved::is_same));
+    assert!(compare("default", "qmail").iter().all(maildrop::UidlComparison::is_same));
 }

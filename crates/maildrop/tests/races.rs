@@ -1,4 +1,5 @@
-//! Real delivery agents race with sessions that delete: every message is accounted for exactly once, and no lock is left.
+//! Real delivery agents race with sessions that delete: every message is accounted for exactly once, and no
+//! lock is left behind.
 //!
 //! A test whose agent is not installed says so and ends; with `CI=true` that is a failure.
 
@@ -17,30 +18,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::*;
-use maildrop::LockMethod::{Dotlock, Fcntl, Flock};
-use maildrop::{CommitError, LockMethod, OpenError, Settings, Update};
+use maildrop::{CommitError, MaildropUpdate, OpenError, Settings};
+use vocabulary::LockMethod;
+use vocabulary::LockMethod::{Dotlock, Fcntl, Flock};
 
-/// How many messages are delivered in each race: `RACES=500 cargo test -p maildrop --release --test races` is a long run.
+/// The number of messages that are delivered in each race: `RACES=500 cargo test -p maildrop --release --test
+/// races` is a long run.
 fn deliveries() -> usize {
     std::env::var("RACES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
 }
 
-/// Agents at work at a time.
+/// The number of agents that work at the same time.
 const AGENTS: usize = 3;
 
 /// A program that delivers one message from its standard input.
 struct Agent {
     program: &'static str,
     command: fn(&Place, &Path) -> Command,
-    /// It takes so many times as long as others, since it waits a whole second when it finds a mailbox locked.
+    /// It takes this many times as long as others, because it waits a whole second if it finds a mailbox
+    /// locked.
     slowness: usize,
 }
 
 /// Locks with a lock file and fcntl(2), as Debian builds it.
 const PROCMAIL: Agent = Agent { program: "/usr/bin/procmail", command: procmail, slowness: 4 };
-/// Locks with a lock file alone.
+/// Locks with a lock file only.
 const LOCKFILE: Agent = Agent { program: "/usr/bin/lockfile", command: lockfile, slowness: 1 };
-/// Locks as it is told to.
+/// Locks as configured.
 const DOVECOT_DOTLOCK: Agent =
     Agent { program: LDA, command: |place, to| dovecot(place, to, "dotlock"), slowness: 1 };
 const DOVECOT_FCNTL: Agent =
@@ -97,7 +101,7 @@ fn an_agent_killed_while_it_holds_its_locks() {
     for agent_dies in [true, false] {
         let mbox = Mbox::with(&[b"Subject: 1\n\n1\n", b"Subject: 2\n\n2\n"]);
         let lock = mbox.place().path("mbox.lock");
-        // Both locks, the lock file with its maker's number and host as Dovecot writes it; then it waits.
+        // Both locks, and the lock file names its process and host as Dovecot's does; then it waits.
         let script = format!(
             "printf '%s:%s' $$ \"$(uname -n)\" >{0}; exec 9>>{1}; flock 9; echo held; read forever",
             lock.display(),
@@ -119,7 +123,7 @@ fn an_agent_killed_while_it_holds_its_locks() {
             agent.0.kill().unwrap();
             agent.0.wait().unwrap();
             assert!(lock.exists(), "left behind");
-            open().unwrap().commit(Update::deleting(&[1])).unwrap();
+            open().unwrap().commit(MaildropUpdate::deleting(&[1])).unwrap();
             assert_eq!(contents(&mut *open().unwrap()), [b"Subject: 2\n\n2\n"]);
             assert!(mbox.place().notices().iter().any(|notice| notice.contains("is gone")));
             assert!(!lock.exists());
@@ -137,11 +141,11 @@ fn an_agent_that_locks_during_the_session_keeps_the_mail_from_being_deleted() {
     let maildrop = mbox.open();
     let lock = mbox.place().path("mbox.lock");
     assert!(Command::new("/usr/bin/lockfile").arg(&lock).status().unwrap().success());
-    assert!(matches!(maildrop.commit(Update::deleting(&[1])), Err(CommitError::Locked { .. })));
+    assert!(matches!(maildrop.commit(MaildropUpdate::deleting(&[1])), Err(CommitError::Locked { .. })));
     assert_eq!(mbox.bytes(), before);
     assert!(lock.exists(), "it is not ours");
     fs::remove_file(&lock).unwrap();
-    mbox.open().commit(Update::deleting(&[1])).unwrap();
+    mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.open().count(), 1);
 }
 
@@ -155,7 +159,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     let begun = Instant::now();
     let next = AtomicUsize::new(0);
     let at_work = AtomicUsize::new(AGENTS);
-    // How often each was retrieved by a session that then deleted it.
+    // How often each message was retrieved by a session that then deleted it.
     let taken: Mutex<BTreeMap<usize, u32>> = Mutex::default();
     let (mut sessions, mut busy, mut changed) = (0, 0, 0);
     std::thread::scope(|scope| {
@@ -167,7 +171,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                     if number >= deliveries {
                         break;
                     }
-                    deliver((agent.command)(place, location.path()), number);
+                    deliver((agent.command)(place, &location.path), number);
                 }
             });
         }
@@ -187,18 +191,19 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
                 }
                 Err(error) => panic!("{what}: {error}"),
             };
-            // All but every third, so that tails move.
+            // All but every third message, so that tails move.
             let all: Vec<_> =
                 (1..=maildrop.count()).map(|at| (at, number_in(&content(&mut *maildrop, at)))).collect();
             let chosen: Vec<_> = all.into_iter().filter(|(at, _)| (at + sessions) % 3 != 0).collect();
             let deleted: Vec<_> = chosen.iter().map(|(at, _)| *at).collect();
-            match maildrop.commit(Update::deleting(&deleted)) {
+            match maildrop.commit(MaildropUpdate::deleting(&deleted)) {
                 Ok(()) => {
                     let mut taken = taken.lock().unwrap();
                     chosen.iter().for_each(|(_, number)| *taken.entry(*number).or_default() += 1);
                 }
                 Err(CommitError::Locked { .. }) => busy += 1,
-                // Dovecot's agent rewrites fields of its own in older messages, which moves those behind: nothing is deleted.
+                // Dovecot's agent rewrites its own fields in older messages, which moves the messages behind
+                // them: nothing is deleted.
                 Err(CommitError::Changed { .. }) if agent.program == LDA => changed += 1,
                 Err(error) => panic!("{what}: {error}"),
             }
@@ -216,7 +221,8 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
     assert_eq!(seen, expected, "{what}: each once, here or deleted");
     assert!(!place.path("mbox.lock").exists(), "{what}: a lock is left");
     println!(
-        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, {changed} times changed, {:.1?}",
+        "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, \
+         {changed} times changed, {:.1?}",
         begun.elapsed()
     );
 }
@@ -241,7 +247,7 @@ impl Drop for Running {
 }
 
 fn deliver(mut command: Command, number: usize) {
-    // Some larger than one write.
+    // Some messages are larger than one write.
     let body = "a line of the body\n".repeat(1 + number % 7 * 800);
     let message =
         format!("From: a@example.org\nSubject: number {number} end\nMessage-ID: <{number}@x>\n\n{body}");
@@ -298,8 +304,9 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
         false => format!("mbox:{}:INBOX={}", home.join("mail").display(), to.display()),
     };
     let text = format!(
-        "protocols =\nlog_path = /dev/null\nssl = no\nfirst_valid_uid = 0\nbase_dir = {}\npostmaster_address = p@x\n\
-         mail_location = {location}\nmail_home = {}\nmbox_write_locks = {locks}\nmbox_read_locks = {}\n",
+        "protocols =\nlog_path = /dev/null\nssl = no\nfirst_valid_uid = 0\nbase_dir = {}\n\
+         postmaster_address = p@x\nmail_location = {location}\nmail_home = {}\n\
+         mbox_write_locks = {locks}\nmbox_read_locks = {}\n",
         place.path("run").display(),
         home.display(),
         locks.split(' ').next_back().unwrap()
@@ -310,7 +317,7 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
     command.arg("-c").arg(configuration).args(["-f", "a@example.org"]);
     command.env_clear().env("HOME", &home).env("USER", "alice");
     if rustix::process::geteuid().is_root() {
-        // As root it would look the user up; as anyone else it delivers to whoever runs it.
+        // As root it would look up the user; as anyone else it delivers to the user that runs it.
         for path in [place.folder.path(), &home, to, &to.join("new"), &to.join("cur"), &to.join("tmp")] {
             let _ = std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY));
         }
@@ -319,7 +326,7 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
     command
 }
 
-/// Several threads need the same file; none may see it half written.
+/// Several threads need the same file. None of them may see it half written.
 fn write_once(path: &PathBuf, text: &str) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap();

@@ -1,15 +1,18 @@
-//! Surrogates for clients that do not take UTF-8 (RFC 6856), in every kind of maildrop: their octets are counted exactly, and nothing
-//! else changes.
+//! Surrogates for clients that do not accept UTF-8 (RFC 6856), in every kind of maildrop: their octets are
+//! counted exactly, and nothing else changes.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::{Disk, Format, Maildir, Mbox, Ram, delivered, on_the_wire, quick, read, uidls};
-use maildrop::{Body, Delivered, Location, Maildrop, Opener, Received, Settings, Unescape, Update, Wishes};
+use maildrop::{
+    Delivered, Maildrop, MaildropUpdate, Opener, ReceivedHeader, SessionOptions, Settings, StoredMessage,
+};
 use std::fs;
+use vocabulary::{Location, Storage, UnescapeFrom};
 
-/// Messages with UTF-8 in their headers, some without, and what only looks like it.
+/// Messages with UTF-8 in their headers, messages without, and some that only look like it.
 fn messages() -> Vec<Vec<u8>> {
     let long = format!("Subject: {}\nTo: {}\n\nbody\n", "ü".repeat(3000), "ä <a@b.example>,\n ".repeat(500));
     [
@@ -22,24 +25,24 @@ fn messages() -> Vec<Vec<u8>> {
         "Subject: ü, and no body\n".as_bytes(),
         long.as_bytes(),
         b"Subject: Latin-1 \xfc\n\nbody\n",
-        // An mbox allows that at its end only.
+        // An mbox allows that only at its end.
         "Subject: the last, without a newline ü".as_bytes(),
     ]
     .map(<[u8]>::to_vec)
     .to_vec()
 }
 
-const AS_STORED: Wishes = Wishes { keep_spool: false, received_for: None, as_stored: true };
+const AS_STORED: SessionOptions = SessionOptions { keep_spool: false, received_for: None, as_stored: true };
 
-fn whole(body: &Body) -> Vec<u8> {
+fn whole(body: &StoredMessage) -> Vec<u8> {
     on_the_wire(&[&body.prefix[..], &read(body)].concat())
 }
 
-/// All messages as a client gets them; each is as long as the listing says.
+/// All messages as a client gets them. Each is as long as the listing says.
 fn served(mail: &mut dyn Maildrop, window: u32) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    while (all.len() as u32) < mail.count() {
-        let first = all.len() as u32 + 1;
+    while all.len() < mail.count() as usize {
+        let first = u32::try_from(all.len()).unwrap() + 1;
         let bodies = mail.fetch(first, window).unwrap();
         assert!(!bodies.is_empty() && bodies.len() <= window as usize);
         all.extend(bodies.iter().map(whole));
@@ -61,7 +64,7 @@ fn check_all<F: Format>(settings: &Settings) {
     for message in messages() {
         maildrop.deliver(&message);
     }
-    // The second one from the index of the first.
+    // The second one comes from the index of the first.
     for (window, opener) in [
         (1, maildrop.place().opener_with(settings.clone())),
         (32, maildrop.place().opener_with(settings.clone())),
@@ -82,10 +85,10 @@ fn check_all<F: Format>(settings: &Settings) {
             assert_eq!(got == original, header(original).is_ascii() || !is_utf8);
         }
     }
-    // What is removed is the message, whatever was served of it.
+    // The message itself is removed, whatever was served instead.
     let mail = maildrop.place().opener_with(settings.clone()).open(&maildrop.location()).unwrap();
     let names = uidls(&*mail);
-    mail.commit(Update::deleting(&[1, 2, 4])).unwrap();
+    mail.commit(MaildropUpdate::deleting(&[1, 2, 4])).unwrap();
     let mut mail = maildrop.place().opener_with(settings.clone()).open(&maildrop.location()).unwrap();
     assert_eq!(uidls(&*mail), [&names[2..3], &names[4..]].concat());
     served(&mut *mail, 8);
@@ -101,7 +104,7 @@ fn every_kind_of_maildrop_counts_them_exactly() {
 
 #[test]
 fn also_where_quoting_is_undone() {
-    let settings = Settings { unescape_from: Unescape::Mboxrd, ..quick() };
+    let settings = Settings { unescape_from: UnescapeFrom::Mboxrd, ..quick() };
     check_all::<Mbox>(&settings);
     check_all::<Ram>(&settings);
     check_all::<Disk>(&settings);
@@ -116,13 +119,14 @@ fn also_with_other_boundaries() {
 #[test]
 fn also_with_a_received_line_before_them() {
     fn case<F: Format>() {
-        let received = Received { from: "a.example".to_owned(), by: "b.example".to_owned(), zone: Some(0) };
+        let received =
+            ReceivedHeader { from: "a.example".to_owned(), by: "b.example".to_owned(), zone: Some(0) };
         let maildrop = F::new();
         for message in messages() {
             maildrop.deliver(&message);
         }
         let opener = maildrop.place().opener_with(Settings { received: Some(received), ..quick() });
-        let wishes = Wishes { received_for: Some("alice".to_owned()), ..Wishes::default() };
+        let wishes = SessionOptions { received_for: Some("alice".to_owned()), ..SessionOptions::default() };
         let mut mail = opener.open_for(&maildrop.location(), &wishes).unwrap();
         let first = mail.delivered(2);
         assert!(matches!(first, Some(Delivered::At(_) | Delivered::Clock(_))));
@@ -148,8 +152,8 @@ fn an_mbox_that_grew_and_messages_that_were_marked_as_read_keep_exact_sizes() {
     let mut mail = open();
     assert_eq!(served(&mut *mail, 4).len(), messages().len());
     let names = uidls(&*mail);
-    mail.commit(Update { deleted: &[1], read: &[2, 3, 4] }).unwrap();
-    // From the index that the rewrite left, and from none.
+    mail.commit(MaildropUpdate { deleted: &[1], read: &[2, 3, 4] }).unwrap();
+    // From the index that the rewrite left, and without an index.
     let after = served(&mut *open(), 4);
     assert!(after[0].windows(10).any(|octets| octets == b"Status: RO"));
     assert_eq!(uidls(&*open()), names[1..]);
@@ -183,10 +187,10 @@ fn a_maildir_file_whose_name_tells_its_size_is_looked_at_for_its_header() {
 fn ordinary_messages_are_served_from_the_mailbox_itself() {
     let mbox = Mbox::of(messages()[..2].iter().flat_map(|message| delivered(message)).collect::<Vec<_>>());
     let opener: Opener = mbox.place().opener();
-    let mut mail = opener.open(&Location::Mbox(mbox.path())).unwrap();
+    let mut mail = opener.open(&Location { storage: Storage::Mbox, path: mbox.path() }).unwrap();
     let bodies = mail.fetch(1, 2).unwrap();
     assert!(bodies[0].prefix.is_empty());
-    // Of the other, too, only the header is not.
+    // The other one, too, is ordinary except for its header.
     let [ordinary, surrogate] = [&bodies[0], &bodies[1]].map(|body| std::sync::Arc::as_ptr(&body.source));
     assert_eq!(ordinary, surrogate);
     assert!(!bodies[1].prefix.is_empty() && read(&bodies[1]).starts_with(b"\nbody"));

@@ -1,7 +1,8 @@
 //! When each maildrop was last opened, for `login_delay` (RFC 2449, section 6.5).
 //!
-//! An empty file for each, in its owner's state folder, whose modification time is that of the last login: so all generations
-//! know it, and it outlives them. It is found by the maildrop's path, so another spelling of the user's name does not help.
+//! Each has an empty file in its owner's state folder, whose modification time is that of the last login: so all
+//! generations know it, and it outlives them. It is named after the maildrop's path, so another spelling of the user's
+//! name does not help.
 
 use std::fs::File;
 use std::io;
@@ -23,27 +24,27 @@ pub struct LastLogins {
 }
 
 impl LastLogins {
-    /// Those that are kept in the owner's folder `state`.
+    /// The last logins in the owner's state folder.
     ///
     /// # Errors
     ///
-    /// What mkdirat(2) or openat(2) says.
-    pub fn in_folder(state: BorrowedFd<'_>, delay: Duration) -> io::Result<LastLogins> {
+    /// What mkdirat(2) or openat(2) reports.
+    pub fn in_folder(state: BorrowedFd<'_>, delay: Duration) -> io::Result<Self> {
         match rustix::fs::mkdirat(state, FOLDER, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = File::from(rustix::fs::openat(state, FOLDER, flags, Mode::empty())?);
-        Ok(LastLogins { folder, delay })
+        Ok(Self { folder, delay })
     }
 
-    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. One that was later than `now`
-    /// was not: the clock has been set back.
+    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. A last login after `now` does
+    /// not count: the clock has been set back.
     ///
     /// # Errors
     ///
-    /// What fstatat(2) says.
+    /// What fstatat(2) reports.
     pub fn too_soon(&self, path: &Path, now: SystemTime) -> io::Result<bool> {
         let stat = match rustix::fs::statat(&self.folder, name_of(path), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -51,15 +52,15 @@ impl LastLogins {
             Err(errno) => return Err(errno.into()),
         };
         let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
-        let last = SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(stat.st_mtime_nsec as u64);
+        let last = SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(stat.st_mtime_nsec);
         Ok(now.duration_since(last).is_ok_and(|since| since < self.delay))
     }
 
-    /// Notes that somebody logs in to the maildrop at `path` now.
+    /// Notes a login at the maildrop at `path` now.
     ///
     /// # Errors
     ///
-    /// What openat(2) or futimens(2) says.
+    /// What openat(2) or futimens(2) reports.
     pub fn note(&self, path: &Path) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.folder, name_of(path), flags, Mode::RUSR | Mode::WUSR)?;

@@ -1,31 +1,31 @@
 //! The listings of maildrops, packed for the session role.
 //!
-//! A long listing travels as sealed memory, which nobody can change any more. So the next session of the
-//! same maildrop, if that is unchanged, is handed the same memory.
+//! A long listing travels as sealed memory (memfd_create(2)), which no process can change. So the next session of an
+//! unchanged maildrop gets the same memory.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::maildrop::Maildrop;
 use ipc::{ListingBuilder, Payload};
+use maildrop::Maildrop;
 
-/// How many are kept at most; they cost memory, and a descriptor each.
+/// The most listings that are kept; each costs memory and a descriptor.
 const MOST: usize = 8;
 
-/// The long listings used last, the latest at the back.
+/// The long listings that were used last, the latest at the back.
 #[derive(Default)]
-pub(crate) struct Listings {
+pub(crate) struct PackedListings {
     kept: Mutex<VecDeque<([u8; 32], Arc<OwnedFd>)>>,
 }
 
-impl Listings {
+impl PackedListings {
     /// The packed listing of `mail`, and the descriptor to send along, if it needs one.
     ///
     /// # Errors
     ///
-    /// What [`ListingBuilder::push`] and [`Payload::pack`] say.
+    /// What [`ListingBuilder::push`] and [`Payload::pack`] report.
     pub(crate) fn pack(&self, mail: &dyn Maildrop) -> io::Result<(Payload, Option<Arc<OwnedFd>>)> {
         let fingerprint = mail.fingerprint();
         if let Some(memory) = fingerprint.and_then(|fingerprint| self.find(&fingerprint)) {
@@ -65,40 +65,40 @@ impl Listings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::maildrop::{Body, CommitError, FetchError, Listing, Uidl};
+    use maildrop::{CommitError, FetchError, ListedMessage, MaildropUpdate, StoredMessage, Uidl};
     use std::os::fd::AsRawFd;
 
     /// A maildrop of `count` messages of `octets` octets each.
-    struct Of {
+    struct FixedMaildrop {
         count: u32,
         octets: u64,
         fingerprint: Option<[u8; 32]>,
     }
 
-    impl Maildrop for Of {
+    impl Maildrop for FixedMaildrop {
         fn count(&self) -> u32 {
             self.count
         }
 
-        fn listing(&self, number: u32) -> Option<Listing> {
+        fn listing(&self, number: u32) -> Option<ListedMessage> {
             let uidl = Uidl::new(format!("{number}").as_bytes())?;
-            (number <= self.count).then_some(Listing { octets: self.octets, surrogate: None, uidl })
+            (number <= self.count).then_some(ListedMessage { octets: self.octets, surrogate: None, uidl })
         }
 
         fn fingerprint(&self) -> Option<[u8; 32]> {
             self.fingerprint
         }
 
-        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<Body>, FetchError> {
+        fn fetch(&mut self, first: u32, _: u32) -> Result<Vec<StoredMessage>, FetchError> {
             Err(FetchError::NoSuchMessage { number: first })
         }
 
-        fn commit(self: Box<Self>, _: ::maildrop::Update<'_>) -> Result<(), CommitError> {
+        fn commit(self: Box<Self>, _: MaildropUpdate<'_>) -> Result<(), CommitError> {
             Ok(())
         }
     }
 
-    fn descriptor(listings: &Listings, mail: &Of) -> Option<i32> {
+    fn descriptor(listings: &PackedListings, mail: &FixedMaildrop) -> Option<i32> {
         let (payload, memory) = listings.pack(mail).unwrap();
         assert_eq!(memory.is_some(), payload == Payload::Sealed);
         if let Some(memory) = &memory {
@@ -111,8 +111,12 @@ mod tests {
 
     #[test]
     fn an_unchanged_long_listing_is_packed_once() {
-        let listings = Listings::default();
-        let of = |octets: u64| Of { count: 10_000, octets, fingerprint: Some([octets as u8; 32]) };
+        let listings = PackedListings::default();
+        let of = |octets: u64| FixedMaildrop {
+            count: 10_000,
+            octets,
+            fingerprint: Some([u8::try_from(octets).unwrap(); 32]),
+        };
         let first = descriptor(&listings, &of(1));
         assert!(first.is_some());
         let second = descriptor(&listings, &of(2));
@@ -128,9 +132,12 @@ mod tests {
 
     #[test]
     fn what_has_no_fingerprint_or_is_short_is_packed_each_time() {
-        let listings = Listings::default();
-        descriptor(&listings, &Of { count: 10_000, octets: 1, fingerprint: None });
-        assert_eq!(descriptor(&listings, &Of { count: 10, octets: 1, fingerprint: Some([0; 32]) }), None);
+        let listings = PackedListings::default();
+        descriptor(&listings, &FixedMaildrop { count: 10_000, octets: 1, fingerprint: None });
+        assert_eq!(
+            descriptor(&listings, &FixedMaildrop { count: 10, octets: 1, fingerprint: Some([0; 32]) }),
+            None
+        );
         assert_eq!(listings.kept.lock().unwrap().len(), 0);
     }
 }

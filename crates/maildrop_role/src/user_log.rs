@@ -4,26 +4,25 @@ use std::fs::File;
 use std::io::{self, Write as _};
 
 use ipc::user_log::{Detail, Note, Noted};
-
 use logging::{Untrusted, append, render};
 
 pub(crate) struct UserLog {
     file: File,
     detail: Detail,
-    /// Whether it was said that the file cannot be written.
+    /// Whether it was logged that the file cannot be written.
     complained: bool,
 }
 
 impl UserLog {
-    pub(crate) fn new(file: File, detail: Detail) -> UserLog {
-        UserLog { file, detail, complained: false }
+    pub(crate) fn new(file: File, detail: Detail) -> Self {
+        Self { file, detail, complained: false }
     }
 
     pub(crate) fn detail(&self) -> Detail {
         self.detail
     }
 
-    /// Writes what the session has noted. What finds no room is lost: the user's mail does not wait for it.
+    /// Writes what the session has noted. Lines that cannot be written are lost: the user's mail does not wait for them.
     pub(crate) fn write(&mut self, user: &str, notes: &[Note]) {
         if notes.is_empty() {
             return;

@@ -1,11 +1,11 @@
-//! Which files there are, and what is in them.
+//! The files to write, and their contents.
 
 use clap::Command;
 use clap_complete::Shell;
 
 use crate::page;
 
-/// Every file: its path from the top of the tree, and its text.
+/// Every file: its path from the top of the repository, and its text.
 pub(crate) fn all() -> Vec<(String, String)> {
     let mut files = vec![("conf/mpopd.conf".to_owned(), config::sample())];
     let pages = [
@@ -24,7 +24,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
     files
 }
 
-/// One file for each shell, under the name by which the shell looks for it.
+/// One file per shell, under the name that the shell looks for.
 fn completions(command: &Command) -> Vec<(String, String)> {
     let name = command.get_name().to_owned();
     let shells = [

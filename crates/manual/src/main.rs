@@ -1,7 +1,8 @@
 //! Writes the manual pages, the shell completions and the sample configuration: `just man`.
 //!
-//! Options are those of the programs' own command lines, settings those of the table in the crate `config`. What stands
-//! around them is in `pages/`. A test fails while a file in the tree is not what this program would write.
+//! The options come from the programs' own command lines, the settings from the table in the crate `config`,
+//! and the prose around them from `pages/`. A test fails while a file in the tree differs from what this
+//! program would write.
 #![forbid(unsafe_code)]
 
 mod files;
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The top of the tree.
+/// The top of the repository.
 const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn main() -> ExitCode {
@@ -35,10 +36,7 @@ mod tests {
     fn writing_them_again_changes_nothing() {
         for (name, text) in files::all() {
             let here = fs::read_to_string(Path::new(TOP).join(&name)).unwrap_or_default();
-            assert!(
-                here == text,
-                "{name} is not what it should be: run `just man` and commit what it changes"
-            );
+            assert!(here == text, "{name} is out of date: run `just man` and commit the changes");
         }
     }
 
@@ -48,7 +46,7 @@ mod tests {
         for folder in ["man", "completions"] {
             for entry in fs::read_dir(Path::new(TOP).join(folder)).unwrap() {
                 let name = format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy());
-                assert!(written.contains(&name), "{name} is written by nobody");
+                assert!(written.contains(&name), "{name} is not written by this program");
             }
         }
     }

@@ -1,14 +1,15 @@
-//! A manual page: prose in man(7) form, in which comments ask for what the programs say themselves.
+//! A manual page: prose in man(7) format, in which comments request what the programs say of themselves.
 //!
-//! `.\" @options` becomes the options of the program, `.\" @options NAME` those of a subcommand, `.\" @commands` all
-//! subcommands with their options, `.\" @settings` the settings of mpopd.conf; `@VERSION@` is the version.
+//! `.\" @options` becomes the options of the program, `.\" @options NAME` those of a subcommand, `.\"
+//! @commands` all subcommands with their options, `.\" @settings` the settings of mpopd.conf; `@VERSION@` is
+//! the version.
 
 use clap::{Arg, ArgAction, Command};
 
 /// Fills in a page.
 ///
 /// # Panics
-/// When the page asks for what is not there: a fault of this program, which its test finds.
+/// The page requests something that does not exist: a bug in this crate, which its test finds.
 pub(crate) fn filled(prose: &str, command: Option<Command>) -> String {
     let command = command.map(|mut command| {
         command.build();
@@ -55,9 +56,9 @@ fn options(command: &Command, page: &mut String) {
             arg.get_action(),
             ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
         );
-        // One that every subcommand takes is told once, with the program's.
-        let told = command.get_subcommands().next().is_none() && arg.is_global_set();
-        !arg.is_hide_set() && !same_everywhere && !told
+        // An option that every subcommand takes is described once, with those of the program.
+        let described = command.get_subcommands().next().is_none() && arg.is_global_set();
+        !arg.is_hide_set() && !same_everywhere && !described
     };
     let mut heading = None;
     for arg in command.get_arguments().filter(own) {
@@ -86,7 +87,7 @@ fn options(command: &Command, page: &mut String) {
     }
 }
 
-/// `-p, --port PORT`, marked up.
+/// `-p, --port PORT`, with markup.
 fn names(arg: &Arg) -> String {
     let short = arg.get_short().map(|short| format!("\\fB\\-{short}\\fR"));
     let long = arg.get_long().map(|long| format!("\\fB\\-\\-{}\\fR", escaped(long)));
@@ -98,7 +99,7 @@ fn names(arg: &Arg) -> String {
     }
 }
 
-/// The names of an argument's values, marked up; None for a switch.
+/// The names of an argument's values, with markup; nothing for a switch.
 fn value(arg: &Arg) -> Option<String> {
     if !arg.get_action().takes_values() {
         return None;
@@ -111,7 +112,7 @@ fn value(arg: &Arg) -> Option<String> {
     Some(names.join(" "))
 }
 
-/// A help text as a sentence of its own.
+/// A help text as a sentence.
 fn sentence(text: &str) -> String {
     let text = escaped(text.trim());
     let end = if text.ends_with('.') { "" } else { "." };
@@ -119,7 +120,7 @@ fn sentence(text: &str) -> String {
     format!("{}{end}\n", lines.join("\n"))
 }
 
-/// Text that man(7) prints as it is.
+/// Text with everything escaped that man(7) would interpret.
 fn escaped(text: &str) -> String {
     let text = text
         .replace('\\', "\\e")
@@ -156,8 +157,10 @@ mod tests {
     #[test]
     fn options_are_told_as_the_program_tells_them() {
         let page = filled(".TH P 1\n.\\\" @options\n.SH END", Some(program()));
-        let expected = ".TH P 1\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIFILE\\fR\nRead this file.\nDefault: /etc/x\\-y.\n\
-            .TP\n\\fB\\-q\\fR\nIt\\(aqs quiet.\n.SS \"Load\"\n.TP\n\\fB\\-\\-mode\\fR \\fIWORD\\fR\nWhat it does.\nOne of: a, b.\n.SH END\n";
+        let expected = ".TH P 1\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-config\\fR \\fIFILE\\fR\nRead this file.\n\
+            Default: /etc/x\\-y.\n\
+            .TP\n\\fB\\-q\\fR\nIt\\(aqs quiet.\n.SS \"Load\"\n.TP\n\\fB\\-\\-mode\\fR \\fIWORD\\fR\nWhat it \
+            does.\nOne of: a, b.\n.SH END\n";
         assert_eq!(page.split_once('\n').unwrap().1, expected);
     }
 

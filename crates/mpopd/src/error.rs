@@ -17,7 +17,7 @@ pub(crate) enum StartError {
     /// A setting that is well-formed and cannot be used on this machine.
     Setting(SettingError),
     /// The users or the access rules that the settings name.
-    Users(auth::NotStarted),
+    Users(auth::AuthenticatorError),
     /// An address that cannot be listened on.
     Listen(ListenError),
     /// An option of the command line.

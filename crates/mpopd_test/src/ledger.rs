@@ -1,31 +1,32 @@
-//! Where every message went, for `--mode drain`.
+//! What became of every message, for `--mode drain`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use crate::fault::{Fault, Kind};
-use crate::reference::{Reference, Seen};
+use crate::failure::{FailureKind, SessionFailure};
+use crate::reference::{ReferenceMailbox, SeenMessages};
 
 /// Accounts for each message of each user over the whole run, by its UIDL.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<BTreeMap<usize, Account>>);
+pub(crate) struct Ledger(Mutex<BTreeMap<usize, UserLedger>>);
 
 #[derive(Debug, Default)]
-struct Account {
+struct UserLedger {
     fates: HashMap<Box<[u8]>, Fate>,
-    /// With `--verify`: how often each message of the reference was delivered and removed.
+    /// With `--verify`: how often each message of the reference mailbox was delivered and removed.
     delivered: Option<Vec<u32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Listed, and nobody removed it.
+    /// Listed, and not removed.
     There,
-    /// QUIT was answered by +OK after its DELE.
+    /// QUIT succeeded after its DELE.
     Removed,
     /// Gone without that.
     Lost,
-    /// QUIT was sent after its DELE, and the answer was not +OK. Either is right until the next listing tells.
+    /// QUIT was sent after its DELE, but did not succeed. The message may be there or not; the next listing
+    /// tells.
     InDoubt,
 }
 
@@ -40,16 +41,22 @@ pub(crate) struct Balance {
     pub(crate) lost: u64,
     /// Still there.
     pub(crate) left: u64,
-    /// Removed or still there: the answer to QUIT did not come, and no later session looked.
+    /// Removed or still there: QUIT was not answered, and no later session looked.
     pub(crate) in_doubt: u64,
 }
 
 impl Ledger {
-    /// A session of `user` (its number in the roster) was listed these UIDLs.
+    /// The server listed these UIDLs to a session of `user`, a number in the roster.
     ///
     /// # Errors
-    /// [`Kind::CameBack`] when a removed message is among them, [`Kind::Lost`] when one is not that nobody removed.
-    pub(crate) fn listed<'a>(&self, user: usize, uidls: impl Iterator<Item = &'a [u8]>) -> Result<(), Fault> {
+    ///
+    /// [`FailureKind::CameBack`] when a removed message is among them, [`FailureKind::Lost`] when one is
+    /// missing that no session removed.
+    pub(crate) fn listed<'a>(
+        &self,
+        user: usize,
+        uidls: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), SessionFailure> {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fates = &mut accounts.entry(user).or_default().fates;
         let mut before = std::mem::take(fates);
@@ -75,7 +82,7 @@ impl Ledger {
         if let Some(first) = came_back.first() {
             let text =
                 format!("UIDL: {}, which QUIT had removed", several(first, came_back.len(), "listed again"));
-            return Err(Fault::new(Kind::CameBack, text));
+            return Err(SessionFailure::new(FailureKind::CameBack, text));
         }
         lost.sort_unstable();
         if let Some(first) = lost.first() {
@@ -83,12 +90,12 @@ impl Ledger {
                 "UIDL: {}, and no QUIT had removed it",
                 several(first, lost.len(), "not listed any more")
             );
-            return Err(Fault::new(Kind::Lost, text));
+            return Err(SessionFailure::new(FailureKind::Lost, text));
         }
         Ok(())
     }
 
-    /// A session sent QUIT after having deleted these messages; `done` when the answer was +OK.
+    /// A session sent QUIT after deleting these messages; `done` if QUIT succeeded.
     pub(crate) fn quit<'a>(&self, user: usize, deleted: impl Iterator<Item = &'a [u8]>, done: bool) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fates = &mut accounts.entry(user).or_default().fates;
@@ -97,8 +104,8 @@ impl Ledger {
         }
     }
 
-    /// What was delivered of a user's reference by earlier sessions.
-    pub(crate) fn delivered<'a>(&self, user: usize, reference: &'a Reference) -> Seen<'a> {
+    /// The messages of a user's reference mailbox that earlier sessions delivered.
+    pub(crate) fn delivered<'a>(&self, user: usize, reference: &'a ReferenceMailbox) -> SeenMessages<'a> {
         let accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match accounts.get(&user).and_then(|account| account.delivered.clone()) {
             Some(times) => reference.seen(times),
@@ -106,13 +113,13 @@ impl Ledger {
         }
     }
 
-    /// Keeps what a session saw, once QUIT has made it count.
-    pub(crate) fn keep_delivered(&self, user: usize, seen: &Seen<'_>) {
+    /// Keeps what a session saw, after its QUIT succeeded.
+    pub(crate) fn keep_delivered(&self, user: usize, seen: &SeenMessages<'_>) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.entry(user).or_default().delivered = Some(seen.times().to_vec());
     }
 
-    /// Users who had a session.
+    /// The users who have had a session.
     pub(crate) fn users(&self) -> Vec<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
@@ -146,8 +153,8 @@ fn several(first: &[u8], count: usize, what: &str) -> String {
 mod tests {
     use super::*;
 
-    fn listed(ledger: &Ledger, uidls: &[&str]) -> Result<(), Kind> {
-        ledger.listed(0, uidls.iter().map(|uidl| uidl.as_bytes())).map_err(|fault| fault.kind)
+    fn listed(ledger: &Ledger, uidls: &[&str]) -> Result<(), FailureKind> {
+        ledger.listed(0, uidls.iter().map(|uidl| uidl.as_bytes())).map_err(|failure| failure.kind)
     }
 
     fn quit(ledger: &Ledger, uidls: &[&str], done: bool) {
@@ -161,15 +168,15 @@ mod tests {
         quit(&ledger, &["a", "b"], true);
         listed(&ledger, &["c", "d"]).unwrap();
         assert_eq!(ledger.balance(), Balance { listed: 4, removed: 2, lost: 0, left: 2, in_doubt: 0 });
-        assert_eq!(listed(&ledger, &["b", "c", "d"]), Err(Kind::CameBack));
-        assert_eq!(listed(&ledger, &["b", "c"]), Err(Kind::Lost));
+        assert_eq!(listed(&ledger, &["b", "c", "d"]), Err(FailureKind::CameBack));
+        assert_eq!(listed(&ledger, &["b", "c"]), Err(FailureKind::Lost));
     }
 
     #[test]
     fn a_loss_is_told_once() {
         let ledger = Ledger::default();
         listed(&ledger, &["a", "b"]).unwrap();
-        assert_eq!(listed(&ledger, &["a"]), Err(Kind::Lost));
+        assert_eq!(listed(&ledger, &["a"]), Err(FailureKind::Lost));
         listed(&ledger, &["a"]).unwrap();
         assert_eq!(ledger.balance(), Balance { listed: 2, lost: 1, left: 1, ..Balance::default() });
     }

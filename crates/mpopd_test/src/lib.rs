@@ -1,16 +1,19 @@
-//! mpopd_test: tries a POP3 server, and is a load test that checks what it downloads.
-//! The program, and its command line for those who describe it.
+//! mpopd_test: tests a POP3 server, and runs load tests that check what they download.
+//!
+//! The program, and its command line for programs that describe it.
 #![forbid(unsafe_code)]
 
 mod cli;
 mod clock;
-mod fault;
+mod error;
+mod failure;
 mod fill;
 mod ledger;
 mod live;
+mod load_run;
 mod mbox;
 mod measure;
-mod net;
+mod numbers;
 mod plan;
 mod process;
 mod reference;

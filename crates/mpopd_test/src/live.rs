@@ -1,28 +1,29 @@
-//! The line that shows a run as it goes, on a terminal only.
+//! The line that shows the progress of a run on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::measure::{Measures, Point};
-use crate::plan::{Output, Plan};
+use crate::measure::{Measures, TimelinePoint};
+use crate::numbers::float;
+use crate::plan::{LoadPlan, ReportOutput};
 
-/// The live line, on standard error; nothing when that is no terminal.
+/// The live line, on standard error; hidden when that is not a terminal.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct LiveLine {
     line: ProgressBar,
     classic: bool,
 }
 
-impl Live {
-    pub(crate) fn new(plan: &Plan) -> Self {
+impl LiveLine {
+    pub(crate) fn new(plan: &LoadPlan) -> Self {
         let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             line.set_style(style);
         }
-        Self { line, classic: matches!(plan.output, Output::Classic) }
+        Self { line, classic: matches!(plan.output, ReportOutput::Classic) }
     }
 
-    /// Shows the newest stretch of the run and its sums.
-    pub(crate) fn show(&self, point: &Point, measures: &Measures) {
+    /// Shows the latest section of the run and the totals.
+    pub(crate) fn show(&self, point: &TimelinePoint, measures: &Measures) {
         if self.line.is_hidden() {
             return;
         }
@@ -43,8 +44,8 @@ impl Live {
     }
 }
 
-fn line(point: &Point, failed: u64) -> String {
-    let per_second = |count: u64| count as f64 / point.seconds.max(f64::EPSILON);
+fn line(point: &TimelinePoint, failed: u64) -> String {
+    let per_second = |count: u64| float(count) / point.seconds.max(f64::EPSILON);
     let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.2} ms"));
     format!(
         "{:6.1} s  {:8.0} sessions/s  {:7.1} MB/s  {failed} errors  p50 {}  p99 {}",
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_line_tells_rates() {
-        let point = Point {
+        let point = TimelinePoint {
             end: 2.0,
             seconds: 0.5,
             sessions: 100,

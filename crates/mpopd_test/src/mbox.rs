@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// The messages of an mbox: what is between `From ` lines that begin the file or follow a blank line. Neither the `From `
-/// line nor the blank line before the next one belongs to a message.
+/// The messages of an mbox. Each begins after a `From ` line, which begins the file or follows a blank line.
+/// Neither the `From ` line nor the blank line before the next one belongs to a message.
 pub(crate) fn messages(text: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Times, counts and faults of a run.
+//! Times, counts and failures of a run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::fault::{Fault, Kind};
+use crate::failure::{FailureKind, SessionFailure};
+use crate::numbers::float;
 use crate::transcript::Transcript;
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Phase {
+pub(crate) enum TimedPhase {
     /// From the moment that the session was due until it is connected, greeted and, where asked for, in TLS.
     Connect,
     /// The TLS handshake alone.
@@ -29,7 +30,7 @@ pub(crate) enum Phase {
     Session,
 }
 
-impl Phase {
+impl TimedPhase {
     /// In the order of reports.
     pub(crate) const ALL: [Self; 10] = [
         Self::Connect,
@@ -46,24 +47,40 @@ impl Phase {
 
     /// The name in reports.
     pub(crate) fn name(self) -> &'static str {
-        ["connect", "tls", "login", "stat", "list", "uidl", "retr", "dele", "quit", "session"][self as usize]
+        match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::Stat => "stat",
+            Self::List => "list",
+            Self::Uidl => "uidl",
+            Self::Retr => "retr",
+            Self::Dele => "dele",
+            Self::Quit => "quit",
+            Self::Session => "session",
+        }
+    }
+
+    /// Its place in [`TimedPhase::ALL`].
+    fn index(self) -> usize {
+        Self::ALL.iter().position(|phase| *phase == self).unwrap_or(0)
     }
 }
 
-/// What one session measured; handed over at its end, so that a command costs no lock.
+/// What one session measured, handed over at its end so that a command costs no lock.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
-    times: Vec<(Phase, Duration)>,
+pub(crate) struct SessionRecord {
+    times: Vec<(TimedPhase, Duration)>,
     /// Messages downloaded.
     pub(crate) messages: u64,
 }
 
-impl Record {
-    pub(crate) fn time(&mut self, phase: Phase, time: Duration) {
+impl SessionRecord {
+    pub(crate) fn time(&mut self, phase: TimedPhase, time: Duration) {
         self.times.push((phase, time));
     }
 
-    /// Forgets all.
+    /// Discards the contents.
     pub(crate) fn clear(&mut self) {
         self.times.clear();
         self.messages = 0;
@@ -82,26 +99,26 @@ pub(crate) struct Measures {
     pub(crate) messages: u64,
     /// Sessions that began more than [`LATE`] after they were due.
     pub(crate) late: u64,
-    pub(crate) faults: BTreeMap<Kind, Faults>,
-    /// What came since the last [`Measures::tick`].
-    window: Window,
-    pub(crate) timeline: Vec<Point>,
+    pub(crate) failures: BTreeMap<FailureKind, FailureSummary>,
+    /// What happened since the last [`Measures::tick`].
+    window: TimelineWindow,
+    pub(crate) timeline: Vec<TimelinePoint>,
 }
 
-/// A session that begins so much after it was due is late.
+/// A session that begins more than this after it was due is late.
 pub(crate) const LATE: Duration = Duration::from_millis(1);
 
-/// The faults of one kind.
+/// The failures of one kind.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Faults {
+pub(crate) struct FailureSummary {
     pub(crate) count: u64,
-    /// The first one, with its session's dialogue.
+    /// The text of the first one, and the dialogue of its session.
     pub(crate) sample: String,
     pub(crate) transcript: String,
 }
 
 #[derive(Debug)]
-struct Window {
+struct TimelineWindow {
     histogram: Histogram<u64>,
     sessions: u64,
     failed: u64,
@@ -109,18 +126,18 @@ struct Window {
     began: Duration,
 }
 
-/// A stretch of the run.
+/// A section of the run.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Point {
-    /// Seconds from the run's beginning to the stretch's end.
+pub(crate) struct TimelinePoint {
+    /// Seconds from the beginning of the run to the end of the section.
     pub(crate) end: f64,
-    /// Seconds that it took.
+    /// Length of the section in seconds.
     pub(crate) seconds: f64,
     pub(crate) sessions: u64,
     pub(crate) failed: u64,
     /// Octets received.
     pub(crate) octets: u64,
-    /// Of the sessions that ended in it, in milliseconds; nothing when none did.
+    /// Of the sessions that ended in it, in milliseconds; nothing if none did.
     pub(crate) p50: Option<f64>,
     pub(crate) p99: Option<f64>,
 }
@@ -128,7 +145,7 @@ pub(crate) struct Point {
 /// The distribution of one phase's times, in milliseconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Latency {
-    pub(crate) phase: Phase,
+    pub(crate) phase: TimedPhase,
     pub(crate) count: u64,
     pub(crate) min: f64,
     pub(crate) mean: f64,
@@ -137,20 +154,20 @@ pub(crate) struct Latency {
     pub(crate) p99: f64,
     pub(crate) p999: f64,
     pub(crate) max: f64,
-    /// Percentile and time, for the plot: from the half to the last session, each step half as far from the end.
+    /// Percentile and time, for the plot: each four steps halve the distance to 100%.
     pub(crate) curve: Vec<(f64, f64)>,
 }
 
 impl Measures {
     pub(crate) fn new() -> Self {
         Self {
-            histograms: Phase::ALL.iter().map(|_| histogram()).collect(),
+            histograms: TimedPhase::ALL.iter().map(|_| histogram()).collect(),
             sessions: 0,
             failed: 0,
             messages: 0,
             late: 0,
-            faults: BTreeMap::new(),
-            window: Window {
+            failures: BTreeMap::new(),
+            window: TimelineWindow {
                 histogram: histogram(),
                 sessions: 0,
                 failed: 0,
@@ -162,11 +179,11 @@ impl Measures {
     }
 
     /// Takes a session's record, leaving it empty for the next one.
-    pub(crate) fn take(&mut self, record: &mut Record) {
+    pub(crate) fn take(&mut self, record: &mut SessionRecord) {
         for (phase, time) in record.times.drain(..) {
             let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-            self.histograms[phase as usize].saturating_record(nanoseconds);
-            if phase == Phase::Session {
+            self.histograms[phase.index()].saturating_record(nanoseconds);
+            if phase == TimedPhase::Session {
                 self.window.histogram.saturating_record(nanoseconds);
                 self.window.sessions += 1;
                 self.sessions += 1;
@@ -175,21 +192,21 @@ impl Measures {
         self.messages += std::mem::take(&mut record.messages);
     }
 
-    /// Takes a fault. The first of each kind keeps its transcript.
-    pub(crate) fn fail(&mut self, fault: Fault, transcript: &Transcript) {
+    /// Takes a failure. The first of each kind keeps its transcript.
+    pub(crate) fn fail(&mut self, failure: SessionFailure, transcript: &Transcript) {
         self.failed += 1;
         self.window.failed += 1;
-        let new = || Faults { count: 0, sample: fault.text, transcript: transcript.to_string() };
-        self.faults.entry(fault.kind).or_insert_with(new).count += 1;
+        let new = || FailureSummary { count: 0, sample: failure.text, transcript: transcript.to_string() };
+        self.failures.entry(failure.kind).or_insert_with(new).count += 1;
     }
 
-    /// Ends a stretch of the timeline. `octets` is what the run has received so far.
-    pub(crate) fn tick(&mut self, began: Instant, octets: u64) -> Point {
+    /// Ends a section of the timeline. `octets` is what the run has received so far.
+    pub(crate) fn tick(&mut self, began: Instant, octets: u64) -> TimelinePoint {
         let now = began.elapsed();
         let window = &mut self.window;
         let quantile =
             |q| (!window.histogram.is_empty()).then(|| milliseconds(window.histogram.value_at_quantile(q)));
-        let point = Point {
+        let point = TimelinePoint {
             end: now.as_secs_f64(),
             seconds: (now - window.began).as_secs_f64(),
             sessions: window.sessions,
@@ -204,9 +221,9 @@ impl Measures {
         point
     }
 
-    /// The distributions of what happened at all.
+    /// The distributions of all phases that occurred.
     pub(crate) fn latencies(&self) -> Vec<Latency> {
-        let phases = Phase::ALL.into_iter().zip(&self.histograms);
+        let phases = TimedPhase::ALL.into_iter().zip(&self.histograms);
         phases
             .filter(|(_, histogram)| !histogram.is_empty())
             .map(|(phase, histogram)| latency(phase, histogram))
@@ -214,7 +231,7 @@ impl Measures {
     }
 }
 
-fn latency(phase: Phase, histogram: &Histogram<u64>) -> Latency {
+fn latency(phase: TimedPhase, histogram: &Histogram<u64>) -> Latency {
     let at = |quantile| milliseconds(histogram.value_at_quantile(quantile));
     let halvings = histogram.len().ilog2();
     let curve = (0..=halvings * 4).map(|step| {
@@ -236,13 +253,13 @@ fn latency(phase: Phase, histogram: &Histogram<u64>) -> Latency {
 }
 
 /// Nanoseconds from a microsecond to an hour, three digits.
-#[allow(clippy::unwrap_used, reason = "constant bounds, checked by every test that makes one")]
+#[expect(clippy::unwrap_used, reason = "constant bounds, checked by every test that makes one")]
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3).unwrap()
 }
 
 fn milliseconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e6
+    float(nanoseconds) / 1e6
 }
 
 #[cfg(test)]
@@ -251,9 +268,9 @@ mod tests {
 
     fn measures(milliseconds: impl Iterator<Item = u64>) -> Measures {
         let mut measures = Measures::new();
-        let mut record = Record::default();
+        let mut record = SessionRecord::default();
         for time in milliseconds {
-            record.time(Phase::Session, Duration::from_millis(time));
+            record.time(TimedPhase::Session, Duration::from_millis(time));
             record.messages += 1;
             measures.take(&mut record);
         }
@@ -264,7 +281,7 @@ mod tests {
     fn percentiles_are_those_of_the_times() {
         let latency = &measures(1..=1000).latencies()[0];
         let near = |value: f64, expected: f64| (value / expected - 1.0).abs() < 0.002;
-        assert_eq!((latency.phase, latency.count), (Phase::Session, 1000));
+        assert_eq!((latency.phase, latency.count), (TimedPhase::Session, 1000));
         assert!(
             near(latency.p50, 500.0) && near(latency.p99, 990.0) && near(latency.max, 1000.0),
             "{latency:?}"
@@ -288,17 +305,17 @@ mod tests {
         let mut measures = Measures::new();
         let transcript = Transcript::new();
         for text in ["first", "second"] {
-            measures.fail(Fault::new(Kind::Closed, text), &transcript);
+            measures.fail(SessionFailure::new(FailureKind::Closed, text), &transcript);
         }
-        measures.fail(Fault::new(Kind::Stalled, "third"), &transcript);
+        measures.fail(SessionFailure::new(FailureKind::Stalled, "third"), &transcript);
         assert_eq!(measures.failed, 3);
-        let closed = &measures.faults[&Kind::Closed];
+        let closed = &measures.failures[&FailureKind::Closed];
         assert_eq!((closed.count, closed.sample.as_str()), (2, "first"));
     }
 
     #[test]
     fn phases_are_named_in_order() {
-        assert!(Phase::ALL.iter().enumerate().all(|(index, phase)| *phase as usize == index));
-        assert_eq!(Phase::Session.name(), "session");
+        assert!(TimedPhase::ALL.iter().enumerate().all(|(index, phase)| phase.index() == index));
+        assert_eq!(TimedPhase::Session.name(), "session");
     }
 }

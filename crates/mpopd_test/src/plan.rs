@@ -1,49 +1,48 @@
-//! What a run is to do, every choice made.
+//! What a run is to do, with every choice made.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio_rustls::TlsConnector;
 
-use crate::users::User;
+use crate::users::TestUser;
 
 /// A run.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct LoadPlan {
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) users: Vec<User>,
-    pub(crate) mode: Mode,
-    pub(crate) tls: Tls,
+    pub(crate) users: Vec<TestUser>,
+    pub(crate) mode: SessionMode,
+    pub(crate) tls: TlsMode,
     pub(crate) pace: Pace,
-    /// Many commands in one go.
+    /// Send many commands at once.
     pub(crate) pipeline: bool,
-    /// Look at what comes; without it only at status lines and terminators.
+    /// Check what arrives; otherwise only status lines and terminators are looked at.
     pub(crate) check: bool,
-    /// Download at most so many messages a session.
+    /// The most messages that a session downloads.
     pub(crate) messages: Option<u32>,
-    /// Begin no session after this time.
+    /// How long sessions may begin.
     pub(crate) duration: Option<Duration>,
-    /// Begin no more than so many sessions.
+    /// The most sessions to begin.
     pub(crate) count: Option<u64>,
-    /// How long the server may be silent.
+    /// How long the server may stay silent.
     pub(crate) patience: Duration,
-    /// Stop when so many sessions failed and none succeeded.
+    /// Stop when this many sessions have failed and none has succeeded.
     pub(crate) give_up: Option<u64>,
     /// Threads of the runtime.
     pub(crate) threads: usize,
-    /// Where the messages are to compare with; `%u` stands for the user's name.
+    /// The mailbox to compare messages with; `%u` stands for the user's name.
     pub(crate) verify: Option<String>,
-    /// A local server, whose CPU and memory are told.
+    /// The process id of a local server whose CPU and memory are reported.
     pub(crate) pid: Option<u32>,
-    pub(crate) output: Output,
+    pub(crate) output: ReportOutput,
 }
 
-/// What a session does after it has logged in and asked STAT.
+/// What a session does after it has logged in and sent STAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Mode {
+pub(crate) enum SessionMode {
     /// Nothing more: USER, PASS, STAT, QUIT
     Login,
     /// LIST and UIDL
@@ -55,38 +54,42 @@ pub(crate) enum Mode {
 }
 
 /// Whether and when TLS begins.
-pub(crate) enum Tls {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TlsMode {
+    /// No TLS
     None,
-    /// After STLS (RFC 2595, section 4).
-    Stls(TlsConnector),
-    /// With the connection (RFC 8314, section 3.3).
-    Pop3s(TlsConnector),
+    /// TLS after STLS (RFC 2595, section 4)
+    Stls,
+    /// TLS from the start (RFC 8314, section 3.3)
+    Pop3s,
 }
 
 /// When sessions begin.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "loop", rename_all = "lowercase")]
 pub(crate) enum Pace {
-    /// Each connection begins its next session when the last one is done.
+    /// Each connection begins its next session when the last one has ended.
     Closed {
         connections: usize,
-        /// Rest between two sessions of one connection.
+        /// Pause between two sessions of one connection.
         #[serde(rename = "pause_seconds", serialize_with = "seconds")]
         pause: Duration,
     },
-    /// Sessions are due at fixed times, whatever the server does. What finds all connections busy waits, and its wait counts.
+    /// Sessions are due at fixed times, whatever the server does. One that finds all connections busy waits,
+    /// and its wait counts.
     Open {
-        /// Sessions a second.
+        /// Sessions per second.
         rate: f64,
-        /// The most at a time.
+        /// The most sessions at the same time.
         connections: usize,
     },
 }
 
 /// What is printed and written at the end.
 #[derive(Clone, Debug)]
-pub(crate) enum Output {
-    /// Connects and seconds, as the first mpopd_test had it.
+pub(crate) enum ReportOutput {
+    /// Connects and seconds, as the original mpopd_test printed them.
     Classic,
     Summary {
         json: bool,
@@ -94,26 +97,8 @@ pub(crate) enum Output {
     },
 }
 
-impl Tls {
-    /// The word of `--tls`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Stls(_) => "stls",
-            Self::Pop3s(_) => "pop3s",
-        }
-    }
-}
-
-/// A connector has no form worth showing.
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Pace {
-    /// Sessions at a time, at most.
+    /// The most sessions at the same time.
     pub(crate) fn connections(&self) -> usize {
         match *self {
             Self::Closed { connections, .. } | Self::Open { connections, .. } => connections,

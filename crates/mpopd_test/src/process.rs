@@ -4,40 +4,46 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What a tree of processes has used up to now.
+use crate::error::Error;
+use crate::numbers::float;
+
+/// What a tree of processes has used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Usage {
-    /// Seconds of CPU, children that have ended included.
+pub(crate) struct ProcessUsage {
+    /// Seconds of CPU, including children that have ended.
     pub(crate) cpu: f64,
-    /// Processes.
+    /// Number of processes.
     pub(crate) processes: usize,
 }
 
-/// Watches a server.
+/// Watches what a server uses.
 #[derive(Debug)]
 pub(crate) struct Observer {
     pid: u32,
-    before: Usage,
-    /// Octets of memory, the proportional share of what processes share (PSS); the most that was seen.
+    before: ProcessUsage,
+    /// The most memory seen, in octets, with the proportional share of what processes share (PSS).
     pub(crate) memory: Option<u64>,
     next_look: Instant,
 }
 
 impl Observer {
+    /// Begins to watch a process and its descendants.
+    ///
     /// # Errors
-    /// When there is no such process, in words for the command line.
-    pub(crate) fn new(pid: u32) -> Result<Self, String> {
-        let before = usage(pid).ok_or_else(|| format!("--pid {pid}: no such process"))?;
+    ///
+    /// There is no such process.
+    pub(crate) fn new(pid: u32) -> Result<Self, Error> {
+        let before = usage(pid).ok_or(Error::NoProcess(pid))?;
         Ok(Self { pid, before, memory: None, next_look: Instant::now() })
     }
 
-    /// What was used since the beginning; nothing when the server is gone.
-    pub(crate) fn used(&self) -> Option<Usage> {
+    /// What the server has used since the beginning; nothing when it is gone.
+    pub(crate) fn used(&self) -> Option<ProcessUsage> {
         let now = usage(self.pid)?;
-        Some(Usage { cpu: now.cpu - self.before.cpu, processes: now.processes })
+        Some(ProcessUsage { cpu: now.cpu - self.before.cpu, processes: now.processes })
     }
 
-    /// Looks at the memory, but not so often that looking costs more than a hundredth of the time.
+    /// Measures the memory, but not so often that measuring costs more than a hundredth of the time.
     pub(crate) fn look(&mut self) {
         let now = Instant::now();
         if now < self.next_look {
@@ -48,24 +54,24 @@ impl Observer {
     }
 }
 
-/// CPU seconds of this process.
+/// Seconds of CPU that this process has used.
 pub(crate) fn own_cpu() -> f64 {
-    Stat::read(std::process::id()).map_or(0.0, |stat| stat.ticks as f64 / ticks_per_second())
+    ProcStat::read(std::process::id()).map_or(0.0, |stat| float(stat.ticks) / ticks_per_second())
 }
 
-/// What the tree below `pid` has used. Time of a child that ended is with its parent once that has waited for it; a child that
-/// was given to init is out of sight.
-fn usage(pid: u32) -> Option<Usage> {
+/// What the tree below `pid` has used. The time of a child that has ended belongs to its parent once that has
+/// waited for it; a child that was given to init cannot be seen.
+fn usage(pid: u32) -> Option<ProcessUsage> {
     let tree = tree(pid);
     let ticks: u64 = tree.values().map(|stat| stat.ticks + stat.ticks_of_children).sum();
-    (!tree.is_empty()).then(|| Usage { cpu: ticks as f64 / ticks_per_second(), processes: tree.len() })
+    (!tree.is_empty()).then(|| ProcessUsage { cpu: float(ticks) / ticks_per_second(), processes: tree.len() })
 }
 
-/// Octets (PSS) of the tree; nothing when another user's memory may not be read.
+/// Memory of the tree in octets (PSS); nothing when it may not be read, as that of other users.
 fn memory(pid: u32) -> Option<u64> {
     tree(pid).keys().try_fold(0, |sum, pid| {
         let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
-            // Gone meanwhile, or not ours to read.
+            // It has ended meanwhile, or we may not read it.
             return fs::exists(format!("/proc/{pid}")).is_ok_and(|exists| !exists).then_some(sum);
         };
         let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
@@ -74,20 +80,21 @@ fn memory(pid: u32) -> Option<u64> {
     })
 }
 
-struct Stat {
+struct ProcStat {
     parent: u32,
     ticks: u64,
-    /// Of children that ended and were waited for.
+    /// Of children that have ended and were waited for.
     ticks_of_children: u64,
 }
 
-impl Stat {
+impl ProcStat {
     fn read(pid: u32) -> Option<Self> {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The name is in parentheses and may hold anything, parentheses too; fields count from after the last one.
+        // The name is in parentheses and may hold anything, parentheses too; fields count from after the last
+        // one.
         let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_ascii_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
@@ -99,10 +106,11 @@ impl Stat {
 }
 
 /// `pid` and its descendants.
-fn tree(pid: u32) -> BTreeMap<u32, Stat> {
+fn tree(pid: u32) -> BTreeMap<u32, ProcStat> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut others: BTreeMap<u32, Stat> = pids.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect();
+    let mut others: BTreeMap<u32, ProcStat> =
+        pids.filter_map(|pid| Some((pid, ProcStat::read(pid)?))).collect();
     let mut found = BTreeMap::new();
     let mut new = vec![pid];
     while let Some(pid) = new.pop() {
@@ -115,7 +123,7 @@ fn tree(pid: u32) -> BTreeMap<u32, Stat> {
 }
 
 fn ticks_per_second() -> f64 {
-    rustix::param::clock_ticks_per_second() as f64
+    float(rustix::param::clock_ticks_per_second())
 }
 
 #[cfg(test)]
@@ -125,14 +133,14 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_from_behind_the_name() {
-        let stat = Stat::parse("7 (a) b) S 3 7 7 0 -1 4194304 1 2 3 4 50 60 7 8 20 0 1 0 99").unwrap();
+        let stat = ProcStat::parse("7 (a) b) S 3 7 7 0 -1 4194304 1 2 3 4 50 60 7 8 20 0 1 0 99").unwrap();
         assert_eq!((stat.parent, stat.ticks, stat.ticks_of_children), (3, 110, 15));
-        assert!(Stat::parse("7 (a) S 3").is_none());
+        assert!(ProcStat::parse("7 (a) S 3").is_none());
     }
 
     #[test]
     fn the_whole_tree_is_counted() {
-        // The shell tells when its own child runs.
+        // The shell prints a line once its own child runs.
         let mut shell = Command::new("sh")
             .args(["-c", "sleep 60 & echo; wait"])
             .stdin(Stdio::null())
@@ -145,7 +153,7 @@ mod tests {
         assert_eq!(tree.len(), 2, "the shell and its sleep");
         assert_eq!(usage(shell.id()).unwrap().processes, 2);
         for pid in tree.keys() {
-            let pid = rustix::process::Pid::from_raw(*pid as i32).unwrap();
+            let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         }
         shell.wait().unwrap();

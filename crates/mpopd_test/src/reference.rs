@@ -1,4 +1,4 @@
-//! What the messages should be: the files of a Maildir or the messages of an mbox, for `--verify`.
+//! The messages as they should be, from a Maildir or an mbox, for `--verify`.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -6,24 +6,27 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::fault::{Fault, Kind};
+use crate::error::Error;
+use crate::failure::{FailureKind, SessionFailure};
 use crate::mbox;
+use crate::numbers::wide;
 
-/// How many messages are looked at to say where a wrong one differs.
+/// How many messages to compare with a wrong one, to say where it differs.
 const CANDIDATES: usize = 1000;
 
-/// The messages of one user. Kept are their digests and places, so that a mailbox larger than memory can be verified.
+/// The messages of one user. Only their digests and places are kept, so a mailbox larger than memory can be
+/// verified.
 #[derive(Debug)]
-pub(crate) struct Reference {
-    messages: Vec<Message>,
+pub(crate) struct ReferenceMailbox {
+    messages: Vec<ReferenceMessage>,
     by_digest: HashMap<[u8; 32], usize>,
 }
 
 #[derive(Debug)]
-struct Message {
-    /// How often it is there: equal messages are one entry.
+struct ReferenceMessage {
+    /// How often it occurs: equal messages are one entry.
     copies: u32,
-    /// Its first place.
+    /// Where it occurs first.
     file: PathBuf,
     start: u64,
     length: usize,
@@ -31,18 +34,19 @@ struct Message {
     octets: usize,
 }
 
-impl Reference {
+impl ReferenceMailbox {
     /// Reads a Maildir (a folder with `cur` and `new`) or an mbox (a file).
     ///
     /// # Errors
-    /// The system's, with the file's name, in words for the command line.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+    ///
+    /// The system's, with the file's name.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let mut reference = Self { messages: Vec::new(), by_digest: HashMap::new() };
-        let named = |path: &Path, error: io::Error| format!("--verify {}: {error}", path.display());
+        let named = |path: &Path, error: io::Error| Error::Io(format!("--verify {}", path.display()), error);
         if !path.is_dir() {
             let text = fs::read(path).map_err(|error| named(path, error))?;
             for range in mbox::messages(&text) {
-                reference.add(path, range.start as u64, &text[range]);
+                reference.add(path, wide(range.start), &text[range]);
             }
             return Ok(reference);
         }
@@ -63,7 +67,7 @@ impl Reference {
         let index = *self.by_digest.entry(*blake3::hash(&transfer).as_bytes()).or_insert(next);
         match self.messages.get_mut(index) {
             Some(message) => message.copies += 1,
-            None => self.messages.push(Message {
+            None => self.messages.push(ReferenceMessage {
                 copies: 1,
                 file: file.to_owned(),
                 start,
@@ -73,29 +77,29 @@ impl Reference {
         }
     }
 
-    /// A count for each message, all zero.
-    pub(crate) fn nothing_seen(&self) -> Seen<'_> {
+    /// The messages of this mailbox, none of which has been delivered.
+    pub(crate) fn nothing_seen(&self) -> SeenMessages<'_> {
         self.seen(vec![0; self.messages.len()])
     }
 
-    /// Counts of an earlier session, to go on from.
-    pub(crate) fn seen(&self, times: Vec<u32>) -> Seen<'_> {
-        Seen { reference: self, times }
+    /// The same, with how often each was delivered before.
+    pub(crate) fn seen(&self, times: Vec<u32>) -> SeenMessages<'_> {
+        SeenMessages { reference: self, times }
     }
 
-    /// Messages, equal ones counted each.
+    /// Number of messages, each of several equal ones counted.
     pub(crate) fn count(&self) -> u64 {
         self.messages.iter().map(|message| u64::from(message.copies)).sum()
     }
 
-    /// Where `content` first differs from the message that it is most like.
+    /// Where `content` first differs from the message that it resembles most.
     fn difference(&self, content: &[u8]) -> String {
         // A wrong byte leaves the length as it was, so messages of the same length are looked at first.
-        let mut candidates: Vec<&Message> = self.messages.iter().collect();
+        let mut candidates: Vec<&ReferenceMessage> = self.messages.iter().collect();
         candidates.sort_by_key(|message| message.octets.abs_diff(content.len()));
-        let mut best: Option<(usize, &Message, Vec<u8>)> = None;
+        let mut best: Option<(usize, &ReferenceMessage, Vec<u8>)> = None;
         for message in candidates.into_iter().take(CANDIDATES) {
-            // What has gone meanwhile cannot be compared with.
+            // A message may have gone meanwhile.
             let Ok(expected) = message.load() else { continue };
             let same = content.iter().zip(&expected).take_while(|(one, other)| one == other).count();
             if best.as_ref().is_none_or(|(longest, ..)| same > *longest) {
@@ -115,7 +119,7 @@ impl Reference {
     }
 }
 
-impl Message {
+impl ReferenceMessage {
     fn load(&self) -> io::Result<Vec<u8>> {
         let mut stored = vec![0; self.length];
         File::open(&self.file)?.read_exact_at(&mut stored, self.start)?;
@@ -130,22 +134,24 @@ impl Message {
     }
 }
 
-/// Which messages of a reference came, and how often.
+/// Which messages of a mailbox have been delivered, and how often.
 #[derive(Debug)]
-pub(crate) struct Seen<'a> {
-    reference: &'a Reference,
+pub(crate) struct SeenMessages<'a> {
+    reference: &'a ReferenceMailbox,
     times: Vec<u32>,
 }
 
-impl Seen<'_> {
-    /// Takes the content of a message as it came: CRLF line ends, stuffed dots taken away.
+impl SeenMessages<'_> {
+    /// Takes the content of a message as it was delivered: CRLF line ends, dot-stuffing undone.
     ///
     /// # Errors
-    /// [`Kind::Content`] when it is no message of the reference, [`Kind::Twice`] when it came too often.
-    pub(crate) fn take(&mut self, content: &[u8]) -> Result<(), Fault> {
+    ///
+    /// [`FailureKind::Content`] when it is no message of the mailbox, [`FailureKind::Twice`] when it was
+    /// delivered too often.
+    pub(crate) fn take(&mut self, content: &[u8]) -> Result<(), SessionFailure> {
         let digest = blake3::hash(content);
         let Some(&index) = self.reference.by_digest.get(digest.as_bytes()) else {
-            return Err(Fault::new(Kind::Content, self.reference.difference(content)));
+            return Err(SessionFailure::new(FailureKind::Content, self.reference.difference(content)));
         };
         let message = &self.reference.messages[index];
         self.times[index] += 1;
@@ -156,34 +162,35 @@ impl Seen<'_> {
                 self.times[index],
                 message.copies
             );
-            return Err(Fault::new(Kind::Twice, text));
+            return Err(SessionFailure::new(FailureKind::Twice, text));
         }
         Ok(())
     }
 
-    /// After a whole maildrop.
+    /// Checks that every message was delivered, after a whole maildrop.
     ///
     /// # Errors
-    /// [`Kind::Lost`] when a message of the reference did not come.
-    pub(crate) fn complete(&self) -> Result<(), Fault> {
-        let missing = |(message, times): &(&Message, &u32)| **times < message.copies;
+    ///
+    /// [`FailureKind::Lost`] when one was not.
+    pub(crate) fn complete(&self) -> Result<(), SessionFailure> {
+        let missing = |(message, times): &(&ReferenceMessage, &u32)| **times < message.copies;
         let mut missing = self.reference.messages.iter().zip(&self.times).filter(missing);
         let Some((first, _)) = missing.next() else { return Ok(()) };
         let text = match missing.count() {
             0 => format!("{} did not come", first.place()),
             more => format!("{} and {more} other messages did not come", first.place()),
         };
-        Err(Fault::new(Kind::Lost, text))
+        Err(SessionFailure::new(FailureKind::Lost, text))
     }
 
-    /// How often each message came.
+    /// How often each message was delivered.
     pub(crate) fn times(&self) -> &[u32] {
         &self.times
     }
 }
 
-/// A stored message as POP3 must send it: each line ends in CRLF, the last one too. This is on purpose not the encoder
-/// that the server uses: a fault there must not hide itself here.
+/// A stored message as POP3 must send it: each line ends in CRLF, the last one too. This is deliberately not
+/// the encoder that the server uses, so that a bug there cannot hide itself here.
 fn in_transfer(stored: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(stored.len() + stored.len() / 32 + 2);
     for line in stored.split_inclusive(|&octet| octet == b'\n') {
@@ -215,7 +222,7 @@ mod tests {
         }
     }
 
-    fn mbox() -> (tempfile::TempDir, Reference) {
+    fn mbox() -> (tempfile::TempDir, ReferenceMailbox) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mbox");
         fs::write(
@@ -223,7 +230,7 @@ mod tests {
             "From a\nA: 1\n\nbody one\n\nFrom b\nB: 2\n\nbody two\n\nFrom b\nB: 2\n\nbody two\n\n",
         )
         .unwrap();
-        let reference = Reference::read(&file).unwrap();
+        let reference = ReferenceMailbox::read(&file).unwrap();
         (folder, reference)
     }
 
@@ -233,19 +240,23 @@ mod tests {
         assert_eq!(reference.count(), 3);
         let mut seen = reference.nothing_seen();
         seen.take(b"A: 1\r\n\r\nbody one\r\n").unwrap();
-        assert_eq!(seen.complete().unwrap_err().kind, Kind::Lost);
+        assert_eq!(seen.complete().unwrap_err().kind, FailureKind::Lost);
         seen.take(b"B: 2\r\n\r\nbody two\r\n").unwrap();
         seen.take(b"B: 2\r\n\r\nbody two\r\n").unwrap();
         seen.complete().unwrap();
-        assert_eq!(seen.take(b"A: 1\r\n\r\nbody one\r\n").unwrap_err().kind, Kind::Twice);
+        assert_eq!(seen.take(b"A: 1\r\n\r\nbody one\r\n").unwrap_err().kind, FailureKind::Twice);
     }
 
     #[test]
     fn a_wrong_byte_is_pointed_at() {
         let (_folder, reference) = mbox();
-        let fault = reference.nothing_seen().take(b"B: 2\r\n\r\nbody twx\r\n").unwrap_err();
-        assert_eq!(fault.kind, Kind::Content);
-        assert!(fault.text.contains("octet 15, where \"x\\r\\n\" came for \"o\\r\\n\""), "{}", fault.text);
+        let failure = reference.nothing_seen().take(b"B: 2\r\n\r\nbody twx\r\n").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Content);
+        assert!(
+            failure.text.contains("octet 15, where \"x\\r\\n\" came for \"o\\r\\n\""),
+            "{}",
+            failure.text
+        );
     }
 
     #[test]
@@ -258,7 +269,7 @@ mod tests {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
-        let reference = Reference::read(folder.path()).unwrap();
+        let reference = ReferenceMailbox::read(folder.path()).unwrap();
         let mut seen = reference.nothing_seen();
         seen.take(b"two\r\n").unwrap();
         seen.take(b"one\r\n").unwrap();
@@ -267,6 +278,11 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_named() {
-        assert!(Reference::read(Path::new("/nonexistent/mail")).unwrap_err().contains("/nonexistent/mail"));
+        assert!(
+            ReferenceMailbox::read(Path::new("/nonexistent/mail"))
+                .unwrap_err()
+                .to_string()
+                .contains("/nonexistent/mail")
+        );
     }
 }

@@ -1,55 +1,37 @@
-//! A run: begins sessions at their time, ends them in order, and gathers what they tell.
+//! A run: begins sessions when they are due, ends them in order, and collects the results.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use pop3_client::asynchronous::RemoteServer;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::fault::{Fault, Kind};
-use crate::ledger::Ledger;
-use crate::live::Live;
-use crate::measure::{LATE, Measures};
-use crate::net::{Target, Tools, Watchdog};
-use crate::plan::{Mode, Pace, Plan};
+use crate::error::Error;
+use crate::failure::FailureKind;
+use crate::live::LiveLine;
+use crate::load_run::LoadRun;
+use crate::measure::LATE;
+use crate::numbers::wide;
+use crate::plan::{LoadPlan, Pace, SessionMode};
 use crate::process::{self, Observer};
-use crate::reference::Reference;
+use crate::reference::ReferenceMailbox;
 use crate::report::{Summary, Totals};
-use crate::session::{self, Slot};
-use crate::users::{Roster, Turn};
+use crate::session;
+use crate::users::Turn;
 
-/// Sessions of one connection that fail one after the other begin with growing pauses, up to this one.
+/// While the sessions of a connection fail, the pauses between them grow up to this one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What all sessions of a run share.
-#[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) plan: Plan,
-    pub(crate) target: Target,
-    pub(crate) ledger: Ledger,
-    /// With `--verify`, one for each user.
-    pub(crate) references: Vec<Reference>,
-    roster: Arc<Roster>,
-    measures: Mutex<Measures>,
-    /// Octets received.
-    traffic: Arc<AtomicU64>,
-    /// Sessions begun.
-    begun: AtomicU64,
-    began: Instant,
-    /// True: begin no more sessions.
-    stop: watch::Sender<bool>,
-    /// Slots that no session uses.
-    slots: Mutex<Vec<Slot>>,
-}
-
-/// Carries out a plan and tells how it went.
+/// Carries out a plan.
 ///
 /// # Errors
-/// What kept the run from beginning, in words for the command line.
-pub(crate) fn run(plan: Plan) -> Result<Summary, String> {
-    let target = Target::new(&plan.host, plan.port)?;
+///
+/// What kept the run from beginning.
+pub(crate) fn carry_out(plan: LoadPlan) -> Result<Summary, Error> {
+    let server = RemoteServer::look_up(&plan.host, plan.port).map_err(Error::Lookup)?;
     let observer = plan.pid.map(Observer::new).transpose()?;
     let references = references(&plan)?;
     raise_descriptor_limit(plan.pace.connections())?;
@@ -57,40 +39,28 @@ pub(crate) fn run(plan: Plan) -> Result<Summary, String> {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     };
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let roster = Roster::new(plan.users.clone(), plan.mode == Mode::Drain);
-    let work = Work {
-        target,
-        references,
-        roster,
-        plan,
-        ledger: Ledger::default(),
-        measures: Mutex::new(Measures::new()),
-        traffic: Arc::default(),
-        begun: AtomicU64::new(0),
-        began: Instant::now(),
-        stop: watch::Sender::new(false),
-        slots: Mutex::default(),
-    };
-    runtime.block_on(observed(Arc::new(work), observer))
+    let runtime = runtime.map_err(|error| Error::System("cannot start", error))?;
+    let run = LoadRun::new(plan, server, references);
+    runtime.block_on(observed(Arc::new(run), observer))
 }
 
-/// Holds all sessions, with the live line beside them.
-async fn observed(work: Arc<Work>, mut observer: Option<Observer>) -> Result<Summary, String> {
-    let live = Live::new(&work.plan);
+/// Holds all sessions, and shows the live line meanwhile.
+async fn observed(run: Arc<LoadRun>, mut observer: Option<Observer>) -> Result<Summary, Error> {
+    let live = LiveLine::new(&run.plan);
     let own_before = process::own_cpu();
-    let mut ticks = tokio::time::interval(tick(&work.plan));
+    let mut ticks = tokio::time::interval(tick(&run.plan));
     ticks.tick().await;
-    let mut interrupts = Interrupts::new().map_err(|error| format!("cannot watch for signals: {error}"))?;
-    let mut load = tokio::spawn(load(work.clone()));
+    let interrupts = Interrupts::new();
+    let mut interrupts = interrupts.map_err(|error| Error::System("cannot watch for signals", error))?;
+    let mut load = tokio::spawn(load(run.clone()));
     let mut interrupted = false;
     loop {
         tokio::select! {
             biased;
             _ = ticks.tick() => {
-                let octets = work.traffic.load(Ordering::Relaxed);
-                let point = work.measures().tick(work.began, octets);
-                live.show(&point, &work.measures());
+                let octets = run.traffic();
+                let point = run.measures().tick(run.began, octets);
+                live.show(&point, &run.measures());
                 if let Some(observer) = &mut observer {
                     observer.look();
                 }
@@ -100,12 +70,12 @@ async fn observed(work: Arc<Work>, mut observer: Option<Observer>) -> Result<Sum
                     load.abort();
                 }
                 interrupted = true;
-                work.stop.send_replace(true);
+                run.stop();
             }
             ended = &mut load => {
                 match ended {
                     Ok(done) => done?,
-                    Err(error) if error.is_panic() => return Err("a session panicked, which is our fault".to_owned()),
+                    Err(error) if error.is_panic() => return Err(Error::Panicked),
                     // The second Ctrl-C.
                     Err(_) => {}
                 }
@@ -113,151 +83,107 @@ async fn observed(work: Arc<Work>, mut observer: Option<Observer>) -> Result<Sum
             }
         }
     }
-    let seconds = work.began.elapsed().as_secs_f64();
+    let seconds = run.began.elapsed().as_secs_f64();
     let own_cpu = process::own_cpu() - own_before;
     let used = observer.as_ref().and_then(Observer::used);
-    let octets = work.traffic.load(Ordering::Relaxed);
-    work.measures().tick(work.began, octets);
-    if work.plan.mode == Mode::Drain {
-        live.say("looking whether what was removed stays away");
-        audit(&work).await;
+    let octets = run.traffic();
+    run.measures().tick(run.began, octets);
+    if run.plan.mode == SessionMode::Drain {
+        live.say("checking that removed messages stay away");
+        audit(&run).await;
     }
     live.end();
     let server = used.zip(observer).map(|(used, observer)| (used, observer.memory));
     let totals = Totals { seconds, octets, own_cpu, server };
-    let measures = work.measures();
-    Ok(Summary::new(&work.plan, &measures, work.ledger.balance(), &totals))
+    let measures = run.measures();
+    Ok(Summary::new(&run.plan, &measures, run.ledger.balance(), &totals))
 }
 
-async fn load(work: Arc<Work>) -> Result<(), String> {
-    match work.plan.pace {
+async fn load(run: Arc<LoadRun>) -> Result<(), Error> {
+    match run.plan.pace {
         Pace::Closed { connections, pause } => {
             let mut workers = JoinSet::new();
             for _ in 0..connections {
-                workers.spawn(closed(work.clone(), pause));
+                workers.spawn(closed(run.clone(), pause));
             }
             workers.join_all().await;
             Ok(())
         }
-        Pace::Open { rate, connections } => open(&work, rate, connections).await,
+        Pace::Open { rate, connections } => open(&run, rate, connections).await,
     }
 }
 
-/// One connection of a closed loop: a session after the other.
-async fn closed(work: Arc<Work>, pause: Duration) {
+/// One connection of a closed loop: one session after another.
+async fn closed(run: Arc<LoadRun>, pause: Duration) {
     let mut failures = 0;
-    while work.may_begin(Instant::now()) {
-        let turn = work.roster.take().await;
+    while run.may_begin(Instant::now()) {
+        let turn = run.roster.take().await;
         let due = Instant::now();
-        let done = hold(&work, &turn, due).await;
+        let done = hold(&run, &turn, due).await;
         drop(turn);
         failures = if done { 0 } else { failures + 1 };
         let back_off = Duration::from_millis(5) * (1 << failures.min(8)) * u32::from(failures > 0);
-        work.rest(pause.max(back_off.min(LONGEST_PAUSE))).await;
+        run.rest(pause.max(back_off.min(LONGEST_PAUSE))).await;
     }
 }
 
 /// An open loop: session `n` is due `n / rate` seconds after the beginning, whatever became of the others.
-async fn open(work: &Arc<Work>, rate: f64, connections: usize) -> Result<(), String> {
-    let mut dues =
-        clock::schedule(work.began, rate).map_err(|error| format!("no thread for the schedule: {error}"))?;
+async fn open(run: &Arc<LoadRun>, rate: f64, connections: usize) -> Result<(), Error> {
+    let dues = clock::schedule(run.began, rate);
+    let mut dues = dues.map_err(|error| Error::System("no thread for the schedule", error))?;
     let connections = Arc::new(Semaphore::new(connections));
     let mut sessions = JoinSet::new();
-    let mut stop = work.stop.subscribe();
+    let mut stopped = pin!(run.stopped());
     loop {
         let due = tokio::select! {
             due = dues.recv() => due,
-            _ = stop.wait_for(|stop| *stop) => None,
+            () = &mut stopped => None,
         };
-        let Some(due) = due.filter(|&due| work.may_begin(due)) else { break };
+        let Some(due) = due.filter(|&due| run.may_begin(due)) else { break };
         while sessions.try_join_next().is_some() {}
-        let (work, connections) = (work.clone(), connections.clone());
+        let (run, connections) = (run.clone(), connections.clone());
         sessions.spawn(async move {
             // The semaphore is never closed, so this waits and always brings a permit.
             let _connection = connections.acquire_owned().await;
-            let turn = work.roster.take().await;
+            let turn = run.roster.take().await;
             if due.elapsed() > LATE {
-                work.measures().late += 1;
+                run.measures().late += 1;
             }
-            hold(&work, &turn, due).await;
+            hold(&run, &turn, due).await;
         });
     }
     sessions.join_all().await;
     Ok(())
 }
 
-/// Holds one session and writes down how it went; tells whether it went well.
-async fn hold(work: &Work, turn: &Turn, due: Instant) -> bool {
-    let mut slot = work.slot();
-    let done = session::run(work, &mut slot, turn, due, work.plan.messages).await;
+/// Holds one session and records how it went; returns whether it went well.
+async fn hold(run: &LoadRun, turn: &Turn, due: Instant) -> bool {
+    let mut slot = run.slot();
+    let done = session::hold(run, &mut slot, turn, due, run.plan.messages).await;
     let ok = done.is_ok();
-    work.finish(&mut slot, done);
-    work.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    run.finish(&mut slot, done);
+    run.give_back(slot);
     ok
 }
 
-/// Looks once more into each maildrop that was drained.
-async fn audit(work: &Work) {
-    let mut slot = work.slot();
-    for index in work.ledger.users() {
-        let turn = work.roster.take_user(index);
-        let done = session::run(work, &mut slot, &turn, Instant::now(), Some(0)).await;
+/// Opens each maildrop that was drained once more.
+async fn audit(run: &LoadRun) {
+    let mut slot = run.slot();
+    for index in run.ledger.users() {
+        let turn = run.roster.take_user(index);
+        let done = session::hold(run, &mut slot, &turn, Instant::now(), Some(0)).await;
         slot.record.clear();
-        let Err(fault) = done else { continue };
-        let accounted = matches!(fault.kind, Kind::CameBack | Kind::Lost);
-        work.finish(&mut slot, Err(fault));
+        let Err(failure) = done else { continue };
+        let accounted = matches!(failure.kind, FailureKind::CameBack | FailureKind::Lost);
+        run.finish(&mut slot, Err(failure));
         if !accounted {
-            // The server cannot be asked any more.
+            // The server no longer answers.
             return;
         }
     }
 }
 
-impl Work {
-    fn measures(&self) -> MutexGuard<'_, Measures> {
-        self.measures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether another session may begin at `due`; it is counted as begun if so.
-    fn may_begin(&self, due: Instant) -> bool {
-        let in_time = self.plan.duration.is_none_or(|duration| due < self.began + duration);
-        in_time
-            && !*self.stop.borrow()
-            && self.plan.count.is_none_or(|count| self.begun.fetch_add(1, Ordering::Relaxed) < count)
-    }
-
-    fn slot(&self) -> Slot {
-        let idle = self.slots.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| Slot::new(Tools::new(Watchdog::new(self.plan.patience), self.traffic.clone())))
-    }
-
-    fn finish(&self, slot: &mut Slot, done: Result<(), Fault>) {
-        let mut measures = self.measures();
-        measures.take(&mut slot.record);
-        if let Err(fault) = done {
-            measures.fail(fault, &slot.tools.transcript);
-            if measures.sessions == 0 && self.plan.give_up.is_some_and(|most| measures.failed >= most) {
-                self.stop.send_replace(true);
-            }
-        }
-    }
-
-    /// Sleeps, but no longer than the run lasts.
-    async fn rest(&self, pause: Duration) {
-        if pause.is_zero() {
-            return;
-        }
-        let end = self.plan.duration.map(|duration| self.began + duration);
-        let until = (Instant::now() + pause).min(end.unwrap_or(Instant::now() + pause));
-        let mut stop = self.stop.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep_until(until.into()) => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
-    }
-}
-
-/// Ctrl-C and SIGTERM: the first ends the run in order, the second at once.
+/// Ctrl-C and SIGTERM: the first lets the sessions end, the second aborts them.
 struct Interrupts([tokio::signal::unix::Signal; 2]);
 
 impl Interrupts {
@@ -275,36 +201,36 @@ impl Interrupts {
     }
 }
 
-/// How long a point of the timeline is: enough of them in a short run, not too many in a long one.
-fn tick(plan: &Plan) -> Duration {
+/// How long a point of the timeline is: enough points in a short run, not too many in a long one.
+fn tick(plan: &LoadPlan) -> Duration {
     match plan.duration {
         Some(duration) if duration <= Duration::from_secs(60) => Duration::from_millis(250),
         _ => Duration::from_secs(1),
     }
 }
 
-fn references(plan: &Plan) -> Result<Vec<Reference>, String> {
+fn references(plan: &LoadPlan) -> Result<Vec<ReferenceMailbox>, Error> {
     let Some(template) = &plan.verify else { return Ok(Vec::new()) };
     let read = |name: &str| {
         let path = template.replace("%u", name);
-        let reference = Reference::read(path.as_ref())?;
+        let reference = ReferenceMailbox::read(path.as_ref())?;
         match reference.count() {
-            0 => Err(format!("--verify {path}: there is no message")),
+            0 => Err(Error::NoMessage(path)),
             _ => Ok(reference),
         }
     };
     plan.users.iter().map(|user| read(&user.name)).collect()
 }
 
-/// A descriptor for each connection, and some more.
-fn raise_descriptor_limit(connections: usize) -> Result<(), String> {
+/// Makes sure that there is a descriptor for each connection, and some more.
+fn raise_descriptor_limit(connections: usize) -> Result<(), Error> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let needed = connections as u64 + 50;
+    let needed = wide(connections) + 50;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    let refused = || format!("{connections} connections need {needed} descriptors: raise `ulimit -n`");
+    let refused = || Error::Descriptors { connections, needed };
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
         return Err(refused());
     }

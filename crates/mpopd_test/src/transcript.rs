@@ -1,31 +1,31 @@
-//! What was said in a session, kept so that a fault can be shown with the dialogue that led to it.
+//! The dialogue of a session, kept so that a failure can be shown with what led to it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Octets kept; older lines go first.
+/// Octets to keep; older lines are dropped first.
 const KEPT: usize = 16 * 1024;
 
-/// The lines of one session, newest last, with their times. Bodies of multi-line replies are told by their size,
-/// and passwords never come in here.
+/// The lines of one session, newest last, with their times. Of the body of a multi-line reply only the size
+/// is noted, and no password gets in here.
 #[derive(Debug)]
 pub(crate) struct Transcript {
     began: Instant,
-    lines: Vec<Entry>,
+    lines: Vec<TranscriptLine>,
     text: Vec<u8>,
     forgotten: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct TranscriptLine {
     at: Duration,
-    who: Who,
+    who: LineOrigin,
     /// Where the line ends in `text`.
     end: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Who {
+enum LineOrigin {
     Client,
     Server,
     Note,
@@ -36,7 +36,7 @@ impl Transcript {
         Self { began: Instant::now(), lines: Vec::new(), text: Vec::new(), forgotten: 0 }
     }
 
-    /// Forgets all, keeping the memory for the next session.
+    /// Discards the contents and keeps the memory, for the next session.
     pub(crate) fn restart(&mut self, began: Instant) {
         self.began = began;
         self.lines.clear();
@@ -46,20 +46,20 @@ impl Transcript {
 
     /// The client sent `line`, here without its CRLF.
     pub(crate) fn client(&mut self, line: &[u8], now: Instant) {
-        self.push(Who::Client, &[line], now);
+        self.push(LineOrigin::Client, &[line], now);
     }
 
     /// The server sent a status line.
     pub(crate) fn server(&mut self, indicator: &str, text: &[u8], now: Instant) {
-        self.push(Who::Server, &[indicator.as_bytes(), b" ", text], now);
+        self.push(LineOrigin::Server, &[indicator.as_bytes(), b" ", text], now);
     }
 
-    /// Something else that a reader wants to know.
+    /// Adds something else that a reader wants to know.
     pub(crate) fn note(&mut self, text: &str, now: Instant) {
-        self.push(Who::Note, &[text.as_bytes()], now);
+        self.push(LineOrigin::Note, &[text.as_bytes()], now);
     }
 
-    fn push(&mut self, who: Who, pieces: &[&[u8]], now: Instant) {
+    fn push(&mut self, who: LineOrigin, pieces: &[&[u8]], now: Instant) {
         if self.text.len() > KEPT {
             self.forget_older_half();
         }
@@ -67,7 +67,7 @@ impl Transcript {
             self.text.extend_from_slice(piece);
         }
         let at = now.saturating_duration_since(self.began);
-        self.lines.push(Entry { at, who, end: self.text.len() });
+        self.lines.push(TranscriptLine { at, who, end: self.text.len() });
     }
 
     fn forget_older_half(&mut self) {
@@ -90,9 +90,9 @@ impl fmt::Display for Transcript {
         let mut start = 0;
         for entry in &self.lines {
             let who = match entry.who {
-                Who::Client => "C:",
-                Who::Server => "S:",
-                Who::Note => "  ",
+                LineOrigin::Client => "C:",
+                LineOrigin::Server => "S:",
+                LineOrigin::Note => "  ",
             };
             let line = String::from_utf8_lossy(&self.text[start..entry.end]);
             writeln!(f, "  {:>9.3} ms  {who} {}", entry.at.as_secs_f64() * 1e3, line.escape_debug())?;

@@ -1,6 +1,8 @@
-//! Who logs in: one user, a numbered pattern, or a file; and whose turn it is.
+//! The users who log in, from a numbered pattern or a file, and whose turn it is.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,47 +10,75 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A user of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct User {
+pub(crate) struct TestUser {
     /// The argument of USER.
     pub(crate) name: String,
     /// The argument of PASS.
     pub(crate) password: String,
 }
 
-/// The users of `--users`: a pattern such as `u%d:0-99`, or a file with a line `user` or `user:password` each.
+/// What is wrong with the users of the command line.
+#[derive(Debug)]
+pub(crate) enum UsersError {
+    /// The file of this name cannot be read.
+    File(String, io::Error),
+    /// This line of the file, from 1, has no name.
+    NoName(String, usize),
+    /// This line of the file, from 1, is not fit for a command.
+    BadLine(String, usize, NotSendable),
+    /// The file names no user.
+    NoUser(String),
+    /// The pattern cannot be read.
+    Pattern(String),
+    /// A name or password is not fit for a command.
+    NotSendable(NotSendable),
+}
+
+/// A name or password that would end a command early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotSendable;
+
+/// The users of `--users`: a pattern such as `u%d:0-99`, or a file with a line `user` or `user:password`
+/// each.
 ///
 /// # Errors
-/// A pattern or a line that cannot be read, in words for the command line.
-pub(crate) fn parse(argument: &str, password: &str) -> Result<Vec<User>, String> {
+///
+/// A pattern or a line that cannot be read; the system's, for the file.
+pub(crate) fn parse(argument: &str, password: &str) -> Result<Vec<TestUser>, UsersError> {
     if argument.contains("%d") {
         return pattern(argument, password);
     }
     let text = std::fs::read_to_string(Path::new(argument))
-        .map_err(|error| format!("--users {argument}: {error}; a pattern would be like 'u%d:0-99'"))?;
+        .map_err(|error| UsersError::File(argument.to_owned(), error))?;
     let mut users = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in (1..).zip(text.lines()) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let (name, password) = line.split_once(':').unwrap_or((line, password));
         if name.is_empty() {
-            return Err(format!("{argument}:{}: a line is `user` or `user:password`", number + 1));
+            return Err(UsersError::NoName(argument.to_owned(), number));
         }
-        users.push(user(name, password).map_err(|fault| format!("{argument}:{}: {fault}", number + 1))?);
+        let user = user(name, password);
+        users.push(user.map_err(|why| UsersError::BadLine(argument.to_owned(), number, why))?);
     }
-    if users.is_empty() { Err(format!("--users {argument}: the file names no user")) } else { Ok(users) }
+    if users.is_empty() { Err(UsersError::NoUser(argument.to_owned())) } else { Ok(users) }
 }
 
 /// A user whose name and password fit in a command.
-pub(crate) fn user(name: &str, password: &str) -> Result<User, String> {
+///
+/// # Errors
+///
+/// One of them has a line end or a NUL.
+pub(crate) fn user(name: &str, password: &str) -> Result<TestUser, NotSendable> {
     if [name, password].iter().any(|text| text.contains(['\r', '\n', '\0'])) {
-        return Err("a name or password cannot hold a line end or a NUL".to_owned());
+        return Err(NotSendable);
     }
-    Ok(User { name: name.to_owned(), password: password.to_owned() })
+    Ok(TestUser { name: name.to_owned(), password: password.to_owned() })
 }
 
-fn pattern(argument: &str, password: &str) -> Result<Vec<User>, String> {
-    let wrong = || format!("--users {argument}: a pattern is like 'u%d:0-99', first to last number");
+fn pattern(argument: &str, password: &str) -> Result<Vec<TestUser>, UsersError> {
+    let wrong = || UsersError::Pattern(argument.to_owned());
     let (name, range) = argument.rsplit_once(':').ok_or_else(wrong)?;
     let (first, last) = range.split_once('-').ok_or_else(wrong)?;
     let (first, last) =
@@ -56,28 +86,56 @@ fn pattern(argument: &str, password: &str) -> Result<Vec<User>, String> {
     if first > last || last - first >= 1_000_000 {
         return Err(wrong());
     }
-    (first..=last).map(|number| user(&name.replace("%d", &number.to_string()), password)).collect()
+    let users = (first..=last).map(|number| user(&name.replace("%d", &number.to_string()), password));
+    users.collect::<Result<_, _>>().map_err(UsersError::NotSendable)
 }
 
-/// Hands out users so that sessions of one user overlap as little as can be: a maildrop serves one session at a
-/// time (RFC 1939, section 4).
+impl fmt::Display for UsersError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file, error) => {
+                write!(f, "--users {file}: {error}; a pattern would be like 'u%d:0-99'")
+            }
+            Self::NoName(file, line) => write!(f, "{file}:{line}: a line is `user` or `user:password`"),
+            Self::BadLine(file, line, why) => write!(f, "{file}:{line}: {why}"),
+            Self::NoUser(file) => write!(f, "--users {file}: the file names no user"),
+            Self::Pattern(text) => {
+                write!(f, "--users {text}: a pattern is like 'u%d:0-99', first to last number")
+            }
+            Self::NotSendable(why) => why.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for NotSendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name or password cannot hold a line end or a NUL")
+    }
+}
+
+impl std::error::Error for UsersError {}
+
+impl std::error::Error for NotSendable {}
+
+/// Hands out users so that sessions of one user overlap as little as possible, since a maildrop serves one
+/// session at a time (RFC 1939, section 4).
 #[derive(Debug)]
 pub(crate) struct Roster {
-    users: Vec<User>,
-    queue: Mutex<Queue>,
-    /// In drain mode a session waits for a free user, whatever it costs: one permit for each.
+    users: Vec<TestUser>,
+    queue: Mutex<IdleUsers>,
+    /// In drain mode a session always waits for a free user: one permit for each.
     exclusive: Option<Arc<Semaphore>>,
 }
 
 #[derive(Debug)]
-struct Queue {
-    /// Users without a session, the longest idle first.
+struct IdleUsers {
+    /// Users without a session, the one that has been idle longest first.
     idle: VecDeque<usize>,
-    /// Who is shared next when all have a session.
+    /// The user to share next when all have a session.
     next_shared: usize,
 }
 
-/// A user for one session; given back when dropped.
+/// A user for one session; dropping it gives the user back.
 #[derive(Debug)]
 pub(crate) struct Turn {
     roster: Arc<Roster>,
@@ -88,14 +146,15 @@ pub(crate) struct Turn {
 }
 
 impl Roster {
-    /// `exclusive`: no user ever has two sessions at a time.
-    pub(crate) fn new(users: Vec<User>, exclusive: bool) -> Arc<Self> {
-        let queue = Mutex::new(Queue { idle: (0..users.len()).collect(), next_shared: 0 });
+    /// If `exclusive`, no user ever has two sessions at the same time.
+    pub(crate) fn new(users: Vec<TestUser>, exclusive: bool) -> Arc<Self> {
+        let queue = Mutex::new(IdleUsers { idle: (0..users.len()).collect(), next_shared: 0 });
         let exclusive = exclusive.then(|| Arc::new(Semaphore::new(users.len())));
         Arc::new(Self { users, queue, exclusive })
     }
 
-    /// The user who has been idle the longest. When all are in a session: waits if exclusive, else shares one.
+    /// The user who has been idle the longest. When all are in a session, an exclusive roster waits and
+    /// another shares a user.
     pub(crate) async fn take(self: &Arc<Self>) -> Turn {
         let permit = match &self.exclusive {
             // The semaphore is never closed, so this always brings a permit.
@@ -113,14 +172,14 @@ impl Roster {
         Turn { roster: self.clone(), index, sole, _permit: permit }
     }
 
-    /// A certain user, once all sessions are over.
+    /// The user with this number, for when all sessions are over.
     pub(crate) fn take_user(self: &Arc<Self>, index: usize) -> Turn {
         Turn { roster: self.clone(), index, sole: false, _permit: None }
     }
 }
 
 impl Turn {
-    pub(crate) fn user(&self) -> &User {
+    pub(crate) fn user(&self) -> &TestUser {
         &self.roster.users[self.index]
     }
 }
@@ -144,7 +203,7 @@ mod tests {
         assert_eq!(names, ["u8@example.org", "u9@example.org", "u10@example.org", "u11@example.org"]);
         assert!(users.iter().all(|user| user.password == "pw"));
         for wrong in ["u%d", "u%d:", "u%d:9", "u%d:9-1", "u%d:a-b", "u%d:0-9999999"] {
-            assert!(parse(wrong, "pw").unwrap_err().contains("first to last"), "{wrong}");
+            assert!(parse(wrong, "pw").unwrap_err().to_string().contains("first to last"), "{wrong}");
         }
     }
 
@@ -159,10 +218,10 @@ mod tests {
             [user("alice", "se:cret ").unwrap(), user("bob", "pw").unwrap()]
         );
         std::fs::write(&file, "alice\n:x\n").unwrap();
-        assert!(parse(path, "pw").unwrap_err().contains("users:2:"));
+        assert!(parse(path, "pw").unwrap_err().to_string().contains("users:2:"));
         std::fs::write(&file, "# none\n").unwrap();
-        assert!(parse(path, "pw").unwrap_err().contains("names no user"));
-        assert!(parse("/nonexistent", "pw").unwrap_err().contains("pattern"));
+        assert!(parse(path, "pw").unwrap_err().to_string().contains("names no user"));
+        assert!(parse("/nonexistent", "pw").unwrap_err().to_string().contains("pattern"));
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use auth::UserName;
 use clap::Args;
 use config::Config;
-use maildrop::{Location, Moved, Opener, Settings, UidlScheme};
-use vocabulary::Storage;
+use maildrop::{Opener, Settings, UidlComparison, UidlScheme};
+use vocabulary::{Location, Storage};
 
 use crate::error::CtlError;
 
@@ -40,13 +40,13 @@ pub(crate) fn run(config: &Path, options: &Options) -> Result<ExitCode, CtlError
         }
         None => {
             let location = location(&config, &options.user)?;
-            become_owner(location.path())?;
+            become_owner(&location.path)?;
             location
         }
     };
-    let moved = compare(&config, &location, &options.from)?;
-    report(&moved)?;
-    Ok(if moved.iter().all(Moved::is_same) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let compared = compare(&config, &location, &options.from)?;
+    report(&compared)?;
+    Ok(if compared.iter().all(UidlComparison::is_same) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The maildrop of a user of this system.
@@ -57,10 +57,11 @@ fn location(config: &Config, name: &str) -> Result<Location, CtlError> {
         .ok_or_else(|| format!("user {user} is not in passwd(5); name the maildrop with --maildrop PATH"))?;
     let place = auth::maildrop_of(config, &user, Some(&known.home))
         .map_err(|error| format!("user {user}: there is no path of the maildrop: {error}"))?;
-    Ok(match place.storage {
-        Storage::Maildir => Location::Maildir(place.path),
-        Storage::Mbox | Storage::Disk | Storage::Ram => Location::Mbox(place.path),
-    })
+    let storage = match place.storage {
+        Storage::Maildir => Storage::Maildir,
+        Storage::Mbox | Storage::Disk | Storage::Ram => Storage::Mbox,
+    };
+    Ok(Location { storage, path: place.path })
 }
 
 /// As root, becomes the owner of the maildrop, so that only files are read that the owner may read.
@@ -78,7 +79,7 @@ fn become_owner(path: &Path) -> Result<(), CtlError> {
         .map_err(|error| format!("{shown}: cannot become its owner: {error}").into())
 }
 
-fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Vec<Moved>, CtlError> {
+fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Vec<UidlComparison>, CtlError> {
     let settings = Settings {
         max_messages: config.max_messages,
         lock_methods: Vec::new(),
@@ -93,19 +94,15 @@ fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Ve
     opener.compare(location, from).map_err(|error| error.to_string().into())
 }
 
-fn report(moved: &[Moved]) -> io::Result<()> {
+fn report(compared: &[UidlComparison]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{:>7}  {:<34}  {:<34}", "message", "old UIDL", "new UIDL")?;
-    for (number, moved) in (1..).zip(moved) {
+    for (number, one) in (1..).zip(compared) {
         // Text of another server must not control the terminal.
-        let old = moved.old.as_ref().map_or_else(|| "-".to_owned(), |old| old.escape_ascii().to_string());
-        let verdict = if moved.is_same() { "" } else { "  differs" };
-        writeln!(
-            out,
-            "{}",
-            format!("{number:>7}  {old:<34}  {:<34}{verdict}", moved.new.as_str()).trim_end()
-        )?;
+        let old = one.old.as_ref().map_or_else(|| "-".to_owned(), |old| old.escape_ascii().to_string());
+        let verdict = if one.is_same() { "" } else { "  differs" };
+        writeln!(out, "{}", format!("{number:>7}  {old:<34}  {:<34}{verdict}", one.new.as_str()).trim_end())?;
     }
-    let different = moved.iter().filter(|moved| !moved.is_same()).count();
-    writeln!(out, "{} messages, {different} with another UIDL than before", moved.len())
+    let different = compared.iter().filter(|one| !one.is_same()).count();
+    writeln!(out, "{} messages, {different} with another UIDL than before", compared.len())
 }

@@ -8,146 +8,148 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser};
 
+use crate::error::Error;
 use crate::log::{central, files, lines, user};
-use crate::report::{self, Subject};
-use crate::tally::Tally;
+use crate::report::{ReportSubject, html, json, text};
+use crate::tally::LogTally;
 
-/// Tells from mpopd's logs who fetched how much, and when
+/// Reports from mpopd's logs who fetched how much mail, and when
 #[derive(Parser)]
 #[command(name = "mpopdstats", version)]
 struct Cli {
-    /// Read this configuration file; its user_log_dir says where the users' logs are
+    /// Configuration file, whose user_log_dir is the folder of the users' logs
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf")]
     config: PathBuf,
     #[command(flatten)]
-    source: Source,
-    /// Print the figures as JSON
+    source: LogSource,
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Write a page with plots to this file
+    /// Also write the report as an HTML page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Source {
-    /// Tell of this user, from the user's own log
+struct LogSource {
+    /// Report on this user, from the user's own log
     user: Option<String>,
-    /// Tell of all users who have a log of their own, whoever fetched most first
+    /// Report on all users who have their own log, ordered by bytes fetched
     #[arg(long)]
     all: bool,
-    /// Read mpopd's own log (debug_log) and tell of all users in it; - is standard input
+    /// Report on all users in this log of mpopd itself (debug_log); - is standard input
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
-/// The command line, for those who describe it.
+/// The command line, for programs that describe it.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    match told(&Cli::parse()) {
+    match report(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("mpopdstats: {failure}");
+        Err(error) => {
+            eprintln!("mpopdstats: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn told(cli: &Cli) -> Result<(), String> {
-    let mut tally = Tally::default();
+fn report(cli: &Cli) -> Result<(), Error> {
+    let mut tally = LogTally::default();
     let subject = match (&cli.source.user, &cli.source.log) {
         (Some(user), _) => {
             one(&mut tally, &folder(&cli.config)?, user)?;
-            Subject::User(user.clone())
+            ReportSubject::User(user.clone())
         }
         (None, Some(log)) => {
             read_central(&mut tally, log)?;
-            Subject::Everybody
+            ReportSubject::Everybody
         }
         (None, None) => {
             everybody(&mut tally, &folder(&cli.config)?)?;
-            Subject::Everybody
+            ReportSubject::Everybody
         }
     };
     if let Some(html) = &cli.html {
-        let page = report::html::page(&subject, &tally);
-        std::fs::write(html, page).map_err(|error| format!("--html {}: {error}", html.display()))?;
+        let page = html::page(&subject, &tally);
+        std::fs::write(html, page).map_err(|error| Error::Page(html.clone(), error))?;
     }
-    let text =
-        if cli.json { report::json::text(&subject, &tally)? } else { report::text::text(&subject, &tally) };
-    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))
+    let text = if cli.json {
+        json::text(&subject, &tally).map_err(Error::Json)?
+    } else {
+        text::text(&subject, &tally)
+    };
+    io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
 }
 
 /// The folder of the users' logs.
-fn folder(config: &Path) -> Result<PathBuf, String> {
+fn folder(config: &Path) -> Result<PathBuf, Error> {
     let euid = rustix::process::geteuid().as_raw();
-    Ok(config::load(config, euid).map_err(|faults| faults.to_string())?.config.user_log_dir)
+    Ok(config::load(config, euid).map_err(Error::Config)?.config.user_log_dir)
 }
 
-fn one(tally: &mut Tally, folder: &Path, name: &str) -> Result<(), String> {
-    config::path_part(name).map_err(|why| format!("{name:?} is no user name: {why}"))?;
+fn one(tally: &mut LogTally, folder: &Path, name: &str) -> Result<(), Error> {
+    config::path_part(name).map_err(|why| Error::UserName(name.to_owned(), why))?;
     let logs = listed(folder)?;
-    let logs = logs.get(name).ok_or_else(|| {
-        format!("there is no log of {name} in {}; [user_log] in mpopd.conf makes one", folder.display())
-    })?;
+    let logs = logs.get(name).ok_or_else(|| Error::NoLog(name.to_owned(), folder.to_owned()))?;
     logs.iter().try_for_each(|log| read_user(tally, name, log))
 }
 
-/// A log that cannot be read is told, and the others count.
-fn everybody(tally: &mut Tally, folder: &Path) -> Result<(), String> {
+/// Counts all users' logs. One that cannot be read is reported on standard error, and the others count.
+fn everybody(tally: &mut LogTally, folder: &Path) -> Result<(), Error> {
     for (name, logs) in listed(folder)? {
         for log in logs {
-            if let Err(failure) = read_user(tally, &name, &log) {
-                eprintln!("mpopdstats: {failure}");
+            if let Err(error) = read_user(tally, &name, &log) {
+                eprintln!("mpopdstats: {error}");
             }
         }
     }
     Ok(())
 }
 
-fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
-    files::all(folder).map_err(|error| format!("user_log_dir {}: {error}", folder.display()))
+fn listed(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, Error> {
+    files::all(folder).map_err(|error| Error::Folder(folder.to_owned(), error))
 }
 
-fn read_user(tally: &mut Tally, name: &str, log: &Path) -> Result<(), String> {
+fn read_user(tally: &mut LogTally, name: &str, log: &Path) -> Result<(), Error> {
     let end = files::open(log).and_then(|file| count_user(tally, name, file));
     counted(tally, end, log)
 }
 
 /// Counts what a user's own log says.
-pub(crate) fn count_user(tally: &mut Tally, name: &str, log: File) -> io::Result<lines::End> {
+pub(crate) fn count_user(tally: &mut LogTally, name: &str, log: File) -> io::Result<lines::LogEnd> {
     lines::each(log, |line| match user::read(line) {
-        user::Said::Event(event, when) => tally.count(name, event, when),
-        user::Said::Torn => tally.torn += 1,
-        user::Said::Nothing => {}
+        user::UserLogLine::Event(event, when) => tally.count(name, event, when),
+        user::UserLogLine::Torn => tally.torn += 1,
+        user::UserLogLine::Nothing => {}
     })
 }
 
-fn read_central(tally: &mut Tally, log: &Path) -> Result<(), String> {
+fn read_central(tally: &mut LogTally, log: &Path) -> Result<(), Error> {
     let file = if log == Path::new("-") { File::open("/dev/stdin") } else { File::open(log) };
     let end = file.and_then(|file| count_central(tally, file));
     counted(tally, end, log)
 }
 
 /// Counts what the central log says.
-pub(crate) fn count_central(tally: &mut Tally, log: File) -> io::Result<lines::End> {
+pub(crate) fn count_central(tally: &mut LogTally, log: File) -> io::Result<lines::LogEnd> {
     lines::each(log, |line| match central::read(line) {
-        central::Said::Event { user, events, when } => {
+        central::CentralLogLine::Event { user, events, when } => {
             events.into_iter().flatten().for_each(|event| tally.count(&user, event, when));
         }
-        central::Said::Torn => tally.torn += 1,
-        central::Said::Nothing => {}
+        central::CentralLogLine::Torn => tally.torn += 1,
+        central::CentralLogLine::Nothing => {}
     })
 }
 
-fn counted(tally: &mut Tally, end: io::Result<lines::End>, log: &Path) -> Result<(), String> {
-    let end = end.map_err(|error| format!("{}: {error}", log.display()))?;
-    tally.torn += u64::from(end == lines::End::Torn);
+fn counted(tally: &mut LogTally, end: io::Result<lines::LogEnd>, log: &Path) -> Result<(), Error> {
+    let end = end.map_err(|error| Error::Log(log.to_owned(), error))?;
+    tally.torn += u64::from(end == lines::LogEnd::Torn);
     Ok(())
 }
 

@@ -1,20 +1,20 @@
-//! Moments, as logs write them.
+//! Points in time, as logs write them.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-/// The beginning of the year 10000, which RFC 3339 cannot write.
+/// The beginning of the year 10000, which RFC 3339 cannot express.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// A second, counted from 1970 in UTC; not beyond the year 9999.
+/// A point in time, in seconds since 1970 in UTC; not beyond the year 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// Reads RFC 3339, with or without a fraction, in UTC or with an offset; or what ctime(3) writes, as the logs of the
-    /// first mpopd have it. That has no zone: it is taken for UTC.
+    /// Parses RFC 3339, with or without a fraction, in UTC or with an offset; or the format of ctime(3),
+    /// which the logs of the original mpopd have. That has no time zone and is taken for UTC.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let moment =
             if text.starts_with(|c: char| c.is_ascii_digit()) { rfc_3339(text) } else { ctime(text) };

@@ -1,4 +1,4 @@
-//! mpopdstats, run as administrators run it.
+//! mpopdstats, called as an administrator would call it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -89,7 +89,8 @@ fn the_central_log_tells_of_everybody() {
     let line = |user: &str| {
         format!(
             "2026-11-23T10:00:00Z INFO login ok user=<{user}> ip=::1 tls=none method=PASS session=1\n\
-            2026-11-23T10:00:01Z INFO logout user=<{user}> ip=::1 reason=quit top=0/0 retr=2/900 del=2/2 size=9 session=1\n"
+            2026-11-23T10:00:01Z INFO logout user=<{user}> ip=::1 reason=quit top=0/0 retr=2/900 del=2/2 \
+            size=9 session=1\n"
         )
     };
     let failed = "2026-11-23T10:00:00Z WARN login failed user=<bob> ip=::1 reason=password session=2\n";

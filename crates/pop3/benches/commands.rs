@@ -1,5 +1,5 @@
-//! What a command and an octet of a message cost: `cargo bench -p pop3 --bench commands`. `multiline` has more kinds of
-//! messages.
+//! The cost of a command and of an octet of a message: `cargo bench -p pop3 --bench commands`. The bench
+//! `multiline` has more kinds of messages.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;
@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use kit::Work;
-use pop3::{Dialogue, Encoder, Listing, MessageNumber, MultilineDecoder, Policy, Step, Tls};
+use pop3::{Dialogue, Encoder, MessageListing, MessageNumber, MultilineDecoder, Policy, Step, Tls};
 
 const MESSAGE: usize = 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
@@ -24,7 +24,7 @@ fn main() {
 
 struct Hundred;
 
-impl Listing for Hundred {
+impl MessageListing for Hundred {
     fn count(&self) -> u32 {
         100
     }

@@ -1,7 +1,7 @@
-//! GB/s of the multiline encoder and decoder: `cargo bench -p pop3`.
+//! Throughput of the multiline encoder and decoder in GB/s: `cargo bench -p pop3`.
 //!
-//! Each case works on 64 kB chunks out of a 1 MB message, so it measures the code and the cache, not the memory bus.
-//! The figure is that of the best of several rounds.
+//! Each case works on 64 kB chunks of a 1 MB message, so it measures the code and the cache, not the memory
+//! bus. The figure is the best of several rounds.
 
 use pop3::{Encoder, MultilineDecoder};
 use std::hint::black_box;
@@ -67,7 +67,8 @@ fn lines(columns: usize, end: &[u8]) -> Vec<u8> {
     line.repeat(MESSAGE / line.len())
 }
 
-/// Octets a nanosecond, which is GB/s.
+/// Octets per nanosecond, which is GB/s.
+#[expect(clippy::cast_precision_loss, reason = "a figure to print")]
 fn rate(octets: usize, mut work: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {

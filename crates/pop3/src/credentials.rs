@@ -1,29 +1,30 @@
-//! Who a client says it is, and the secret that proves it.
+//! The user name that a client claims, and the password that proves it.
 
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What a client gave to log in.
+/// What a client sent to log in.
 #[derive(Debug)]
 pub struct Credentials {
     /// The name from USER.
-    pub user: UserName,
+    pub user: LoginName,
     /// The argument of PASS, spaces included.
-    pub password: Secret,
+    pub password: LoginPassword,
 }
 
-/// A user name that a client claimed: UTF-8, 1 to 255 octets, no control characters.
+/// A user name as a client sent it: UTF-8, 1 to 255 octets, no control characters.
 ///
-/// Nothing more is promised: it may hold blanks, slashes and `>`. What becomes a path or a log field is checked
-/// or escaped there.
+/// It may contain blanks, slashes and `>`. Code that makes a path or a log field of it must check or escape
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserName(Box<str>);
+pub struct LoginName(Box<str>);
 
-impl UserName {
+impl LoginName {
     /// The longest name, in octets.
     pub const MAX_OCTETS: usize = 255;
 
-    /// Reads a name; nothing when it is empty, too long, not UTF-8, or holds NUL or another control character.
+    /// Reads a name. `None` if it is empty, too long, not UTF-8, or contains NUL or another control
+    /// character.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let fits = (1..=Self::MAX_OCTETS).contains(&text.len());
@@ -36,31 +37,31 @@ impl UserName {
     }
 }
 
-impl fmt::Display for UserName {
+impl fmt::Display for LoginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// A password: wiped from memory when dropped, and never shown by `Debug`. It holds no NUL, because the C functions
-/// that check passwords would stop there and compare less than was sent.
-pub struct Secret(Zeroizing<Box<[u8]>>);
+/// A password. It is wiped from memory when dropped, and `Debug` does not show it. It contains no NUL: the C
+/// functions that check passwords would stop there and compare less than the client sent.
+pub struct LoginPassword(Zeroizing<Box<[u8]>>);
 
-impl Secret {
-    /// Copies a secret; nothing when it is empty or holds a NUL.
+impl LoginPassword {
+    /// Copies a password. `None` if it is empty or contains NUL.
     pub fn parse(text: &[u8]) -> Option<Self> {
         (!text.is_empty() && !text.contains(&0)).then(|| Self(Zeroizing::new(text.into())))
     }
 
-    /// The secret itself, for whoever checks it.
+    /// The octets of the password, for the check.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for LoginPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(******)")
+        f.write_str("LoginPassword(******)")
     }
 }
 
@@ -71,26 +72,26 @@ mod tests {
     #[test]
     fn user_names_are_bounded_and_free_of_control_characters() {
         for name in ["alice", "alice@example.org", "john doe", "jürgen", &"x".repeat(255)] {
-            assert_eq!(UserName::parse(name.as_bytes()).unwrap().as_str(), name);
+            assert_eq!(LoginName::parse(name.as_bytes()).unwrap().as_str(), name);
         }
         for name in ["", "a\0b", "a\rb", "a\tb", "a\u{85}b", "\u{7f}", &"x".repeat(256)] {
-            assert_eq!(UserName::parse(name.as_bytes()), None, "{name:?}");
+            assert_eq!(LoginName::parse(name.as_bytes()), None, "{name:?}");
         }
-        assert_eq!(UserName::parse(b"\xff\xfe"), None);
+        assert_eq!(LoginName::parse(b"\xff\xfe"), None);
     }
 
     #[test]
     fn debug_of_credentials_hides_the_password() {
-        let user = UserName::parse(b"alice").unwrap();
-        let shown = format!("{:?}", Credentials { user, password: Secret::parse(b"sesame").unwrap() });
+        let user = LoginName::parse(b"alice").unwrap();
+        let shown = format!("{:?}", Credentials { user, password: LoginPassword::parse(b"sesame").unwrap() });
         assert!(shown.contains("alice") && !shown.contains("sesame"), "{shown}");
         assert!(!shown.contains("115"), "no octets of it either: {shown}");
     }
 
     #[test]
     fn a_secret_is_not_cut_at_a_nul_but_refused() {
-        assert!(Secret::parse(b"sesame\0junk").is_none());
-        assert!(Secret::parse(b"").is_none());
-        assert_eq!(Secret::parse(b" two words ").unwrap().expose(), b" two words ");
+        assert!(LoginPassword::parse(b"sesame\0junk").is_none());
+        assert!(LoginPassword::parse(b"").is_none());
+        assert_eq!(LoginPassword::parse(b" two words ").unwrap().expose(), b" two words ");
     }
 }

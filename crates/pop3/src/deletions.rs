@@ -1,11 +1,12 @@
-//! Which messages are marked as deleted.
+//! The messages that are marked as deleted.
 
 use crate::MessageNumber;
+use crate::number::as_usize;
 use std::fmt;
 
 /// The messages that a session has marked as deleted. Nothing is removed before QUIT (RFC 1939, section 6).
 ///
-/// A bit a message, allocated at the first mark: a session that only reads pays nothing.
+/// One bit per message, allocated at the first mark, so a session that only reads costs nothing.
 #[derive(Default)]
 pub struct Deletions {
     words: Vec<u64>,
@@ -14,7 +15,7 @@ pub struct Deletions {
 }
 
 impl Deletions {
-    /// How many messages are marked.
+    /// Number of marked messages.
     pub fn len(&self) -> u32 {
         self.messages
     }
@@ -39,14 +40,15 @@ impl Deletions {
     pub fn iter(&self) -> impl Iterator<Item = MessageNumber> + '_ {
         let words = self.words.iter().enumerate();
         words.flat_map(|(index, word)| {
-            Bits(*word).filter_map(move |bit| MessageNumber::from_index(index * 64 + bit))
+            SetBits(*word).filter_map(move |bit| MessageNumber::from_index(index * 64 + bit))
         })
     }
 
-    /// Marks a message of a maildrop of `count` messages; false when it was marked before.
+    /// Marks a message in a maildrop of `count` messages. `octets` is its size as LIST counts it. Returns
+    /// false if it was marked already.
     pub(crate) fn mark(&mut self, number: MessageNumber, octets: u64, count: u32) -> bool {
         if self.words.is_empty() {
-            self.words = vec![0; (count as usize).div_ceil(64)];
+            self.words = vec![0; as_usize(count).div_ceil(64)];
         }
         let (word, bit) = place(number);
         match self.words.get_mut(word) {
@@ -58,16 +60,16 @@ impl Deletions {
         true
     }
 
-    /// The first message from `from` on, in a maildrop of `count` messages, that is not marked.
+    /// The first message at or after `from` that is not marked, in a maildrop of `count` messages.
     pub(crate) fn next_kept(&self, from: MessageNumber, count: u32) -> Option<MessageNumber> {
         let mut index = from.index();
-        while index < count as usize {
+        while index < as_usize(count) {
             let marked = self.words.get(index / 64).map_or(0, |word| word >> (index % 64));
-            let run = marked.trailing_ones() as usize;
+            let run = as_usize(marked.trailing_ones());
             if run == 0 {
                 return MessageNumber::from_index(index);
             }
-            // The shift brought zeros in from above, so the run ends with its word.
+            // The shift fills with zeros from above, so a run never goes past its word.
             index += run;
         }
         None
@@ -80,18 +82,19 @@ impl fmt::Debug for Deletions {
     }
 }
 
+/// The word of a message and the bit in it.
 fn place(number: MessageNumber) -> (usize, u64) {
     (number.index() / 64, 1 << (number.index() % 64))
 }
 
-/// The positions of the bits that are set in a word, ascending.
-struct Bits(u64);
+/// The positions of the set bits of a word, from the lowest.
+struct SetBits(u64);
 
-impl Iterator for Bits {
+impl Iterator for SetBits {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let lowest = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+        let lowest = (self.0 != 0).then(|| as_usize(self.0.trailing_zeros()))?;
         self.0 &= self.0 - 1;
         Some(lowest)
     }

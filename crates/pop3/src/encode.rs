@@ -1,12 +1,12 @@
-//! A stored message as RETR and TOP send it: CRLF line ends, dot-stuffing, the terminator.
+//! Sends a stored message: CRLF line ends, dot-stuffing, the terminator, and the limit of TOP.
 
 use crate::reply::TERMINATOR;
 use memchr::memchr_iter;
 
 /// Encodes one message, chunk by chunk, as a multi-line reply (RFC 1939, section 3).
 ///
-/// Every line ends in CRLF on the wire. A stored LF becomes CRLF, a stored CRLF stays one, a bare CR and a NUL
-/// are content, and a missing last line end is added. A line that begins with a dot gets a second one.
+/// On the wire every line ends in CRLF: a stored LF becomes CRLF, a stored CRLF stays as it is, and a missing
+/// last line end is added. A bare CR and a NUL are content. A line that begins with a dot gets a second one.
 #[derive(Debug)]
 pub struct Encoder {
     /// The next octet is the first of a line.
@@ -14,40 +14,44 @@ pub struct Encoder {
     /// The octet before the next one was CR.
     after_cr: bool,
     octets: u64,
-    top: Option<Top>,
+    top: Option<TopLimit>,
 }
 
-/// Whether more of the message is wanted.
+/// Whether the encoder needs more of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// The next chunk is wanted, if there is one.
+pub enum EncodeProgress {
+    /// Go on with the next chunk, if there is one.
     More,
-    /// The lines that TOP asked for are written; the rest of the message need not be read.
+    /// The lines that TOP asked for are written; the rest of the message is not needed.
     Enough,
 }
 
 impl Encoder {
-    /// Encodes a whole message: RETR.
+    /// An encoder for RETR: the whole message.
     pub fn retr() -> Self {
         Self { line_start: true, after_cr: false, octets: 0, top: None }
     }
 
-    /// Encodes the header, its blank line, and `lines` lines of the body: TOP.
+    /// An encoder for TOP: the header, the blank line after it, and `lines` lines of the body.
     pub fn top(lines: u64) -> Self {
-        Self { top: Some(Top { lines, part: Part::Header(Seen::Nothing) }), ..Self::retr() }
+        Self {
+            top: Some(TopLimit { lines, position: TopPosition::Header(HeaderLine::Empty) }),
+            ..Self::retr()
+        }
     }
 
-    /// Appends a chunk of the message to `out`: at most twice its octets, for text about a fortieth more.
-    pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Progress {
+    /// Appends a chunk of the message to `out`. The output is at most twice as long, for text about a
+    /// fortieth longer.
+    pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> EncodeProgress {
         let wanted = self.top.as_mut().and_then(|top| top.wanted(chunk));
         match wanted {
             None => {
                 self.append(chunk, out);
-                Progress::More
+                EncodeProgress::More
             }
             Some(wanted) => {
                 self.append(chunk.get(..wanted).unwrap_or(chunk), out);
-                Progress::Enough
+                EncodeProgress::Enough
             }
         }
     }
@@ -58,12 +62,13 @@ impl Encoder {
         out.extend_from_slice(TERMINATOR);
     }
 
-    /// The octets written so far, as LIST counts them: line ends included, without stuffed dots and the terminator.
+    /// Octets written so far as LIST counts them: with CRLF line ends, without stuffed dots and the
+    /// terminator.
     pub fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Adds the line end that the message lacks.
+    /// Adds the last line end if the message lacks it.
     pub(crate) fn end_last_line(&mut self, out: &mut Vec<u8>) {
         if !self.line_start {
             out.extend_from_slice(b"\r\n");
@@ -72,12 +77,12 @@ impl Encoder {
         }
     }
 
-    /// Copies runs as long as possible: a run ends only where an octet must be put in, before a bare LF or a dot
-    /// at the start of a line. Mail stored with CRLF is copied at once.
+    /// Copies runs as long as possible. A run ends only where an octet must be inserted: before a bare LF, or
+    /// before a dot at the start of a line. Mail stored with CRLF is copied in one piece.
     fn append(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let (Some(&first), Some(&last)) = (chunk.first(), chunk.last()) else { return };
         let before = out.len();
-        // Enough for text; a chunk of very short lines makes the buffer grow, never beyond the bound above.
+        // Enough for text. A chunk of very short lines makes the buffer grow further.
         out.reserve(chunk.len() + chunk.len() / 32 + 2);
         let mut stuffed = 0;
         if self.line_start && first == b'.' {
@@ -105,81 +110,88 @@ impl Encoder {
         out.extend_from_slice(&chunk[copied..]);
         self.line_start = last == b'\n';
         self.after_cr = last == b'\r';
-        self.octets += (out.len() - before - stuffed) as u64;
+        self.octets += as_u64(out.len() - before - stuffed);
     }
 }
 
-/// The octets of a stored message as LIST, STAT and RETR count them: what [`Encoder`] sends before dot-stuffing and
-/// without the terminator. The storage counts by the same rule on its own; tests compare the two.
+/// The size of a stored message in octets as LIST, STAT and RETR count it: what [`Encoder`] sends, without
+/// stuffed dots and the terminator. The crate `maildrop` counts by the same rule on its own; tests compare
+/// the two.
 pub fn octets(message: &[u8]) -> u64 {
     let bare = memchr_iter(b'\n', message).filter(|end| *end == 0 || message[end - 1] != b'\r').count();
     let missing = if message.last().is_none_or(|last| *last == b'\n') { 0 } else { 2 };
-    (message.len() + bare + missing) as u64
+    as_u64(message.len() + bare + missing)
 }
 
-/// Where TOP stops. Header lines are not counted, and the blank line after them is always sent.
+/// Widens a length; `usize` has at most 64 bits.
+fn as_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Finds where TOP stops. The header and the blank line after it are always sent, and only body lines count.
 #[derive(Debug)]
-struct Top {
-    /// Lines of the body still wanted.
+struct TopLimit {
+    /// Number of body lines still to send.
     lines: u64,
-    part: Part,
+    position: TopPosition,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Part {
-    Header(Seen),
+enum TopPosition {
+    Header(HeaderLine),
     Body,
     Done,
 }
 
-/// What the current header line holds so far. The line is blank if its LF finds nothing or one CR.
+/// What the current header line contains so far. It is blank if its LF comes after nothing or after one CR.
 #[derive(Clone, Copy, Debug)]
-enum Seen {
-    Nothing,
+enum HeaderLine {
+    Empty,
     Cr,
     Text,
 }
 
-impl Seen {
+impl HeaderLine {
+    /// The same line with more octets.
     fn and(self, piece: &[u8]) -> Self {
         match (self, piece) {
-            (seen, []) => seen,
-            (Self::Nothing, b"\r") => Self::Cr,
+            (line, []) => line,
+            (Self::Empty, b"\r") => Self::Cr,
             _ => Self::Text,
         }
     }
 }
 
-impl Top {
-    /// How many octets of the chunk are the last ones wanted; nothing while all are wanted and more may be.
+impl TopLimit {
+    /// The number of octets of the chunk to send, if TOP stops in it; `None` if it needs the whole chunk.
     fn wanted(&mut self, chunk: &[u8]) -> Option<usize> {
-        let body = match self.part {
-            Part::Done => return Some(0),
-            Part::Body => 0,
-            Part::Header(seen) => self.skip_header(chunk, seen)?,
+        let body = match self.position {
+            TopPosition::Done => return Some(0),
+            TopPosition::Body => 0,
+            TopPosition::Header(line) => self.skip_header(chunk, line)?,
         };
         let end = match self.lines {
             0 => Some(body),
             _ => self.skip_lines(chunk, body),
         };
         if end.is_some() {
-            self.part = Part::Done;
+            self.position = TopPosition::Done;
         }
         end
     }
 
     /// Where the body begins, if it begins in this chunk.
-    fn skip_header(&mut self, chunk: &[u8], mut seen: Seen) -> Option<usize> {
+    fn skip_header(&mut self, chunk: &[u8], mut line: HeaderLine) -> Option<usize> {
         let mut start = 0;
         for end in memchr_iter(b'\n', chunk) {
-            if !matches!(seen.and(&chunk[start..end]), Seen::Text) {
-                self.part = Part::Body;
+            if !matches!(line.and(&chunk[start..end]), HeaderLine::Text) {
+                self.position = TopPosition::Body;
                 return Some(end + 1);
             }
-            seen = Seen::Nothing;
+            line = HeaderLine::Empty;
             start = end + 1;
         }
-        self.part = Part::Header(seen.and(&chunk[start..]));
+        self.position = TopPosition::Header(line.and(&chunk[start..]));
         None
     }
 
@@ -286,10 +298,10 @@ mod tests {
     #[test]
     fn top_says_enough_and_then_appends_nothing() {
         let (mut encoder, mut out) = (Encoder::top(0), Vec::new());
-        assert_eq!(encoder.encode(b"A: 1\n", &mut out), Progress::More);
-        assert_eq!(encoder.encode(b"\nbody\n", &mut out), Progress::Enough);
+        assert_eq!(encoder.encode(b"A: 1\n", &mut out), EncodeProgress::More);
+        assert_eq!(encoder.encode(b"\nbody\n", &mut out), EncodeProgress::Enough);
         let length = out.len();
-        assert_eq!(encoder.encode(b"body\n", &mut out), Progress::Enough);
+        assert_eq!(encoder.encode(b"body\n", &mut out), EncodeProgress::Enough);
         assert_eq!(out.len(), length);
     }
 

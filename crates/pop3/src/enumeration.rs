@@ -1,34 +1,61 @@
-//! LIST and UIDL of a whole maildrop, a bounded piece at a time.
+//! LIST and UIDL of a whole maildrop, in pieces of bounded size.
 
-use crate::commands::{list, uidl};
-use crate::reply::TERMINATOR;
-use crate::state::Transaction;
-use crate::{Listing, MessageNumber};
+use crate::reply::{self, TERMINATOR};
+use crate::transaction::TransactionState;
+use crate::{MessageListing, MessageNumber};
 
-/// About how many octets one step appends: two million messages are never in memory at once.
+/// Approximate number of octets that one step appends, so that the reply for a large maildrop is never in
+/// memory at once.
 const PIECE: usize = 16 * 1024;
 
-/// How far LIST or UIDL came.
+/// The rest of a LIST or UIDL.
 #[derive(Clone, Copy)]
 pub(crate) struct Enumeration {
-    table: Table,
+    column: Column,
     next: MessageNumber,
 }
 
+/// What a line gives for a message.
 #[derive(Clone, Copy)]
-pub(crate) enum Table {
+pub(crate) enum Column {
     Octets,
     Uidl,
 }
 
+impl Column {
+    /// Appends the line of a message: its number, a blank and the value.
+    pub(crate) fn line<L: MessageListing>(
+        self,
+        at: &TransactionState<L>,
+        number: MessageNumber,
+        out: &mut Vec<u8>,
+    ) {
+        reply::decimal(out, number.get().into());
+        out.push(b' ');
+        match self {
+            Self::Octets => reply::decimal(out, at.listing.octets(number)),
+            Self::Uidl => out.extend_from_slice(at.listing.uidl(number)),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 impl Enumeration {
-    /// Appends the first piece; what is left, if anything is.
-    pub(crate) fn start<L: Listing>(table: Table, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
-        Self { table, next: MessageNumber::FIRST }.resume(at, out)
+    /// Appends the first piece. Returns the rest, if there is any.
+    pub(crate) fn start<L: MessageListing>(
+        column: Column,
+        at: &TransactionState<L>,
+        out: &mut Vec<u8>,
+    ) -> Option<Self> {
+        Self { column, next: MessageNumber::FIRST }.resume(at, out)
     }
 
-    /// Appends the next piece, or the last one and the terminator; what is left, if anything is.
-    pub(crate) fn resume<L: Listing>(mut self, at: &Transaction<L>, out: &mut Vec<u8>) -> Option<Self> {
+    /// Appends the next piece, and after the last one the terminator. Returns the rest, if there is any.
+    pub(crate) fn resume<L: MessageListing>(
+        mut self,
+        at: &TransactionState<L>,
+        out: &mut Vec<u8>,
+    ) -> Option<Self> {
         let start = out.len();
         let count = at.listing.count();
         let mut kept = at.deletions.next_kept(self.next, count);
@@ -37,10 +64,7 @@ impl Enumeration {
                 self.next = number;
                 return Some(self);
             }
-            match self.table {
-                Table::Octets => list::line(at, number, out),
-                Table::Uidl => uidl::line(at, number, out),
-            }
+            self.column.line(at, number, out);
             kept = number.following().and_then(|next| at.deletions.next_kept(next, count));
         }
         out.extend_from_slice(TERMINATOR);

@@ -1,73 +1,73 @@
-//! Lines out of chunks: bounded, without buffering what is already in the caller's hands.
+//! Splits chunks into lines of bounded length, without copying lines that are whole in one chunk.
 
 use memchr::memchr;
 use std::fmt;
 use std::ops::Deref;
 use zeroize::Zeroizing;
 
-/// The longest command line, in octets, its CRLF included (RFC 2449, section 4).
+/// The longest command line in octets, including its CRLF (RFC 2449, section 4).
 pub const MAX_COMMAND_LINE: usize = 255;
 
-/// Cuts chunks into lines that end in CRLF or a bare LF.
+/// Splits chunks into lines that end in CRLF or a bare LF.
 ///
-/// A line that is whole in one chunk is lent from there. Only the start of a line whose end has not come yet is
-/// kept, and that memory is wiped and freed with the line: it may have held a password.
+/// A line that is whole in one chunk is borrowed from it. Only the start of a line whose end is still missing
+/// is kept. That memory is wiped and freed with the line, since it may hold a password.
 #[derive(Default)]
 pub struct LineReader {
     stash: Zeroizing<Vec<u8>>,
-    /// The rest of a line that was too long is being skipped.
+    /// The reader is skipping the rest of a line that was too long.
     skipping: bool,
 }
 
 /// What [`LineReader::next`] found.
 #[derive(Debug)]
-pub enum Line<'a> {
-    /// No end of line yet; the chunk is used up.
+pub enum NextLine<'a> {
+    /// The end of the line has not come yet; the chunk is used up.
     Partial,
-    /// More than `limit` octets without an end. Said once for a line, as soon as it is known; what follows, to the
-    /// end of that line, is skipped without being kept.
+    /// More than `limit` octets without an end. Returned once per line, as soon as the limit is reached; the
+    /// rest of the line is skipped and not kept.
     TooLong,
     /// A line, without its CRLF or LF.
     Whole(LineText<'a>),
 }
 
-/// The octets of a line, without its end: lent from the chunk, or owned when the line came in pieces.
-pub struct LineText<'a>(Source<'a>);
+/// The octets of a line without its end: borrowed from the chunk, or owned if the line came in pieces.
+pub struct LineText<'a>(LineSource<'a>);
 
-enum Source<'a> {
+enum LineSource<'a> {
     Chunk(&'a [u8]),
     Stash(Zeroizing<Vec<u8>>),
 }
 
 impl LineReader {
-    /// Takes at most one line from `input`, moving it forward. `limit` is the longest line in octets, its end
-    /// included; it may differ from call to call (a SASL response may be longer than a command).
-    pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> Line<'a> {
+    /// Takes at most one line from `input` and advances it. `limit` is the longest line in octets, including
+    /// its end. It may change between calls: a SASL response may be longer than a command.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8], limit: usize) -> NextLine<'a> {
         if self.skip(input) {
-            return Line::Partial;
+            return NextLine::Partial;
         }
         let room = limit.saturating_sub(self.stash.len()).min(input.len());
         match memchr(b'\n', &input[..room]) {
             Some(end) => {
                 let piece = advance(input, end + 1);
-                Line::Whole(LineText(self.complete(piece)))
+                NextLine::Whole(LineText(self.complete(piece)))
             }
             None if self.stash.len() + room >= limit => {
                 advance(input, room);
                 self.stash = Zeroizing::default();
                 self.skipping = true;
-                Line::TooLong
+                NextLine::TooLong
             }
             None => {
                 let piece = advance(input, room);
                 self.keep(piece);
-                Line::Partial
+                NextLine::Partial
             }
         }
     }
 
-    /// Whether the line that [`next`](Self::next) would take begins with these letters, in any case. No, while fewer octets of
-    /// it have come.
+    /// Whether the next line begins with these letters, in upper or lower case. False as long as fewer octets
+    /// of it have come.
     pub(crate) fn next_begins_with(&mut self, input: &mut &[u8], letters: &[u8]) -> bool {
         if self.skip(input) {
             return false;
@@ -76,7 +76,7 @@ impl LineReader {
         letters.iter().all(|letter| line.next().is_some_and(|octet| octet.eq_ignore_ascii_case(letter)))
     }
 
-    /// Skips the rest of a line that was too long, as far as it came; whether there is more of it.
+    /// Skips what has come of a line that was too long. Returns whether more of it is to come.
     fn skip(&mut self, input: &mut &[u8]) -> bool {
         if self.skipping {
             let rest = memchr(b'\n', input).map_or(input.len(), |end| end + 1);
@@ -85,15 +85,15 @@ impl LineReader {
         self.skipping
     }
 
-    fn complete<'a>(&mut self, piece: &'a [u8]) -> Source<'a> {
+    fn complete<'a>(&mut self, piece: &'a [u8]) -> LineSource<'a> {
         if self.stash.is_empty() {
-            return Source::Chunk(piece);
+            return LineSource::Chunk(piece);
         }
         self.keep(piece);
-        Source::Stash(std::mem::take(&mut self.stash))
+        LineSource::Stash(std::mem::take(&mut self.stash))
     }
 
-    /// Appends to the stash. Growing is done here, since a `Vec` would free its old memory without wiping it.
+    /// Appends to the stash. It grows here because a `Vec` would free its old memory without wiping it.
     fn keep(&mut self, piece: &[u8]) {
         let needed = self.stash.len() + piece.len();
         if needed > self.stash.capacity() {
@@ -110,28 +110,29 @@ impl Deref for LineText<'_> {
 
     fn deref(&self) -> &[u8] {
         let line = match &self.0 {
-            Source::Chunk(line) => line,
-            Source::Stash(line) => line.as_slice(),
+            LineSource::Chunk(line) => line,
+            LineSource::Stash(line) => line.as_slice(),
         };
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         line.strip_suffix(b"\r").unwrap_or(line)
     }
 }
 
-/// Shows no octet of the line, which may hold a password.
+/// Does not show the line, which may hold a password.
 impl fmt::Debug for LineReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LineReader({} octets kept)", self.stash.len())
     }
 }
 
-/// Shows no octet of the line, which may hold a password.
+/// Does not show the line, which may hold a password.
 impl fmt::Debug for LineText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LineText({} octets)", self.len())
     }
 }
 
+/// Takes octets from the front of `input`.
 fn advance<'a>(input: &mut &'a [u8], octets: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at(octets);
     *input = rest;
@@ -142,16 +143,16 @@ fn advance<'a>(input: &mut &'a [u8], octets: usize) -> &'a [u8] {
 mod tests {
     use super::*;
 
-    /// Everything that `chunks` hold, `!` for a line that is too long.
+    /// All lines in the chunks, with `!` for a line that is too long.
     fn lines(chunks: &[&[u8]], limit: usize) -> Vec<Vec<u8>> {
         let mut reader = LineReader::default();
         let mut found = Vec::new();
         for mut chunk in chunks.iter().copied() {
             loop {
                 match reader.next(&mut chunk, limit) {
-                    Line::Partial => break,
-                    Line::TooLong => found.push(b"!".to_vec()),
-                    Line::Whole(line) => found.push(line.to_vec()),
+                    NextLine::Partial => break,
+                    NextLine::TooLong => found.push(b"!".to_vec()),
+                    NextLine::Whole(line) => found.push(line.to_vec()),
                 }
             }
             assert!(chunk.is_empty(), "a partial line leaves nothing behind");
@@ -188,22 +189,22 @@ mod tests {
         for _ in 0..1024 {
             let mut chunk = &[b'x'; 1024][..];
             while !chunk.is_empty() {
-                reports += u32::from(matches!(reader.next(&mut chunk, 255), Line::TooLong));
+                reports += u32::from(matches!(reader.next(&mut chunk, 255), NextLine::TooLong));
             }
         }
         assert_eq!((reports, reader.stash.capacity()), (1, 0));
         let mut end = &b"x\nNOOP\n"[..];
-        assert!(matches!(reader.next(&mut end, 255), Line::Whole(line) if *line == *b"NOOP"));
+        assert!(matches!(reader.next(&mut end, 255), NextLine::Whole(line) if *line == *b"NOOP"));
     }
 
     #[test]
     fn the_stash_is_bounded_and_freed_with_its_line() {
         let mut reader = LineReader::default();
         for _ in 0..254 {
-            assert!(matches!(reader.next(&mut &b"x"[..], 255), Line::Partial));
+            assert!(matches!(reader.next(&mut &b"x"[..], 255), NextLine::Partial));
         }
         assert!(reader.stash.capacity() <= 256);
-        assert!(matches!(reader.next(&mut &b"\n"[..], 255), Line::Whole(line) if line.len() == 254));
+        assert!(matches!(reader.next(&mut &b"\n"[..], 255), NextLine::Whole(line) if line.len() == 254));
         assert_eq!(reader.stash.capacity(), 0);
     }
 
@@ -219,7 +220,7 @@ mod tests {
         assert!(!reader.next_begins_with(&mut &b"AUTHx"[..], b"AUTH "));
         // What is left of a line that was too long is not the next line.
         let mut reader = LineReader::default();
-        assert!(matches!(reader.next(&mut &b"xxxxxxx"[..], 7), Line::TooLong));
+        assert!(matches!(reader.next(&mut &b"xxxxxxx"[..], 7), NextLine::TooLong));
         assert!(!reader.next_begins_with(&mut &b"AUTH AUTH"[..], b"AUTH "));
         assert!(reader.next_begins_with(&mut &b"AUTH \nAUTH x"[..], b"AUTH "));
     }
@@ -236,9 +237,9 @@ mod tests {
     #[test]
     fn a_smaller_limit_ends_a_line_that_a_larger_one_began() {
         let mut reader = LineReader::default();
-        assert!(matches!(reader.next(&mut &[b'x'; 300][..], 12288), Line::Partial));
+        assert!(matches!(reader.next(&mut &[b'x'; 300][..], 12288), NextLine::Partial));
         let mut more = &b"x\nNOOP\n"[..];
-        assert!(matches!(reader.next(&mut more, 255), Line::TooLong));
-        assert!(matches!(reader.next(&mut more, 255), Line::Whole(line) if *line == *b"NOOP"));
+        assert!(matches!(reader.next(&mut more, 255), NextLine::TooLong));
+        assert!(matches!(reader.next(&mut more, 255), NextLine::Whole(line) if *line == *b"NOOP"));
     }
 }

@@ -1,28 +1,28 @@
 //! What the client learns of a failed login: the response code and the text, for every reason in one place.
 
-use crate::language::Text;
-use crate::{Refusal, ResponseCode};
+use crate::language::ReplyText;
+use crate::{CommandError, ResponseCode};
 use vocabulary::LoginFailure;
 
 /// The response code and the text of the `-ERR` that answers a failed login.
 ///
-/// A wrong password, an unknown user and a disabled account get the same reply, so that nobody can find out by
-/// trying which users exist. Only these are `[AUTH]`, which makes clients ask for the password again; a limit or
-/// a locked maildrop must not look like a wrong password (RFC 3206, section 4).
-pub(crate) fn reply(failure: LoginFailure) -> (Option<ResponseCode>, Text) {
+/// A wrong password, an unknown user and a disabled account get the same reply, so that nobody can find out
+/// by trying which users exist. Only these are `[AUTH]`, which makes clients ask for the password again; a
+/// limit or a locked maildrop must not look like a wrong password (RFC 3206, section 4).
+pub(crate) fn reply(failure: LoginFailure) -> (Option<ResponseCode>, ReplyText) {
     match failure {
         LoginFailure::Password | LoginFailure::UnknownUser | LoginFailure::Disabled => {
-            (Some(ResponseCode::Auth), Text::WrongCredentials)
+            (Some(ResponseCode::Auth), ReplyText::WrongCredentials)
         }
         LoginFailure::DeniedHost | LoginFailure::ReverseLookup => {
-            (Some(ResponseCode::SysPerm), Text::HostNotAllowed)
+            (Some(ResponseCode::SysPerm), ReplyText::HostNotAllowed)
         }
-        LoginFailure::Plaintext => (None, Text::Refused(Refusal::Plaintext)),
-        LoginFailure::Limit => (Some(ResponseCode::SysTemp), Text::TooManySessions),
-        LoginFailure::InUse => (Some(ResponseCode::InUse), Text::MaildropInUse),
-        LoginFailure::LoginDelay => (Some(ResponseCode::LoginDelay), Text::LoginTooSoon),
-        LoginFailure::Temporary => (Some(ResponseCode::SysTemp), Text::NoLoginNow),
-        LoginFailure::Maildrop => (Some(ResponseCode::SysPerm), Text::MaildropUnusable),
+        LoginFailure::Plaintext => (None, ReplyText::Refused(CommandError::Plaintext)),
+        LoginFailure::Limit => (Some(ResponseCode::SysTemp), ReplyText::TooManySessions),
+        LoginFailure::InUse => (Some(ResponseCode::InUse), ReplyText::MaildropInUse),
+        LoginFailure::LoginDelay => (Some(ResponseCode::LoginDelay), ReplyText::LoginTooSoon),
+        LoginFailure::Temporary => (Some(ResponseCode::SysTemp), ReplyText::NoLoginNow),
+        LoginFailure::Maildrop => (Some(ResponseCode::SysPerm), ReplyText::MaildropUnusable),
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 /// A message number: 1 is the first message of the maildrop (RFC 1939, section 5).
 ///
-/// A number that exists as a value is not yet a message that exists: the maildrop may be smaller.
+/// That a number is valid does not mean that the message exists: the maildrop may have fewer messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(NonZeroU32);
 
@@ -13,7 +13,7 @@ impl MessageNumber {
     /// The first message, 1.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// The number `number`, or nothing for 0.
+    /// `None` for 0.
     pub const fn new(number: u32) -> Option<Self> {
         match NonZeroU32::new(number) {
             Some(number) => Some(Self(number)),
@@ -21,27 +21,27 @@ impl MessageNumber {
         }
     }
 
-    /// Reads a decimal number. 0, signs, blanks, other junk and numbers beyond 32 bits give nothing.
+    /// Reads a decimal number. `None` for 0, for signs, blanks and other junk, and for numbers over 32 bits.
     pub fn parse(text: &[u8]) -> Option<Self> {
         u32::try_from(decimal(text)?).ok().and_then(Self::new)
     }
 
-    /// The number as the client writes it, 1 or more.
+    /// The number as the client writes it, from 1.
     pub const fn get(self) -> u32 {
         self.0.get()
     }
 
-    /// The position in a table that begins at 0.
-    pub const fn index(self) -> usize {
-        self.0.get() as usize - 1
+    /// The index in a table that starts at 0.
+    pub fn index(self) -> usize {
+        as_usize(self.0.get() - 1)
     }
 
-    /// The number that follows.
+    /// The next number.
     pub(crate) fn following(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
     }
 
-    /// The message that has position `index` in a table that begins at 0, if 32 bits can number it.
+    /// The message at `index` in a table that starts at 0. `None` if the number needs more than 32 bits.
     pub(crate) fn from_index(index: usize) -> Option<Self> {
         index.checked_add(1).and_then(|number| u32::try_from(number).ok()).and_then(Self::new)
     }
@@ -53,7 +53,12 @@ impl fmt::Display for MessageNumber {
     }
 }
 
-/// Reads one or more decimal digits and nothing else; nothing on overflow.
+/// Widens a 32-bit count or position; `usize` has at least 32 bits wherever the server runs.
+pub(crate) fn as_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Reads one or more decimal digits and nothing else. `None` if the number needs more than 64 bits.
 pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -96,6 +101,6 @@ mod tests {
         let first = MessageNumber::new(1).unwrap();
         assert_eq!(first.index(), 0);
         assert_eq!(MessageNumber::from_index(0), Some(first));
-        assert_eq!(MessageNumber::from_index(u32::MAX as usize), None);
+        assert_eq!(MessageNumber::from_index(as_usize(u32::MAX)), None);
     }
 }

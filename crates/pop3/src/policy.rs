@@ -1,29 +1,31 @@
-//! What the administrator decides about dialogues.
+//! What the administrator configures for all dialogues.
 
 use vocabulary::Language;
 
-/// The rules that all connections share. Kept behind an `Arc`, so that a connection holds one pointer.
+/// The rules for all connections. They share one `Arc` of it.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Bad commands in a row that close the connection; 100 by default. A command is bad when it is unknown,
-    /// malformed, too long, or not allowed in the state of the session.
+    /// Number of bad commands in a row after which the connection is closed; 100 by default. A command is bad
+    /// if it is unknown, malformed, too long, or not allowed in the current state.
     pub max_bad_commands: u32,
-    /// Failed logins that close the connection; 3 by default.
+    /// Number of failed logins after which the connection is closed; 3 by default.
     pub max_failed_logins: u32,
-    /// Refuse unknown users at USER ([`Step::Name`](crate::Step::Name)) and not only after PASS. This tells everyone which
-    /// users there are.
+    /// Refuse unknown users at USER ([`Step::LookUpUser`](crate::Step::LookUpUser)) rather than after PASS.
+    /// This lets everyone find out which users exist.
     pub refuse_unknown_users: bool,
-    /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. None hides it.
+    /// The text of the IMPLEMENTATION capability (RFC 2449, section 6.9), such as `mpopd-0.1.0`. `None` hides
+    /// it.
     pub implementation: Option<String>,
-    /// The least number of seconds between two logins of a user, told in CAPA; 0 for none. Whoever checks logins keeps to it
-    /// ([`LoginFailure::LoginDelay`](vocabulary::LoginFailure::LoginDelay)).
+    /// Minimum number of seconds between two logins of a user, as CAPA announces it; 0 for none. The driver
+    /// enforces it ([`LoginFailure::LoginDelay`](vocabulary::LoginFailure::LoginDelay)).
     pub login_delay: u64,
-    /// For how many days mail stays on the server at least, told in CAPA (RFC 2449, section 6.7); None for ever.
+    /// Minimum number of days that mail stays on the server, as CAPA announces it (RFC 2449, section 6.7).
+    /// `None` for ever.
     pub expire: Option<u32>,
-    /// Whether UTF8 is offered (RFC 6856). Then whoever serves messages has surrogates for clients that do not say it, and whoever
-    /// checks logins takes names and passwords in UTF-8.
+    /// Whether UTF8 is offered (RFC 6856). If so, the driver has surrogate messages for clients that do not
+    /// use it, and accepts names and passwords in UTF-8.
     pub utf8: bool,
-    /// What `LANG *` chooses.
+    /// The language that `LANG *` selects.
     pub language: Language,
 }
 

@@ -1,7 +1,7 @@
-//! Replies: status lines, numbers, and text that stays on its line.
+//! Writing replies: status lines, numbers, and text that cannot break out of its line.
 
 use crate::ResponseCode;
-use crate::language::{self, Text};
+use crate::language::{self, ReplyText};
 use std::fmt;
 use std::io::Write;
 use std::ops::{Deref, DerefMut};
@@ -13,20 +13,20 @@ const MAX_TEXT: usize = 500;
 /// The line that ends a multi-line reply (RFC 1939, section 3).
 pub(crate) const TERMINATOR: &[u8] = b".\r\n";
 
-/// Where replies go, and the language of what they say to humans.
-pub(crate) struct Replies<'a> {
+/// The output buffer, and the language of the texts for humans.
+pub(crate) struct ReplyWriter<'a> {
     out: &'a mut Vec<u8>,
     language: Language,
 }
 
-impl<'a> Replies<'a> {
+impl<'a> ReplyWriter<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, language: Language) -> Self {
         Self { out, language }
     }
 }
 
-/// What is no text goes straight into the buffer.
-impl Deref for Replies<'_> {
+/// Octets that are not text go straight into the buffer.
+impl Deref for ReplyWriter<'_> {
     type Target = Vec<u8>;
 
     fn deref(&self) -> &Vec<u8> {
@@ -34,20 +34,20 @@ impl Deref for Replies<'_> {
     }
 }
 
-impl DerefMut for Replies<'_> {
+impl DerefMut for ReplyWriter<'_> {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
         self.out
     }
 }
 
 /// Appends `+OK text`.
-pub(crate) fn ok(out: &mut Replies<'_>, text: Text) {
+pub(crate) fn ok(out: &mut ReplyWriter<'_>, text: ReplyText) {
     let said = language::say(out.language, text);
     line(out, format_args!("+OK {said}"));
 }
 
 /// Appends `-ERR [CODE] text`.
-pub(crate) fn err(out: &mut Replies<'_>, code: Option<ResponseCode>, text: Text) {
+pub(crate) fn err(out: &mut ReplyWriter<'_>, code: Option<ResponseCode>, text: ReplyText) {
     let said = language::say(out.language, text);
     match code {
         Some(code) => line(out, format_args!("-ERR {} {said}", code.as_str())),
@@ -55,19 +55,19 @@ pub(crate) fn err(out: &mut Replies<'_>, code: Option<ResponseCode>, text: Text)
     }
 }
 
-/// Appends a line of text of ours, which holds no line end, and its CRLF.
+/// Appends a line and its CRLF. The text must contain no line end.
 pub(crate) fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Writing to a Vec fails only when a Display of ours does, and none does.
+    // Writing to a Vec never fails, and neither does any Display in this crate.
     let _ = write!(out, "{text}\r\n");
 }
 
-/// Appends a number in decimal. LIST of a large maildrop is mostly this.
+/// Appends a number in decimal. Hand-written because LIST of a large maildrop spends most of its time here.
 pub(crate) fn decimal(out: &mut Vec<u8>, mut number: u64) {
     const LONGEST: usize = 20; // the digits of u64::MAX
     let mut digits = [b'0'; LONGEST];
     let mut start = LONGEST;
     for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
+        *place = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;
         start -= 1;
         if number == 0 {
@@ -77,7 +77,7 @@ pub(crate) fn decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[start..]);
 }
 
-/// Configured text made fit for a line: bounded, without control characters.
+/// Makes configured text fit on one line: without control characters, and cut to [`MAX_TEXT`] octets.
 pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
     let mut octets = 0;
     text.chars().filter(|c| !c.is_control()).take_while(move |c| {
@@ -89,19 +89,23 @@ pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Refusal;
+    use crate::CommandError;
 
     #[test]
     fn status_lines() {
         let mut octets = Vec::new();
         for language in Language::ALL.iter().copied() {
-            let mut out = Replies::new(&mut octets, language);
-            ok(&mut out, Text::Goodbye);
-            err(&mut out, Some(ResponseCode::InUse), Text::MaildropInUse);
-            err(&mut out, None, Text::Refused(Refusal::UnknownCommand));
+            let mut out = ReplyWriter::new(&mut octets, language);
+            ok(&mut out, ReplyText::Goodbye);
+            err(&mut out, Some(ResponseCode::InUse), ReplyText::MaildropInUse);
+            err(&mut out, None, ReplyText::Refused(CommandError::UnknownCommand));
         }
-        let english = "+OK goodbye\r\n-ERR [IN-USE] the maildrop is in use by another session\r\n-ERR unknown command\r\n";
-        let german = "+OK auf Wiedersehen\r\n-ERR [IN-USE] eine andere Sitzung hat das Postfach\r\n-ERR unbekannter Befehl\r\n";
+        let english = "+OK goodbye\r\n\
+            -ERR [IN-USE] the maildrop is in use by another session\r\n\
+            -ERR unknown command\r\n";
+        let german = "+OK auf Wiedersehen\r\n\
+            -ERR [IN-USE] eine andere Sitzung hat das Postfach\r\n\
+            -ERR unbekannter Befehl\r\n";
         assert_eq!(String::from_utf8(octets).unwrap(), [english, german].concat());
     }
 

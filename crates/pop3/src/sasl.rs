@@ -1,4 +1,5 @@
-//! What passes through AUTH (RFC 5034). What it means is the mechanism's business, not that of this crate.
+//! Requests and responses of AUTH (RFC 5034). This crate passes them on; only the mechanism, in the driver,
+//! knows what they mean.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,35 +7,36 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The longest line of an exchange, in octets, its CRLF included: the AUTH command itself or a response. RFC 5034 asks
-/// for what the mechanisms need; the number is that of RFC 4954, section 4.
+/// The longest line of an exchange in octets, including its CRLF: the AUTH command itself or a response. RFC
+/// 5034 requires whatever the mechanisms need; the value is from RFC 4954, section 4.
 pub const MAX_SASL_LINE: usize = 12_288;
 
-/// The names of the SASL mechanisms that a connection offers, in capitals and in the order in which CAPA shows them
-/// (RFC 4422, section 3.1). Which they are depends on the connection: the driver knows.
+/// The names of the SASL mechanisms that a connection offers, in capitals (RFC 4422, section 3.1) and in the
+/// order in which CAPA shows them. The driver chooses them, since they depend on the connection.
 pub type Mechanisms = Arc<[&'static str]>;
 
-/// What a client began with AUTH.
+/// The start of an exchange: AUTH with a mechanism.
 #[derive(Debug)]
 pub struct AuthRequest {
     /// One of the offered mechanisms, as the driver spelled it.
     pub mechanism: &'static str,
-    /// The initial response, which may be one of no octets. None when the client waits for the first challenge, which
-    /// is then of no octets if the mechanism has the client speak first.
-    pub initial: Option<Response>,
+    /// The initial response, which may be empty. `None` if the client waits for the first challenge; the
+    /// driver then sends an empty one if the mechanism has the client speak first.
+    pub initial: Option<SaslResponse>,
 }
 
-/// What a client answers in an exchange, decoded: any octets, also none. Wiped from memory when dropped, and never
-/// shown by `Debug`. It is no longer than [`MAX_SASL_LINE`] allows.
-pub struct Response(Zeroizing<Vec<u8>>);
+/// A client's response in an exchange, decoded: any octets, or none. It is wiped from memory when dropped,
+/// and `Debug` does not show it. [`MAX_SASL_LINE`] limits its length.
+pub struct SaslResponse(Zeroizing<Vec<u8>>);
 
-impl Response {
-    /// A response of no octets.
+impl SaslResponse {
+    /// An empty response.
     pub(crate) fn empty() -> Self {
         Self(Zeroizing::default())
     }
 
-    /// Reads base64 strictly, with its padding (RFC 4648, sections 3 and 4): nothing when it is not that.
+    /// Decodes base64 strictly, padding included (RFC 4648, sections 3 and 4). `None` if the text is anything
+    /// else.
     pub(crate) fn decode(text: &[u8]) -> Option<Self> {
         let mut octets = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let length = STANDARD.decode_slice(text, &mut octets).ok()?;
@@ -48,13 +50,13 @@ impl Response {
     }
 }
 
-impl fmt::Debug for Response {
+impl fmt::Debug for SaslResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Response(******)")
+        f.write_str("SaslResponse(******)")
     }
 }
 
-/// Appends a challenge to its line.
+/// Appends a challenge in base64.
 pub(crate) fn encode(challenge: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(STANDARD.encode(challenge).as_bytes());
 }
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     fn decode(text: &str) -> Option<Vec<u8>> {
-        Response::decode(text.as_bytes()).map(|response| response.expose().to_vec())
+        SaslResponse::decode(text.as_bytes()).map(|response| response.expose().to_vec())
     }
 
     #[test]
@@ -72,7 +74,7 @@ mod tests {
         assert_eq!(decode("AGFsaWNlAG9wZW4=").unwrap(), b"\0alice\0open");
         assert_eq!(decode("/+8=").unwrap(), b"\xff\xef");
         assert_eq!(decode("").unwrap(), b"");
-        // No padding, too much of it, padding inside, set bits that are left over, the other alphabet, blanks.
+        // Missing, superfluous and misplaced padding, trailing bits that are set, the URL alphabet, blanks.
         for text in
             ["AG", "AGF", "AGFs=", "AA==AA==", "AB==", "=", "====", "_-8=", "AG Fs", "AGFs\r", "*", "\u{e9}"]
         {
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_response_is_not_shown() {
-        let request = AuthRequest { mechanism: "PLAIN", initial: Response::decode(b"c2VzYW1l") };
+        let request = AuthRequest { mechanism: "PLAIN", initial: SaslResponse::decode(b"c2VzYW1l") };
         let shown = format!("{request:?}");
         assert!(shown.contains("PLAIN") && !shown.contains("sesame") && !shown.contains("115"), "{shown}");
     }

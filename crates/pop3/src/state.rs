@@ -1,126 +1,113 @@
-//! The states of a session (RFC 1939, section 3), each a type of its own: a command function takes the state that
-//! the command is allowed in, so none can run in another.
+//! The states of a session (RFC 1939, section 3). Each is a type of its own, and the function of a command
+//! takes the state in which the command is allowed, so no command can run in another one.
 
 use crate::enumeration::Enumeration;
-use crate::{CloseReason, Deletions, Listing, MessageNumber, Refusal, Shutdown, UserName};
+use crate::transaction::TransactionState;
+use crate::{CloseReason, FetchRequest, LoginName, Shutdown};
 
-/// The state of a session, as logs and statistics name it.
+/// The state of a session, for logs and statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum SessionPhase {
     /// Nobody is logged in.
     Authorization,
-    /// A login is being checked, or a SASL exchange is open.
+    /// A login is being checked, or a SASL exchange is under way.
     Authenticating,
     /// A maildrop is open.
     Transaction,
-    /// QUIT was said and the deletions are being carried out.
+    /// The client has sent QUIT, and the marked messages are being removed.
     Update,
     /// The dialogue is over.
     Closed,
 }
 
-/// A message to send: what [`Step::Send`](crate::Step::Send) asks the driver for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The message. It exists and is not marked as deleted.
-    pub message: MessageNumber,
-    /// Lines of the body that TOP wants; nothing for RETR.
-    pub lines: Option<u64>,
-}
-
-pub(crate) enum State<L> {
-    Authorization(Authorization),
-    /// [`Step::Name`](crate::Step::Name) is not answered yet.
-    Naming(Authenticating),
-    /// [`Step::Login`](crate::Step::Login) is not answered yet.
-    Authenticating(Authenticating),
-    /// [`Step::Auth`](crate::Step::Auth) or [`Step::AuthResponse`](crate::Step::AuthResponse) is not answered yet.
-    Exchanging(Exchange),
-    /// The client has a challenge: its next line is a response and never a command.
-    Challenged(Exchange),
-    /// [`Step::StartTls`](crate::Step::StartTls) is not answered yet.
-    StartingTls(StartingTls),
-    /// [`Step::Forward`](crate::Step::Forward) is not answered yet.
-    Forwarding(Forwarding),
-    Transaction(Transaction<L>),
-    /// LIST or UIDL is not written to its end yet.
-    Enumerating(Transaction<L>, Enumeration),
-    /// [`Step::Send`](crate::Step::Send) is not answered yet.
-    Fetching(Transaction<L>, Request),
-    /// The driver has the encoder, and the client is inside a message.
-    Sending(Transaction<L>, Request),
-    /// [`Step::Finish`](crate::Step::Finish) is not answered yet.
-    Update(Update),
-    Closed(Closed),
+pub(crate) enum SessionState<L> {
+    Authorization(AuthorizationState),
+    /// Waits for the answer to [`Step::LookUpUser`](crate::Step::LookUpUser).
+    Naming(AuthenticatingState),
+    /// Waits for the answer to [`Step::Login`](crate::Step::Login).
+    Authenticating(AuthenticatingState),
+    /// Waits for the answer to [`Step::Auth`](crate::Step::Auth) or
+    /// [`Step::AuthResponse`](crate::Step::AuthResponse).
+    Exchanging(ExchangeState),
+    /// The client has a challenge, so its next line is a response, never a command.
+    Challenged(ExchangeState),
+    /// Waits for the answer to [`Step::StartTls`](crate::Step::StartTls).
+    StartingTls(StartingTlsState),
+    /// Waits for the answer to [`Step::Forward`](crate::Step::Forward).
+    Forwarding(ForwardingState),
+    Transaction(TransactionState<L>),
+    /// Part of LIST or UIDL is still to be written.
+    Enumerating(TransactionState<L>, Enumeration),
+    /// Waits for the answer to [`Step::Fetch`](crate::Step::Fetch).
+    Fetching(TransactionState<L>, FetchRequest),
+    /// The driver has the encoder, and the client is in the middle of a message.
+    Sending(TransactionState<L>, FetchRequest),
+    /// Waits for the answer to [`Step::Finish`](crate::Step::Finish).
+    Update(UpdateState),
+    Closed(ClosedState),
 }
 
 /// AUTHORIZATION: nobody is logged in.
 #[derive(Default)]
-pub(crate) struct Authorization {
-    /// The name from USER, until PASS uses it up.
-    pub(crate) user: Option<UserName>,
+pub(crate) struct AuthorizationState {
+    /// The name from USER, until PASS consumes it.
+    pub(crate) user: Option<LoginName>,
     pub(crate) failed_logins: u32,
 }
 
-/// Between PASS and its answer; where unknown users are refused at once, between USER and its answer too.
-pub(crate) struct Authenticating {
-    pub(crate) user: UserName,
+/// Between PASS and the result of the check. Also between USER and its reply if unknown users are refused at
+/// USER.
+pub(crate) struct AuthenticatingState {
+    pub(crate) user: LoginName,
     pub(crate) failed_logins: u32,
 }
 
 /// Between AUTH and the end of the exchange.
-pub(crate) struct Exchange {
+pub(crate) struct ExchangeState {
     pub(crate) mechanism: &'static str,
     pub(crate) failed_logins: u32,
 }
 
 /// Between STLS and the end of the handshake.
-pub(crate) struct StartingTls {
+pub(crate) struct StartingTlsState {
     pub(crate) failed_logins: u32,
 }
 
-/// Between XCLIENT and its answer.
-pub(crate) struct Forwarding {
+/// Between XCLIENT and its reply.
+pub(crate) struct ForwardingState {
     pub(crate) failed_logins: u32,
 }
 
-/// TRANSACTION: a maildrop is open.
-pub(crate) struct Transaction<L> {
-    pub(crate) user: UserName,
-    pub(crate) listing: L,
-    pub(crate) deletions: Deletions,
-    /// The highest message that RETR accessed, for LAST (RFC 1460).
-    pub(crate) last: Option<MessageNumber>,
-}
-
-/// UPDATE: QUIT was said (RFC 1939, section 6).
-pub(crate) struct Update {
-    pub(crate) user: UserName,
-    /// Messages to be removed.
+/// UPDATE: the client has sent QUIT (RFC 1939, section 6).
+pub(crate) struct UpdateState {
+    pub(crate) user: LoginName,
+    /// Number of messages to remove.
     pub(crate) marked: u32,
 }
 
-/// The end.
-pub(crate) struct Closed {
-    pub(crate) user: Option<UserName>,
+/// The dialogue is over.
+pub(crate) struct ClosedState {
+    pub(crate) user: Option<LoginName>,
     pub(crate) reason: CloseReason,
 }
 
-impl<L> State<L> {
-    pub(crate) fn phase(&self) -> Phase {
+impl<L> SessionState<L> {
+    pub(crate) fn phase(&self) -> SessionPhase {
         match self {
-            Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => Phase::Authorization,
-            Self::Naming(_) | Self::Authenticating(_) => Phase::Authenticating,
-            Self::Exchanging(_) | Self::Challenged(_) => Phase::Authenticating,
-            Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
-                Phase::Transaction
+            Self::Authorization(_) | Self::StartingTls(_) | Self::Forwarding(_) => {
+                SessionPhase::Authorization
             }
-            Self::Update(_) => Phase::Update,
-            Self::Closed(_) => Phase::Closed,
+            Self::Naming(_) | Self::Authenticating(_) => SessionPhase::Authenticating,
+            Self::Exchanging(_) | Self::Challenged(_) => SessionPhase::Authenticating,
+            Self::Transaction(_) | Self::Enumerating(..) | Self::Fetching(..) | Self::Sending(..) => {
+                SessionPhase::Transaction
+            }
+            Self::Update(_) => SessionPhase::Update,
+            Self::Closed(_) => SessionPhase::Closed,
         }
     }
 
-    pub(crate) fn user(&self) -> Option<&UserName> {
+    pub(crate) fn user(&self) -> Option<&LoginName> {
         match self {
             Self::Authorization(at) => at.user.as_ref(),
             Self::Naming(at) | Self::Authenticating(at) => Some(&at.user),
@@ -143,47 +130,20 @@ impl<L> State<L> {
         }
     }
 
-    /// Whether a status line would be taken for something else: inside a multi-line reply for content, inside a handshake
-    /// for a part of it.
+    /// Whether the client would take a status line for something else: for content inside a multi-line reply,
+    /// or for a part of the TLS handshake.
     pub(crate) fn must_be_silent(&self) -> bool {
         matches!(self, Self::Enumerating(..) | Self::Sending(..) | Self::StartingTls(_))
     }
 
-    pub(crate) fn closed(user: Option<UserName>, reason: CloseReason) -> Self {
-        Self::Closed(Closed { user, reason })
+    pub(crate) fn closed(user: Option<LoginName>, reason: CloseReason) -> Self {
+        Self::Closed(ClosedState { user, reason })
     }
 }
 
-/// What stands in while a state is being changed: should that fail, the session is over.
-impl<L> Default for State<L> {
+/// A placeholder during a change of state. If it is ever left in place, the session is over.
+impl<L> Default for SessionState<L> {
     fn default() -> Self {
-        Self::closed(None, CloseReason::ShutDown(Shutdown::Fault))
-    }
-}
-
-impl<L: Listing> Transaction<L> {
-    pub(crate) fn new(user: UserName, listing: L) -> Self {
-        Self { user, listing, deletions: Deletions::default(), last: None }
-    }
-
-    /// Messages that are not marked as deleted.
-    pub(crate) fn kept(&self) -> u32 {
-        self.listing.count().saturating_sub(self.deletions.len())
-    }
-
-    /// Octets of the messages that are not marked as deleted.
-    pub(crate) fn kept_octets(&self) -> u64 {
-        self.listing.total_octets().saturating_sub(self.deletions.octets())
-    }
-
-    /// A message that a client named, once it is known to exist and not to be marked as deleted.
-    pub(crate) fn message(&self, number: MessageNumber) -> Result<MessageNumber, Refusal> {
-        if number.get() > self.listing.count() {
-            return Err(Refusal::NoSuchMessage(self.listing.count()));
-        }
-        if self.deletions.contains(number) {
-            return Err(Refusal::Deleted);
-        }
-        Ok(number)
+        Self::closed(None, CloseReason::ShutDown(Shutdown::ServerError))
     }
 }

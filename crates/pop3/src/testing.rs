@@ -1,11 +1,11 @@
-//! What the unit tests of this crate share.
+//! Helpers for the unit tests of this crate.
 
-use crate::reply::Replies;
-use crate::state::Transaction;
-use crate::{Listing, MessageNumber, UserName};
+use crate::reply::ReplyWriter;
+use crate::transaction::TransactionState;
+use crate::{LoginName, MessageListing, MessageNumber};
 use vocabulary::Language;
 
-/// A listing of made-up messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
+/// A listing of invented messages: message n has `sizes[n - 1]` octets and the identifier `uid-n`.
 #[derive(Debug)]
 pub(crate) struct FakeListing {
     sizes: Vec<u64>,
@@ -19,9 +19,9 @@ impl FakeListing {
     }
 }
 
-impl Listing for FakeListing {
+impl MessageListing for FakeListing {
     fn count(&self) -> u32 {
-        self.sizes.len() as u32
+        self.sizes.len().try_into().unwrap()
     }
 
     fn octets(&self, number: MessageNumber) -> u64 {
@@ -37,17 +37,17 @@ impl Listing for FakeListing {
     }
 }
 
-pub(crate) fn transaction(sizes: &[u64]) -> Transaction<FakeListing> {
-    Transaction::new(UserName::parse(b"alice").unwrap(), FakeListing::new(sizes))
+pub(crate) fn transaction(sizes: &[u64]) -> TransactionState<FakeListing> {
+    TransactionState::new(LoginName::parse(b"alice").unwrap(), FakeListing::new(sizes))
 }
 
 pub(crate) fn number(n: u32) -> MessageNumber {
     MessageNumber::new(n).unwrap()
 }
 
-/// What `write` appends, as text.
-pub(crate) fn text(write: impl FnOnce(&mut Replies<'_>)) -> String {
+/// The text that `write` appends.
+pub(crate) fn text(write: impl FnOnce(&mut ReplyWriter<'_>)) -> String {
     let mut out = Vec::new();
-    write(&mut Replies::new(&mut out, Language::English));
+    write(&mut ReplyWriter::new(&mut out, Language::English));
     String::from_utf8(out).unwrap()
 }

@@ -1,9 +1,9 @@
-//! Faults that POP3 servers have had with AUTH and STLS, one test each, and the rules of RFC 5034 and RFC 2595 beside them.
+//! Bugs that POP3 servers have had with AUTH and STLS, one test each, and the rules of RFC 5034 and RFC 2595.
 
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{CloseReason, Plaintext, Policy, Refusal, Tls, UserName, Verb};
+use pop3::{CloseReason, CommandError, LoginName, Plaintext, Policy, Tls, Verb};
 use std::sync::Arc;
 
 /// `\0alice\0open sesame`
@@ -16,12 +16,12 @@ fn maildrop() -> Arc<Maildrop> {
     Maildrop::new(&[b"a:b\n", b"\n"])
 }
 
-/// A connection that passwords may not cross before STLS.
+/// A connection on which passwords are forbidden before STLS.
 fn in_the_clear() -> Session {
     Session::with(&maildrop(), Policy::default(), Tls::Offered(Plaintext::Forbidden))
 }
 
-// Of AUTH.
+// AUTH.
 
 #[test]
 fn a_bare_auth_lists_the_mechanisms_for_old_outlook() {
@@ -35,7 +35,7 @@ fn the_two_step_form_of_auth_works_for_every_mechanism() {
     let mut plain = Session::new(&maildrop());
     assert_eq!(plain.talk(b"AUTH PLAIN\r\n"), "+ \r\n");
     assert_eq!(plain.talk(format!("{RIGHT}\r\n").as_bytes()), OPENED);
-    assert_eq!(plain.dialogue.user().map(UserName::as_str), Some("alice"), "the mechanism said who");
+    assert_eq!(plain.dialogue.user().map(LoginName::as_str), Some("alice"), "the mechanism said who");
 
     let mut login = Session::new(&maildrop());
     assert_eq!(login.talk(b"AUTH LOGIN\r\n"), "+ VXNlciBOYW1lAA==\r\n");
@@ -146,7 +146,7 @@ fn what_a_client_says_in_an_exchange_is_in_no_reply_and_no_record() {
     }
 }
 
-// Of STLS.
+// STLS.
 
 #[test]
 fn octets_in_the_same_packet_as_stls_are_not_taken_for_commands() {
@@ -172,7 +172,11 @@ fn stls_opens_what_plaintext_forbids() {
     let refused = "-ERR plaintext login is not allowed here, use TLS\r\n";
     assert_eq!(session.talk(b"USER alice\r\nAUTH XOAUTH2\r\n"), refused.repeat(2));
     let record = session.dialogue.take_record().unwrap();
-    assert_eq!((record.verb, record.refused), (Some(Verb::Auth), Some(Refusal::Plaintext)), "for the log");
+    assert_eq!(
+        (record.verb, record.refused),
+        (Some(Verb::Auth), Some(CommandError::Plaintext)),
+        "for the log"
+    );
     let before = session.talk(b"CAPA\r\n");
     assert!(before.contains("\r\nSASL LOGIN PLAIN\r\n") && before.contains("\r\nSTLS\r\n"), "{before}");
     assert!(!before.contains("\r\nUSER\r\n"));

@@ -1,11 +1,11 @@
-//! Faults that POP3 servers have had, one test each: the faults of the original mpopd first, then those seen in
-//! others. Here are those of the protocol; AUTH and STLS are beside it in `auth_and_stls.rs`, the storage and the processes
-//! have their own.
+//! Bugs that POP3 servers have had, one test each: those of the original mpopd first, then those of others.
+//! These are bugs of the protocol. Those of AUTH and STLS are in `auth_and_stls.rs`; the storage and the
+//! processes have tests of their own.
 
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{CloseReason, Commit, Plaintext, Policy, Refusal, Shutdown, Step, Tls, UserName, Verb};
+use pop3::{CloseReason, CommandError, Commit, LoginName, Plaintext, Policy, Shutdown, Step, Tls, Verb};
 use std::sync::Arc;
 use vocabulary::LoginFailure;
 
@@ -20,7 +20,7 @@ fn session() -> Session {
     Session::logged_in(&maildrop())
 }
 
-// The original's.
+// Bugs of the original.
 
 #[test]
 fn a_failed_pass_does_not_echo_the_password() {
@@ -104,7 +104,7 @@ fn rset_last_and_the_rest_do_not_work_before_login() {
     }
 }
 
-// Of numbers and marks.
+// Message numbers and marks.
 
 #[test]
 fn message_0_is_not_message_1() {
@@ -155,9 +155,9 @@ fn last_is_the_highest_message_retrieved_until_rset() {
 
 #[test]
 fn sums_of_large_maildrops_are_not_cut_to_32_bits() {
-    use pop3::{Dialogue, Listing, MessageNumber};
+    use pop3::{Dialogue, MessageListing, MessageNumber};
     struct Huge;
-    impl Listing for Huge {
+    impl MessageListing for Huge {
         fn count(&self) -> u32 {
             3
         }
@@ -183,7 +183,7 @@ fn sums_of_large_maildrops_are_not_cut_to_32_bits() {
     assert!(out.ends_with(b"\r\n+OK 2 10000000000\r\n"));
 }
 
-// Of TOP and multi-line replies.
+// TOP and multi-line replies.
 
 #[test]
 fn top_does_not_count_header_lines() {
@@ -218,7 +218,7 @@ fn a_message_that_cannot_be_read_is_one_err_and_the_session_goes_on() {
     );
 }
 
-// Of logins.
+// Logins.
 
 #[test]
 fn passwords_may_hold_spaces() {
@@ -254,7 +254,7 @@ fn three_failed_logins_close_the_connection() {
 
 #[test]
 fn an_unknown_user_is_refused_at_pass_and_like_a_wrong_password() {
-    // One variant serves both, so the texts cannot differ; and USER says the same to everybody.
+    // Both failures have the same reply, see `login_failure.rs`; and USER has the same reply for every name.
     let mut session = Session::new(&maildrop());
     assert_eq!(session.talk(b"USER alice\r\n"), session.talk(b"USER nobody-of-that-name\r\n"));
 }
@@ -289,12 +289,16 @@ fn plaintext_logins_can_be_forbidden_and_say_so() {
     assert_eq!(session.talk(b"USER alice\r\n"), refused);
     assert_eq!(session.talk(b"PASS open sesame\r\n"), refused);
     let record = session.dialogue.take_record().unwrap();
-    assert_eq!((record.verb, record.refused), (Some(Verb::Pass), Some(Refusal::Plaintext)), "for the log");
-    assert_eq!(session.dialogue.user().map(UserName::as_str), Some("alice"));
+    assert_eq!(
+        (record.verb, record.refused),
+        (Some(Verb::Pass), Some(CommandError::Plaintext)),
+        "for the log"
+    );
+    assert_eq!(session.dialogue.user().map(LoginName::as_str), Some("alice"));
     assert!(!session.talk(b"CAPA\r\n").contains("\r\nUSER\r\n"));
 }
 
-// Of CAPA.
+// CAPA.
 
 #[test]
 fn capa_is_the_same_before_and_after_login_but_for_stls_and_has_uidl() {
@@ -315,7 +319,7 @@ fn capa_is_the_same_before_and_after_login_but_for_stls_and_has_uidl() {
     }
 }
 
-// Of QUIT.
+// QUIT.
 
 #[test]
 fn quit_is_not_ok_when_the_deletion_failed() {
@@ -367,7 +371,7 @@ fn a_server_that_stops_deletes_nothing() {
     assert_eq!((session.removed, session.closed), (None, Some(CloseReason::ShutDown(Shutdown::Stopping))));
 }
 
-// Of lines and pipelines.
+// Lines and pipelines.
 
 #[test]
 fn a_pipeline_is_answered_in_order_one_command_at_a_time() {

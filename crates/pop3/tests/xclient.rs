@@ -1,20 +1,20 @@
-//! A proxy that speaks for its clients.
+//! A proxy that speaks for its clients with XCLIENT.
 
 mod common;
 
 use common::{Maildrop, Session};
-use pop3::{Dialogue, Phase, Plaintext, Tls};
+use pop3::{Dialogue, Plaintext, SessionPhase, Tls};
 use std::sync::Arc;
 
 fn from_proxy() -> Session {
     let mut session = Session::new(&Maildrop::new(&[b"Subject: one\n\nbody\n"]));
     let tls = Tls::Offered(Plaintext::Forbidden);
-    session.dialogue = Dialogue::new(Arc::default(), tls, Arc::new(["LOGIN"])).believing(true);
+    session.dialogue = Dialogue::new(Arc::default(), tls, Arc::new(["LOGIN"])).trusted_proxy(true);
     session
 }
 
 #[test]
-fn the_greeting_says_who_is_believed() {
+fn the_greeting_offers_xclient_to_a_trusted_proxy() {
     for (greeting, expected) in [("ready", "+OK [XCLIENT] ready\r\n"), ("", "+OK [XCLIENT]\r\n")] {
         let mut out = Vec::new();
         from_proxy().dialogue.greet(greeting, &mut out);
@@ -30,7 +30,7 @@ fn what_the_proxy_says_counts_from_the_next_command_on() {
     );
     let replies: Vec<&str> = said.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(replies, ["-ERR", "+OK", "+OK", "+OK"], "{said}");
-    assert_eq!(session.dialogue.phase(), Phase::Transaction);
+    assert_eq!(session.dialogue.phase(), SessionPhase::Transaction);
     assert!(session.talk(b"XCLIENT ADDR=192.0.2.8\r\n").starts_with("-ERR "));
 }
 

@@ -14,7 +14,7 @@ mod words;
 
 pub use log::{LogFormat, LogLevel, LogTarget};
 pub use login_failure::LoginFailure;
-pub use maildrop::{LockMethod, Storage, UnescapeFrom};
+pub use maildrop::{Location, LockMethod, Storage, UnescapeFrom};
 pub use network::{AllowPlaintext, TlsVersion};
 pub use protocol::{Language, SaslMechanism};
 pub use words::Words;

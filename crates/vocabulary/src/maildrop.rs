@@ -1,5 +1,7 @@
 //! How maildrops are stored, locked and quoted.
 
+use std::path::PathBuf;
+
 use crate::words::words;
 
 words! {
@@ -34,4 +36,13 @@ words! {
         /// It put a `>` before any number of `>` and `From `.
         Mboxrd = "mboxrd",
     }
+}
+
+/// Where a maildrop lies and how it is stored and served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// How it is stored and served.
+    pub storage: Storage,
+    /// The mbox file or the Maildir, wherever the messages are served from.
+    pub path: PathBuf,
 }

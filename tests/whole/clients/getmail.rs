@@ -10,8 +10,8 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     let agent = job.delivery_agent();
     let account = job.account;
     let configuration = format!(
-        "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {}\nusername = {}\npassword = {}\n\
-         [destination]\ntype = MDA_external\npath = {}\narguments = ('{}',)\nunixfrom = false\n\
+        "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {}\nusername = {}\n\
+         password = {}\n[destination]\ntype = MDA_external\npath = {}\narguments = ('{}',)\nunixfrom = false\n\
          allow_root_commands = true\n\
          [options]\nread_all = true\ndelete = {}\ndelivered_to = false\nreceived = false\nverbose = 1\n",
         account.port,

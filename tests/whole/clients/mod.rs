@@ -1,7 +1,8 @@
 //! Ordinary mail programs drain mailboxes, and what they stored is what was delivered, byte for byte.
 //!
-//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd try` without
-//! root, both formats, once leaving the mail on the server and once deleting it. Those that can, do it over TLS too.
+//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd
+//! try` without root, both formats, once leaving the mail on the server and once deleting it. Those that can,
+//! do it over TLS too.
 
 mod curl;
 mod fetchmail;
@@ -14,7 +15,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Account, Daemon, Format, Message, PATIENCE, Scratch, Snapshot, Trial, messages, need};
+use crate::harness::{
+    Daemon, Format, Message, PATIENCE, Scratch, Snapshot, TestAccount, Trial, messages, need,
+};
 use crate::tls::secure;
 
 /// A mail program and how the tests use it.
@@ -31,7 +34,7 @@ struct Client {
 
 /// One run of a program.
 struct Job<'a> {
-    account: &'a Account,
+    account: &'a TestAccount,
     /// An empty folder of the program's own; also its home.
     work: &'a Path,
     /// Leave the messages on the server?
@@ -92,11 +95,13 @@ impl Job<'_> {
         files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a stored message")).collect()
     }
 
-    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file in `stored`.
+    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file
+    /// in `stored`.
     fn delivery_agent(&self) -> Vec<String> {
         std::fs::create_dir_all(self.work.join("stored")).expect("a folder");
         let folder = self.work.join("stored").display().to_string();
-        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and then waits a minute.
+        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and
+        // then waits a minute.
         let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\nsleep 0.05\n"));
         vec!["/bin/sh".to_owned(), script]
     }
@@ -154,7 +159,9 @@ fn drains_over_tls(client: &Client) {
         let (account, certificate) = (secured.daemon.account("alice"), secured.certificate.as_path());
         let (account, encryption) = match by_stls {
             true => (account, Encryption::Stls(certificate)),
-            false => (Account { port: secured.tls.number, ..account }, Encryption::FromTheStart(certificate)),
+            false => {
+                (TestAccount { port: secured.tls.number, ..account }, Encryption::FromTheStart(certificate))
+            }
         };
         for keep in [true, false] {
             let expected = expected(client);
@@ -175,7 +182,7 @@ fn expected(client: &Client) -> Vec<Vec<u8>> {
 }
 
 /// What one run of the program stored, sorted.
-fn drained(client: &Client, account: &Account, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
+fn drained(client: &Client, account: &TestAccount, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
     let home = Scratch::new();
     let mut stored = (client.drain)(&Job { account, work: home.path(), keep, encryption });
     stored.sort();
@@ -183,7 +190,7 @@ fn drained(client: &Client, account: &Account, encryption: Encryption, keep: boo
 }
 
 /// First leaves the mail on the server, then takes it.
-fn check(client: &Client, account: &Account, snapshot: impl Fn() -> Snapshot) {
+fn check(client: &Client, account: &TestAccount, snapshot: impl Fn() -> Snapshot) {
     for keep in [true, false] {
         let before = snapshot();
         assert_same(&drained(client, account, Encryption::None, keep), &expected(client));

@@ -4,11 +4,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use dialogues::Account;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{certificate, messages};
-use crate::harness::{Format, OWNER, Port, Scratch, eventually, give};
+use crate::harness::{Format, OWNER, Port, Scratch, TestAccount, eventually, give};
 
 pub(super) struct Dovecot {
     _scratch: Scratch,
@@ -20,7 +19,7 @@ const PASSWORD: &str = "secret word";
 
 impl Dovecot {
     /// Starts it for these users. Each has the messages of the scripts, in a Maildir.
-    pub(super) fn start<'a>(program: &Path, users: impl Iterator<Item = &'a str>) -> Dovecot {
+    pub(super) fn start<'a>(program: &Path, users: impl Iterator<Item = &'a str>) -> Self {
         let scratch = Scratch::new();
         let port = Port::reserve();
         let top = scratch.path().display();
@@ -34,13 +33,19 @@ impl Dovecot {
         scratch.file("users", list);
         let (certificate, key) = certificate(scratch.path());
         let configuration = format!(
-            "protocols = pop3\nbase_dir = {top}/run\nstate_dir = {top}/state\nlog_path = {top}/log\nlisten = 127.0.0.1\n\
-             ssl = yes\nssl_cert = <{}\nssl_key = <{}\ndisable_plaintext_auth = no\nauth_mechanisms = plain login scram-sha-256\n\
-             first_valid_uid = 1\nauth_failure_delay = 0\nmail_location = maildir:~/Maildir\npop3_uidl_format = %g\n\
+            "protocols = pop3\nbase_dir = {top}/run\nstate_dir = {top}/state\nlog_path = {top}/log\nlisten = \
+             127.0.0.1\n\
+             ssl = yes\nssl_cert = <{}\nssl_key = <{}\ndisable_plaintext_auth = no\nauth_mechanisms = plain \
+             login scram-sha-256\n\
+             first_valid_uid = 1\nauth_failure_delay = 0\nmail_location = maildir:~/Maildir\n\
+             pop3_uidl_format = %g\n\
              default_internal_user = nobody\ndefault_internal_group = nogroup\ndefault_login_user = nobody\n\
-             passdb {{\n driver = passwd-file\n args = {top}/users\n}}\nuserdb {{\n driver = passwd-file\n args = {top}/users\n}}\n\
-             service pop3-login {{\n chroot =\n inet_listener pop3 {{\n port = {}\n }}\n inet_listener pop3s {{\n port = 0\n }}\n}}\n\
-             service anvil {{\n chroot =\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n}}\nservice stats {{\n chroot =\n}}\n",
+             passdb {{\n driver = passwd-file\n args = {top}/users\n}}\nuserdb {{\n driver = passwd-file\n \
+             args = {top}/users\n}}\n\
+             service pop3-login {{\n chroot =\n inet_listener pop3 {{\n port = {}\n }}\n inet_listener pop3s \
+             {{\n port = 0\n }}\n}}\n\
+             service anvil {{\n chroot =\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n}}\nservice \
+             stats {{\n chroot =\n}}\n",
             certificate.display(),
             key.display(),
             port.number
@@ -55,7 +60,7 @@ impl Dovecot {
             .stderr(Stdio::null())
             .spawn()
             .expect("starting Dovecot");
-        let mut dovecot = Dovecot { _scratch: scratch, port, process };
+        let mut dovecot = Self { _scratch: scratch, port, process };
         eventually("Dovecot", || {
             let ended = dovecot.process.try_wait().expect("waiting for Dovecot");
             assert!(ended.is_none(), "Dovecot ended: {ended:?}");
@@ -64,9 +69,10 @@ impl Dovecot {
         dovecot
     }
 
-    pub(super) fn account(&self, user: &str) -> Account {
-        Account {
-            address: format!("127.0.0.1:{}", self.port.number),
+    pub(super) fn account(&self, user: &str) -> TestAccount {
+        TestAccount {
+            host: "127.0.0.1".to_owned(),
+            port: self.port.number,
             user: user.to_owned(),
             password: PASSWORD.to_owned(),
         }

@@ -1,12 +1,12 @@
-//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what they agree to is no
-//! peculiarity of ours. Where they do not, docs/conformance.md says who is right.
+//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what
+//! they agree to is no peculiarity of ours. Where they do not, docs/conformance.md says who is right.
 
 mod dovecot;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dialogues::{Account, Played, Script, play};
+use dialogues::{Played, Script, play};
 
 use crate::harness::{Daemon, Format, Message, need};
 use dovecot::Dovecot;
@@ -47,13 +47,7 @@ fn mpopd_keeps_to_every_script_in_every_mode() {
         let tls = format!("[tls]\ncertificate = \"{}\"\nkey = \"{}\"", certificate.display(), key.display());
         let daemon = daemon.setting(&tls).start();
         for (name, script) in &scripts {
-            let user = daemon.account(name);
-            let account = Account {
-                address: format!("127.0.0.1:{}", user.port),
-                user: user.user,
-                password: user.password,
-            };
-            match play(script, &account) {
+            match play(script, &daemon.account(name)) {
                 Ok(played) => assert_eq!(played, Played::Whole, "{mode}: {name}"),
                 Err(failure) => panic!("{mode}: {name}: {failure}"),
             }

@@ -5,12 +5,12 @@ use std::fs::{self, OpenOptions};
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::harness::mailbox::append_mbox;
-use crate::harness::{Daemon, Format, Message, OWNER, Pop, Scratch, give, messages};
+use crate::harness::{Daemon, Format, Message, OWNER, Pop3Client, Scratch, give, messages};
 
 #[test]
 fn pass_failure_does_not_echo_the_password() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok("USER alice");
     for attempt in ["PASS hunter2 is wrong", "PASS hunter2", "PAS hunter2", "hunter2"] {
         let said = pop.err(attempt);
@@ -154,7 +154,7 @@ fn a_user_name_is_neither_a_pattern_nor_a_path() {
         "secret",
         "*",
     ] {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         let said = match pop.ask(&format!("USER {name}")).expect("a reply") {
             user if user.starts_with("+OK") => pop.ask("PASS secret word").expect("a reply"),
             refused => refused,
@@ -180,7 +180,7 @@ fn access_rules_are_addresses_and_no_patterns() {
 #[test]
 fn one_invalid_command_does_not_close_the_session() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for _ in 0..10 {
         pop.err("HELO example.org");
     }
@@ -220,7 +220,7 @@ fn no_lock_is_held_while_a_client_downloads() {
 #[test]
 fn rset_and_last_do_not_work_before_login() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for user in ["", "USER alice"] {
         if !user.is_empty() {
             pop.ok(user);

@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 
 use rustix::process::Signal;
 
-use crate::harness::{Account, Daemon, Format, Message, OWNER, PATIENCE, Pop, eventually, give, messages};
+use crate::harness::{
+    Daemon, Format, Message, OWNER, PATIENCE, Pop3Client, TestAccount, eventually, give, messages,
+};
 
 fn three() -> Vec<Message> {
     ["one", "two", "three"]
@@ -16,7 +18,7 @@ fn three() -> Vec<Message> {
 }
 
 /// A session with the three messages of [`three`], and its daemon.
-fn session() -> (Daemon, Pop) {
+fn session() -> (Daemon, Pop3Client) {
     let daemon = Daemon::new(Format::Mbox).user("alice", &three()).start();
     let pop = daemon.account("alice").login();
     (daemon, pop)
@@ -110,7 +112,7 @@ fn sums_over_32_bits_are_told_whole() {
 #[test]
 fn a_password_may_have_spaces() {
     let daemon = Daemon::new(Format::Mbox).user_with("alice", "{PLAIN}  two  and three ").start();
-    let account = |password: &str| Account { password: password.to_owned(), ..daemon.account("alice") };
+    let account = |password: &str| TestAccount { password: password.to_owned(), ..daemon.account("alice") };
     account("  two  and three ").login().quit();
     for wrong in ["two and three", "two", "  two  and three", " two  and three "] {
         assert!(account(wrong).try_login().is_err(), "{wrong:?}");
@@ -122,12 +124,12 @@ fn a_sasl_response_may_be_longer_than_1_kib() {
     let password = "x".repeat(5000);
     let daemon = Daemon::new(Format::Mbox).user_with("alice", &format!("{{PLAIN}}{password}")).start();
     let response = base64(format!("\0alice\0{password}").as_bytes());
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     assert_eq!(pop.ask("AUTH PLAIN").expect("a challenge"), "+ ");
     pop.ok(&response);
     pop.quit();
     // Old clients and Outlook send it at once, over the 255 octets of other commands.
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok(&format!("AUTH PLAIN {response}"));
     pop.quit();
 }
@@ -135,7 +137,7 @@ fn a_sasl_response_may_be_longer_than_1_kib() {
 #[test]
 fn a_star_cancels_auth() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for mechanism in ["PLAIN", "LOGIN"] {
         assert!(pop.ask(&format!("AUTH {mechanism}")).expect("a challenge").starts_with("+ "));
         let said = pop.err("*");
@@ -149,7 +151,7 @@ fn a_star_cancels_auth() {
 #[test]
 fn a_bare_auth_lists_the_mechanisms_for_old_outlook() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     let listed = pop.lines("AUTH");
     assert!(listed.contains(&"PLAIN".to_owned()), "{listed:?}");
     pop.ok("USER alice");
@@ -160,7 +162,7 @@ fn a_bare_auth_lists_the_mechanisms_for_old_outlook() {
 #[test]
 fn capa_is_the_same_before_and_after_login_and_has_uidl() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     let before = pop.lines("CAPA");
     pop.ok("USER alice");
     pop.ok("PASS secret word");
@@ -186,7 +188,7 @@ fn quit_is_not_ok_when_the_deletion_failed() {
 fn quit_is_answered_exactly_once() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &three()).start();
     let script = |commands: &str| {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.send(commands.as_bytes()).expect("sending");
         String::from_utf8(pop.rest()).expect("ASCII")
     };
@@ -328,8 +330,9 @@ fn a_limit_does_not_look_like_a_wrong_password() {
     let refused = daemon.account("alice").try_login().err().expect("a refusal").to_string();
     assert!(refused.starts_with("-ERR [SYS/TEMP]") || refused.starts_with("-ERR [IN-USE]"), "{refused}");
     assert!(!refused.contains("password"), "{refused}");
-    let others: Vec<_> = (0..3).map(|_| Pop::try_connect(daemon.port()).expect("a greeting")).collect();
-    let turned_away = others.iter().map(Pop::greeting).find(|greeting| !greeting.starts_with("+OK"));
+    let others: Vec<_> =
+        (0..3).map(|_| Pop3Client::try_connect(daemon.port()).expect("a greeting")).collect();
+    let turned_away = others.iter().map(Pop3Client::greeting).find(|greeting| !greeting.starts_with("+OK"));
     let turned_away = turned_away.expect("one over the limit");
     assert!(turned_away.starts_with("-ERR [SYS/TEMP]") && !turned_away.contains("password"), "{turned_away}");
     first.quit();

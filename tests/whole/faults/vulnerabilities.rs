@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::others::base64;
-use crate::harness::{Account, Daemon, Format, Message, OTHER_OWNER, Pop, messages, need};
+use crate::harness::{Daemon, Format, Message, OTHER_OWNER, Pop3Client, TestAccount, messages, need};
 
 #[test]
 fn no_command_is_hurt_by_a_long_argument() {
@@ -18,7 +18,7 @@ fn no_command_is_hurt_by_a_long_argument() {
         let long = "9".repeat(length);
         for command in ["USER", "PASS", "AUTH", "AUTH PLAIN", "CAPA", "STLS", "XTND", "APOP alice"] {
             // A connection for each: some of these are failed logins.
-            let mut pop = Pop::connect(daemon.port());
+            let mut pop = Pop3Client::connect(daemon.port());
             if command == "PASS" {
                 pop.ok("USER alice");
             }
@@ -43,7 +43,7 @@ fn percent_signs_are_text() {
     let mail =
         Message(format!("From: {conversions}\nSubject: {conversions}\n\n{conversions}\n").into_bytes());
     let daemon = Daemon::new(Format::Mbox).user("alice", std::slice::from_ref(&mail)).start();
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.ok(&format!("USER {conversions}"));
     pop.err(&format!("PASS {conversions}"));
     assert!(
@@ -61,11 +61,11 @@ fn separators_of_other_programs_are_part_of_a_password() {
     let password = "one\ttwo:three=four";
     let daemon = Daemon::new(Format::Mbox).user("bob", &[]).user_with("alice", "{PLAIN}secret word").start();
     for wrong in ["x\tskip_password_check=1", "secret word\tuid=0", "secret word:0:0", "\tsecret word"] {
-        let account = Account { password: wrong.to_owned(), ..daemon.account("alice") };
+        let account = TestAccount { password: wrong.to_owned(), ..daemon.account("alice") };
         let refused = account.try_login().err().expect("a refusal").to_string();
         assert!(refused.starts_with("-ERR [AUTH]"), "{wrong:?}: {refused}");
     }
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     pop.err(&format!("AUTH PLAIN {}", base64(b"\0alice\0secret word\0uid=0")));
     pop.err(&format!("AUTH PLAIN {}", base64(format!("\0bob\0{password}").as_bytes())));
     daemon.account("alice").login().quit();
@@ -76,10 +76,10 @@ fn there_is_no_master_user() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).user("bob", &messages::archive(1)).start();
     // Dovecot's, Cyrus' and qmail-ldap's ways to name two users, and PLAIN's.
     for name in ["bob*alice", "alice*bob", "bob%alice", "bob+alice", "bob\\alice"] {
-        let account = Account { user: name.to_owned(), ..daemon.account("alice") };
+        let account = TestAccount { user: name.to_owned(), ..daemon.account("alice") };
         assert!(account.try_login().is_err(), "{name}");
     }
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     let said = pop.err(&format!("AUTH PLAIN {}", base64(b"bob\0alice\0secret word")));
     assert!(said.starts_with("[AUTH]"), "{said}");
     daemon.account("bob").login().quit();
@@ -167,7 +167,7 @@ fn headers_in_utf8_are_parsed_in_bounds() {
         // What lies far behind the beginning of a header is not looked at.
         assert!(surrogates[0][..10_000].is_ascii() && surrogates[3].is_ascii(), "{format:?}");
         pop.quit();
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         pop.ok("UTF8");
         pop.ok("USER alice");
         pop.ok("PASS secret word");
@@ -276,7 +276,7 @@ fn logins_that_are_broken_off_cost_no_memory() {
     };
     let break_off = |times: usize| {
         for number in 0..times {
-            let mut pop = Pop::connect(daemon.port());
+            let mut pop = Pop3Client::connect(daemon.port());
             let mechanism = ["LOGIN", "PLAIN", "SCRAM-SHA-256"][number % 3];
             assert!(pop.ask(&format!("AUTH {mechanism}")).expect("a challenge").starts_with("+ "));
             match number % 2 {
@@ -312,7 +312,7 @@ fn a_login_of_nothing_lets_nobody_in_and_hurts_nothing() {
         &["AUTH SCRAM-SHA-256", ""],
         &["AUTH SCRAM-SHA-256 ="],
     ] {
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         let replies: Vec<_> = commands.iter().map(|command| pop.ask(command).expect("a reply")).collect();
         assert!(!replies.iter().any(|reply| reply.starts_with("+OK maildrop")), "{commands:?}: {replies:?}");
         assert!(replies.last().is_some_and(|reply| reply.starts_with("-ERR")), "{commands:?}: {replies:?}");

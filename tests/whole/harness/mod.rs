@@ -1,5 +1,5 @@
-//! What every test stands on: a daemon or `mpopd try` in a folder of its own, mailboxes with known messages,
-//! a POP3 client that hides nothing, and a view of the processes.
+//! What all tests use: a daemon or `mpopd try` in a folder of its own, mailboxes with known messages, a POP3
+//! client that hides nothing (`pop3_client`), and a view of the processes.
 
 pub(crate) mod ctl;
 mod daemon;
@@ -7,7 +7,6 @@ pub(crate) mod mailbox;
 pub(crate) mod memory;
 pub(crate) mod messages;
 pub(crate) mod need;
-mod pop;
 mod port;
 pub(crate) mod process;
 mod scratch;
@@ -19,15 +18,11 @@ use std::time::{Duration, Instant};
 pub(crate) use daemon::Daemon;
 pub(crate) use mailbox::{Format, Snapshot};
 pub(crate) use messages::Message;
-pub(crate) use pop::{Account, Pop};
+pub(crate) use pop3_client::blocking::{PATIENCE, Pop3Client, TestAccount};
 pub(crate) use port::Port;
 pub(crate) use process::Process;
 pub(crate) use scratch::{Scratch, give};
 pub(crate) use trial::{RunBy, Trial};
-
-/// How long a test waits for something that must happen. It bounds a failing test and decides no passing one; longer
-/// than any deadline of the server's own.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A uid (and gid) that owns virtual users' mail and has no passwd entry.
 pub(crate) const OWNER: u32 = 54_321;
@@ -38,9 +33,10 @@ pub(crate) const OTHER_OWNER: u32 = 54_322;
 /// The program under test, as Cargo built it.
 pub(crate) const MPOPD: &str = env!("CARGO_BIN_EXE_mpopd");
 
-/// Asks `probe` again and again until it gives something.
+/// Calls `probe` again and again until it returns something.
 ///
 /// # Panics
+///
 /// After [`PATIENCE`], with `what`.
 pub(crate) fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;

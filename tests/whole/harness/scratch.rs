@@ -1,4 +1,4 @@
-//! A folder of the test's own.
+//! A temporary folder for a test.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -8,15 +8,15 @@ use tempfile::TempDir;
 
 use super::is_root;
 
-/// A temporary folder that every uid may enter; gone with the test.
+/// A temporary folder that every uid may enter. It is removed with the test.
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
-    pub(crate) fn new() -> Scratch {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mpopd-test-").tempdir().expect("a temporary folder");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
             .expect("chmod of the temporary folder");
-        Scratch(dir)
+        Self(dir)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -39,7 +39,7 @@ impl Scratch {
     }
 }
 
-/// Gives `path` and all below it to `owner`, uid and gid. Without root everything stays ours.
+/// Gives `path` and everything below it to `owner`, as uid and gid. Without root, nothing changes.
 pub(crate) fn give(path: &Path, owner: u32) {
     if !is_root() {
         return;

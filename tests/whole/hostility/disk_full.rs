@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::visit;
-use crate::harness::{Daemon, Format, Pop, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, messages, need};
 
-/// A file system of its own, of some hundred kilobytes; unmounted when this is dropped, which must be before the folders around
-/// it are removed.
+/// A file system of its own, of some hundred kilobytes; unmounted when this is dropped, which must be before
+/// the folders around it are removed.
 struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(path: PathBuf) -> Option<Disk> {
+    fn mount(path: PathBuf) -> Option<Self> {
         need::root()?;
         let mount = need::program("mount")?;
         fs::create_dir_all(&path).expect("a folder");
@@ -22,7 +22,7 @@ impl Disk {
             .arg(&path)
             .output();
         match mounted.expect("mount").status.success() {
-            true => Some(Disk(path)),
+            true => Some(Self(path)),
             false => need::skip("nothing can be mounted here"),
         }
     }
@@ -52,7 +52,7 @@ fn left(daemon: &Daemon) -> Vec<Vec<u8>> {
 }
 
 /// Removes a message in the middle; whether the server says that it is done.
-fn removes_the_second(mut pop: Pop) -> bool {
+fn removes_the_second(mut pop: Pop3Client) -> bool {
     pop.ok("DELE 2");
     pop.ask("QUIT").expect("a reply").starts_with("+OK")
 }
@@ -110,7 +110,8 @@ fn open_to_all(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o1777)).expect("a folder for all");
 }
 
-/// What the server says of a removal is what happened; nothing else is gone, and with room again it can be done.
+/// What the server says of a removal is what happened; nothing else is gone, and with room again it can be
+/// done.
 fn check_removal(daemon: &Daemon, format: Format, everything: &Path) {
     let mut without = wire();
     without.remove(1);

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::storm::{StopAtEnd, attacker, connect, lines, room_for};
 use super::{assert_served, is_turned_away, visit};
-use crate::harness::{Daemon, Format, Pop, eventually, messages};
+use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 #[test]
 fn connections_that_do_nothing_make_room_for_whoever_logs_in() {
@@ -66,11 +66,12 @@ fn one_address_gets_no_more_than_its_places() {
 fn a_flood_of_refusals_fills_no_log() {
     let daemon = Daemon::new(Format::Mbox).user("beside", &[]).setting("max_servers_per_ip = 2").start();
     let held = eventually("both places", || {
-        let held = [Pop::try_connect(daemon.port()).ok()?, Pop::try_connect(daemon.port()).ok()?];
+        let held =
+            [Pop3Client::try_connect(daemon.port()).ok()?, Pop3Client::try_connect(daemon.port()).ok()?];
         held.iter().all(|pop| pop.greeting().starts_with("+OK")).then_some(held)
     });
     for _ in 0..2000 {
-        assert!(is_turned_away(&Pop::try_connect(daemon.port()).expect("a line")));
+        assert!(is_turned_away(&Pop3Client::try_connect(daemon.port()).expect("a line")));
     }
     drop(held);
     daemon.account("beside").login_when_free().quit();
@@ -82,7 +83,7 @@ fn a_flood_of_refusals_fills_no_log() {
 #[test]
 fn logins_that_never_end_keep_nobody_out() {
     const CLIENTS: usize = 2400;
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let daemon = Daemon::new(Format::Mbox)
         .user("beside", &messages::ordinary())
         .setting(&format!("max_servers = {}", CLIENTS + 100))
@@ -109,7 +110,7 @@ fn logins_that_never_end_keep_nobody_out() {
     let half_open: Vec<TcpStream> = (0..CLIENTS).map(begin).collect();
     assert_served(&beside, "beside logins that never end");
     // By SASL too, in as many steps as the others stay with the first of.
-    let mut pop = Pop::connect(daemon.port());
+    let mut pop = Pop3Client::connect(daemon.port());
     for (line, reply) in [("AUTH LOGIN", "+ "), ("YmVzaWRl", "+ "), ("c2VjcmV0IHdvcmQ=", "+OK")] {
         let said = pop.ask(line).expect("a reply");
         assert!(said.starts_with(reply), "{line}: {said}");

@@ -19,7 +19,7 @@ const THREADS: usize = 8;
 #[test]
 fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
     let Some(()) = need::root() else { return };
-    let Some(()) = room_for(SESSIONS as u64) else { return };
+    let Some(()) = room_for(SESSIONS) else { return };
     let message = Message(b"Subject: hello\n\nThis is for you.\n".to_vec());
     let mut daemon = Daemon::new(Format::Mbox)
         .user("beside", std::slice::from_ref(&message))
@@ -53,7 +53,7 @@ fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
     });
     assert_eq!(sessions.len(), SESSIONS);
 
-    let each = daemon.memory().saturating_sub(before) / SESSIONS as u64;
+    let each = daemon.memory().saturating_sub(before) / u64::try_from(SESSIONS).expect("a number");
     eprintln!("{each} octets for each of {SESSIONS} idle sessions");
     assert!(each <= MOST_EACH, "{each} octets for each session");
     assert_served(&beside, "beside 15,000 idle sessions");
@@ -61,7 +61,8 @@ fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
         std::io::Write::write_all(stream, b"STAT\r\n").expect("an open session");
         assert!(storm::lines(stream, 1).starts_with(b"+OK 1 "), "every session goes on");
     }
-    // Reset, they leave no ports in TIME_WAIT: half of all that there are would be missed by the tests that follow.
+    // Reset, they leave no ports in TIME_WAIT: half of all that there are would be missed by the tests that
+    // follow.
     for stream in &sessions {
         set_socket_linger(stream, Some(Duration::ZERO)).expect("SO_LINGER");
     }

@@ -1,5 +1,5 @@
-//! Load and hostility: thousands of idle sessions, clients that are slow on purpose, floods, and machines that run out of
-//! everything. Beside each storm a well-behaved client wants its mail within a second.
+//! Load and hostility: thousands of idle sessions, clients that are slow on purpose, floods, and machines
+//! that run out of everything. Beside each storm a well-behaved client wants its mail within a second.
 
 mod disk_full;
 mod floods;
@@ -11,7 +11,7 @@ mod tls;
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Account, Pop};
+use crate::harness::{Pop3Client, TestAccount};
 
 /// How soon a well-behaved client is to be served, from the connection to the end of QUIT.
 const SOON: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(1);
 const MOST_TRIES: usize = 30;
 
 /// A whole session of a well-behaved client: how long it took.
-fn visit(account: &Account) -> Duration {
+fn visit(account: &TestAccount) -> Duration {
     let began = Instant::now();
     let mut pop = account.login();
     let (count, _) = pop.stat();
@@ -35,7 +35,7 @@ fn visit(account: &Account) -> Duration {
 ///
 /// # Panics
 /// When none is; or when the server turns one away.
-fn assert_served(account: &Account, beside: &str) {
+fn assert_served(account: &TestAccount, beside: &str) {
     let mut times = Vec::new();
     while times.len() < MOST_TRIES {
         let time = visit(account);
@@ -48,6 +48,6 @@ fn assert_served(account: &Account, beside: &str) {
 }
 
 /// The server told this client that it has no place now.
-fn is_turned_away(pop: &Pop) -> bool {
+fn is_turned_away(pop: &Pop3Client) -> bool {
     pop.greeting().starts_with("-ERR [SYS/TEMP] ")
 }

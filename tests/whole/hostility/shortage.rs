@@ -1,5 +1,5 @@
-//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come again, and
-//! afterwards all is as before.
+//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come
+//! again, and afterwards all is as before.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::storm::{connect, lines, room_for};
 use super::{assert_served, is_turned_away, visit};
-use crate::harness::{Daemon, Format, MPOPD, Pop, Process, Scratch, eventually, messages, need};
+use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Process, Scratch, eventually, messages, need};
 
 const SESSION: &str = "mpopd-session";
 /// A limit below all descriptors that are open: those stay.
@@ -22,7 +22,7 @@ fn daemon() -> Daemon {
 }
 
 /// A session that runs goes on: commands, and mail.
-fn assert_goes_on(pop: &mut Pop) {
+fn assert_goes_on(pop: &mut Pop3Client) {
     pop.ok("NOOP");
     assert_eq!(pop.body("RETR 2"), messages::ordinary()[1].wire());
 }
@@ -40,11 +40,11 @@ fn whoever_finds_no_descriptor_is_told_so_and_sessions_go_on() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a script");
     let daemon = daemon().owned_by_its_user().run_by(&program).start();
     let mut inside = daemon.account("alice").login();
-    let crowd: Vec<Pop> = (0..40).map(|_| stranger(&daemon)).collect();
+    let crowd: Vec<Pop3Client> = (0..40).map(|_| stranger(&daemon)).collect();
     assert!(crowd.iter().all(|pop| pop.greeting().starts_with("+OK")));
     daemon.logged(&["max_servers: ", "at a time", "LimitNOFILE"]);
     // Beyond the limit, the strangers make room for each other.
-    let more: Vec<Pop> = (0..200).map(|_| stranger(&daemon)).collect();
+    let more: Vec<Pop3Client> = (0..200).map(|_| stranger(&daemon)).collect();
     assert_goes_on(&mut inside);
     visit(&daemon.account("beside"));
     assert!(!daemon.log().contains("no connection can be accepted"), "{}", daemon.log());
@@ -60,8 +60,8 @@ fn copy(scratch: &Scratch) -> std::path::PathBuf {
     copy
 }
 
-fn stranger(daemon: &Daemon) -> Pop {
-    Pop::try_connect(daemon.port()).expect("a greeting")
+fn stranger(daemon: &Daemon) -> Pop3Client {
+    Pop3Client::try_connect(daemon.port()).expect("a greeting")
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
     let mut inside = daemon.account("alice").login();
     assert_goes_on(&mut inside);
     let session = daemon.role(SESSION)[0];
-    session.limit("nofile", Some(session.descriptors() as u64 + 10));
+    session.limit("nofile", Some(u64::try_from(session.descriptors()).expect("a number") + 10));
     // The kernel takes them in; the server cannot.
     let connect = |_| connect(Ipv4Addr::LOCALHOST, daemon.port(), false).expect("a place in the queue");
     let mut crowd: Vec<TcpStream> = (0..50).map(connect).collect();
@@ -159,7 +159,7 @@ fn a_session_role_without_memory_lets_nobody_in_and_goes_on() {
     let mut crowd = Vec::new();
     // Each holds what is left of its line and a reply that it does not read.
     let last = eventually("a server that is full", || {
-        let pop = Pop::try_connect(daemon.port()).ok()?;
+        let pop = Pop3Client::try_connect(daemon.port()).ok()?;
         let _ = pop.stream().write_all(&[b'x'; 200]);
         match is_turned_away(&pop) {
             true => Some(pop),
@@ -175,7 +175,7 @@ fn a_session_role_without_memory_lets_nobody_in_and_goes_on() {
     drop(crowd);
     session.limit("as", None);
     eventually("a place", || {
-        Pop::try_connect(daemon.port()).ok().filter(|pop| pop.greeting().starts_with("+OK"))
+        Pop3Client::try_connect(daemon.port()).ok().filter(|pop| pop.greeting().starts_with("+OK"))
     });
     assert_goes_on(&mut inside);
     inside.quit();

@@ -8,7 +8,8 @@ use super::storm::{Turn, attacker, connect, lines, log_in, room_for, sip, until_
 use crate::harness::{Daemon, Format, Message, eventually};
 
 const CLIENTS: usize = 1000;
-/// What the session process may grow by for one client that only sends, in octets; a reply under way included.
+/// What the session process may grow by for one client that only sends, in octets; a reply under way
+/// included.
 const MOST_BACKLOG: u64 = 8 << 20;
 
 /// A message of more than 10,000 octets.
@@ -24,7 +25,7 @@ fn message() -> Message {
 
 #[test]
 fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() {
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let message = message();
     let mut daemon = Daemon::new(Format::Mbox)
         .user("beside", std::slice::from_ref(&message))
@@ -47,7 +48,8 @@ fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() 
     let mut readers: Vec<TcpStream> = readers.collect();
     assert!(readers.iter_mut().all(|reader| sip(reader) != Turn::Closed));
     assert_served(&beside, "beside readers of an octet at a time");
-    // They take something all the time, and still they are not served for ever. What the kernel has for them it does not keep.
+    // They take something all the time, and still they are not served for ever. What the kernel has for them
+    // it does not keep.
     eventually("the end of all of them", || {
         for reader in &mut readers {
             let _ = sip(reader);
@@ -63,7 +65,7 @@ fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() 
 
 #[test]
 fn a_thousand_writers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() {
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let daemon = Daemon::new(Format::Mbox)
         .user("beside", &[message()])
         .setting("max_servers = 1100")

@@ -11,8 +11,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::harness::{PATIENCE, need};
 
 /// Makes room for so many connections in this process. `None` where that is forbidden.
-pub(super) fn room_for(connections: u64) -> Option<()> {
-    let needed = connections + 2000;
+pub(super) fn room_for(connections: usize) -> Option<()> {
+    let needed = u64::try_from(connections).expect("a number") + 2000;
     let now = getrlimit(Resource::Nofile);
     if now.current.is_none_or(|current| current >= needed) {
         return Some(());
@@ -22,8 +22,8 @@ pub(super) fn room_for(connections: u64) -> Option<()> {
     raised.ok().or_else(|| need::skip(&format!("it needs {needed} descriptors")))
 }
 
-/// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are as small as it
-/// allows if `small`.
+/// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are
+/// as small as it allows if `small`.
 pub(super) fn connect(from: Ipv4Addr, port: u16, small: bool) -> std::io::Result<TcpStream> {
     let socket =
         rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

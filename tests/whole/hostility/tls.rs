@@ -16,7 +16,7 @@ const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03half o
 #[test]
 fn handshakes_that_never_end_are_ended_and_keep_nobody_waiting() {
     const CLIENTS: usize = 1000;
-    let Some(()) = room_for(CLIENTS as u64) else { return };
+    let Some(()) = room_for(CLIENTS) else { return };
     let Some(secured) = secured("login_timeout = 5\nmax_servers = 1100") else { return };
     let stalled = (0..CLIENTS).map(|n| {
         let mut stream = connect(attacker(n), secured.tls.number, false).expect("a connection");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::program::Program;
 use super::{connection, login};
-use crate::harness::{Daemon, Format, Pop, Port, eventually, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages, need};
 use crate::tls::secure;
 
 #[test]
@@ -27,9 +27,10 @@ fn dovecot_tells_for_whom_it_speaks() {
         let configuration = format!(
             "protocols = pop3\nbase_dir = {0}/run\nstate_dir = {0}/state\nlog_path = /dev/stderr\nssl = no\n\
              disable_plaintext_auth = no\nauth_mechanisms = plain\n\
-             passdb {{\n  driver = static\n  args = proxy=y host=127.0.0.1 port={port} source_ip=127.0.0.2 nopassword=y {ssl}\n}}\n\
+             passdb {{\n  driver = static\n  args = proxy=y host=127.0.0.1 port={port} source_ip=127.0.0.2 \
+             nopassword=y {ssl}\n}}\n\
              userdb {{\n  driver = static\n  args = uid=65534 gid=65534 home=/nowhere\n}}\n\
-             service pop3-login {{\n  inet_listener pop3 {{\n    address = 127.0.0.1\n    port = {1}\n  }}\n  \
+             service pop3-login {{\n  inet_listener pop3 {{\n    address = 127.0.0.1\n    port = {1}\n  }}\n\
              inet_listener pop3s {{\n    port = 0\n  }}\n}}\n",
             home.display(),
             front.number
@@ -38,8 +39,8 @@ fn dovecot_tells_for_whom_it_speaks() {
         fs::write(&file, configuration).expect("a configuration");
         let dovecot = Program::start(Command::new(&program).arg("-F").arg("-c").arg(file), &home.join("log"));
         let client = Ipv4Addr::new(127, 0, 1, u8::try_from(nth).expect("few") + 1);
-        eventually("Dovecot", || Pop::try_connect(front.number).ok());
-        let mut pop = Pop::over(connection(client, front.number)).expect("a greeting");
+        eventually("Dovecot", || Pop3Client::try_connect(front.number).ok());
+        let mut pop = Pop3Client::over(connection(client, front.number)).expect("a greeting");
         login(&mut pop);
         assert_eq!(pop.stat().0, messages::ordinary().len());
         pop.quit();

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::program::Program;
 use super::{connection, login};
-use crate::harness::{Daemon, Format, Pop, Port, eventually, messages, need};
+use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages, need};
 use crate::tls::{openssl, secure};
 
 /// Where a client of the proxy's is.
@@ -36,12 +36,14 @@ fn haproxy_tells_whose_connection_it_passes_on() {
     let ports = ways.each_ref().map(|_| Port::reserve());
     let control = daemon.path("haproxy.sock");
     let mut configuration = format!(
-        "global\n  stats socket {}\ndefaults\n  mode tcp\n  timeout connect 60s\n  timeout client 120s\n  timeout server 120s\n",
+        "global\n  stats socket {}\ndefaults\n  mode tcp\n  timeout connect 60s\n  timeout client 120s\n  \
+         timeout server 120s\n",
         control.display()
     );
     for (nth, ((ends_tls, to, header), port)) in ways.iter().zip(&ports).enumerate() {
         configuration += &format!(
-            "listen way{nth}\n  bind 127.0.0.1:{} {ends_tls}\n  option tcp-check\n  tcp-check expect string +OK\n  \
+            "listen way{nth}\n  bind 127.0.0.1:{} {ends_tls}\n  option tcp-check\n  tcp-check expect string \
+             +OK\n  \
              server mpopd 127.0.0.1:{to} {header} source 127.0.0.2\n",
             port.number
         );
@@ -54,7 +56,7 @@ fn haproxy_tells_whose_connection_it_passes_on() {
     eventually("haproxy", || TcpStream::connect(("127.0.0.1", renewed)).ok());
 
     for port in [v1, v2] {
-        let mut pop = Pop::over(connection(FAR, port)).expect("a greeting");
+        let mut pop = Pop3Client::over(connection(FAR, port)).expect("a greeting");
         login(&mut pop);
         pop.quit();
         eventually("its login", || {

@@ -16,11 +16,11 @@ pub(super) struct Program {
 
 impl Program {
     /// Starts it in the foreground. What it says goes to this file.
-    pub(super) fn start(command: &mut Command, log: &Path) -> Program {
+    pub(super) fn start(command: &mut Command, log: &Path) -> Self {
         let said = File::create(log).expect("a log");
         let output = said.try_clone().expect("the log once more");
         let started = command.stdin(Stdio::null()).stdout(output).stderr(said).spawn();
-        Program { child: started.expect("starting a proxy"), log: log.to_owned() }
+        Self { child: started.expect("starting a proxy"), log: log.to_owned() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! XCLIENT, spoken by the test itself.
 
 use super::{CLIENT, PROXY, behind_proxy, connection, login, octets};
-use crate::harness::{Daemon, Pop};
+use crate::harness::{Daemon, Pop3Client};
 
 const XCLIENT: &str = "xclient_networks = [\"127.0.0.2\"]";
 
-fn from_proxy(daemon: &Daemon) -> Pop {
-    Pop::over(connection(PROXY, daemon.port())).expect("a greeting")
+fn from_proxy(daemon: &Daemon) -> Pop3Client {
+    Pop3Client::over(connection(PROXY, daemon.port())).expect("a greeting")
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn passwords_in_the_clear_go_by_the_client_of_whom_the_proxy_tells() {
 fn nobody_else_speaks_for_others() {
     for settings in ["", XCLIENT] {
         let daemon = behind_proxy(settings);
-        let mut pop = Pop::connect(daemon.port());
+        let mut pop = Pop3Client::connect(daemon.port());
         assert!(!pop.greeting().contains("XCLIENT"), "{}", pop.greeting());
         assert!(!pop.lines("CAPA").iter().any(|line| line.contains("XCLIENT")));
         pop.err(&format!("XCLIENT ADDR={CLIENT}"));

@@ -61,7 +61,8 @@ fn a_session_is_resumed_until_the_settings_are_read_again() {
         assert!(greeted && said.contains("\nNew, TLSv1."), "{said}");
         let (greeted, said) = handshake(&[&address, version, "-sess_in", &ticket]);
         assert!(greeted && said.contains("\nReused, TLSv1."), "{version}: {said}");
-        // The keys of tickets are no older than a generation. Who has an old one goes through a whole handshake.
+        // The keys of tickets are no older than a generation. Who has an old one goes through a whole
+        // handshake.
         reread(&mut secured.daemon, "timeout = 500");
         eventually("a whole handshake", || {
             let (greeted, said) = handshake(&[&address, version, "-sess_in", &ticket]);

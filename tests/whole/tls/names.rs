@@ -58,7 +58,8 @@ fn table(folder: &Path, name: &str, names: &str) -> String {
     format!("[[tls.certificate]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")
 }
 
-/// The common name of the certificate that an openssl client with these arguments is shown; empty when there was no connection.
+/// The common name of the certificate that an openssl client with these arguments is shown; empty when there
+/// was no connection.
 fn shown(arguments: &[&str]) -> String {
     let client = Command::new("openssl")
         .args(["s_client", "-connect"])

@@ -1,38 +1,43 @@
-//! Which clients may connect at all: `hosts_allow_deny`, `trusted_networks` and `allow_non_fqdn`.
+//! Which clients may connect at all: the settings `hosts_allow_deny`, `trusted_networks` and
+//! `allow_non_fqdn`.
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod pattern;
 mod rules;
-mod watched;
+mod watched_file;
 
 use config::{Config, Fault, Faults};
+use vocabulary::LoginFailure;
 
-use self::rules::{Networks, Rules};
-use self::watched::Watched;
+use self::rules::{AccessRules, TrustedNetworks};
+use self::watched_file::WatchedFile;
 use crate::host::Peer;
-use crate::refusal::Refusal;
+use crate::login_error::LoginError;
 
-/// Judges clients by their addresses and host names.
-pub(crate) struct Gate {
-    rules: Option<Watched<Rules>>,
-    trusted: Option<Watched<Networks>>,
-    /// Whether a client must have a host name that leads back to it, unless it is trusted.
-    wants_name: bool,
+/// Decides by address and host name which clients may connect.
+pub(crate) struct AccessControl {
+    rules: Option<WatchedFile<AccessRules>>,
+    trusted: Option<WatchedFile<TrustedNetworks>>,
+    /// Whether a client outside the trusted networks must have a host name that leads back to it.
+    needs_name: bool,
     remarks: Vec<Fault>,
 }
 
 /// The most remarks that are kept for the log.
 const MOST_REMARKS: usize = 100;
 
-impl Gate {
+impl AccessControl {
     /// Reads the files that the configuration names.
     ///
     /// # Errors
-    /// All their faults: without its rules a server would let everyone in.
+    ///
+    /// All errors in them. A server without its rules would let everyone in.
     pub(crate) fn new(config: &Config) -> Result<Self, Faults> {
-        let rules = config.hosts_allow_deny.as_deref().map(|path| Watched::open(path, Rules::parse));
-        let trusted = config.trusted_networks.as_deref().map(|path| Watched::open(path, Networks::parse));
+        let rules =
+            config.hosts_allow_deny.as_deref().map(|path| WatchedFile::open(path, AccessRules::parse));
+        let trusted =
+            config.trusted_networks.as_deref().map(|path| WatchedFile::open(path, TrustedNetworks::parse));
         let told = |faults: Option<&Faults>| faults.map(|faults| faults.iter().cloned().collect::<Vec<_>>());
         let mut faults = told(rules.as_ref().and_then(|rules| rules.as_ref().err())).unwrap_or_default();
         faults.extend(told(trusted.as_ref().and_then(|trusted| trusted.as_ref().err())).unwrap_or_default());
@@ -40,41 +45,42 @@ impl Gate {
         Ok(Self {
             rules: rules.transpose()?,
             trusted: trusted.transpose()?,
-            wants_name: !config.allow_non_fqdn,
+            needs_name: !config.allow_non_fqdn,
             remarks: Vec::new(),
         })
     }
 
     /// Lets everyone in.
-    pub(crate) fn open() -> Self {
-        Self { rules: None, trusted: None, wants_name: false, remarks: Vec::new() }
+    pub(crate) fn allow_all() -> Self {
+        Self { rules: None, trusted: None, needs_name: false, remarks: Vec::new() }
     }
 
-    /// Whether this client may connect. What a `WARN` rule has to say becomes a remark.
+    /// Decides whether this client may connect. A matching `WARN` rule adds a remark.
     ///
     /// # Errors
-    /// [`Refusal::ReverseLookup`] and [`Refusal::DeniedHost`]; [`Refusal::Temporary`] where its host name is needed and
-    /// the resolver does not answer.
-    pub(crate) fn admit(&mut self, peer: &Peer) -> Result<(), Refusal> {
+    ///
+    /// [`LoginFailure::ReverseLookup`] and [`LoginFailure::DeniedHost`]; [`LoginFailure::Temporary`] if the
+    /// client's host name is needed and the resolver failed.
+    pub(crate) fn admit(&mut self, peer: &Peer) -> Result<(), LoginError> {
         let trusted = match &mut self.trusted {
             Some(trusted) => trusted.current(&mut self.remarks).contain(peer.address()),
             None => false,
         };
-        if self.wants_name && !trusted && peer.host()?.is_none() {
-            return Err(Refusal::ReverseLookup);
+        if self.needs_name && !trusted && peer.host()?.is_none() {
+            return Err(LoginFailure::ReverseLookup.into());
         }
         let Some(rules) = &mut self.rules else { return Ok(()) };
-        let verdict = rules.current(&mut self.remarks).judge(peer.address(), || peer.host())?;
-        let outcome = if verdict.allowed { "let in" } else { "refused" };
-        for line in verdict.warned_by {
+        let decision = rules.current(&mut self.remarks).judge(peer.address(), || peer.host())?;
+        let outcome = if decision.allowed { "let in" } else { "refused" };
+        for line in decision.warned_by {
             let what = format!("WARN: client {} was {outcome}", peer.address());
             self.remarks.push(Fault::of_line(rules.path(), line, what));
         }
         self.remarks.truncate(MOST_REMARKS);
-        if verdict.allowed { Ok(()) } else { Err(Refusal::DeniedHost) }
+        if decision.allowed { Ok(()) } else { Err(LoginFailure::DeniedHost.into()) }
     }
 
-    /// What was remarked since this was last asked.
+    /// The remarks since the last call.
     pub(crate) fn take_remarks(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.remarks)
     }
@@ -83,7 +89,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::HostName;
+    use crate::host::{HostName, ResolveError};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
@@ -109,22 +115,22 @@ mod tests {
             self.config.hosts_allow_deny = Some(self.file("rules", text));
         }
 
-        fn gate(&self) -> Gate {
-            Gate::new(&self.config).unwrap()
+        fn gate(&self) -> AccessControl {
+            AccessControl::new(&self.config).unwrap()
         }
     }
 
-    /// 192.0.2.1 has a name, 192.0.2.53 a resolver that fails, all others have none.
+    /// 192.0.2.1 has a name, the resolver fails for 192.0.2.53, all others have no name.
     fn peer(address: &str) -> Peer {
         Peer::new(address.parse().unwrap(), |address| match address.to_string().as_str() {
             "192.0.2.1" => Ok(HostName::parse("a.example.org")),
-            "192.0.2.53" => Err("no DNS".to_owned()),
+            "192.0.2.53" => Err(ResolveError("no DNS".to_owned())),
             _ => Ok(None),
         })
     }
 
-    fn word(verdict: Result<(), Refusal>) -> &'static str {
-        verdict.map_or_else(|refusal| refusal.word(), |()| "in")
+    fn word(verdict: Result<(), LoginError>) -> &'static str {
+        verdict.map_or_else(|error| error.failure().word(), |()| "in")
     }
 
     #[test]
@@ -201,12 +207,12 @@ mod tests {
         let mut scene = Scene::new();
         scene.rules("DENY\n");
         scene.config.trusted_networks = Some("/nonexistent/trusted".into());
-        let told = Gate::new(&scene.config).err().unwrap().to_string();
+        let told = AccessControl::new(&scene.config).err().unwrap().to_string();
         assert_eq!(told.lines().count(), 2, "{told}");
         scene.config.trusted_networks = None;
         scene.rules("");
         let path = scene.config.hosts_allow_deny.clone().unwrap();
         fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
-        assert!(Gate::new(&scene.config).err().unwrap().to_string().contains("chmod o-w"));
+        assert!(AccessControl::new(&scene.config).err().unwrap().to_string().contains("chmod o-w"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which clients a line of the access files means.
+//! Which clients a line of the access files matches.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,9 +7,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::host::HostName;
 
-/// Some clients.
+/// A set of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(super) enum ClientPattern {
     /// `ALL`.
     All,
     /// An address, `100.0.0.`, `100.0.0.*`, `192.0.2.0/24`, `2001:db8::/32`.
@@ -20,12 +20,13 @@ pub(super) enum Pattern {
     Below(HostName),
 }
 
-impl Pattern {
-    /// Reads one word of a line.
+impl ClientPattern {
+    /// Parses one word of a line.
     ///
     /// # Errors
-    /// It has none of the forms above.
-    pub(super) fn parse(word: &str) -> Result<Self, BadPattern> {
+    ///
+    /// It has none of these forms.
+    pub(super) fn parse(word: &str) -> Result<Self, BadClientPattern> {
         if word.eq_ignore_ascii_case("ALL") {
             return Ok(Self::All);
         }
@@ -36,7 +37,7 @@ impl Pattern {
             return network(IpNet::from(address)).map(Self::Network);
         }
         if let Some(domain) = word.strip_prefix("*.").or_else(|| word.strip_prefix('.')) {
-            return HostName::parse(domain).map(Self::Below).ok_or(BadPattern::Nothing);
+            return HostName::parse(domain).map(Self::Below).ok_or(BadClientPattern::Nothing);
         }
         let prefix = word.strip_suffix('*').unwrap_or(word);
         if let Some(groups) = prefix.strip_suffix('.').filter(|_| is_numeric(prefix)) {
@@ -46,9 +47,9 @@ impl Pattern {
             return ipv6_prefix(groups).map(Self::Network);
         }
         if is_numeric(word) {
-            return Err(BadPattern::HalfAddress);
+            return Err(BadClientPattern::HalfAddress);
         }
-        HostName::parse(word).map(Self::Host).ok_or(BadPattern::Nothing)
+        HostName::parse(word).map(Self::Host).ok_or(BadClientPattern::Nothing)
     }
 }
 
@@ -56,63 +57,65 @@ fn is_numeric(word: &str) -> bool {
     word.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.')
 }
 
-fn cidr(word: &str) -> Result<IpNet, BadPattern> {
-    let net = config::cidr(word).ok_or(BadPattern::Nothing)?;
-    if net.trunc() == net { network(net) } else { Err(BadPattern::BitsBehind(net.trunc())) }
+fn cidr(word: &str) -> Result<IpNet, BadClientPattern> {
+    let net = config::cidr(word).ok_or(BadClientPattern::Nothing)?;
+    if net.trunc() == net { network(net) } else { Err(BadClientPattern::BitsBehind(net.trunc())) }
 }
 
-/// Clients with such addresses are compared as IPv4, so a rule for them would never match.
-fn network(net: IpNet) -> Result<IpNet, BadPattern> {
+/// Refuses IPv4 in IPv6 form: clients with such addresses are compared as IPv4, so the rule would never
+/// match.
+fn network(net: IpNet) -> Result<IpNet, BadClientPattern> {
     match net {
-        IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(BadPattern::Mapped),
+        IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(BadClientPattern::Mapped),
         net => Ok(net),
     }
 }
 
-/// `100.0.0` of `100.0.0.`: one to three numbers.
-fn ipv4_prefix(groups: &str) -> Result<IpNet, BadPattern> {
+/// Parses `100.0.0` of `100.0.0.`: one to three numbers.
+fn ipv4_prefix(groups: &str) -> Result<IpNet, BadClientPattern> {
     let mut octets = [0; 4];
     let mut count: u8 = 0;
     for group in groups.split('.') {
-        let place = octets.get_mut(usize::from(count)).ok_or(BadPattern::Nothing)?;
+        let place = octets.get_mut(usize::from(count)).ok_or(BadClientPattern::Nothing)?;
         let zero_first = group.len() > 1 && group.starts_with('0');
-        *place = group.parse().ok().filter(|_| !zero_first).ok_or(BadPattern::Nothing)?;
+        *place = group.parse().ok().filter(|_| !zero_first).ok_or(BadClientPattern::Nothing)?;
         count += 1;
     }
     if count > 3 {
-        return Err(BadPattern::Nothing);
+        return Err(BadClientPattern::Nothing);
     }
-    let net = Ipv4Net::new(Ipv4Addr::from(octets), count * 8).map_err(|_| BadPattern::Nothing)?;
+    let net = Ipv4Net::new(Ipv4Addr::from(octets), count * 8).map_err(|_| BadClientPattern::Nothing)?;
     Ok(net.into())
 }
 
-/// `2001:db8` of `2001:db8:`: one to seven groups.
-fn ipv6_prefix(groups: &str) -> Result<IpNet, BadPattern> {
+/// Parses `2001:db8` of `2001:db8:`: one to seven groups.
+fn ipv6_prefix(groups: &str) -> Result<IpNet, BadClientPattern> {
     let mut segments = [0; 8];
     let mut count: u8 = 0;
     for group in groups.split(':') {
-        let place = segments.get_mut(usize::from(count)).ok_or(BadPattern::Nothing)?;
+        let place = segments.get_mut(usize::from(count)).ok_or(BadClientPattern::Nothing)?;
         let hexadecimal = (1..=4).contains(&group.len()) && group.bytes().all(|c| c.is_ascii_hexdigit());
-        *place = u16::from_str_radix(group, 16).ok().filter(|_| hexadecimal).ok_or(BadPattern::Nothing)?;
+        *place =
+            u16::from_str_radix(group, 16).ok().filter(|_| hexadecimal).ok_or(BadClientPattern::Nothing)?;
         count += 1;
     }
     if count > 7 {
-        return Err(BadPattern::Nothing);
+        return Err(BadClientPattern::Nothing);
     }
-    let net = Ipv6Net::new(Ipv6Addr::from(segments), count * 16).map_err(|_| BadPattern::Nothing)?;
+    let net = Ipv6Net::new(Ipv6Addr::from(segments), count * 16).map_err(|_| BadClientPattern::Nothing)?;
     network(net.into())
 }
 
-/// Why a word means no clients.
+/// Why a word matches no clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BadPattern {
+pub(super) enum BadClientPattern {
     Nothing,
     HalfAddress,
     BitsBehind(IpNet),
     Mapped,
 }
 
-impl fmt::Display for BadPattern {
+impl fmt::Display for BadClientPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str(
@@ -137,8 +140,8 @@ mod tests {
     use super::*;
 
     fn network(word: &str) -> String {
-        match Pattern::parse(word) {
-            Ok(Pattern::Network(net)) => net.to_string(),
+        match ClientPattern::parse(word) {
+            Ok(ClientPattern::Network(net)) => net.to_string(),
             other => format!("{other:?}"),
         }
     }
@@ -164,16 +167,22 @@ mod tests {
     #[test]
     fn names_are_whole_names() {
         let host = |name| HostName::parse(name).unwrap();
-        assert_eq!(Pattern::parse("all"), Ok(Pattern::All));
-        assert_eq!(Pattern::parse("small.example.org"), Ok(Pattern::Host(host("small.example.org"))));
-        assert_eq!(Pattern::parse("Mail.Example.Org"), Ok(Pattern::Host(host("mail.example.org"))));
-        assert_eq!(Pattern::parse(".example.org"), Ok(Pattern::Below(host("example.org"))));
-        assert_eq!(Pattern::parse("*.example.org"), Ok(Pattern::Below(host("example.org"))));
+        assert_eq!(ClientPattern::parse("all"), Ok(ClientPattern::All));
+        assert_eq!(
+            ClientPattern::parse("small.example.org"),
+            Ok(ClientPattern::Host(host("small.example.org")))
+        );
+        assert_eq!(
+            ClientPattern::parse("Mail.Example.Org"),
+            Ok(ClientPattern::Host(host("mail.example.org")))
+        );
+        assert_eq!(ClientPattern::parse(".example.org"), Ok(ClientPattern::Below(host("example.org"))));
+        assert_eq!(ClientPattern::parse("*.example.org"), Ok(ClientPattern::Below(host("example.org"))));
     }
 
     #[test]
     fn what_means_nothing_is_refused() {
-        use BadPattern::*;
+        use BadClientPattern::*;
         for (word, why) in [
             ("100.0.0", HalfAddress),
             ("10", HalfAddress),
@@ -181,7 +190,7 @@ mod tests {
             ("192.0.2.300", HalfAddress),
             ("1.2.3.4.", Nothing),
             ("300.", Nothing),
-            // Ten to some, eight to others.
+            // Decimal ten to some programs, octal eight to others.
             ("010.", Nothing),
             ("010.0.0.0/8", Nothing),
             (".", Nothing),
@@ -197,7 +206,7 @@ mod tests {
             ("mail*.example.org", Nothing),
             ("user@example.org", Nothing),
         ] {
-            assert_eq!(Pattern::parse(word), Err(why), "{word}");
+            assert_eq!(ClientPattern::parse(word), Err(why), "{word}");
         }
     }
 }

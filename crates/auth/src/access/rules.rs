@@ -1,4 +1,5 @@
-//! The files of `hosts_allow_deny` and `trusted_networks`: a rule a line, `#` before comments.
+//! The files of `hosts_allow_deny` and `trusted_networks`: one rule per line, and comments that begin with
+//! `#`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,113 +8,117 @@ use std::path::Path;
 use config::{Fault, Faults};
 use ipnet::IpNet;
 
-use super::pattern::{BadPattern, Pattern};
+use super::pattern::{BadClientPattern, ClientPattern};
 use crate::host::HostName;
 
 /// The rules of `hosts_allow_deny`: lines of `DENY`, `ALLOW` or `WARN` and a client.
 ///
-/// The first line that denies or allows a client decides; `WARN` goes on to the next. `DENY ALL`, wherever it stands, means
-/// that only an `ALLOW` line lets a client in; without it, a client that no line speaks of may come in.
+/// The first `DENY` or `ALLOW` line that matches a client decides. A matching `WARN` line does not end the
+/// search. `DENY ALL`, wherever it stands, lets in only clients that an `ALLOW` line matches. Without it, a
+/// client that no line matches may connect.
 #[derive(Debug, Default)]
-pub(super) struct Rules {
-    rules: Vec<Rule>,
-    /// The line of `DENY ALL`.
+pub(super) struct AccessRules {
+    rules: Vec<AccessRule>,
+    /// The number of the line `DENY ALL`, if there is one.
     deny_all: Option<usize>,
 }
 
 #[derive(Debug)]
-struct Rule {
-    action: Action,
-    who: Pattern,
+struct AccessRule {
+    action: RuleAction,
+    who: ClientPattern,
     line: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+enum RuleAction {
     Deny,
     Allow,
     Warn,
 }
 
-/// What the rules say of a client.
+/// What the rules say about a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct AccessDecision {
     pub(super) allowed: bool,
-    /// The lines, from 1, of the `WARN` rules that came before the decision.
+    /// The numbers, from 1, of the lines of the `WARN` rules that matched before the decision.
     pub(super) warned_by: Vec<usize>,
 }
 
-impl Rules {
-    /// Reads a file; `path` stands in the messages.
+impl AccessRules {
+    /// Parses a file; `path` is for error messages.
     ///
     /// # Errors
-    /// Every line that cannot be understood: a rule that is left out is a hole.
+    ///
+    /// Every invalid line. No line may be left out: that could let a client in.
     pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, Faults> {
         let mut rules = Self::default();
         each_line(path, text, |line, words| {
-            let [action, who] = words else { return Err(BadLine::Words) };
+            let [action, who] = words else { return Err(BadRuleLine::Words) };
             let action = match action.to_ascii_uppercase().as_str() {
-                "DENY" => Action::Deny,
-                "ALLOW" => Action::Allow,
-                "WARN" => Action::Warn,
-                _ => return Err(BadLine::Action),
+                "DENY" => RuleAction::Deny,
+                "ALLOW" => RuleAction::Allow,
+                "WARN" => RuleAction::Warn,
+                _ => return Err(BadRuleLine::Action),
             };
-            match (action, Pattern::parse(who).map_err(BadLine::Pattern)?) {
-                (Action::Deny, Pattern::All) => rules.deny_all = Some(line),
-                (action, who) => rules.rules.push(Rule { action, who, line }),
+            match (action, ClientPattern::parse(who).map_err(BadRuleLine::Client)?) {
+                (RuleAction::Deny, ClientPattern::All) => rules.deny_all = Some(line),
+                (action, who) => rules.rules.push(AccessRule { action, who, line }),
             }
             Ok(())
         })?;
         Ok(rules)
     }
 
-    /// Judges a client. `host` is asked for its name only when a rule needs it.
+    /// Judges a client. `host` looks up its name, and is called only if a rule needs it.
     ///
     /// # Errors
-    /// What `host` says.
+    ///
+    /// The error that `host` returned.
     pub(super) fn judge<'a, E>(
         &self,
         address: IpAddr,
         host: impl Fn() -> Result<Option<&'a HostName>, E>,
-    ) -> Result<Verdict, E> {
+    ) -> Result<AccessDecision, E> {
         let mut warned_by = Vec::new();
         for rule in &self.rules {
             let meant = match &rule.who {
-                Pattern::All => true,
-                Pattern::Network(net) => net.contains(&address),
-                Pattern::Host(name) => host()? == Some(name),
-                Pattern::Below(domain) => host()?.is_some_and(|host| host.is_below(domain)),
+                ClientPattern::All => true,
+                ClientPattern::Network(net) => net.contains(&address),
+                ClientPattern::Host(name) => host()? == Some(name),
+                ClientPattern::Below(domain) => host()?.is_some_and(|host| host.is_below(domain)),
             };
             match rule.action {
                 _ if !meant => {}
-                Action::Allow => return Ok(Verdict { allowed: true, warned_by }),
-                Action::Deny => return Ok(Verdict { allowed: false, warned_by }),
-                Action::Warn => warned_by.push(rule.line),
+                RuleAction::Allow => return Ok(AccessDecision { allowed: true, warned_by }),
+                RuleAction::Deny => return Ok(AccessDecision { allowed: false, warned_by }),
+                RuleAction::Warn => warned_by.push(rule.line),
             }
         }
-        Ok(Verdict { allowed: self.deny_all.is_none(), warned_by })
+        Ok(AccessDecision { allowed: self.deny_all.is_none(), warned_by })
     }
 }
 
-/// The networks of `trusted_networks`, one a line.
+/// The networks of `trusted_networks`, one per line.
 #[derive(Debug, Default)]
-pub(super) struct Networks(Vec<IpNet>);
+pub(super) struct TrustedNetworks(Vec<IpNet>);
 
-impl Networks {
-    /// Reads a file; `path` stands in the messages.
+impl TrustedNetworks {
+    /// Parses a file; `path` is for error messages.
     ///
-    /// A host name is read over: a client whose name leads back to it passes the reverse lookup anyway.
+    /// Host names are ignored: a client whose name leads back to it passes the reverse lookup anyway.
     ///
     /// # Errors
-    /// Every line that cannot be understood.
+    ///
+    /// Every invalid line.
     pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, Faults> {
         let mut networks = Self::default();
         each_line(path, text, |_, words| {
-            let [who] = words else { return Err(BadLine::OneWord) };
-            match Pattern::parse(who).map_err(BadLine::Pattern)? {
-                Pattern::Network(net) => networks.0.push(net),
-                Pattern::Host(_) | Pattern::Below(_) => {}
-                Pattern::All => return Err(BadLine::TrustAll),
+            let [who] = words else { return Err(BadRuleLine::OneWord) };
+            match ClientPattern::parse(who).map_err(BadRuleLine::Client)? {
+                ClientPattern::Network(net) => networks.0.push(net),
+                ClientPattern::Host(_) | ClientPattern::Below(_) => {}
+                ClientPattern::All => return Err(BadRuleLine::TrustAll),
             }
             Ok(())
         })?;
@@ -125,16 +130,16 @@ impl Networks {
     }
 }
 
-/// Hands out the words of each line that has any, and collects what is said against them. Lines count from 1.
+/// Passes the words of each line that has any to `read`, and collects the errors. Lines count from 1.
 fn each_line(
     path: &Path,
     text: &[u8],
-    mut read: impl FnMut(usize, &[&str]) -> Result<(), BadLine>,
+    mut read: impl FnMut(usize, &[&str]) -> Result<(), BadRuleLine>,
 ) -> Result<(), Faults> {
     let mut faults = Vec::new();
     for (nth, line) in text.split(|octet| *octet == b'\n').enumerate() {
         let outcome = match str::from_utf8(line) {
-            Err(_) => Err(BadLine::NotText),
+            Err(_) => Err(BadRuleLine::NotText),
             Ok(line) => {
                 let line = line.split_once('#').map_or(line, |(rule, _)| rule);
                 let words: Vec<&str> = line.split_whitespace().take(3).collect();
@@ -150,16 +155,16 @@ fn each_line(
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BadLine {
+enum BadRuleLine {
     NotText,
     Words,
     Action,
     OneWord,
     TrustAll,
-    Pattern(BadPattern),
+    Client(BadClientPattern),
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for BadRuleLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotText => f.write_str("this is not UTF-8"),
@@ -169,7 +174,7 @@ impl fmt::Display for BadLine {
             Self::TrustAll => f.write_str(
                 "ALL is no network; to let in clients without a host name, set allow_non_fqdn = true",
             ),
-            Self::Pattern(why) => why.fmt(f),
+            Self::Client(why) => why.fmt(f),
         }
     }
 }
@@ -179,8 +184,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rules(text: &str) -> Rules {
-        Rules::parse(Path::new("f"), text.as_bytes()).unwrap()
+    fn rules(text: &str) -> AccessRules {
+        AccessRules::parse(Path::new("f"), text.as_bytes()).unwrap()
     }
 
     /// The verdict on 192.0.2.1, and whether its name was asked for.
@@ -244,7 +249,7 @@ mod tests {
     #[test]
     fn a_line_that_is_not_understood_is_told() {
         let text = b"ALLOW\nPERMIT ALL\nDENY a b\nDENY 10.0\n\xff\nDENY 10.0.0.0/8\n";
-        let told = Rules::parse(Path::new("f"), text).unwrap_err().to_string();
+        let told = AccessRules::parse(Path::new("f"), text).unwrap_err().to_string();
         let lines: Vec<_> = told.lines().filter_map(|line| line.split(": ").next()).collect();
         assert_eq!(lines, ["f:1", "f:2", "f:3", "f:4", "f:5"], "{told}");
         assert!(told.contains("f:4: this is half an address"), "{told}");
@@ -252,23 +257,24 @@ mod tests {
 
     #[test]
     fn trusted_networks_are_a_list_of_networks() {
-        let networks = Networks::parse(Path::new("f"), b"10.\n2001:db8::/32\nhost.example.org\n").unwrap();
+        let networks =
+            TrustedNetworks::parse(Path::new("f"), b"10.\n2001:db8::/32\nhost.example.org\n").unwrap();
         for (address, trusted) in [("10.1.2.3", true), ("11.1.2.3", false), ("2001:db8::1", true)] {
             assert_eq!(networks.contain(address.parse().unwrap()), trusted, "{address}");
         }
-        assert!(Networks::parse(Path::new("f"), b"ALL").is_err());
-        assert!(Networks::parse(Path::new("f"), b"ALLOW 10.").is_err());
+        assert!(TrustedNetworks::parse(Path::new("f"), b"ALL").is_err());
+        assert!(TrustedNetworks::parse(Path::new("f"), b"ALLOW 10.").is_err());
     }
 
     proptest! {
-        /// Any octets are read without a panic, and each line is a rule, a comment or a fault.
+        /// No input panics, and each line is a rule, a comment or an error.
         #[test]
         fn any_octets_are_rules_or_faults(text in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..200),
             "((DENY|ALLOW|WARN) ?[0-9.:/*a-cALL#]{0,12}\\n){0,6}".prop_map(String::into_bytes),
         ]) {
-            let _ = Networks::parse(Path::new("f"), &text);
-            if let Ok(rules) = Rules::parse(Path::new("f"), &text) {
+            let _ = TrustedNetworks::parse(Path::new("f"), &text);
+            if let Ok(rules) = AccessRules::parse(Path::new("f"), &text) {
                 prop_assert!(rules.judge("::1".parse().unwrap(), || Ok::<_, ()>(None)).is_ok());
             }
         }

@@ -1,5 +1,5 @@
-//! PAM tells whether there is a user by how long it takes: pam_unix, for one, hashes nothing for a name that it does not know.
-//! (And for a name that it does know, the one of Linux-PAM 1.5 hashes twice.)
+//! Hides how long PAM takes, which reveals whether a user exists: pam_unix, for example, hashes nothing for
+//! an unknown name. (For a known name, the pam_unix of Linux-PAM 1.5 hashes twice.)
 
 use std::collections::{HashMap, VecDeque};
 use std::thread;
@@ -8,31 +8,32 @@ use std::time::{Duration, Instant};
 use sys::crypt::Crypt;
 
 use crate::decoy::{Decoy, choose};
+use crate::mac_key::MacKey;
 use crate::name::UserName;
-use crate::secret_key::Key;
 
-/// How many checks of each cost are remembered, and how many costs.
+/// How many checks of each cost are remembered.
 const MOST: usize = 15;
+/// How many costs are remembered.
 const MOST_COSTS: usize = 16;
 
-/// A stranger costs at most so many hashes.
+/// The most hashes that are computed for an unknown name.
 const MOST_HASHES: u32 = 4;
 
-/// How long known users take, and how to take as long.
+/// How long checks of known users take, and how to take as long for unknown names.
 pub(crate) struct PamTime {
-    /// The last checks of known users, by the cost of their passwords in the shadow file; the empty cost is that of users who
-    /// have none there.
+    /// The times of the last checks of known users, by the cost of their passwords in the shadow file. The
+    /// cost of users without a password there is empty.
     recent: HashMap<Vec<u8>, VecDeque<Duration>>,
     crypt: Crypt,
-    key: Key,
+    key: MacKey,
 }
 
 impl PamTime {
-    pub(crate) fn new(crypt: Crypt, key: Key) -> Self {
+    pub(crate) fn new(crypt: Crypt, key: MacKey) -> Self {
         Self { recent: HashMap::new(), crypt, key }
     }
 
-    /// A known user, whose password in the shadow file has this cost, took so long.
+    /// Records how long the check of a known user took, whose password in the shadow file has this cost.
     pub(crate) fn known(&mut self, cost: &[u8], took: Duration) {
         if self.recent.len() >= MOST_COSTS && !self.recent.contains_key(cost) {
             self.recent.clear();
@@ -44,14 +45,15 @@ impl PamTime {
         recent.push_back(took);
     }
 
-    /// A name that nobody knows took so long: takes what is missing to a known user. `decoys` are the passwords of the shadow
-    /// file; what is hashed for a known user then is hashed here for the stranger, for the time follows the load of the machine.
+    /// After the check of an unknown name took this long: takes the rest of the time that a known user takes.
+    /// `decoys` are the passwords of the shadow file. This hashes as PAM does for a known user, so that the
+    /// time depends on the load of the machine in the same way.
     pub(crate) fn stranger(&mut self, user: &UserName, password: &[u8], decoys: Vec<Decoy>, took: Duration) {
         let decoys = decoys.into_iter().map(|decoy| ((), decoy)).collect();
         let secret = choose(decoys, user, &self.key, |()| "pam").and_then(|((), decoy)| decoy.secret);
         let usual = self.usual(secret.as_ref().map_or(b"", |secret| secret.stored().cost()));
         if usual.is_some_and(|usual| took > usual / 2) {
-            // These modules do the same for everyone.
+            // These modules take the same time for all names.
             return;
         }
         let missing = usual.unwrap_or_default().saturating_sub(took);
@@ -67,7 +69,7 @@ impl PamTime {
         }
     }
 
-    /// The median of the last checks of known users with passwords of this cost.
+    /// The median time of the last checks of known users with passwords of this cost.
     fn usual(&self, cost: &[u8]) -> Option<Duration> {
         let mut sorted: Vec<_> = self.recent.get(cost)?.iter().copied().collect();
         sorted.sort_unstable();
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn the_usual_time_is_that_of_the_last_checks_of_the_same_cost() {
         let millis = Duration::from_millis;
-        let mut time = PamTime::new(Crypt::load().unwrap(), Key::fixed(1));
+        let mut time = PamTime::new(Crypt::load().unwrap(), MacKey::fixed(1));
         assert_eq!(time.usual(b"$6$"), None);
         [1, 900, 2].into_iter().for_each(|took| time.known(b"$6$", millis(took)));
         time.known(b"$1$", millis(7));

@@ -1,8 +1,9 @@
-//! Plugins: the administrator's own programs judge names and passwords (kind 7).
+//! Plugins: the administrator's own programs check names and passwords (kind 7).
 //!
-//! They speak the checkpassword interface (cr.yp.to/checkpwd/interface.html): `name NUL password NUL timestamp NUL` on
-//! descriptor 3; exit status 0 accepts, 1 refuses, anything else means "not now". A plugin of our own prints what it knows of the
-//! account (`answer.rs`). Programs written for other servers work as they are.
+//! They use the checkpassword interface (cr.yp.to/checkpwd/interface.html): `name NUL password NUL timestamp
+//! NUL` on descriptor 3; exit status 0 accepts, 1 refuses, anything else is a temporary failure. A plugin
+//! written for mpopd prints what it knows about the account (`plugin_account.rs`). Programs written for other
+//! servers work unchanged.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,21 +15,22 @@ use config::{Config, Fault, check_permissions};
 use sys::identity::user_by_name;
 use sys::process::ProcessEnd;
 use sys::spawn::{Run, run};
-use vocabulary::Storage;
+use vocabulary::{Location, LoginFailure, Storage};
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, REPORTER};
-use super::{Found, Passdb, Query};
+use super::interface::{FoundUser, Passdb, UserQuery};
+use super::plugin_account::{PluginAccount, REPORTER};
 use crate::decoy::Decoy;
+use crate::login_error::LoginError;
 use crate::name::UserName;
-use crate::refusal::Refusal;
-use crate::userdb::{Location, Mail, Owner, OwnerUid};
+use crate::userdb::{Owner, OwnerUid, StatedMaildrop};
 
-/// How long the plugins may take for a login: both together stay below the deadline of the auth process.
+/// How long the plugin for names may take. Both together stay below the deadline of the auth process.
 const NAME_TIME: Duration = Duration::from_secs(8);
+/// How long the plugin for passwords may take.
 const PASSWORD_TIME: Duration = Duration::from_secs(15);
 
-/// The most octets that a plugin may print: two long paths and room.
+/// The most octets that a plugin may print: room for two long paths.
 const MOST_OUTPUT: usize = 16_384;
 
 /// The most remarks that are kept for the log.
@@ -36,24 +38,24 @@ const MOST_REMARKS: usize = 100;
 
 /// The two plugins.
 pub(crate) struct Plugins {
-    /// Without one, any name may be right.
+    /// If missing, any name may be right.
     name: Option<PathBuf>,
     password: PathBuf,
     name_time: Duration,
     password_time: Duration,
-    /// What the name's plugin said of the user it was asked for last.
-    said: Option<(UserName, Answer)>,
+    /// The last user whose name was accepted, and what the plugin for names printed about them.
+    named: Option<(UserName, PluginAccount)>,
     remarks: Vec<Fault>,
 }
 
 /// What a plugin decides.
-enum Verdict {
-    Accepted(Answer),
+enum PluginDecision {
+    Accepted(PluginAccount),
     Refused,
 }
 
 impl Plugins {
-    /// `None`: there is no plugin for passwords.
+    /// `None` if no plugin for passwords is configured.
     pub(crate) fn new(config: &Config) -> Option<Self> {
         let password = config.password_plugin.clone()?;
         Some(Self {
@@ -61,15 +63,16 @@ impl Plugins {
             password,
             name_time: NAME_TIME,
             password_time: PASSWORD_TIME,
-            said: None,
+            named: None,
             remarks: Vec::new(),
         })
     }
 
-    /// Checks that a program is there, may be run, and is nobody else's to change.
+    /// Checks that a program exists, is executable, and cannot be changed by others.
     ///
     /// # Errors
-    /// It is not so.
+    ///
+    /// Which of these it violates.
     pub(crate) fn check(program: &Path) -> Result<(), Fault> {
         let fault = |what: String| Fault::of_file(program, what);
         let metadata =
@@ -86,20 +89,20 @@ impl Plugins {
         &mut self,
         program: &Path,
         time: Duration,
-        query: &Query<'_>,
+        query: &UserQuery<'_>,
         password: &[u8],
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<PluginDecision, LoginError> {
         let temporary = |why: String| {
-            Refusal::Temporary(format!("user {}: plugin {}: {why}", query.user, program.display()))
+            LoginError::temporary(format!("user {}: plugin {}: {why}", query.user, program.display()))
         };
         Self::check(program).map_err(|fault| temporary(fault.to_string()))?;
         let peer = query.peer.address().to_string();
-        let answer = run(&Run {
+        let output = run(&Run {
             program,
             arguments: &REPORTER.map(OsStr::new),
             environment: &[
                 ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".as_ref()),
-                // As tcpserver(1) tells it; some programs want to know.
+                // As tcpserver(1) sets it; some programs expect it.
                 ("PROTO", "TCP".as_ref()),
                 ("TCPREMOTEIP", peer.as_ref()),
             ],
@@ -108,48 +111,48 @@ impl Plugins {
             most_output: MOST_OUTPUT,
         })
         .map_err(|error| temporary(error.to_string()))?;
-        if !answer.errors.is_empty() && self.remarks.len() < MOST_REMARKS {
-            let said = String::from_utf8_lossy(&answer.errors);
+        if !output.errors.is_empty() && self.remarks.len() < MOST_REMARKS {
+            let said = String::from_utf8_lossy(&output.errors);
             let what = format!("the plugin wrote to standard error: {}", said.trim_end().escape_debug());
             self.remarks.push(Fault::of_file(program, what));
         }
-        let output = Zeroizing::new(answer.output);
-        match answer.ending {
-            ProcessEnd::Exited(0) => {
-                Answer::parse(&output).map(Verdict::Accepted).map_err(|why| temporary(why.to_string()))
-            }
-            ProcessEnd::Exited(1) => Ok(Verdict::Refused),
+        let printed = Zeroizing::new(output.output);
+        match output.ending {
+            ProcessEnd::Exited(0) => PluginAccount::parse(&printed)
+                .map(PluginDecision::Accepted)
+                .map_err(|why| temporary(why.to_string())),
+            ProcessEnd::Exited(1) => Ok(PluginDecision::Refused),
             ending => Err(temporary(format!("it ended with {ending}"))),
         }
     }
 }
 
 impl Passdb for Plugins {
-    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
-        self.said = None;
+    fn find(&mut self, query: &UserQuery<'_>) -> Result<Option<FoundUser>, LoginError> {
+        self.named = None;
         if let Some(program) = self.name.clone() {
             match self.judge(&program, self.name_time, query, b"")? {
-                Verdict::Accepted(answer) => self.said = Some((query.user.clone(), answer)),
-                Verdict::Refused => return Ok(None),
+                PluginDecision::Accepted(answer) => self.named = Some((query.user.clone(), answer)),
+                PluginDecision::Refused => return Ok(None),
             }
         }
-        Ok(Some(Found::Ask))
+        Ok(Some(FoundUser::Ask))
     }
 
-    fn ask(&mut self, query: &Query<'_>, password: &[u8]) -> Result<Owner, Refusal> {
-        let earlier = self.said.take().filter(|(user, _)| user == query.user).map(|(_, answer)| answer);
-        // The interface has no way to say a NUL.
+    fn ask(&mut self, query: &UserQuery<'_>, password: &[u8]) -> Result<Owner, LoginError> {
+        let earlier = self.named.take().filter(|(user, _)| user == query.user).map(|(_, answer)| answer);
+        // The interface cannot pass a NUL.
         if password.contains(&0) {
-            return Err(Refusal::Password);
+            return Err(LoginFailure::Password.into());
         }
         let program = self.password.clone();
         match self.judge(&program, self.password_time, query, password)? {
-            Verdict::Accepted(answer) => owner(query.user, answer.or(earlier.unwrap_or_default())),
-            Verdict::Refused => Err(Refusal::Password),
+            PluginDecision::Accepted(answer) => owner(query.user, answer.or(earlier.unwrap_or_default())),
+            PluginDecision::Refused => Err(LoginFailure::Password.into()),
         }
     }
 
-    fn decoys(&mut self, _: &Query<'_>) -> Vec<Decoy> {
+    fn decoys(&mut self, _: &UserQuery<'_>) -> Vec<Decoy> {
         vec![Decoy { users: 1, secret: None }]
     }
 
@@ -161,7 +164,7 @@ impl Passdb for Plugins {
 fn credentials(user: &UserName, password: &[u8]) -> Zeroizing<Vec<u8>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string();
     let name = user.as_str().as_bytes();
-    // Of the right size at once: a vector that grows leaves copies behind.
+    // Allocated in full at the start: a vector that grows leaves copies behind.
     let mut octets = Zeroizing::new(Vec::with_capacity(name.len() + password.len() + now.len() + 3));
     for field in [name, password, now.as_bytes()] {
         octets.extend_from_slice(field);
@@ -170,13 +173,13 @@ fn credentials(user: &UserName, password: &[u8]) -> Zeroizing<Vec<u8>> {
     octets
 }
 
-/// What the plugin left out is that of the system user of the same name.
-fn owner(user: &UserName, answer: Answer) -> Result<Owner, Refusal> {
-    let temporary = |why: &dyn std::fmt::Display| Refusal::Temporary(format!("user {user}: {why}"));
+/// The owner. What the plugin left out is taken from the system user of the same name.
+fn owner(user: &UserName, answer: PluginAccount) -> Result<Owner, LoginError> {
+    let temporary = |why: &dyn std::fmt::Display| LoginError::temporary(format!("user {user}: {why}"));
     let mail = match (answer.mbox, answer.maildir) {
-        (Some(path), _) => Mail::At(Location { storage: Storage::Mbox, path }),
-        (None, Some(path)) => Mail::At(Location { storage: Storage::Maildir, path }),
-        (None, None) => Mail::BySettings,
+        (Some(path), _) => StatedMaildrop::At(Location { storage: Storage::Mbox, path }),
+        (None, Some(path)) => StatedMaildrop::At(Location { storage: Storage::Maildir, path }),
+        (None, None) => StatedMaildrop::BySettings,
     };
     let (uid, gid, home) = match answer.uid {
         Some(uid) => (uid, answer.gid, answer.home),
@@ -185,7 +188,7 @@ fn owner(user: &UserName, answer: Answer) -> Result<Owner, Refusal> {
             let system = system.ok_or_else(|| {
                 temporary(&"the plugin told no uid, and there is no system user of that name")
             })?;
-            let uid = OwnerUid::new(system.uid).ok_or(Refusal::Disabled)?;
+            let uid = OwnerUid::new(system.uid).ok_or(LoginFailure::Disabled)?;
             (uid, answer.gid.or(Some(system.gid)), answer.home.or(Some(system.home)))
         }
     };
@@ -196,7 +199,7 @@ fn owner(user: &UserName, answer: Answer) -> Result<Owner, Refusal> {
 mod tests {
     use super::*;
     use crate::host::Peer;
-    use crate::verdicts::alone;
+    use crate::login_tests::alone;
     use config::AuthType;
     use std::fs::Permissions;
     use std::io::{BufRead, BufReader, Write};
@@ -222,21 +225,21 @@ mod tests {
         }
 
         /// What a plugin for passwords that is this shell script makes of a login.
-        fn ask(&self, script: &str) -> (Result<Owner, Refusal>, Vec<Fault>) {
+        fn ask(&self, script: &str) -> (Result<Owner, LoginError>, Vec<Fault>) {
             let program = self.program("password", &format!("#!/bin/sh\n{script}\n"));
             login(&Config { password_plugin: Some(program), ..Config::default() }, "alice", b"se cret")
         }
     }
 
-    fn login(config: &Config, user: &str, password: &[u8]) -> (Result<Owner, Refusal>, Vec<Fault>) {
+    fn login(config: &Config, user: &str, password: &[u8]) -> (Result<Owner, LoginError>, Vec<Fault>) {
         let mut plugins = Plugins::new(config).unwrap();
         plugins.password_time = Duration::from_secs(3);
         let user = UserName::try_from(user.as_bytes()).unwrap();
         let peer = Peer::new("192.0.2.1".parse().unwrap(), |_| Ok(None));
-        let query = Query { user: &user, peer: &peer, kind: AuthType::Plugin };
+        let query = UserQuery { user: &user, peer: &peer, kind: AuthType::Plugin };
         let verdict = match plugins.find(&query) {
-            Ok(Some(Found::Ask)) => plugins.ask(&query, password),
-            Ok(_) => Err(Refusal::UnknownUser),
+            Ok(Some(FoundUser::Ask)) => plugins.ask(&query, password),
+            Ok(_) => Err(LoginFailure::UnknownUser.into()),
             Err(refusal) => Err(refusal),
         };
         (verdict, plugins.take_remarks())
@@ -257,7 +260,7 @@ mod tests {
                       [ \"$TCPREMOTEIP$(pwd)$(cat)\" = 192.0.2.1/ ] || exit 1\necho uid=7004; echo gid=7005; echo home=/h";
         let owner = scene.ask(script).0.unwrap();
         assert_eq!((owner.uid.get(), owner.gid, owner.home), (7004, Some(7005), Some("/h".into())));
-        assert_eq!(owner.mail, Mail::BySettings);
+        assert_eq!(owner.mail, StatedMaildrop::BySettings);
     }
 
     #[test]
@@ -276,7 +279,7 @@ mod tests {
             ("exit 0", "told no uid, and there is no system user"),
         ] {
             let refusal = scene.ask(script).0.unwrap_err();
-            assert_eq!(refusal.word(), "temporary", "{script}");
+            assert_eq!(refusal.failure().word(), "temporary", "{script}");
             let told = refusal.to_string();
             assert!(told.contains("user alice: ") && told.contains(why), "{script}: {told}");
             assert!(!told.contains("se cret"));
@@ -294,7 +297,7 @@ mod tests {
     #[test]
     fn what_it_says_to_standard_error_is_for_the_log() {
         let (verdict, remarks) = Scene::new().ask("printf 'no\\033[1m database\\n' >&2; exit 1");
-        assert_eq!(verdict, Err(Refusal::Password));
+        assert_eq!(verdict, Err(LoginFailure::Password.into()));
         let told = remarks[0].to_string();
         assert!(told.ends_with(r"the plugin wrote to standard error: no\u{1b}[1m database"), "{told}");
     }
@@ -310,12 +313,13 @@ mod tests {
         };
         let owner = login(&config, "alice", b"x").0.unwrap();
         assert_eq!((owner.uid.get(), owner.gid), (7004, Some(8)));
-        assert_eq!(owner.mail, Mail::At(Location { storage: Storage::Mbox, path: "/b".into() }));
-        assert_eq!(login(&config, "bob", b"x").0, Err(Refusal::UnknownUser));
-        assert_eq!(login(&config, "alice", b"x\0").0, Err(Refusal::Password));
+        assert_eq!(owner.mail, StatedMaildrop::At(Location { storage: Storage::Mbox, path: "/b".into() }));
+        assert_eq!(login(&config, "bob", b"x").0, Err(LoginFailure::UnknownUser.into()));
+        assert_eq!(login(&config, "alice", b"x\0").0, Err(LoginFailure::Password.into()));
     }
 
-    /// As checkpassword itself does it: become the user, set HOME and the like, run the program of the arguments.
+    /// Does what checkpassword itself does: becomes the user, sets HOME and the like, runs the program in its
+    /// arguments.
     #[test]
     fn a_program_that_speaks_checkpassword_works_as_it_is() {
         if !is_root() {
@@ -382,12 +386,16 @@ mod tests {
         let (verdict, remarks) = login(&config, "al ice", b"se cret");
         let owner = verdict.unwrap_or_else(|refusal| panic!("{refusal}: {remarks:?}"));
         assert_eq!((owner.uid.get(), owner.gid), (7004, Some(7005)));
-        assert_eq!(owner.mail, Mail::At(Location { storage: Storage::Maildir, path: maildir }));
-        assert_eq!(login(&config, "al ice", b"wrong").0, Err(Refusal::Password));
-        assert_eq!(login(&config, "al ice", b"later").0.unwrap_err().word(), "temporary");
-        assert_eq!(login(&config, "al ice", b"x\r\nDELE 1").0, Err(Refusal::Password));
-        assert_eq!(login(&config, "bob", b"se cret").0, Err(Refusal::UnknownUser));
+        assert_eq!(owner.mail, StatedMaildrop::At(Location { storage: Storage::Maildir, path: maildir }));
+        assert_eq!(login(&config, "al ice", b"wrong").0, Err(LoginFailure::Password.into()));
+        assert_eq!(login(&config, "al ice", b"later").0.unwrap_err().failure().word(), "temporary");
+        assert_eq!(login(&config, "al ice", b"x\r\nDELE 1").0, Err(LoginFailure::Password.into()));
+        assert_eq!(login(&config, "bob", b"se cret").0, Err(LoginFailure::UnknownUser.into()));
         other_server.join().unwrap();
-        assert_eq!(login(&config, "al ice", b"se cret").0.unwrap_err().word(), "temporary", "nobody listens");
+        assert_eq!(
+            login(&config, "al ice", b"se cret").0.unwrap_err().failure().word(),
+            "temporary",
+            "nobody listens"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The file of system users' passwords, shadow(5).
+//! The passwords of system users, shadow(5).
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,37 +7,38 @@ use std::{fs, io};
 use config::Fault;
 use zeroize::Zeroizing;
 
-use super::userlist::read_file;
+use super::read_file::read_file;
 use crate::decoy::Decoy;
+use crate::file_version::FileVersion;
 use crate::name::UserName;
-use crate::password::{Costs, Stored};
-use crate::stamp::Stamp;
+use crate::password::StoredPassword;
+use crate::password_costs::PasswordCosts;
 
 /// The largest file, in octets: some hundred thousand users.
 const MAX_OCTETS: u64 = 1 << 26;
 
-/// The passwords in a file, read again when it has changed.
+/// A shadow file, read again after it has changed.
 pub(crate) struct ShadowFile {
     path: PathBuf,
-    read: Option<Reading>,
+    read: Option<ReadShadow>,
 }
 
-struct Reading {
+struct ReadShadow {
     text: Zeroizing<Vec<u8>>,
-    /// Counted when the file is read: a login is no time for that.
+    /// Counted when the file is read, because that takes too long for a login.
     decoys: Vec<Decoy>,
-    stamp: Stamp,
+    stamp: FileVersion,
     settled: bool,
 }
 
-/// A user's line, as far as it matters for a login that cannot change the password. Days count from 1970-01-01.
+/// The fields of a user's line that matter for a login. Days count from 1970-01-01.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct ShadowEntry<'a> {
     pub(crate) password: &'a [u8],
-    /// The day of the last change of the password (field 3), and how many days it is good for (field 5).
+    /// The day of the password's last change (field 3), and how many days the password is valid (field 5).
     changed: Option<i64>,
     most_days: Option<i64>,
-    /// The day on which the account ends (field 8).
+    /// The day on which the account expires (field 8).
     expires: Option<i64>,
 }
 
@@ -53,28 +54,29 @@ impl ShadowFile {
     /// The lines of the file as it is now.
     ///
     /// # Errors
+    ///
     /// It cannot be read.
     pub(crate) fn current(&mut self) -> Result<&[u8], Fault> {
         let cannot_read =
             |error: io::Error| Fault::of_file(&self.path, format!("cannot read the passwords: {error}"));
-        let now = Stamp::of(&fs::metadata(&self.path).map_err(cannot_read)?);
+        let now = FileVersion::of(&fs::metadata(&self.path).map_err(cannot_read)?);
         let reading = match self.read.take() {
             Some(reading) if reading.settled && reading.stamp == now => reading,
             _ => {
                 let began = SystemTime::now();
                 let (text, metadata) = read_file(&self.path, MAX_OCTETS).map_err(cannot_read)?;
-                let stamp = Stamp::of(&metadata);
-                Reading { decoys: costs(&text).decoys(), text, stamp, settled: stamp.is_settled(began) }
+                let stamp = FileVersion::of(&metadata);
+                ReadShadow { decoys: costs(&text).decoys(), text, stamp, settled: stamp.is_settled(began) }
             }
         };
         Ok(&self.read.insert(reading).text)
     }
 
-    /// The cost of a user's password; empty if the file has none.
+    /// The cost of checking a user's password; empty if the file has none.
     pub(crate) fn cost(&mut self, user: &UserName) -> &[u8] {
         let password = self.current().ok().and_then(|lines| entry(lines, user)).map(|entry| entry.password);
-        match password.map(Stored::parse_crypt) {
-            Some(Ok(stored @ Stored::Crypt(_))) => stored.cost(),
+        match password.map(StoredPassword::parse_crypt) {
+            Some(Ok(stored @ StoredPassword::Crypt(_))) => stored.cost(),
             _ => b"",
         }
     }
@@ -91,32 +93,33 @@ impl ShadowFile {
 /// Checks that the file can be read.
 ///
 /// # Errors
-/// It cannot.
+///
+/// It cannot be read.
 pub(crate) fn check(path: &Path) -> Result<(), Fault> {
     ShadowFile::new(path.to_owned()).current().map(drop)
 }
 
 /// The line of a user.
-pub(crate) fn entry<'a>(lines: &'a [u8], user: &UserName) -> Option<Entry<'a>> {
-    // To the end, wherever the user is: how long it takes must not depend on that.
+pub(crate) fn entry<'a>(lines: &'a [u8], user: &UserName) -> Option<ShadowEntry<'a>> {
+    // Always reads to the end: the time must not depend on where the user's line is.
     let of_user = |line: &&[u8]| line.split(|octet| *octet == b':').next() == Some(user.as_str().as_bytes());
     let found =
         lines.split(|octet| *octet == b'\n').filter(of_user).fold(None, |first, line| first.or(Some(line)));
-    Entry::parse(found?)
+    ShadowEntry::parse(found?)
 }
 
-/// How often each cost occurs among the passwords of the file.
-fn costs(lines: &[u8]) -> Costs<'_> {
-    let mut costs = Costs::default();
-    for entry in lines.split(|octet| *octet == b'\n').filter_map(Entry::parse) {
-        if let Ok(password) = Stored::parse_crypt(entry.password) {
+/// How often each cost occurs among the passwords in the file.
+fn costs(lines: &[u8]) -> PasswordCosts<'_> {
+    let mut costs = PasswordCosts::default();
+    for entry in lines.split(|octet| *octet == b'\n').filter_map(ShadowEntry::parse) {
+        if let Ok(password) = StoredPassword::parse_crypt(entry.password) {
             costs.count(password);
         }
     }
     costs
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ShadowEntry<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|octet| *octet == b':').skip(1);
         let password = fields.next()?;
@@ -125,12 +128,12 @@ impl<'a> Entry<'a> {
         Some(Self { password, changed, most_days, expires })
     }
 
-    /// Whether the account has ended by this day, or its password is older than it may be: shadow(5). A mail program cannot change
-    /// a password, and one that must be changed is no proof any more.
+    /// Whether the account or its password has expired by this day: shadow(5). A mail client cannot change a
+    /// password, and one that must be changed no longer proves anything.
     pub(crate) fn is_expired(&self, today: i64) -> bool {
         let account_ended = self.expires.is_some_and(|end| today >= end);
         let password_ended = match (self.changed, self.most_days) {
-            // The form of passwd -e: to be changed at the next login.
+            // Set by passwd -e: the password must be changed at the next login.
             (Some(0), _) => true,
             (Some(changed), Some(most)) => today > changed.saturating_add(most),
             _ => false,
@@ -154,7 +157,7 @@ mod tests {
     const LINES: &[u8] =
         b"root:*:19000:0:99999:7:::\nal:$1$s$h:19000:0:100:7:30:20000:\nalice:$6$s$h:19000::::::\n";
 
-    fn find(lines: &[u8], name: &str) -> Option<Entry<'static>> {
+    fn find(lines: &[u8], name: &str) -> Option<ShadowEntry<'static>> {
         let name = UserName::try_from(name.as_bytes()).unwrap();
         entry(lines.to_vec().leak(), &name)
     }
@@ -173,7 +176,7 @@ mod tests {
         let entry = find(LINES, "al").unwrap();
         assert!(!entry.is_expired(19_100), "its last day");
         assert!(entry.is_expired(19_101), "the password is too old");
-        let expires = |line: &[u8], today| Entry::parse(line).unwrap().is_expired(today);
+        let expires = |line: &[u8], today| ShadowEntry::parse(line).unwrap().is_expired(today);
         assert!(!expires(b"a:x:::::: 20000:", 30_000), "no number");
         assert!(!expires(b"a:x::::::20000:", 19_999));
         assert!(expires(b"a:x::::::20000:", 20_000));
@@ -192,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_octets_are_lines(text in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(entry) = Entry::parse(&text) {
+            if let Some(entry) = ShadowEntry::parse(&text) {
                 entry.is_expired(20_000);
             }
             costs(&text);

@@ -1,6 +1,6 @@
-//! A user list in a file, read again when the file has changed.
+//! A user list in a file, read again after the file has changed.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,58 +9,60 @@ use std::time::SystemTime;
 use config::Fault;
 use zeroize::Zeroizing;
 
-use super::list::{BadLine, List};
-use super::{Found, Passdb, Query};
+use super::indexed_userlist::{BadUserlistLine, IndexedUserlist};
+use super::interface::{FoundUser, Passdb, UserQuery};
+use super::read_file::read_file;
 use crate::decoy::Decoy;
+use crate::file_version::FileVersion;
+use crate::login_error::LoginError;
 use crate::name::UserName;
-use crate::refusal::Refusal;
-use crate::stamp::Stamp;
-use crate::userdb::{Mail, Owner};
+use crate::userdb::{Owner, StatedMaildrop};
 
 /// The largest list, in octets: about ten million users.
 const MAX_OCTETS: u64 = 1 << 30;
 
-/// The most faults of a list that a running server reports at a time: the log is no place for a million lines.
+/// The most errors of a list that a running server reports at once: the log is no place for a million lines.
 const MOST_REMARKS: usize = 100;
 
 /// The users in a file.
 pub(crate) struct Userlist {
     path: PathBuf,
-    read: Option<Reading>,
-    /// For the log, until it is taken.
+    read: Option<ReadUserlist>,
+    /// For the log, until they are taken.
     remarks: Vec<Fault>,
-    /// The last remarks: a list that is read again often has the same faults.
-    said: Vec<Fault>,
+    /// The remarks of the last reading: a list that is read again often has the same errors.
+    last_remarks: Vec<Fault>,
 }
 
-struct Reading {
-    list: List,
-    stamp: Stamp,
+struct ReadUserlist {
+    list: IndexedUserlist,
+    stamp: FileVersion,
     /// Whether a later change of the file is sure to change its `stamp`.
     settled: bool,
 }
 
-/// A list together with what is to be said about it.
-pub(crate) struct Checked {
-    list: List,
-    stamp: Stamp,
-    /// Lines that are left out.
+/// A list, with its errors and warnings.
+pub(crate) struct CheckedUserlist {
+    list: IndexedUserlist,
+    stamp: FileVersion,
+    /// The lines that are left out.
     pub(crate) faults: Vec<Fault>,
-    /// What is risky, though it works.
+    /// What works but is risky.
     pub(crate) warnings: Vec<Fault>,
 }
 
 impl Userlist {
-    /// The list at an absolute path. It is read when it is first needed, and need not be there before.
+    /// The list at an absolute path. It is read when it is first needed, and need not exist before.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, read: None, remarks: Vec::new(), said: Vec::new() }
+        Self { path, read: None, remarks: Vec::new(), last_remarks: Vec::new() }
     }
 
     /// Reads and checks a list.
     ///
     /// # Errors
-    /// It cannot be used at all: it cannot be read, or everyone may write it.
-    pub(crate) fn check(path: &Path) -> Result<Checked, Fault> {
+    ///
+    /// It is unusable: it cannot be read, or everyone may write it.
+    pub(crate) fn check(path: &Path) -> Result<CheckedUserlist, Fault> {
         let fault = |what: String| Fault::of_file(path, what);
         let cannot_read = |error: io::Error| fault(format!("cannot read the user list: {error}"));
         let (text, metadata) = read_file(path, MAX_OCTETS).map_err(cannot_read)?;
@@ -70,7 +72,7 @@ impl Userlist {
                 path.display()
             )));
         }
-        let (list, bad) = List::parse(text);
+        let (list, bad) = IndexedUserlist::parse(text);
 
         let mut warnings = Vec::new();
         if metadata.mode() & 0o004 != 0 {
@@ -81,51 +83,57 @@ impl Userlist {
             warnings.push(fault(what));
         }
         let faults = bad.into_iter().map(|bad| bad.into_fault(path)).collect();
-        Ok(Checked { list, stamp: Stamp::of(&metadata), faults, warnings })
+        Ok(CheckedUserlist { list, stamp: FileVersion::of(&metadata), faults, warnings })
     }
 
-    /// Whether there is something at its path.
+    /// Whether there is anything at this path.
     pub(crate) fn exists(path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok()
     }
 
-    /// What the list has of a user. The mail is where the settings say.
+    /// What the list knows about a user. The settings decide where the mail is.
     ///
     /// # Errors
+    ///
     /// The list cannot be read.
-    pub(crate) fn find_entry(&mut self, user: &UserName) -> Result<Option<Found>, Refusal> {
+    pub(crate) fn find_entry(&mut self, user: &UserName) -> Result<Option<FoundUser>, LoginError> {
         let Some(entry) = self.current()?.get(user) else { return Ok(None) };
-        let Some(secret) = entry.password.secret() else { return Ok(Some(Found::Locked)) };
+        let Some(secret) = entry.password.secret() else { return Ok(Some(FoundUser::Locked)) };
         let home = entry.home.map(Path::to_owned);
         let (uid, gid) = (entry.uid, entry.gid);
-        let owner = Owner { user: user.clone(), uid, gid, own_uid: false, home, mail: Mail::BySettings };
-        Ok(Some(Found::Stored(owner, secret)))
+        let owner =
+            Owner { user: user.clone(), uid, gid, own_uid: false, home, mail: StatedMaildrop::BySettings };
+        Ok(Some(FoundUser::Stored(owner, secret)))
     }
 
-    /// The list as the file has it now.
-    fn current(&mut self) -> Result<&List, Refusal> {
-        let now = fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)).ok();
+    /// The list as it is in the file now.
+    fn current(&mut self) -> Result<&IndexedUserlist, LoginError> {
+        let now = fs::metadata(&self.path).map(|metadata| FileVersion::of(&metadata)).ok();
         let began = SystemTime::now();
         let reading = match self.read.take() {
             Some(read) if now == Some(read.stamp) && read.settled => read,
-            // It was read too soon after a change to know whether that was the last one. If it was, the memory that this
-            // process shares with its siblings stays shared.
+            // It was read so soon after a change that another change may have left the same version. If the
+            // text is still the same, keeping the old copy keeps memory shared with the sibling processes.
             Some(read) if now == Some(read.stamp) && self.is_as_read(&read.list) => {
-                Reading { settled: read.stamp.is_settled(began), ..read }
+                ReadUserlist { settled: read.stamp.is_settled(began), ..read }
             }
             outdated => {
-                // Before the new one is read: there need never be room for two.
+                // Freed before the new one is read, so that there are never two in memory.
                 drop(outdated);
                 let checked =
-                    Self::check(&self.path).map_err(|fault| Refusal::Temporary(fault.to_string()))?;
+                    Self::check(&self.path).map_err(|fault| LoginError::temporary(fault.to_string()))?;
                 self.note(&checked);
-                Reading { settled: checked.stamp.is_settled(began), list: checked.list, stamp: checked.stamp }
+                ReadUserlist {
+                    settled: checked.stamp.is_settled(began),
+                    list: checked.list,
+                    stamp: checked.stamp,
+                }
             }
         };
         Ok(&self.read.insert(reading).list)
     }
 
-    fn is_as_read(&self, list: &List) -> bool {
+    fn is_as_read(&self, list: &IndexedUserlist) -> bool {
         let Ok(mut file) = File::open(&self.path) else { return false };
         let mut rest = list.text();
         let mut chunk = Zeroizing::new([0; 65_536]);
@@ -143,27 +151,27 @@ impl Userlist {
         }
     }
 
-    /// Keeps what is to be said about the list for the log, unless it is what was said last.
-    fn note(&mut self, checked: &Checked) {
+    /// Keeps the list's errors and warnings for the log, unless they are the same as last time.
+    fn note(&mut self, checked: &CheckedUserlist) {
         let all = checked.warnings.iter().chain(&checked.faults);
         let mut new: Vec<Fault> = all.take(MOST_REMARKS).cloned().collect();
         let more = (checked.warnings.len() + checked.faults.len()).saturating_sub(MOST_REMARKS);
         if more > 0 {
             new.push(Fault::of_file(&self.path, format!("{more} more faults; mpopd -t lists them all")));
         }
-        if new != self.said {
-            self.said.clone_from(&new);
+        if new != self.last_remarks {
+            self.last_remarks.clone_from(&new);
             self.remarks = new;
         }
     }
 }
 
 impl Passdb for Userlist {
-    fn find(&mut self, query: &Query<'_>) -> Result<Option<Found>, Refusal> {
+    fn find(&mut self, query: &UserQuery<'_>) -> Result<Option<FoundUser>, LoginError> {
         self.find_entry(query.user)
     }
 
-    fn decoys(&mut self, _: &Query<'_>) -> Vec<Decoy> {
+    fn decoys(&mut self, _: &UserQuery<'_>) -> Vec<Decoy> {
         self.current().map_or_else(|_| Vec::new(), |list| list.decoys().to_vec())
     }
 
@@ -173,7 +181,7 @@ impl Passdb for Userlist {
     }
 
     fn warm(&mut self) {
-        // What is wrong with it is told when it is needed.
+        // An error is reported when the list is needed.
         let _ = self.current();
     }
 
@@ -182,44 +190,7 @@ impl Passdb for Userlist {
     }
 }
 
-/// Reads a file of passwords of at most `most` octets.
-///
-/// # Errors
-/// It cannot be read, is no regular file, or is larger.
-pub(super) fn read_file(path: &Path, most: u64) -> io::Result<(Zeroizing<Vec<u8>>, Metadata)> {
-    // Before it is opened: to open a FIFO would wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.len() > most {
-        return Err(io::Error::other(format!("it has more than {most} octets")));
-    }
-    Ok((read_whole(file, metadata.len())?, metadata))
-}
-
-fn read_whole(file: File, expected: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Of the right size from the start: a vector that grows leaves copies of passwords behind.
-    let mut text = Zeroizing::new(vec![0; usize::try_from(expected).unwrap_or(0) + 1]);
-    let mut file = file;
-    let mut filled = 0;
-    while let Some(room) = text.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read(room) {
-            Ok(0) => break,
-            Ok(octets) => filled += octets,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    if filled as u64 > expected {
-        return Err(io::Error::other("it grew while it was read"));
-    }
-    text.truncate(filled);
-    Ok(text)
-}
-
-impl BadLine {
+impl BadUserlistLine {
     fn into_fault(self, path: &Path) -> Fault {
         let fault = Fault::of_line(path, self.line, self.why.to_string());
         match self.user {
@@ -232,9 +203,10 @@ impl BadLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::Stored;
+    use crate::password::StoredPassword;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use vocabulary::LoginFailure;
 
     struct Scene {
         _folder: tempfile::TempDir,
@@ -257,14 +229,14 @@ mod tests {
 
     impl Scene {
         /// The uid of a user who is found with this plain password.
-        fn login(&mut self, user: &str, password: &str) -> Result<u32, Refusal> {
+        fn login(&mut self, user: &str, password: &str) -> Result<u32, LoginError> {
             let user = UserName::try_from(user.as_bytes()).unwrap();
-            let stored = Stored::Plain(password.as_bytes()).secret().unwrap();
+            let stored = StoredPassword::Plain(password.as_bytes()).secret().unwrap();
             match self.users.find_entry(&user)? {
-                Some(Found::Stored(owner, secret)) if secret == stored => Ok(owner.uid.get()),
-                Some(Found::Stored(..)) => Err(Refusal::Password),
-                Some(_) => Err(Refusal::Disabled),
-                None => Err(Refusal::UnknownUser),
+                Some(FoundUser::Stored(owner, secret)) if secret == stored => Ok(owner.uid.get()),
+                Some(FoundUser::Stored(..)) => Err(LoginFailure::Password.into()),
+                Some(_) => Err(LoginFailure::Disabled.into()),
+                None => Err(LoginFailure::UnknownUser.into()),
             }
         }
     }
@@ -273,8 +245,8 @@ mod tests {
     fn users_are_found_locked_or_unknown() {
         let mut scene = scene("a:{PLAIN}x:7\nb:!{PLAIN}x:7\n");
         assert_eq!(scene.login("a", "x"), Ok(7));
-        assert_eq!(scene.login("b", "x"), Err(Refusal::Disabled));
-        assert_eq!(scene.login("d", "x"), Err(Refusal::UnknownUser));
+        assert_eq!(scene.login("b", "x"), Err(LoginFailure::Disabled.into()));
+        assert_eq!(scene.login("d", "x"), Err(LoginFailure::UnknownUser.into()));
     }
 
     #[test]
@@ -286,9 +258,7 @@ mod tests {
             assert_eq!(scene.login("a", password), Ok(7));
         }
         fs::remove_file(&scene.path).unwrap();
-        assert!(
-            matches!(scene.login("a", "x"), Err(Refusal::Temporary(why)) if why.contains("No such file"))
-        );
+        assert!(scene.login("a", "x").unwrap_err().detail().is_some_and(|why| why.contains("No such file")));
         write(&scene.path, "a:{PLAIN}new:8\n");
         assert_eq!(scene.login("a", "new"), Ok(8));
     }
@@ -297,10 +267,10 @@ mod tests {
     fn a_settled_list_is_not_read_again() {
         let mut scene = scene("a:{PLAIN}x:7\n");
         assert_eq!(scene.login("a", "x"), Ok(7));
-        // The file stays as it is; what was read of it is exchanged for something that can be told apart.
+        // The file stays unchanged; its copy in memory is replaced by one that can be told apart.
         let read = scene.users.read.as_mut().unwrap();
         read.settled = true;
-        read.list = List::parse(Zeroizing::new(b"a:{PLAIN}kept:9\n".to_vec())).0;
+        read.list = IndexedUserlist::parse(Zeroizing::new(b"a:{PLAIN}kept:9\n".to_vec())).0;
         assert_eq!(scene.login("a", "kept"), Ok(9));
     }
 
@@ -323,7 +293,7 @@ mod tests {
         let mut scene = scene("a:{PLAIN}x:7\nroot:{PLAIN}x:0\n");
         fs::set_permissions(&scene.path, Permissions::from_mode(0o644)).unwrap();
         assert_eq!(scene.login("a", "x"), Ok(7));
-        assert_eq!(scene.login("root", "x"), Err(Refusal::UnknownUser));
+        assert_eq!(scene.login("root", "x"), Err(LoginFailure::UnknownUser.into()));
         let told: Vec<_> = scene.users.take_remarks().iter().map(ToString::to_string).collect();
         let file = scene.path.display();
         assert_eq!(
@@ -348,7 +318,7 @@ mod tests {
     #[test]
     fn a_list_full_of_faults_does_not_fill_the_log() {
         let mut scene = scene(&"nonsense\n".repeat(5000));
-        assert_eq!(scene.login("a", "x"), Err(Refusal::UnknownUser));
+        assert_eq!(scene.login("a", "x"), Err(LoginFailure::UnknownUser.into()));
         let told = scene.users.take_remarks();
         assert_eq!(told.len(), MOST_REMARKS + 1);
         assert!(told.last().unwrap().to_string().ends_with("4900 more faults; mpopd -t lists them all"));
@@ -358,6 +328,6 @@ mod tests {
     fn a_list_that_everyone_may_write_is_not_used() {
         let mut scene = scene("a:{PLAIN}x:7\n");
         fs::set_permissions(&scene.path, Permissions::from_mode(0o602)).unwrap();
-        assert!(matches!(scene.login("a", "x"), Err(Refusal::Temporary(why)) if why.contains("chmod o-w")));
+        assert!(scene.login("a", "x").unwrap_err().detail().is_some_and(|why| why.contains("chmod o-w")));
     }
 }

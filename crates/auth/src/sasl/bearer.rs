@@ -1,91 +1,78 @@
-//! OAUTHBEARER (RFC 7628) and XOAUTH2, which was there before it: an OAuth 2.0 access token says who the client is.
+//! OAUTHBEARER (RFC 7628) and its predecessor XOAUTH2: an OAuth 2.0 access token says who the client is.
 
-use super::scram::message::saslname;
-use super::{Client, Refused};
-use crate::authenticator::{Account, Authenticator};
-use crate::refusal::Refusal;
+use vocabulary::LoginFailure;
 
-/// Who says whom a token stands for: a server that is asked, or the keys of one.
-pub trait TokenCheck {
-    /// The user whom this access token stands for (RFC 6749, section 1.4). The token has only the characters that RFC 6750,
-    /// section 2.1, allows.
-    ///
-    /// # Errors
-    /// Why it stands for nobody.
-    fn check(&mut self, token: &[u8]) -> Result<String, BadToken>;
+use super::client::SaslClient;
+use super::refusal::SaslRefusal;
+use super::saslname::saslname;
+use crate::account::Account;
+use crate::authenticator::Authenticator;
+use crate::login_error::LoginError;
+use crate::token_check::BadToken;
 
-    /// The scope that a token must have, to be told to clients whose token is refused; nothing if there is none.
-    fn scope(&self) -> &str {
-        ""
-    }
-}
-
-/// Why a token stands for nobody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadToken {
-    /// It is not, or no longer, good for this server.
-    Refused,
-    /// It could not be found out now. The text says why, for the log; nothing of the token is in it.
-    Temporary(String),
-}
-
-/// Which of the two it is.
+/// Which of the two mechanisms the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum BearerDialect {
     OauthBearer,
     Xoauth2,
 }
 
-pub(super) enum Verdict {
+pub(super) enum BearerOutcome {
     Done(Account),
-    Refused(Refused),
-    /// The client is to be told first what is wrong with its token.
-    Explained(Vec<u8>, Refused),
+    Refused(SaslRefusal),
+    /// The client must first be told what is wrong with its token.
+    Explained(Vec<u8>, SaslRefusal),
 }
 
-/// The client's one message.
-struct Bearer<'a> {
-    /// Whom it wants to be; empty: whom the token says.
+/// The client's only message.
+struct BearerMessage<'a> {
+    /// The user that the client wants to be; empty if the token alone decides.
     user: Vec<u8>,
-    /// Missing where the client wants to know what kind of token it needs.
+    /// Missing if the client asks which kind of token it needs.
     token: Option<&'a [u8]>,
 }
 
-pub(super) fn answer(dialect: Dialect, message: &[u8], client: &Client, auth: &mut Authenticator) -> Verdict {
-    let Some(Bearer { user, token }) = Bearer::parse(dialect, message) else {
-        return Verdict::Refused(Refused::unnamed(Refusal::UnknownUser));
+pub(super) fn answer(
+    dialect: BearerDialect,
+    message: &[u8],
+    client: &SaslClient,
+    auth: &mut Authenticator,
+) -> BearerOutcome {
+    let Some(BearerMessage { user, token }) = BearerMessage::parse(dialect, message) else {
+        return BearerOutcome::Refused(SaslRefusal::unnamed(LoginFailure::UnknownUser));
     };
-    let refused = |why| Verdict::Refused(Refused::new(&user, why));
-    // Before anybody is asked on behalf of a client that may not connect.
-    if let Err(why) = auth.admit(client.peer) {
-        return refused(why);
+    let refused = |error: LoginError| BearerOutcome::Refused(SaslRefusal::new(&user, error));
+    // First of all: no server is asked on behalf of a client that may not connect.
+    if let Err(error) = auth.admit(client.peer) {
+        return refused(error);
     }
     let granted = match token.map(|token| auth.check_token(token)) {
         Some(Ok(granted)) => granted,
-        Some(Err(BadToken::Temporary(why))) => return refused(Refusal::Temporary(why)),
+        Some(Err(BadToken::Temporary(detail))) => return refused(LoginError::temporary(detail)),
         Some(Err(BadToken::Refused)) | None => {
             let why = dialect.explain(auth.token_scope());
-            return Verdict::Explained(why, Refused::new(&user, Refusal::Password));
+            return BearerOutcome::Explained(why, SaslRefusal::new(&user, LoginFailure::Password));
         }
     };
     if !user.is_empty() && user != granted.as_bytes() {
-        return refused(Refusal::Password);
+        return refused(LoginFailure::Password.into());
     }
     match auth.vouched(granted.as_bytes(), client.peer) {
-        Ok(account) => Verdict::Done(account),
-        Err(why) => Verdict::Refused(Refused::new(granted.as_bytes(), why)),
+        Ok(account) => BearerOutcome::Done(account),
+        Err(error) => BearerOutcome::Refused(SaslRefusal::new(granted.as_bytes(), error)),
     }
 }
 
-impl Dialect {
-    /// The challenge for a token that is no good (RFC 7628, section 3.2.2). Clients of XOAUTH2 know Google's numbers, and get a
-    /// new token when they see 400.
+impl BearerDialect {
+    /// The challenge for a refused token (RFC 7628, section 3.2.2). Clients of XOAUTH2 know Google's status
+    /// numbers and fetch a new token when they see 400.
     fn explain(self, scope: &str) -> Vec<u8> {
         let status = match self {
             Self::OauthBearer => "invalid_token",
             Self::Xoauth2 => "400",
         };
-        // A scope has no quotation mark and no backslash (RFC 6749, section 3.3); what has is not shown.
+        // RFC 6749, section 3.3, allows no quotation mark and no backslash in a scope. One that has them is
+        // not shown.
         let sound = !scope.is_empty()
             && scope.bytes().all(|c| matches!(c, b' '..=b'~') && !matches!(c, b'"' | b'\\'));
         let scope = if sound { format!(",\"scope\":\"{scope}\"") } else { String::new() };
@@ -93,16 +80,16 @@ impl Dialect {
     }
 }
 
-impl<'a> Bearer<'a> {
-    /// `n,a=USER,^Ahost=...^Aport=...^Aauth=Bearer TOKEN^A^A` (RFC 7628, section 3.1), or `user=USER^Aauth=Bearer TOKEN^A^A`.
-    /// `None` when it is neither.
-    fn parse(dialect: Dialect, message: &'a [u8]) -> Option<Self> {
+impl<'a> BearerMessage<'a> {
+    /// Parses `n,a=USER,^Ahost=...^Aport=...^Aauth=Bearer TOKEN^A^A` (RFC 7628, section 3.1) or
+    /// `user=USER^Aauth=Bearer TOKEN^A^A`. `None` if the message has not the dialect's form.
+    fn parse(dialect: BearerDialect, message: &'a [u8]) -> Option<Self> {
         const SEPARATOR: u8 = 1;
         let mut pairs = message.strip_suffix(&[SEPARATOR, SEPARATOR])?.split(|octet| *octet == SEPARATOR);
         let first = pairs.next()?;
         let user = match dialect {
-            Dialect::Xoauth2 => first.strip_prefix(b"user=")?.to_vec(),
-            Dialect::OauthBearer => {
+            BearerDialect::Xoauth2 => first.strip_prefix(b"user=")?.to_vec(),
+            BearerDialect::OauthBearer => {
                 let rest = first.strip_prefix(b"n,").or_else(|| first.strip_prefix(b"y,"))?;
                 match rest.strip_suffix(b",")? {
                     b"" => Vec::new(),
@@ -123,7 +110,7 @@ impl<'a> Bearer<'a> {
     }
 }
 
-/// The token behind `Bearer `.
+/// The token after `Bearer `.
 fn token(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = value.split_at_checked(SCHEME.len())?;
@@ -139,9 +126,10 @@ fn token(value: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    fn parse(dialect: Dialect, message: &str) -> Option<(String, Option<String>)> {
+    fn parse(dialect: BearerDialect, message: &str) -> Option<(String, Option<String>)> {
         let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
-        Bearer::parse(dialect, message.as_bytes()).map(|found| (text(&found.user), found.token.map(text)))
+        BearerMessage::parse(dialect, message.as_bytes())
+            .map(|found| (text(&found.user), found.token.map(text)))
     }
 
     fn found(user: &str, token: &str) -> Option<(String, Option<String>)> {
@@ -150,7 +138,7 @@ mod tests {
 
     #[test]
     fn messages_of_both_dialects_are_read() {
-        use Dialect::*;
+        use BearerDialect::*;
         // RFC 7628, section 4.1.
         let example = "n,a=user@example.com,\x01host=server.example.com\x01port=143\x01\
             auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01";
@@ -165,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_dialect_is_refused() {
-        use Dialect::*;
+        use BearerDialect::*;
         for wrong in [
             "",
             "\x01",
@@ -197,12 +185,15 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_explained_in_sound_json() {
-        let explain = |dialect: Dialect, scope| String::from_utf8(dialect.explain(scope)).unwrap();
-        assert_eq!(explain(Dialect::OauthBearer, ""), r#"{"status":"invalid_token","schemes":"bearer"}"#);
+        let explain = |dialect: BearerDialect, scope| String::from_utf8(dialect.explain(scope)).unwrap();
+        assert_eq!(
+            explain(BearerDialect::OauthBearer, ""),
+            r#"{"status":"invalid_token","schemes":"bearer"}"#
+        );
         let google = r#"{"status":"400","schemes":"bearer","scope":"https://mail.google.com/"}"#;
-        assert_eq!(explain(Dialect::Xoauth2, "https://mail.google.com/"), google);
+        assert_eq!(explain(BearerDialect::Xoauth2, "https://mail.google.com/"), google);
         for scope in ["a\"b", "a\\b", "a\nb", "\u{e9}"] {
-            assert_eq!(explain(Dialect::OauthBearer, scope), explain(Dialect::OauthBearer, ""));
+            assert_eq!(explain(BearerDialect::OauthBearer, scope), explain(BearerDialect::OauthBearer, ""));
         }
     }
 }

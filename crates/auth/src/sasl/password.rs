@@ -1,31 +1,39 @@
-//! PLAIN (RFC 4616) and LOGIN (no RFC): name and password as they are, judged like those of PASS.
+//! PLAIN (RFC 4616) and LOGIN (no RFC): the client sends name and password, which are judged like those of
+//! PASS.
 //!
-//! They are prepared where those of PASS are, so that a password is the same here and there.
+//! [`Authenticator::login`] prepares them, so that a password means the same in all three.
 
-use super::{Client, Refused};
-use crate::authenticator::{Account, Authenticator};
-use crate::refusal::Refusal;
+use vocabulary::LoginFailure;
 
-/// The one message of PLAIN: `authorization NUL user NUL password`.
-pub(super) fn plain(message: &[u8], client: &Client, auth: &mut Authenticator) -> Result<Account, Refused> {
+use super::client::SaslClient;
+use super::refusal::SaslRefusal;
+use crate::account::Account;
+use crate::authenticator::Authenticator;
+
+/// Takes the only message of PLAIN: `authorization NUL user NUL password`.
+pub(super) fn plain(
+    message: &[u8],
+    client: &SaslClient,
+    auth: &mut Authenticator,
+) -> Result<Account, SaslRefusal> {
     let mut fields = message.split(|octet| *octet == 0);
     let (Some(acts_as), Some(user), Some(password), None) =
         (fields.next(), fields.next(), fields.next(), fields.next())
     else {
-        return Err(Refused::unnamed(Refusal::UnknownUser));
+        return Err(SaslRefusal::unnamed(LoginFailure::UnknownUser));
     };
     if !acts_as.is_empty() && acts_as != user {
-        return Err(Refused::new(user, Refusal::Password));
+        return Err(SaslRefusal::new(user, LoginFailure::Password));
     }
     login(user, password, client, auth)
 }
 
-/// The answers of LOGIN.
+/// Takes the two responses of LOGIN.
 pub(super) fn login(
     user: &[u8],
     password: &[u8],
-    client: &Client,
+    client: &SaslClient,
     auth: &mut Authenticator,
-) -> Result<Account, Refused> {
-    auth.login(user, password, client.peer).map_err(|why| Refused::new(user, why))
+) -> Result<Account, SaslRefusal> {
+    auth.login(user, password, client.peer).map_err(|error| SaslRefusal::new(user, error))
 }

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use config::{AuthType, Config};
 use proptest::prelude::*;
 use tempfile::TempDir;
-use vocabulary::SaslMechanism;
+use vocabulary::{LoginFailure, SaslMechanism};
 
-use super::{BadToken, Client, Exchange, MOST_RESPONSE, Progress, Refused, TokenCheck};
+use super::{BadToken, MOST_RESPONSE, SaslClient, SaslExchange, SaslProgress, SaslRefusal, TokenCheck};
 use crate::authenticator::Authenticator;
-use crate::refusal::Refusal;
+use crate::login_error::LoginError;
 
 use SaslMechanism::*;
 
@@ -20,7 +20,7 @@ pub(super) const ALL: [SaslMechanism; 7] =
 /// What the channel binding of a connection may be.
 pub(super) const BOUND: [u8; 32] = [7; 32];
 
-/// Somebody who lets the token `good-NAME` stand for NAME, `~` being its `@`.
+/// Accepts the token `good-NAME` for NAME, in which `~` stands for `@`.
 struct Tokens;
 
 impl TokenCheck for Tokens {
@@ -38,7 +38,7 @@ impl TokenCheck for Tokens {
     }
 }
 
-/// An authenticator of these users, that offers everything.
+/// An authenticator for these users that serves all mechanisms.
 pub(super) fn authenticator(users: &str) -> (TempDir, Authenticator) {
     let folder = tempfile::tempdir().unwrap();
     let userlist = folder.path().join("users");
@@ -52,42 +52,42 @@ pub(super) fn authenticator(users: &str) -> (TempDir, Authenticator) {
     (folder, auth)
 }
 
-pub(super) fn client() -> Client {
-    Client { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), channel_binding: None, certificate: None }
+pub(super) fn client() -> SaslClient {
+    SaslClient { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), channel_binding: None, certificate: None }
 }
 
-/// How an exchange with these responses ends: the challenges, and who is let in.
+/// Plays an exchange with these responses: returns the challenges, and who is let in.
 fn talk(
     auth: &mut Authenticator,
     mechanism: SaslMechanism,
     initial: Option<&[u8]>,
     responses: &[&[u8]],
-    client: Client,
-) -> (Vec<String>, Result<String, Refused>) {
+    client: SaslClient,
+) -> (Vec<String>, Result<String, SaslRefusal>) {
     let mut challenges = Vec::new();
     let mut responses = responses.iter();
-    let mut progress = Exchange::begin(mechanism, initial, client, auth);
+    let mut progress = SaslExchange::begin(mechanism, initial, client, auth);
     loop {
         match progress {
-            Progress::Challenge(challenge, exchange) => {
+            SaslProgress::Challenge(challenge, exchange) => {
                 challenges.push(String::from_utf8(challenge).unwrap());
                 let response = responses.next().expect("there is no response to this challenge");
                 progress = exchange.answer(response, auth);
             }
-            Progress::Done(account) => return (challenges, Ok(account.user.to_string())),
-            Progress::Refused(refused) => return (challenges, Err(refused)),
+            SaslProgress::Done(account) => return (challenges, Ok(account.user.to_string())),
+            SaslProgress::Refused(refused) => return (challenges, Err(refused)),
         }
     }
 }
 
-fn refused<T>(user: &str, why: Refusal) -> Result<T, Refused> {
-    Err(Refused { user: user.as_bytes().to_vec(), why })
+fn refused<T>(user: &str, error: impl Into<LoginError>) -> Result<T, SaslRefusal> {
+    Err(SaslRefusal { user: user.as_bytes().to_vec(), error: error.into() })
 }
 
 #[test]
 fn plain_works_in_one_step_and_in_two() {
     let (_folder, mut auth) = authenticator("tim:{PLAIN}tanstaaftanstaaf:7\n\u{fc}:{PLAIN}a b\u{fc}:7\n");
-    // The last as another keyboard composes it.
+    // The last user, as another keyboard composes the name.
     let composed = "\0u\u{308}\0\u{aa}\u{a0}bu\u{308}";
     for message in ["\0tim\0tanstaaftanstaaf", "tim\0tim\0tanstaaftanstaaf", composed] {
         let message = message.as_bytes();
@@ -102,16 +102,16 @@ fn plain_is_refused_for_somebody_else_and_when_it_is_malformed() {
     let (_folder, mut auth) = authenticator("Kurt:{PLAIN}xipj3plmq:7\nUrsel:{PLAIN}x:7\n");
     for (message, user, why) in [
         // RFC 4616, section 4: Kurt wants to act as Ursel.
-        ("Ursel\0Kurt\0xipj3plmq", "Kurt", Refusal::Password),
-        ("\0Kurt\0wrong", "Kurt", Refusal::Password),
-        ("\0Kurt\0", "Kurt", Refusal::Password),
-        ("\0kurt\0xipj3plmq", "kurt", Refusal::UnknownUser),
-        ("\0\0xipj3plmq", "", Refusal::UnknownUser),
-        ("\0../Kurt\0xipj3plmq", "../Kurt", Refusal::UnknownUser),
-        ("", "", Refusal::UnknownUser),
-        ("Kurt", "", Refusal::UnknownUser),
-        ("Kurt\0xipj3plmq", "", Refusal::UnknownUser),
-        ("\0Kurt\0xipj3plmq\0", "", Refusal::UnknownUser),
+        ("Ursel\0Kurt\0xipj3plmq", "Kurt", LoginFailure::Password),
+        ("\0Kurt\0wrong", "Kurt", LoginFailure::Password),
+        ("\0Kurt\0", "Kurt", LoginFailure::Password),
+        ("\0kurt\0xipj3plmq", "kurt", LoginFailure::UnknownUser),
+        ("\0\0xipj3plmq", "", LoginFailure::UnknownUser),
+        ("\0../Kurt\0xipj3plmq", "../Kurt", LoginFailure::UnknownUser),
+        ("", "", LoginFailure::UnknownUser),
+        ("Kurt", "", LoginFailure::UnknownUser),
+        ("Kurt\0xipj3plmq", "", LoginFailure::UnknownUser),
+        ("\0Kurt\0xipj3plmq\0", "", LoginFailure::UnknownUser),
     ] {
         let (_, verdict) = talk(&mut auth, Plain, Some(message.as_bytes()), &[], client());
         assert_eq!(verdict, refused(user, why), "{message:?}");
@@ -129,25 +129,29 @@ fn login_asks_twice_or_takes_the_name_at_once() {
     let (challenges, verdict) = talk(&mut auth, Login, Some(b"a"), &[b"x y"], client());
     assert_eq!((challenges, verdict), (vec!["Password:".to_owned()], Ok("a".to_owned())));
     let (_, verdict) = talk(&mut auth, Login, None, &[b"a", b"x"], client());
-    assert_eq!(verdict, refused("a", Refusal::Password));
+    assert_eq!(verdict, refused("a", LoginFailure::Password));
     let (_, verdict) = talk(&mut auth, Login, None, &[b"", b""], client());
-    assert_eq!(verdict, refused("", Refusal::UnknownUser));
+    assert_eq!(verdict, refused("", LoginFailure::UnknownUser));
     let (_, verdict) = talk(&mut auth, Login, Some(&[b'n'; 5000]), &[b"x y"], client());
-    assert_eq!(verdict, refused(&"n".repeat(255), Refusal::UnknownUser), "what is kept of a name is bounded");
+    assert_eq!(
+        verdict,
+        refused(&"n".repeat(255), LoginFailure::UnknownUser),
+        "what is kept of a name is bounded"
+    );
 }
 
 #[test]
 fn external_is_whom_the_certificate_names_and_nobody_else() {
     let (_folder, mut auth) = authenticator("a:{PLAIN}x:7\nb:{PLAIN}x:7\nlocked:!:7\n");
-    let named = |name: &str| Client { certificate: Some(name.as_bytes().into()), ..client() };
+    let named = |name: &str| SaslClient { certificate: Some(name.as_bytes().into()), ..client() };
     for (certificate, response, verdict) in [
         ("a", "", Ok("a".to_owned())),
         ("a", "a", Ok("a".to_owned())),
-        ("a", "b", refused("a", Refusal::Password)),
-        ("nobody", "", refused("nobody", Refusal::UnknownUser)),
-        ("../a", "", refused("../a", Refusal::UnknownUser)),
-        ("", "", refused("", Refusal::UnknownUser)),
-        ("locked", "", refused("locked", Refusal::Disabled)),
+        ("a", "b", refused("a", LoginFailure::Password)),
+        ("nobody", "", refused("nobody", LoginFailure::UnknownUser)),
+        ("../a", "", refused("../a", LoginFailure::UnknownUser)),
+        ("", "", refused("", LoginFailure::UnknownUser)),
+        ("locked", "", refused("locked", LoginFailure::Disabled)),
     ] {
         let response = response.as_bytes();
         let (_, one) = talk(&mut auth, External, Some(response), &[], named(certificate));
@@ -155,7 +159,7 @@ fn external_is_whom_the_certificate_names_and_nobody_else() {
         assert_eq!((&one, &two), (&verdict, &verdict), "{certificate} {response:?}");
     }
     let (_, verdict) = talk(&mut auth, External, Some(b"a"), &[], client());
-    assert_eq!(verdict, refused("a", Refusal::Password), "there is no certificate");
+    assert_eq!(verdict, refused("a", LoginFailure::Password), "there is no certificate");
 }
 
 #[test]
@@ -183,22 +187,22 @@ fn a_token_is_for_nobody_else_and_its_faults_are_told() {
     let told = r#"{"status":"invalid_token","schemes":"bearer","scope":"mail"}"#;
     for end in [&b"\x01"[..], b"", b"anything"] {
         let (challenges, verdict) = say(OauthBearer, "n,a=a,\x01auth=Bearer bad\x01\x01", &[end]);
-        assert_eq!((challenges, verdict), (vec![told.to_owned()], refused("a", Refusal::Password)));
+        assert_eq!((challenges, verdict), (vec![told.to_owned()], refused("a", LoginFailure::Password)));
         let (challenges, verdict) = say(OauthBearer, "n,a=a,\x01auth=\x01\x01", &[end]);
-        assert_eq!((challenges, verdict), (vec![told.to_owned()], refused("a", Refusal::Password)));
+        assert_eq!((challenges, verdict), (vec![told.to_owned()], refused("a", LoginFailure::Password)));
     }
     let (challenges, verdict) = say(Xoauth2, "user=a\x01auth=Bearer bad\x01\x01", &[b""]);
     assert_eq!(challenges, [r#"{"status":"400","schemes":"bearer","scope":"mail"}"#]);
-    assert_eq!(verdict, refused("a", Refusal::Password));
+    assert_eq!(verdict, refused("a", LoginFailure::Password));
 
     for (message, user, why) in [
-        ("user=b\x01auth=Bearer good-a\x01\x01", "b", Refusal::Password),
-        ("user=a\x01auth=Bearer good-nobody\x01\x01", "a", Refusal::Password),
-        ("user=nobody\x01auth=Bearer good-nobody\x01\x01", "nobody", Refusal::UnknownUser),
-        ("user=\x01auth=Bearer good-locked\x01\x01", "locked", Refusal::Disabled),
-        ("user=\x01auth=Bearer good-../a\x01\x01", "../a", Refusal::UnknownUser),
-        ("user=a\x01auth=Bearer down\x01\x01", "a", Refusal::Temporary("the server is down".to_owned())),
-        ("user=a\x01auth=Basic good-a\x01\x01", "", Refusal::UnknownUser),
+        ("user=b\x01auth=Bearer good-a\x01\x01", "b", LoginFailure::Password.into()),
+        ("user=a\x01auth=Bearer good-nobody\x01\x01", "a", LoginFailure::Password.into()),
+        ("user=nobody\x01auth=Bearer good-nobody\x01\x01", "nobody", LoginFailure::UnknownUser.into()),
+        ("user=\x01auth=Bearer good-locked\x01\x01", "locked", LoginFailure::Disabled.into()),
+        ("user=\x01auth=Bearer good-../a\x01\x01", "../a", LoginFailure::UnknownUser.into()),
+        ("user=a\x01auth=Bearer down\x01\x01", "a", LoginError::temporary("the server is down")),
+        ("user=a\x01auth=Basic good-a\x01\x01", "", LoginFailure::UnknownUser.into()),
     ] {
         let (challenges, verdict) = say(Xoauth2, message, &[]);
         assert_eq!((challenges, verdict), (vec![], refused(user, why)), "{message:?}");
@@ -221,7 +225,7 @@ fn what_is_not_served_cannot_be_begun() {
     };
     let begins = |auth: &mut Authenticator| {
         let begun = |mechanism: &SaslMechanism| {
-            matches!(Exchange::begin(*mechanism, None, client(), auth), Progress::Challenge(..))
+            matches!(SaslExchange::begin(*mechanism, None, client(), auth), SaslProgress::Challenge(..))
         };
         ALL.into_iter().filter(begun).collect::<Vec<_>>()
     };
@@ -229,8 +233,8 @@ fn what_is_not_served_cannot_be_begun() {
     assert_eq!(begins(&mut with(&ALL, false, false)), [Plain, Login, ScramSha256, ScramSha256Plus]);
     assert_eq!(begins(&mut with(&[Plain, External], true, true)), [Plain, External]);
     assert_eq!(begins(&mut with(&[], true, true)), []);
-    let why = match Exchange::begin(Login, None, client(), &mut with(&[Plain], false, false)) {
-        Progress::Refused(Refused { why: Refusal::Temporary(why), .. }) => why,
+    let why = match SaslExchange::begin(Login, None, client(), &mut with(&[Plain], false, false)) {
+        SaslProgress::Refused(SaslRefusal { error, .. }) => error.detail().unwrap().to_owned(),
         other => panic!("{other:?}"),
     };
     assert!(why.starts_with("LOGIN is not among sasl_mechanisms"), "{why}");
@@ -240,13 +244,13 @@ fn what_is_not_served_cannot_be_begun() {
 fn responses_of_nine_kilobytes_are_judged_and_longer_ones_are_not() {
     let long = "x".repeat(MOST_RESPONSE - 3);
     let (_folder, mut auth) = authenticator("a:{PLAIN}x:7\n");
-    // Lines of user lists are shorter than that, so nobody has such a password.
+    // Lines of user lists are shorter than that, so no user has such a password.
     let message = format!("\0a\0{long}");
     let (_, verdict) = talk(&mut auth, Plain, Some(message.as_bytes()), &[], client());
-    assert_eq!(verdict, refused("a", Refusal::Password));
+    assert_eq!(verdict, refused("a", LoginFailure::Password));
     let message = format!("\0a\0{long}x");
     let (_, verdict) = talk(&mut auth, Plain, Some(message.as_bytes()), &[], client());
-    assert_eq!(verdict, refused("", Refusal::UnknownUser));
+    assert_eq!(verdict, refused("", LoginFailure::UnknownUser));
     let token = "t".repeat(MOST_RESPONSE - "n,,\x01auth=Bearer \x01\x01".len());
     let message = format!("n,,\x01auth=Bearer {token}\x01\x01");
     let (challenges, _) = talk(&mut auth, OauthBearer, Some(message.as_bytes()), &[b"\x01"], client());
@@ -256,9 +260,9 @@ fn responses_of_nine_kilobytes_are_judged_and_longer_ones_are_not() {
 #[test]
 fn debug_output_has_no_secret() {
     let (_folder, mut auth) = authenticator("alice:{PLAIN}hunter2:7\n");
-    let begun = Exchange::begin(Login, Some(b"alice"), client(), &mut auth);
-    let first = Exchange::begin(ScramSha256, Some(b"n,,n=alice,r=x"), client(), &mut auth);
-    let Progress::Challenge(_, exchange) = first else { panic!("{first:?}") };
+    let begun = SaslExchange::begin(Login, Some(b"alice"), client(), &mut auth);
+    let first = SaslExchange::begin(ScramSha256, Some(b"n,,n=alice,r=x"), client(), &mut auth);
+    let SaslProgress::Challenge(_, exchange) = first else { panic!("{first:?}") };
     let shown = format!("{begun:?} {exchange:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("alice"), "{shown}");
     assert_eq!(format!("{exchange:?}"), "Exchange");
@@ -266,14 +270,14 @@ fn debug_output_has_no_secret() {
 
 #[test]
 fn an_exchange_is_small() {
-    let octets = std::mem::size_of::<Exchange>();
+    let octets = std::mem::size_of::<SaslExchange>();
     assert!(octets <= 192, "{octets} octets beside what it points to");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever a client says, an exchange ends after a few steps, nobody is let in, and nothing panics.
+    /// Whatever a client sends, an exchange ends after a few steps, nobody is let in, and nothing panics.
     #[test]
     fn garbage_lets_nobody_in(
         mechanism in prop::sample::select(ALL.to_vec()),
@@ -288,19 +292,19 @@ proptest! {
         bound in any::<bool>(),
     ) {
         let (_folder, mut auth) = authenticator("a:{PLAIN}a long password:7\nb:$6$s$h:7\n");
-        let client = Client { channel_binding: bound.then(|| BOUND.into()), ..client() };
+        let client = SaslClient { channel_binding: bound.then(|| BOUND.into()), ..client() };
         let initial = has_initial.then(|| responses[0].as_slice());
         let mut rest = responses.iter().skip(usize::from(has_initial));
-        let mut progress = Exchange::begin(mechanism, initial, client, &mut auth);
+        let mut progress = SaslExchange::begin(mechanism, initial, client, &mut auth);
         loop {
             match progress {
-                Progress::Challenge(_, exchange) => {
+                SaslProgress::Challenge(_, exchange) => {
                     let response = rest.next();
                     prop_assert!(response.is_some(), "more than four steps");
                     progress = exchange.answer(response.unwrap(), &mut auth);
                 }
-                Progress::Done(account) => return Err(TestCaseError::fail(format!("{account:?} was let in"))),
-                Progress::Refused(refused) => {
+                SaslProgress::Done(account) => return Err(TestCaseError::fail(format!("{account:?} was let in"))),
+                SaslProgress::Refused(refused) => {
                     prop_assert!(refused.user.len() <= 255);
                     break;
                 }

@@ -1,8 +1,8 @@
-//! The Maildir that `~/.qmail` names: its first line, if that is a path that begins with `.` or `/` and ends with `/`
-//! (dot-qmail(5)).
+//! The Maildir that `~/.qmail` names: its first line, if that is a path that begins with `.` or `/` and ends
+//! with `/` (dot-qmail(5)).
 //!
-//! The user wrote the file and root reads it. It only says which path the maildrop process tries to open, as the user; so all that must be
-//! seen to here is that reading it does no harm.
+//! The user writes the file and root reads it. Its content is harmless: it only names the path that the
+//! maildrop process, running as the user, tries to open. So only the act of reading needs care.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,19 +12,20 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 /// The longest first line, in octets.
-const MOST: usize = 1024;
+const MOST: u64 = 1024;
 
 /// The Maildir of the user with the home directory `home`; `None` if the file names none.
 pub(super) fn maildir(home: &Path) -> Option<PathBuf> {
-    // No link, which could lead to a file that only root may read; no wait for the writer of a FIFO.
+    // A link could lead to a file that only root may read, and opening a FIFO would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(home.join(".qmail"), flags, Mode::empty()).ok()?);
     if !file.metadata().ok()?.is_file() {
         return None;
     }
-    let mut text = Vec::with_capacity(MOST);
-    file.take(MOST as u64).read_to_end(&mut text).ok()?;
-    let end = text.iter().position(|&octet| octet == b'\n').or((text.len() < MOST).then_some(text.len()))?;
+    let mut text = Vec::new();
+    file.take(MOST).read_to_end(&mut text).ok()?;
+    let whole = u64::try_from(text.len()).is_ok_and(|octets| octets < MOST);
+    let end = text.iter().position(|&octet| octet == b'\n').or(whole.then_some(text.len()))?;
     parse(home, text.get(..end)?)
 }
 
@@ -36,7 +37,7 @@ fn parse(home: &Path, line: &[u8]) -> Option<PathBuf> {
     }
     let path = Path::new(std::ffi::OsStr::from_bytes(line));
     let up = path.components().any(|component| component == Component::ParentDir);
-    // Neither the whole home nor the root folder.
+    // Refuses the whole home directory and the root directory.
     let named = path.components().any(|component| matches!(component, Component::Normal(_)));
     (named && !up).then(|| home.join(path).components().collect())
 }
@@ -76,7 +77,7 @@ mod tests {
             assert_eq!(at(text), None, "{}", text.escape_ascii());
         }
         assert_eq!(at(&[b"./", &[b'x'; 2000][..], b"/\n"].concat()), None, "too long");
-        let most = [b"./", &[b'x'; MOST][..]].concat();
+        let most = [b"./", &[b'x'; 1024][..]].concat();
         assert_eq!(at(&most), None, "no end in sight");
     }
 

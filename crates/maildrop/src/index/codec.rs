@@ -1,9 +1,9 @@
-//! Numbers as an index file holds them: little-endian, at fixed places.
+//! Numbers as an index file holds them: little-endian, at fixed offsets.
 
-/// Takes values off the front of some octets; each call says `None` when too few are left.
-pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+/// Takes values off the front of some octets. Each call returns `None` if there are too few.
+pub(crate) struct Decoder<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     pub(crate) fn octets(&mut self, length: usize) -> Option<&'a [u8]> {
         let (octets, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

@@ -1,4 +1,5 @@
-//! The session lock: one session a maildrop (RFC 1939, section 4), gone with its holder however that ends.
+//! The session lock: one session per maildrop (RFC 1939, section 4). It disappears with its holder, however
+//! the holder ends.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -11,30 +12,30 @@ use sys::ofd::{self, LockRange, RecordLock};
 
 /// All session locks of one owner: record locks on single octets of one file in the owner's state folder.
 ///
-/// The locks lie apart from the mail because delivery agents take theirs on the mailbox itself, and must be able to deliver
-/// during a session. Which octet follows from device and inode, so a maildrop has one lock whatever
-/// it is called. Record locks keep processes apart; within this process, the set does.
+/// The locks are kept apart from the mail because delivery agents take theirs on the mailbox itself, and must
+/// be able to deliver during a session. The octet follows from device and inode, so a maildrop has one lock
+/// whatever path leads to it. Record locks keep processes apart; within this process, the set does.
 #[derive(Debug)]
 pub(crate) struct SessionLocks {
-    /// `None` where there can be no such file.
+    /// `None` if the file cannot be used.
     file: Option<File>,
     held: Mutex<HashSet<u64>>,
 }
 
 impl SessionLocks {
     /// The locks whose file lies in the directory `state`.
-    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<SessionLocks> {
+    pub(crate) fn in_folder(state: BorrowedFd<'_>) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::openat(state, "sessions.lock", flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(SessionLocks { file: Some(File::from(file)), held: Mutex::default() })
+        Ok(Self { file: Some(File::from(file)), held: Mutex::default() })
     }
 
-    /// Locks that no other process sees.
-    pub(crate) fn of_this_process() -> SessionLocks {
-        SessionLocks { file: None, held: Mutex::default() }
+    /// Locks that only this process sees.
+    pub(crate) fn of_this_process() -> Self {
+        Self { file: None, held: Mutex::default() }
     }
 
-    /// Takes the lock of the maildrop with this device and inode; `None` when a session has it.
+    /// Takes the lock of the maildrop with this device and inode; `None` if a session holds it.
     pub(crate) fn take(self: &Arc<Self>, device: u64, inode: u64) -> io::Result<Option<SessionLock>> {
         let key = key(device, inode);
         let mut held = self.held();
@@ -54,7 +55,7 @@ impl SessionLocks {
     }
 }
 
-/// A held session lock; dropping it releases it.
+/// A held session lock. Dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct SessionLock {
     locks: Arc<SessionLocks>,
@@ -64,8 +65,8 @@ pub(crate) struct SessionLock {
 impl Drop for SessionLock {
     fn drop(&mut self) {
         let mut held = self.locks.held();
-        // Released before another thread may find the key free. A failure leaves the octet locked until this
-        // process ends, which keeps one session at a time.
+        // It is released before another thread can find the key free. If that fails, the octet stays locked
+        // until this process ends, and there is still only one session at a time.
         let _ = self.locks.set(RecordLock::Release, self.key);
         held.remove(&self.key);
     }
@@ -91,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = File::open(folder.path()).unwrap();
         let ours = Arc::new(SessionLocks::in_folder(state.as_fd()).unwrap());
-        // Another open file description is to the kernel what another process is.
+        // To the kernel, another open file description is like another process.
         let theirs = Arc::new(SessionLocks::in_folder(state.as_fd()).unwrap());
 
         let lock = ours.take(1, 2).unwrap().unwrap();

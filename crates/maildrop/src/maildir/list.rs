@@ -9,27 +9,43 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::name;
-use crate::stamp::Stamp;
+use crate::file_stamp::FileStamp;
 
-/// How often to read the folders again when they changed meanwhile.
+/// How often to read the folders again if they change meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// One of the folders whose files are messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Folder {
-    /// Delivered, not yet seen by a mail program.
+    /// Delivered, but not yet seen by a mail program.
     New,
     /// Seen by a mail program; the names may carry flags.
     Cur,
 }
 
 impl Folder {
-    pub(super) const ALL: [Folder; 2] = [Folder::New, Folder::Cur];
+    pub(super) const ALL: [Self; 2] = [Self::New, Self::Cur];
+
+    /// Its index in [`Self::ALL`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::New => 0,
+            Self::Cur => 1,
+        }
+    }
+
+    /// Its number in an index file.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::New => 0,
+            Self::Cur => 1,
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Folder::New => "new",
-            Folder::Cur => "cur",
+            Self::New => "new",
+            Self::Cur => "cur",
         }
     }
 
@@ -40,28 +56,29 @@ impl Folder {
     }
 }
 
-/// Where a message lies.
+/// A file or a link in one of the folders, which may be a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MaildirEntry {
     pub(super) folder: Folder,
     pub(super) name: Box<[u8]>,
-    /// The file's inode, or that of the link that leads to it.
+    /// The inode of the file, or of the link that leads to it.
     pub(super) inode: u64,
-    /// A regular file and no link to one: as long as its inode lies under its name, it holds what it held.
-    pub(super) lasts: bool,
-    /// What its name says of the time of delivery, in seconds since 1970.
+    /// Whether it is a regular file, not a link to one. Then it keeps its contents as long as its inode lies
+    /// under its name.
+    pub(super) is_regular: bool,
+    /// The time of delivery according to its name, in seconds since 1970.
     pub(super) delivered: u64,
     /// The length of the name's unique part.
     unique: usize,
 }
 
-impl Place {
-    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, lasts: bool) -> Place {
+impl MaildirEntry {
+    pub(super) fn new(folder: Folder, name: Box<[u8]>, inode: u64, is_regular: bool) -> Self {
         let (delivered, unique) = (name::delivered(&name), name::unique(&name).len());
-        Place { folder, name, inode, lasts, delivered, unique }
+        Self { folder, name, inode, is_regular, delivered, unique }
     }
 
-    /// Relative to the Maildir.
+    /// Its path, relative to the Maildir.
     pub(super) fn path(&self) -> PathBuf {
         let mut path = PathBuf::from(self.folder.name());
         path.push(std::ffi::OsStr::from_bytes(&self.name));
@@ -79,25 +96,25 @@ impl Place {
 }
 
 /// Both folders at one moment.
-pub(super) struct Listing {
-    pub(super) places: Vec<Place>,
+pub(super) struct FolderListing {
+    pub(super) entries: Vec<MaildirEntry>,
     /// What the folders looked like before they were read.
-    pub(super) stamps: [Stamp; 2],
+    pub(super) stamps: [FileStamp; 2],
 }
 
 /// Reads both folders.
 ///
-/// A file that is renamed meanwhile may be missed or seen twice, so they are read again if they changed; and `new`
-/// before `cur`, since files move in that direction.
-pub(super) fn list(root: &File) -> io::Result<Listing> {
+/// A file that is renamed meanwhile may be missed or seen twice, so the folders are read again if they
+/// changed. `new` is read before `cur`, because files move in that direction.
+pub(super) fn list(root: &File) -> io::Result<FolderListing> {
     let folders = [Folder::New.open(root)?, Folder::Cur.open(root)?];
-    let look = || Ok::<_, io::Error>([Stamp::of(&folders[0])?, Stamp::of(&folders[1])?]);
-    let mut places = Vec::new();
+    let look = || Ok::<_, io::Error>([FileStamp::of(&folders[0])?, FileStamp::of(&folders[1])?]);
+    let mut entries = Vec::new();
     let mut stamps = look()?;
     for _ in 0..ATTEMPTS {
-        places.clear();
+        entries.clear();
         for (folder, directory) in Folder::ALL.into_iter().zip(&folders) {
-            read(folder, directory, &mut places)?;
+            read(folder, directory, &mut entries)?;
         }
         let after = look()?;
         if stamps.iter().zip(&after).all(|(before, after)| before.looks_like(after)) {
@@ -105,15 +122,15 @@ pub(super) fn list(root: &File) -> io::Result<Listing> {
         }
         stamps = after;
     }
-    Ok(Listing { places, stamps })
+    Ok(FolderListing { entries, stamps })
 }
 
-/// What both folders look like now, without opening them.
-pub(super) fn stamps(root: &File) -> Result<[Stamp; 2], (Folder, io::Error)> {
+/// What both folders look like now. They are not opened.
+pub(super) fn stamps(root: &File) -> Result<[FileStamp; 2], (Folder, io::Error)> {
     let stamp = |folder: Folder| {
         let stat = rustix::fs::statat(root, folder.name(), AtFlags::empty()).map_err(io::Error::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Stamp::from_stat(&stat, root.as_fd())),
+            FileType::Directory => Ok(FileStamp::from_stat(&stat, root.as_fd())),
             _ => Err(io::Error::from(io::ErrorKind::NotADirectory)),
         }
     };
@@ -121,7 +138,7 @@ pub(super) fn stamps(root: &File) -> Result<[Stamp; 2], (Folder, io::Error)> {
     Ok([new?, cur?])
 }
 
-fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result<()> {
+fn read(folder: Folder, directory: &File, entries: &mut Vec<MaildirEntry>) -> io::Result<()> {
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
@@ -133,7 +150,7 @@ fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result
             FileType::Unknown => {
                 match rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(stat) => (FileType::from_raw_mode(stat.st_mode), stat.st_ino),
-                    // Renamed since, which the folder's times show.
+                    // It has been renamed since. The folder's times show that.
                     Err(rustix::io::Errno::NOENT) => continue,
                     Err(errno) => return Err(errno.into()),
                 }
@@ -142,7 +159,7 @@ fn read(folder: Folder, directory: &File, places: &mut Vec<Place>) -> io::Result
         };
         // A link may lead to a file.
         if matches!(kind, FileType::RegularFile | FileType::Symlink) {
-            places.push(Place::new(folder, name.into(), inode, kind == FileType::RegularFile));
+            entries.push(MaildirEntry::new(folder, name.into(), inode, kind == FileType::RegularFile));
         }
     }
     Ok(())

@@ -1,21 +1,22 @@
 //! File names in a Maildir: `TIME.UNIQUE.HOST,S=1234,W=1260:2,FLAGS`.
 //!
-//! Sources: the maildir(5) man page of qmail; the Maildir++ page of Courier for `,S=`; Dovecot's Maildir page for `,W=`.
+//! Sources: the maildir(5) man page of qmail; the Maildir++ page of Courier for `,S=`; Dovecot's Maildir page
+//! for `,W=`.
 
 use memchr::memchr;
 
-/// The part that stays the same while the message lives: all before the colon.
+/// The part that never changes while the message exists: everything before the colon.
 pub(crate) fn unique(name: &[u8]) -> &[u8] {
     &name[..memchr(b':', name).unwrap_or(name.len())]
 }
 
-/// When the message was delivered, in seconds since 1970; 0 if the name does not say so.
+/// When the message was delivered, in seconds since 1970; 0 if the name does not say.
 pub(super) fn delivered(name: &[u8]) -> u64 {
     let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
     number(&name[..digits]).unwrap_or(0)
 }
 
-/// The stored octets and the octets on the wire that the name claims, if it claims both and they can be true.
+/// The stored octets and the octets on the wire according to the name, if it gives both and they can be true.
 pub(super) fn claimed_sizes(name: &[u8]) -> Option<(u64, u64)> {
     let mut stored = None;
     let mut wire = None;
@@ -27,11 +28,11 @@ pub(super) fn claimed_sizes(name: &[u8]) -> Option<(u64, u64)> {
         }
     }
     let (stored, wire) = stored.zip(wire)?;
-    // Each line feed adds one octet at most.
+    // Each line feed adds at most one octet.
     (wire >= stored && wire - stored <= stored).then_some((stored, wire))
 }
 
-/// The octets that count against a quota, if the name says so (Maildir++).
+/// The octets that count towards a quota, if the name gives them (Maildir++).
 pub(super) fn counted_size(name: &[u8]) -> Option<u64> {
     let fields = unique(name).split(|&byte| byte == b',').skip(1);
     fields.filter_map(|field| field.strip_prefix(b"S=")).find_map(number)

@@ -1,15 +1,15 @@
-//! `maildirsize`: what Maildir++ delivery agents add up to know how full a Maildir is.
+//! `maildirsize`: the file that Maildir++ delivery agents add up to know how full a Maildir is.
 //!
-//! Its first line is the quota; each other line is a change, in octets and messages. Whoever removes messages adds a line with
-//! negative numbers; making the file, and counting anew when it has grown long, is the delivery agents' business. Source:
-//! README.maildirquota of Courier.
+//! Its first line is the quota. Each other line is a change, in octets and messages. A program that removes
+//! messages adds a line with negative numbers. Only delivery agents make the file, and count again when it
+//! has grown long. Source: README.maildirquota of Courier.
 
 use std::fs::File;
 use std::io;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::index::Message;
+use super::index::MaildirMessage;
 use super::name;
 use crate::disk::{Disk, retry};
 
@@ -17,25 +17,27 @@ const FILE: &str = "maildirsize";
 
 /// What a session has removed.
 #[derive(Debug, Default)]
-pub(super) struct Freed {
+pub(super) struct QuotaChange {
     octets: u64,
     messages: u64,
 }
 
-impl Freed {
-    /// Counts a message that was removed. One that a mail program had marked as trash was not counted any more.
-    pub(super) fn add(&mut self, message: &Message) {
-        if !name::is_trash(&message.place.name) {
-            self.octets += name::counted_size(&message.place.name).unwrap_or(message.measure.stored);
+impl QuotaChange {
+    /// Counts a message that was removed. A message that a mail program had marked as trash was not counted
+    /// any more.
+    pub(super) fn add(&mut self, message: &MaildirMessage) {
+        if !name::is_trash(&message.entry.name) {
+            self.octets += name::counted_size(&message.entry.name).unwrap_or(message.measure.stored);
             self.messages += 1;
         }
     }
 
-    /// Adds the line to the Maildir `root`, if it has the file.
+    /// Adds the line to the Maildir `root`, if the Maildir has the file.
     ///
     /// # Errors
     ///
-    /// The agents then think the Maildir fuller than it is, until they count anew: at the latest when they find it full.
+    /// The agents then believe that the Maildir is fuller than it is, until they count again: at the latest
+    /// when they find it full.
     pub(super) fn record(&self, disk: &dyn Disk, root: &File) -> io::Result<()> {
         if self.messages == 0 {
             return Ok(());
@@ -50,7 +52,8 @@ impl Freed {
             return Ok(());
         }
         let line = format!("-{} -{}\n", self.octets, self.messages);
-        // One write, which goes to the end whatever the offset (pwrite(2)): agents add lines at the same time.
+        // A single write, which goes to the end whatever the offset (pwrite(2)): agents may add lines at the
+        // same time.
         retry(|| disk.write_at(&file, line.as_bytes(), metadata.len()))?;
         Ok(())
     }

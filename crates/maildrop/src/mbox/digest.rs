@@ -1,25 +1,27 @@
-//! What an mbox message is known by: the digest that its default UIDL is made of.
+//! What identifies an mbox message: the digest from which its default UIDL is made.
 //!
 //! **This scheme is frozen.** Any change to it would make every client download every message again.
 //!
 //! The digest is the first 128 bits of BLAKE3 over, in this order:
 //!
 //! 1. the start line (`From someone ...`) and a line feed;
-//! 2. each header line and a line feed, up to the first line of nothing but white space (tab, vertical tab, form
-//!    feed, carriage return, space), except the fields that mail programs rewrite in place ([`VOLATILE`] and
-//!    `X-Mozilla-...`) with their continuation lines;
+//! 2. each header line and a line feed, up to the first line that is empty or holds only white space (tab,
+//!    vertical tab, form feed, carriage return, space). Fields that mail programs rewrite in place
+//!    ([`VOLATILE`] and `X-Mozilla-...`) are left out, with their continuation lines;
 //! 3. a line feed;
-//! 4. the octets of the rest of the message on the wire, as 8 octets little-endian; 0 if there is no such line.
+//! 4. the number of octets that the rest of the message has on the wire, as 8 octets little-endian; 0 if
+//!    there is no such line.
 //!
-//! Lines are taken without their line end, be it LF or CRLF. Of the start line and the header together,
-//! the first 64 KiB as stored count ([`WINDOW`]); what follows belongs to the rest.
+//! Lines are taken without their line end, LF or CRLF. Only the first 64 KiB of the start line and the header
+//! together, as stored, are hashed ([`WINDOW`]); what follows counts as part of the rest.
 //!
-//! So marking a message as read, adding a missing last newline, or converting the mailbox between LF and CRLF changes no
-//! digest.
+//! So the digest does not change if a message is marked as read, if a missing last newline is added, or if
+//! the mailbox is converted between LF and CRLF.
 
 use memchr::memchr;
 
 use crate::uidl::{self, Digest};
+use crate::widths::to_u64;
 use crate::wire;
 
 /// How much of a message is looked at, start line included, in octets as stored.
@@ -32,7 +34,7 @@ const VOLATILE_PREFIX: &[u8] = b"x-mozilla-";
 
 /// The part of the digest that comes from a message's first [`WINDOW`] octets.
 #[derive(Clone)]
-pub(super) struct Head {
+pub(super) struct HeaderDigest {
     hasher: blake3::Hasher,
     /// The octets on the wire of the header and the line that ends it; `None` without such a line.
     octets: Option<u64>,
@@ -40,14 +42,15 @@ pub(super) struct Head {
     pub(super) eight_bit: bool,
 }
 
-impl Head {
-    /// Of a message that begins with `text`, its start line first; `None` if more of it must be seen.
-    pub(super) fn find(text: &[u8]) -> Option<Head> {
-        Some(Head::of(text)).filter(|head| head.octets.is_some())
+impl HeaderDigest {
+    /// The header of a message that begins with `text`, start line first; `None` if more of the message must
+    /// be seen.
+    pub(super) fn find(text: &[u8]) -> Option<Self> {
+        Some(Self::of(text)).filter(|head| head.octets.is_some())
     }
 
-    /// Of a message that is all of `text`, or of which at least a [`WINDOW`] is there.
-    pub(super) fn of(text: &[u8]) -> Head {
+    /// The header of a message that is all of `text`, or of which at least a [`WINDOW`] is there.
+    pub(super) fn of(text: &[u8]) -> Self {
         let text = &text[..text.len().min(WINDOW)];
         let mut hasher = blake3::Hasher::new();
         let mut rest = text;
@@ -55,7 +58,8 @@ impl Head {
         hasher.update(content(start_line));
         hasher.update(b"\n");
 
-        // Lines that are hashed as they stand are collected into runs: one long update beats many short.
+        // Lines that are hashed as they are get collected into runs: one long update is faster than many
+        // short ones.
         let mut run = rest;
         let mut run_length = 0;
         let mut volatile = false;
@@ -64,7 +68,7 @@ impl Head {
         while !rest.is_empty() {
             let line = next_line(&mut rest);
             if line.iter().all(|&byte| is_space(byte) || byte == b'\n') {
-                // Without its line feed, it is the end of the message, or more of it must be seen.
+                // If it has no line feed, the message ends here, or more of it must be seen.
                 end = line.ends_with(b"\n").then_some(all - rest.len());
                 break;
             }
@@ -89,10 +93,10 @@ impl Head {
         let header = &text[start_line.len()..];
         let end = end.or((text.len() == WINDOW).then_some(header.len()));
         let eight_bit = !header[..end.unwrap_or(header.len())].is_ascii();
-        Head { hasher, octets: end.map(|end| wire_octets(&header[..end])), eight_bit }
+        Self { hasher, octets: end.map(|end| wire_octets(&header[..end])), eight_bit }
     }
 
-    /// The digest of the message, which has `octets` octets on the wire, its start line not counted.
+    /// The digest of the message, which has `octets` octets on the wire, not counting its start line.
     pub(super) fn digest(mut self, octets: u64) -> Digest {
         // The line that seemed to end the header may be the end line of the message, which is not part of it.
         let body = self.octets.map_or(0, |header| octets.saturating_sub(header));
@@ -101,12 +105,12 @@ impl Head {
     }
 }
 
-/// The octets of a header on the wire, where it does not end the message.
+/// The octets of a header on the wire, if it does not end the message.
 fn wire_octets(header: &[u8]) -> u64 {
-    header.len() as u64 + wire::bare_feeds(b'\n', header)
+    to_u64(header.len()) + wire::bare_feeds(b'\n', header)
 }
 
-/// Takes the next line off, with its line end if it has one.
+/// Takes off the next line, with its line end if it has one.
 pub(super) fn next_line<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = memchr(b'\n', text).map_or(text.len(), |at| at + 1);
     let (line, rest) = text.split_at(end);
@@ -122,13 +126,13 @@ pub(super) fn content(line: &[u8]) -> &[u8] {
     }
 }
 
-/// White space inside a line: what `\s` matches, but for the line feed.
+/// White space inside a line: what `\s` matches, except the line feed.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t' | 0x0b | 0x0c | b'\r' | b' ')
 }
 
 fn is_volatile(line: &[u8]) -> bool {
-    // All of them begin with one of these, and few other fields do.
+    // All volatile fields begin with one of these letters, and few other fields do.
     if !matches!(line.first().map(u8::to_ascii_lowercase), Some(b's' | b'x' | b'c' | b'l')) {
         return false;
     }
@@ -146,7 +150,7 @@ mod tests {
     fn digest(message: &str) -> String {
         let content = message.split_once('\n').map_or("", |(_, content)| content);
         let octets = wire::octets_of(content.as_bytes());
-        let digest = Head::of(message.as_bytes()).digest(octets);
+        let digest = HeaderDigest::of(message.as_bytes()).digest(octets);
         crate::uidl::Uidl::of_digest(&digest, 1).to_string()
     }
 
@@ -156,7 +160,7 @@ mod tests {
         \n\
         body\n";
 
-    /// These values are what clients remember. They must never change.
+    /// Clients remember these values. They must never change.
     #[test]
     fn golden() {
         for (message, hashed, expected) in [

@@ -1,13 +1,13 @@
 //! mbox: all messages in one file, read and rewritten in place.
 //!
-//! [`scan`] finds the messages, [`read`] feeds it the file, [`digest`] says what a message is known by;
-//! [`update`] carries out what a session leaves to be done: [`rewrite`] removes messages and puts in the marks of [`status`], with
-//! [`journal`] and [`room`] against crashes; [`index`] remembers all of it for the next time.
+//! [`scan`] finds the messages, [`read`] feeds it the file, and [`digest`] computes what identifies a
+//! message. [`update`] carries out the end of a session: [`plan`] removes messages and inserts the marks of
+//! [`status_mark`], and [`journal`] makes that safe against crashes. [`index`] remembers everything for the
+//! next time.
 //!
-//! The locks of delivery agents are held only while the file is parsed and while it is rewritten. A file that
-//! proves by its times that it is as it was is not parsed, so it is opened without them. In between the
-//! file may grow; whether another program did more than that is found out before anything is sent
-//! or removed.
+//! The locks that delivery agents honour are held only while the file is parsed and while it is rewritten. A
+//! file whose times prove that it is unchanged is not parsed, so it is opened without them. In between, the
+//! file may grow; whether another program did more than that is checked before anything is sent or removed.
 
 mod bodies;
 mod boundaries;
@@ -17,61 +17,66 @@ pub(crate) mod fuzzing;
 mod index;
 mod journal;
 mod lines;
+mod message;
+mod open_file;
+mod plan;
 mod read;
-mod record;
-mod rewrite;
-mod room;
+mod rescan;
 mod scan;
-mod source;
-mod status;
-mod survey;
+mod status_mark;
+mod uidl_source;
 mod unquote;
 mod update;
 
 pub(crate) use self::bodies::ServeFrom;
 pub use self::boundaries::{Boundaries, BoundaryError};
 #[cfg(test)]
-pub(crate) use self::index::former_body;
+pub(crate) use self::index::previous_body;
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use vocabulary::UnescapeFrom;
 
 use self::bodies::Bodies;
-use self::index::Index;
-use self::scan::Message;
-use self::source::Source;
-use self::survey::Surveyor;
-use crate::error::{Doing, Refusal};
-use crate::index::Key;
-use crate::lock::Mailbox;
+use self::index::MboxIndex;
+use self::journal::recovery;
+use self::message::MboxMessage;
+use self::open_file::{is_at, open_to_lock, open_to_read};
+use self::rescan::MboxRescan;
+use self::uidl_source::MboxUidlSource;
+use self::update::MboxUpdate;
+use crate::delivered::{Delivered, of_start_line};
+use crate::error::{CommitError, Doing, FetchError, OpenError, OsError};
+use crate::file_stamp::FileStamp;
+use crate::index::IndexKey;
 use crate::lock::session::SessionLock;
-use crate::maildrop::{Body, Listing, Maildrop, Update};
-use crate::migration::{self, Source as _};
-use crate::opener::Shared;
-use crate::stamp::Stamp;
+use crate::maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
+use crate::migration::{self, UidlComparison, UidlScheme, UidlSource as _};
+use crate::settings::Settings;
+use crate::shared::OwnerContext;
 use crate::uidl::Uidl;
-use crate::{CommitError, Delivered, FetchError, Moved, OpenError, Settings, UidlScheme, Unescape};
+use crate::widths::to_usize;
 
 /// The version of the rules by which an index is made.
 pub(crate) const RULES: &[u8] = b"mbox 1";
 
-/// A fetch copies no more messages into memory once it has copied so many octets.
+/// A fetch copies no further messages into memory once it has copied this many octets.
 const MOST_COPIED: u64 = 1024 * 1024;
 
 /// An opened mbox.
 pub(crate) struct Mbox {
-    shared: Arc<Shared>,
+    shared: Arc<OwnerContext>,
     path: PathBuf,
-    key: Key,
+    key: IndexKey,
     bodies: Bodies,
     /// The messages, and what the file looked like when it was parsed.
-    index: Index,
-    /// Where these are not the default ones.
+    index: MboxIndex,
+    /// The UIDLs, if they are not the default ones.
     uidls: Option<Vec<Uidl>>,
     _session: SessionLock,
 }
@@ -79,26 +84,26 @@ pub(crate) struct Mbox {
 impl Mbox {
     /// Opens the mbox at `path`; `None` if there is none.
     pub(crate) fn open(
-        shared: &Arc<Shared>,
+        shared: &Arc<OwnerContext>,
         path: &Path,
         from: ServeFrom,
-    ) -> Result<Option<Mbox>, OpenError> {
-        // The file may be replaced while we wait for its lock, so it is looked at again under the lock.
+    ) -> Result<Option<Self>, OpenError> {
+        // The file may be replaced while we wait for its lock, so it is checked again under the lock.
         for _ in 0..3 {
             let Some((source, stat)) = open_to_read(path)? else { return Ok(None) };
-            let found = Stamp::from_stat(&stat, source.as_fd());
+            let found = FileStamp::from_stat(&stat, source.as_fd());
             let Some(session) = shared.session(&stat, path)? else { return Err(OpenError::InUse) };
             let key = shared
                 .indexes
                 .key(&source, &stat, &rules(&shared.settings))
                 .doing("look at the file system of the mailbox", path)?;
             let source = Arc::new(source);
-            let Some((index, bodies)) = Mbox::read(shared, path, &source, &found, &key, from)? else {
+            let Some((index, bodies)) = Self::read(shared, path, &source, &found, &key, from)? else {
                 continue;
             };
-            let named = migration::assign(shared, path, &Source { file: &source, index: &index });
-            let uidls = named.doing("name the messages of", path)?;
-            return Ok(Some(Mbox {
+            let named = migration::assign(shared, path, &MboxUidlSource { file: &source, index: &index });
+            let uidls = named.doing("assign UIDLs to the messages", path)?;
+            return Ok(Some(Self {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
                 key,
@@ -111,64 +116,64 @@ impl Mbox {
         Err(OpenError::Locked { path: path.to_owned(), how: "other programs keep replacing it".to_owned() })
     }
 
-    /// What the server `from` called the messages, beside what we call them.
-    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<Moved>, OpenError> {
-        let source = Source { file: self.bodies.original(), index: &self.index };
+    /// The UIDLs that the server `from` gave to the messages, each beside ours.
+    pub(crate) fn compare(&self, from: &UidlScheme) -> Result<Vec<UidlComparison>, OpenError> {
+        let source = MboxUidlSource { file: self.bodies.original(), index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
-        let moved = migration::compare(from, &source, uidls);
-        Ok(moved.doing("name the messages of", &self.path)?)
+        let compared = migration::compare(from, &source, uidls);
+        Ok(compared.doing("assign UIDLs to the messages", &self.path)?)
     }
 
-    /// The index of the mailbox as it is now, and where its messages are read; `None` if it is another file than was `found`, or
-    /// changes in spite of our locks.
+    /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the
+    /// file that was `found`, or if it changes in spite of our locks.
     fn read(
-        shared: &Arc<Shared>,
+        shared: &Arc<OwnerContext>,
         path: &Path,
         source: &Arc<File>,
-        found: &Stamp,
-        key: &Key,
+        found: &FileStamp,
+        key: &IndexKey,
         from: ServeFrom,
-    ) -> Result<Option<(Index, Bodies)>, OpenError> {
-        let sealed = shared.indexes.find(key);
-        let former = sealed.as_deref().map(index::former_ordinals).unwrap_or_default();
-        let known = sealed.and_then(Index::of);
-        let fits = |index: &Index, stamp: &Stamp| {
-            index.is_of(stamp) && index.count() <= shared.settings.max_messages
+    ) -> Result<Option<(MboxIndex, Bodies)>, OpenError> {
+        let stored = shared.indexes.find(key);
+        let previous = stored.as_deref().map(index::previous_ordinals).unwrap_or_default();
+        let known = stored.and_then(MboxIndex::of);
+        let fits = |index: &MboxIndex, stamp: &FileStamp| {
+            index.describes(stamp) && index.count() <= shared.settings.max_messages
         };
         if let ServeFrom::Mailbox = from
             && let Some(index) = &known
             && fits(index, found)
-            && rewrite::nothing_waits(shared).doing("look for an interrupted rewrite of the mailbox", path)?
+            && recovery::nothing_pending(shared)
+                .doing("look for an interrupted rewrite of the mailbox", path)?
         {
             return Ok(known.map(|index| (index, Bodies::Mailbox(Arc::clone(source)))));
         }
-        let (mailbox, writable) = open_to_lock(path, source)?;
-        let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable })?;
-        let here = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        let (file, writable) = open_to_lock(path, source)?;
+        let mailbox = shared.locker().lock(path, file, writable)?;
+        let here = FileStamp::of(mailbox.file()).doing("look at the mailbox", path)?;
         if !here.same_file(found) || !is_at(path, &here) {
             return Ok(None);
         }
-        rewrite::settle(shared, path, &mailbox, &mut || lock.keep())
-            .doing("complete an interrupted rewrite of the mailbox", path)?;
-        let stamp = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        recovery::recover(shared, &mailbox).doing("complete an interrupted rewrite of the mailbox", path)?;
+        let stamp = FileStamp::of(mailbox.file()).doing("look at the mailbox", path)?;
         let index = match known {
             Some(index) if fits(&index, &stamp) => index,
             known => {
-                let surveyor = Surveyor { shared, key, path, file: source, stamp };
-                surveyor.run(known.as_ref(), former, &mut || lock.keep())?
+                let rescan = MboxRescan { shared, key, mailbox: &mailbox, file: source, stamp };
+                rescan.run(known.as_ref(), previous)?
             }
         };
-        let Some(bodies) = Bodies::of(&index, shared, path, source, from, &mut || lock.keep())? else {
+        let Some(bodies) = Bodies::new(&index, shared, &mailbox, source, from)? else {
             return Err(OpenError::InUse);
         };
-        let after = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        let after = FileStamp::of(mailbox.file()).doing("look at the mailbox", path)?;
         Ok((matches!(from, ServeFrom::Mailbox) || stamp.looks_like(&after)).then_some((index, bodies)))
     }
 
-    /// Whether the message can still be read where it was found in the mailbox `source`.
-    fn is_there(&self, source: &File, message: &Message) -> Result<bool, Refusal> {
+    /// Whether the message still lies where it was found in the mailbox `source`.
+    fn is_there(&self, source: &File, message: &MboxMessage) -> Result<bool, OsError> {
         match index::is_there(source, message) {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             answer => answer.doing("read the mailbox", &self.path),
         }
     }
@@ -179,8 +184,8 @@ impl Maildrop for Mbox {
         self.index.count()
     }
 
-    fn listing(&self, number: u32) -> Option<Listing> {
-        let index = (number as usize).checked_sub(1)?;
+    fn listing(&self, number: u32) -> Option<ListedMessage> {
+        let index = to_usize(number).checked_sub(1)?;
         let (message, ordinal) = self.index.message(index)?;
         let uidl = match &self.uidls {
             Some(uidls) => *uidls.get(index)?,
@@ -188,34 +193,35 @@ impl Maildrop for Mbox {
         };
         let without_quotes = |octets: u64| octets.saturating_sub(u64::from(message.quoted));
         let (octets, surrogate) = (without_quotes(message.octets), message.surrogate.map(without_quotes));
-        Some(Listing { octets, surrogate, uidl })
+        Some(ListedMessage { octets, surrogate, uidl })
     }
 
     fn fingerprint(&self) -> Option<[u8; 32]> {
-        // Of the index alone: UIDLs of another server are not in it.
-        self.uidls.is_none().then(|| self.index.sealed().checksum())
+        // The index alone is not enough if there are UIDLs of another server: they are not in it.
+        self.uidls.is_none().then(|| self.index.stored().checksum())
     }
 
     fn delivered(&self, number: u32) -> Option<Delivered> {
-        let (message, _) = self.index.message((number as usize).checked_sub(1)?)?;
-        crate::received::of_start_line(&self.bodies.start_line(&message).ok()?)
+        let (message, _) = self.index.message(to_usize(number).checked_sub(1)?)?;
+        of_start_line(&self.bodies.start_line(&message).ok()?)
     }
 
-    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<Body>, FetchError> {
+    fn fetch(&mut self, first: u32, window: u32) -> Result<Vec<StoredMessage>, FetchError> {
         let no_such = FetchError::NoSuchMessage { number: first };
-        let Some(from) = (first as usize).checked_sub(1) else { return Err(no_such) };
-        // A copy is what it was; the mailbox may have been changed.
+        let Some(from) = to_usize(first).checked_sub(1) else { return Err(no_such) };
+        // A copy cannot change; the mailbox may have been changed.
         let in_doubt = match self.bodies.mailbox() {
             None => None,
             Some(source) => {
-                let now = Stamp::of(source).doing("look at the mailbox", &self.path)?;
-                (!self.index.is_of(&now)).then_some(source)
+                let now = FileStamp::of(source).doing("look at the mailbox", &self.path)?;
+                (!self.index.describes(&now)).then_some(source)
             }
         };
-        let until = from.saturating_add(window.max(1) as usize);
+        let until = from.saturating_add(to_usize(window.max(1)));
         let mut bodies = Vec::new();
         let mut copied = 0;
-        for (at, (message, _)) in (from..until).map_while(|at| Some((at, self.index.message(at)?))) {
+        let messages = (from..until).map_while(|at| self.index.message(at));
+        for ((message, _), number) in messages.zip(first..) {
             if copied > MOST_COPIED {
                 break;
             }
@@ -224,19 +230,19 @@ impl Maildrop for Mbox {
             {
                 break;
             }
-            let body = self.bodies.body(at as u32 + 1, &message, self.shared.settings.unescape_from);
+            let body = self.bodies.body(number, &message, self.shared.settings.unescape_from);
             match body.doing("read a message", &self.path) {
                 Ok((body, memory)) => {
                     bodies.push(body);
                     copied += memory;
                 }
-                Err(refusal) if bodies.is_empty() => return Err(refusal.into()),
-                // What befalls a later message is told when it is asked for.
+                Err(error) if bodies.is_empty() => return Err(error.into()),
+                // An error about a later message is reported when that message is asked for.
                 Err(_) => break,
             }
         }
         match bodies.is_empty() {
-            true if from < self.index.count() as usize => Err(FetchError::Changed { number: first }),
+            true if from < to_usize(self.index.count()) => Err(FetchError::Changed { number: first }),
             true => Err(no_such),
             false => Ok(bodies),
         }
@@ -246,25 +252,18 @@ impl Maildrop for Mbox {
         self.shared.settings.status_header
     }
 
-    fn commit(self: Box<Self>, update: Update<'_>) -> Result<(), CommitError> {
+    fn commit(self: Box<Self>, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
         update.check(self.count())?;
         let read = if self.marks_read() { update.read } else { &[] };
-        let update = Update { read, ..update };
-        let outcome = if update.is_empty() { Ok(()) } else { self.rewrite(update) };
-        match outcome {
-            Err(error) if update.deleted.is_empty() => {
-                self.not_marked(error);
-                Ok(())
-            }
-            outcome => outcome,
-        }
+        let Self { shared, path, key, index, .. } = &*self;
+        MboxUpdate { shared, path, key, index }.run(MaildropUpdate { read, ..update })
     }
 }
 
-/// By which rules the messages of an mbox are found, and their octets counted.
+/// The rules by which the messages of an mbox are found and their octets counted, as octets.
 fn rules(settings: &Settings) -> Cow<'static, [u8]> {
     let Settings { boundaries, unescape_from, .. } = settings;
-    if boundaries.patterns().is_none() && *unescape_from == Unescape::None {
+    if boundaries.patterns().is_none() && *unescape_from == UnescapeFrom::None {
         return Cow::Borrowed(RULES);
     }
     let mut rules = RULES.to_vec();
@@ -272,56 +271,12 @@ fn rules(settings: &Settings) -> Cow<'static, [u8]> {
         rules.push(0);
         rules.extend(text.as_bytes());
     }
-    rules.extend([0, *unescape_from as u8]);
-    Cow::Owned(rules)
-}
-
-/// Opens what must be a regular file; `None` if there is nothing.
-fn open_to_read(path: &Path) -> Result<Option<(File, Stat)>, OpenError> {
-    // Not to hang on a FIFO, nor to adopt a terminal.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::NXIO) => return Err(not_a_file(path, "a socket or device")),
-        Err(errno) => return Err(Refusal::new("open the mailbox", path, errno).into()),
+    // These numbers are part of the names of stored indexes: they must not change.
+    let unescape = match unescape_from {
+        UnescapeFrom::None => 0,
+        UnescapeFrom::Mboxo => 1,
+        UnescapeFrom::Mboxrd => 2,
     };
-    let stat = rustix::fs::fstat(&file).doing("look at the mailbox", path)?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(Some((file, stat))),
-        FileType::Directory => Err(not_a_file(path, "a directory")),
-        FileType::Fifo => Err(not_a_file(path, "a FIFO")),
-        _ => Err(not_a_file(path, "a device")),
-    }
-}
-
-fn not_a_file(path: &Path, found: &str) -> OpenError {
-    let (path, found) = (path.to_owned(), found.to_owned());
-    OpenError::NotAMaildrop { path, wanted: "an mbox file", found }
-}
-
-fn open_to_write(path: &Path) -> std::io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-}
-
-/// A descriptor of its own for the locks, and whether it is open for writing.
-fn open_to_lock(path: &Path, source: &File) -> Result<(File, bool), OpenError> {
-    match open_to_write(path) {
-        Ok(file) => Ok((file, true)),
-        Err(error) if crate::lock::is_denied(&error) => {
-            let file = open_to_read(path)?;
-            let file = match file {
-                Some((file, _)) => file,
-                None => source.try_clone().doing("open the mailbox once more", path)?,
-            };
-            Ok((file, false))
-        }
-        Err(error) => Err(Refusal::new("open the mailbox", path, error).into()),
-    }
-}
-
-/// Whether the file is still the one at `path`.
-fn is_at(path: &Path, file: &Stamp) -> bool {
-    rustix::fs::stat(path).is_ok_and(|stat| file.is_of(stat.st_dev, stat.st_ino))
+    rules.extend([0, unescape]);
+    Cow::Owned(rules)
 }

@@ -1,4 +1,4 @@
-//! Feeds a file to scanners: in large chunks, and a large file on several threads.
+//! Feeds a file to scanners, in large chunks, and a large file on several threads.
 
 use std::fs::File;
 use std::io;
@@ -11,33 +11,37 @@ use rustix::fs::Advice;
 
 use super::bodies::{count_quoted, measure_surrogates};
 use super::lines::LineScanner;
-use super::scan::{Message, Scanner, Stop};
-use crate::Settings;
+use super::message::{MboxMessage, ScanStop};
+use super::scan::Scanner;
 use crate::disk::retry;
-use crate::error::{Doing, OpenError, Refusal};
+use crate::error::{Doing, OpenError, OsError};
+use crate::lock::LockedMailbox;
+use crate::settings::Settings;
+use crate::widths::{at_most, to_u64, to_usize};
 
-/// Large enough to make system calls cheap, small enough to stay in the second-level cache with what is done there.
+/// Large enough to make system calls cheap, and small enough that a chunk and what is computed from it stay
+/// in the second-level cache.
 const CHUNK: usize = 256 * 1024;
 /// How much of the file the kernel is asked to read ahead, in octets.
 const AHEAD: u64 = 4 * 1024 * 1024;
-/// What a thread must have to read to be worth its start, in octets.
+/// The smallest part of a file that is worth a thread of its own, in octets.
 const SHARE: u64 = 32 * 1024 * 1024;
 /// The most threads that read one file. More would only wait for memory.
-const MOST_THREADS: usize = 4;
+const MOST_THREADS: u64 = 4;
 
 /// Why a file could not be scanned.
 #[derive(Debug)]
 pub(super) enum ScanError {
     NotAnMbox,
     TooManyMessages { limit: u32 },
-    Refused(Refusal),
+    Os(OsError),
 }
 
-/// A scan to be done.
-pub(super) struct Job<'a> {
+/// A scan of a file, or of the end of one.
+pub(super) struct FileScan<'a> {
     pub(super) file: &'a File,
     pub(super) path: &'a Path,
-    /// What the messages are.
+    /// The rules by which messages are found.
     pub(super) settings: &'a Settings,
     /// Where to begin, in octets: at 0, or where a message is known to begin.
     pub(super) from: u64,
@@ -47,25 +51,25 @@ pub(super) struct Job<'a> {
     pub(super) limit: u32,
 }
 
-impl Job<'_> {
-    /// Finds the messages, calling `keep` again and again meanwhile.
-    pub(super) fn run(&self, keep: &mut dyn FnMut()) -> Result<Vec<Message>, ScanError> {
+impl FileScan<'_> {
+    /// Finds the messages, and refreshes the locks of `mailbox` meanwhile.
+    pub(super) fn run(&self, mailbox: &LockedMailbox<'_>) -> Result<Vec<MboxMessage>, ScanError> {
         let _ = rustix::fs::fadvise(self.file, 0, None, Advice::Sequential);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = std::thread::available_parallelism().map_or(1, |cores| to_u64(cores.get()));
         let length = self.size.saturating_sub(self.from);
-        // With patterns, what a line is may depend on all lines before it.
+        // With patterns, the meaning of a line may depend on all lines before it.
         let most = if self.settings.boundaries.patterns().is_some() { 1 } else { cores.min(MOST_THREADS) };
-        let threads = ((length / SHARE) as usize).clamp(1, most) as u64;
+        let threads = (length / SHARE).clamp(1, most);
         let share = length / threads;
         let share_end = |number: u64| if number == threads { u64::MAX } else { self.from + share * number };
         let mut messages = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)
                 .map(|number| {
                     let (from, until) = (share_end(number), share_end(number + 1));
-                    scope.spawn(move || self.part(from, until, &mut || ()))
+                    scope.spawn(move || self.part(from, until, &|| ()))
                 })
                 .collect();
-            let mut messages = self.part(self.from, share_end(1), keep)?;
+            let mut messages = self.part(self.from, share_end(1), &|| mailbox.refresh())?;
             for other in others {
                 match other.join() {
                     Ok(part) => messages.append(&mut part?),
@@ -76,41 +80,43 @@ impl Job<'_> {
         })?;
         self.check(messages.len())?;
         messages.shrink_to_fit();
-        count_quoted(self.file, &mut messages, self.settings.unescape_from, keep)
+        count_quoted(self.file, &mut messages, self.settings.unescape_from, mailbox)
             .doing("read the mailbox", self.path)?;
-        measure_surrogates(self.file, &mut messages, keep).doing("read the mailbox", self.path)?;
+        measure_surrogates(self.file, &mut messages, mailbox).doing("read the mailbox", self.path)?;
         Ok(messages)
     }
 
-    /// The messages that begin from `from` on and before `until`.
-    fn part(&self, from: u64, until: u64, keep: &mut dyn FnMut()) -> Result<Vec<Message>, ScanError> {
-        let refused = |error: io::Error| Refusal::new("read the mailbox", self.path, error);
-        let mut at = self.line_before(from).map_err(refused)?;
+    /// The messages that begin at `from` or later and before `until`. Calls `refresh` before each chunk: one
+    /// thread of several refreshes the locks.
+    fn part(&self, from: u64, until: u64, refresh: &dyn Fn()) -> Result<Vec<MboxMessage>, ScanError> {
+        let failed = |error: io::Error| OsError::new("read the mailbox", self.path, error);
+        let mut at = self.line_before(from).map_err(failed)?;
         let mut scanner = match self.settings.boundaries.patterns() {
-            None => Either::Usual(Scanner::new(at, from, until)),
-            Some(patterns) => Either::Lines(LineScanner::new(patterns, at, until)),
+            None => AnyScanner::Usual(Scanner::new(at, from, until)),
+            Some(patterns) => AnyScanner::Lines(LineScanner::new(patterns, at, until)),
         };
         let mut buffer = vec![0; CHUNK];
         let mut asked_for = at;
         while at < self.size {
-            keep();
+            refresh();
             if at + AHEAD > asked_for {
-                // In larger pieces than the kernel would by itself: the disk is at work on the next one while this one is counted.
+                // In larger pieces than the kernel would choose: the disk reads the next one while this one
+                // is scanned.
                 let _ = rustix::fs::fadvise(self.file, asked_for, NonZero::new(AHEAD), Advice::WillNeed);
                 asked_for += AHEAD;
             }
-            let want = usize::try_from(self.size - at).map_or(CHUNK, |left| left.min(CHUNK));
-            let length = retry(|| self.file.read_at(&mut buffer[..want], at)).map_err(refused)?;
+            let want = at_most(self.size - at, CHUNK);
+            let length = retry(|| self.file.read_at(&mut buffer[..want], at)).map_err(failed)?;
             if length == 0 {
                 // It became shorter, in spite of our locks.
-                return Err(refused(io::ErrorKind::UnexpectedEof.into()).into());
+                return Err(failed(io::ErrorKind::UnexpectedEof.into()).into());
             }
             match scanner.feed(&buffer[..length]) {
                 Ok(()) => {}
-                Err(Stop::Limit) => break,
-                Err(Stop::NotAnMbox) => return Err(ScanError::NotAnMbox),
+                Err(ScanStop::Limit) => break,
+                Err(ScanStop::NotAnMbox) => return Err(ScanError::NotAnMbox),
             }
-            at += length as u64;
+            at += to_u64(length);
             self.check(scanner.found())?;
         }
         scanner.finish().map_err(|_| ScanError::NotAnMbox)
@@ -119,13 +125,13 @@ impl Job<'_> {
     /// Where the last line before offset `from` begins.
     fn line_before(&self, from: u64) -> io::Result<u64> {
         let mut end = from.saturating_sub(1);
-        let mut buffer = vec![0; CHUNK.min(end as usize)];
+        let mut buffer = vec![0; at_most(end, CHUNK)];
         while end > 0 {
-            let start = end.saturating_sub(buffer.len() as u64);
-            let window = &mut buffer[..(end - start) as usize];
+            let window = &mut buffer[..at_most(end, CHUNK)];
+            let start = end - to_u64(window.len());
             self.file.read_exact_at(window, start)?;
             if let Some(feed) = memrchr(b'\n', window) {
-                return Ok(start + feed as u64 + 1);
+                return Ok(start + to_u64(feed) + 1);
             }
             end = start;
         }
@@ -134,58 +140,56 @@ impl Job<'_> {
 
     fn check(&self, found: usize) -> Result<(), ScanError> {
         let limit = self.limit;
-        if found > limit as usize { Err(ScanError::TooManyMessages { limit }) } else { Ok(()) }
+        if found > to_usize(limit) { Err(ScanError::TooManyMessages { limit }) } else { Ok(()) }
     }
 }
 
 /// The scanner for the default boundaries, or the one for any others.
-enum Either<'a> {
+enum AnyScanner<'a> {
     Usual(Scanner),
     Lines(LineScanner<'a>),
 }
 
-impl Either<'_> {
-    fn feed(&mut self, chunk: &[u8]) -> Result<(), Stop> {
+impl AnyScanner<'_> {
+    fn feed(&mut self, chunk: &[u8]) -> Result<(), ScanStop> {
         match self {
-            Either::Usual(scanner) => scanner.feed(chunk),
-            Either::Lines(scanner) => scanner.feed(chunk),
+            Self::Usual(scanner) => scanner.feed(chunk),
+            Self::Lines(scanner) => scanner.feed(chunk),
         }
     }
 
     fn found(&self) -> usize {
         match self {
-            Either::Usual(scanner) => scanner.found(),
-            Either::Lines(scanner) => scanner.found(),
+            Self::Usual(scanner) => scanner.found(),
+            Self::Lines(scanner) => scanner.found(),
         }
     }
 
-    fn finish(self) -> Result<Vec<Message>, Stop> {
+    fn finish(self) -> Result<Vec<MboxMessage>, ScanStop> {
         match self {
-            Either::Usual(scanner) => scanner.finish(),
-            Either::Lines(scanner) => scanner.finish(),
+            Self::Usual(scanner) => scanner.finish(),
+            Self::Lines(scanner) => scanner.finish(),
         }
     }
 }
 
-impl From<Refusal> for ScanError {
-    fn from(refusal: Refusal) -> ScanError {
-        ScanError::Refused(refusal)
+impl From<OsError> for ScanError {
+    fn from(error: OsError) -> Self {
+        Self::Os(error)
     }
 }
 
 impl ScanError {
-    /// As a reason why `path` was not opened.
+    /// The error as a reason why `path` was not opened.
     pub(super) fn at(self, path: &Path) -> OpenError {
         match self {
-            ScanError::NotAnMbox => OpenError::NotAMaildrop {
+            Self::NotAnMbox => OpenError::NotAMaildrop {
                 path: path.to_owned(),
-                wanted: "an mbox, whose first line is a start line (message_start, by default \"From \")",
+                expected: "an mbox, whose first line is a start line (message_start, by default \"From \")",
                 found: "a file that begins otherwise".to_owned(),
             },
-            ScanError::TooManyMessages { limit } => {
-                OpenError::TooManyMessages { path: path.to_owned(), limit }
-            }
-            ScanError::Refused(refusal) => refusal.into(),
+            Self::TooManyMessages { limit } => OpenError::TooManyMessages { path: path.to_owned(), limit },
+            Self::Os(error) => error.into(),
         }
     }
 }

@@ -1,24 +1,25 @@
-//! Undoes what delivery agents do to body lines that would begin a message: `From ` becomes `>From ` (setting `unescape_from`).
+//! Undoes the quoting of body lines that would begin a message: a delivery agent writes `>From ` for `From `
+//! (setting `unescape_from`).
 
 use memchr::{memchr, memmem};
 
-use crate::Unescape;
+use vocabulary::UnescapeFrom;
 
 const FROM: &[u8] = b"From ";
 
-/// Takes a message chunk by chunk, in whatever chunks, and gives it without the quoting.
+/// Takes a message in chunks of any size, and returns it without the quoting.
 ///
-/// Only the body is changed: a header has no such lines of its own.
+/// Only the body is changed: a header has no quoted lines.
 pub(super) struct Unquote {
-    /// `>>From ` was `>From ` once (mboxrd).
+    /// Whether `>>From ` was once `>From ` (mboxrd).
     nested: bool,
-    place: Place,
+    place: LinePlace,
     removed: u32,
 }
 
-/// What is known of the line that is being read.
+/// What is known about the line that is being read.
 #[derive(Clone, Copy)]
-enum Place {
+enum LinePlace {
     /// A header line of which nothing has been seen.
     HeaderStart,
     /// A header line that begins with CR.
@@ -27,63 +28,65 @@ enum Place {
     Header,
     /// A body line of which nothing has been seen.
     Start,
-    /// A body line of nothing but `>` so far, of which the first is held back.
+    /// A body line that has only `>` so far; the first one is held back.
     Quoted,
-    /// After some `>`, so many octets of `From `, held back with one `>`.
+    /// After some `>`, the number of octets of `From ` that follow. They are held back with one `>`.
     From(usize),
-    /// A body line that is left as it is.
+    /// A body line that stays as it is.
     Body,
 }
 
 impl Unquote {
-    pub(super) fn new(unescape: Unescape) -> Unquote {
-        Unquote { nested: unescape == Unescape::Mboxrd, place: Place::HeaderStart, removed: 0 }
+    pub(super) fn new(unescape: UnescapeFrom) -> Self {
+        Self { nested: unescape == UnescapeFrom::Mboxrd, place: LinePlace::HeaderStart, removed: 0 }
     }
 
-    /// How many octets have been left out: one for each line that was quoted.
+    /// How many octets have been left out: one for each quoted line.
     pub(super) fn removed(&self) -> u32 {
         self.removed
     }
 
-    /// Appends the next octets of the message to `out`, as far as it is known what becomes of them.
+    /// Appends the next octets of the message to `out`, as far as their fate is known.
     pub(super) fn feed(&mut self, mut text: &[u8], out: &mut Vec<u8>) {
         while let Some(&first) = text.first() {
             let (used, place) = match (self.place, first) {
-                (Place::HeaderStart | Place::HeaderCr, b'\n') => (1, Place::Start),
-                (Place::HeaderStart, b'\r') => (1, Place::HeaderCr),
-                (Place::HeaderStart | Place::HeaderCr | Place::Header, _) => match memchr(b'\n', text) {
-                    Some(feed) => (feed + 1, Place::HeaderStart),
-                    None => (text.len(), Place::Header),
-                },
-                (Place::Start, b'>') => {
+                (LinePlace::HeaderStart | LinePlace::HeaderCr, b'\n') => (1, LinePlace::Start),
+                (LinePlace::HeaderStart, b'\r') => (1, LinePlace::HeaderCr),
+                (LinePlace::HeaderStart | LinePlace::HeaderCr | LinePlace::Header, _) => {
+                    match memchr(b'\n', text) {
+                        Some(feed) => (feed + 1, LinePlace::HeaderStart),
+                        None => (text.len(), LinePlace::Header),
+                    }
+                }
+                (LinePlace::Start, b'>') => {
                     text = &text[1..];
-                    self.place = Place::Quoted;
+                    self.place = LinePlace::Quoted;
                     continue;
                 }
-                (Place::Start | Place::Body, _) => match memmem::find(text, b"\n>") {
-                    Some(feed) => (feed + 1, Place::Start),
-                    None if text.ends_with(b"\n") => (text.len(), Place::Start),
-                    None => (text.len(), Place::Body),
+                (LinePlace::Start | LinePlace::Body, _) => match memmem::find(text, b"\n>") {
+                    Some(feed) => (feed + 1, LinePlace::Start),
+                    None if text.ends_with(b"\n") => (text.len(), LinePlace::Start),
+                    None => (text.len(), LinePlace::Body),
                 },
-                (Place::Quoted, b'>') if self.nested => (1, Place::Quoted),
-                (Place::Quoted, b'F') => {
+                (LinePlace::Quoted, b'>') if self.nested => (1, LinePlace::Quoted),
+                (LinePlace::Quoted, b'F') => {
                     text = &text[1..];
-                    self.place = Place::From(1);
+                    self.place = LinePlace::From(1);
                     continue;
                 }
-                (Place::From(seen), octet) if FROM.get(seen) == Some(&octet) => {
+                (LinePlace::From(seen), octet) if FROM.get(seen) == Some(&octet) => {
                     text = &text[1..];
-                    self.place = Place::From(seen + 1);
+                    self.place = LinePlace::From(seen + 1);
                     if seen + 1 == FROM.len() {
                         self.removed += 1;
                         out.extend_from_slice(FROM);
-                        self.place = Place::Body;
+                        self.place = LinePlace::Body;
                     }
                     continue;
                 }
-                (Place::Quoted | Place::From(_), _) => {
+                (LinePlace::Quoted | LinePlace::From(_), _) => {
                     self.finish(out);
-                    self.place = Place::Body;
+                    self.place = LinePlace::Body;
                     continue;
                 }
             };
@@ -94,15 +97,19 @@ impl Unquote {
         }
     }
 
-    /// Appends what was held back: the message, or a line that is no quoted one, is over.
+    /// Appends what was held back, because the message, or a line that is not quoted, has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self.place {
-            Place::Quoted => out.push(b'>'),
-            Place::From(seen) => {
+            LinePlace::Quoted => out.push(b'>'),
+            LinePlace::From(seen) => {
                 out.push(b'>');
                 out.extend_from_slice(FROM.get(..seen).unwrap_or_default());
             }
-            _ => {}
+            LinePlace::HeaderStart
+            | LinePlace::HeaderCr
+            | LinePlace::Header
+            | LinePlace::Start
+            | LinePlace::Body => {}
         }
     }
 }
@@ -110,15 +117,16 @@ impl Unquote {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::widths::to_u64;
     use proptest::prelude::*;
 
-    /// Line by line.
-    fn naive(unescape: Unescape, message: &[u8]) -> Vec<u8> {
+    /// The same rule, line by line.
+    fn naive(unescape: UnescapeFrom, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut in_body = false;
         for line in message.split_inclusive(|&octet| octet == b'\n') {
             let bare = line.iter().position(|&octet| octet != b'>').unwrap_or(line.len());
-            let quotes = if unescape == Unescape::Mboxrd { bare >= 1 } else { bare == 1 };
+            let quotes = if unescape == UnescapeFrom::Mboxrd { bare >= 1 } else { bare == 1 };
             let is_quoted = in_body && quotes && line[bare..].starts_with(FROM);
             out.extend(&line[usize::from(is_quoted)..]);
             in_body |= line == b"\n" || line == b"\r\n";
@@ -126,16 +134,16 @@ mod tests {
         out
     }
 
-    fn unquoted<'a>(unescape: Unescape, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    fn unquoted<'a>(unescape: UnescapeFrom, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
         let mut unquote = Unquote::new(unescape);
         let mut out = Vec::new();
         let mut length = 0;
         for chunk in chunks {
             unquote.feed(chunk, &mut out);
-            length += chunk.len() as u64;
+            length += to_u64(chunk.len());
         }
         unquote.finish(&mut out);
-        assert_eq!(length - u64::from(unquote.removed()), out.len() as u64);
+        assert_eq!(length - u64::from(unquote.removed()), to_u64(out.len()));
         out
     }
 
@@ -156,7 +164,7 @@ mod tests {
                 "\n>From\n>>\n>F\n > From \nx>From \n>",
             ),
         ] {
-            for (unescape, expected) in [(Unescape::Mboxo, mboxo), (Unescape::Mboxrd, mboxrd)] {
+            for (unescape, expected) in [(UnescapeFrom::Mboxo, mboxo), (UnescapeFrom::Mboxrd, mboxrd)] {
                 assert_eq!(unquoted(unescape, [message.as_bytes()]), expected.as_bytes(), "{message:?}");
                 assert_eq!(naive(unescape, message.as_bytes()), expected.as_bytes(), "{message:?}");
             }
@@ -174,7 +182,7 @@ mod tests {
             size in 1usize..30,
         ) {
             let message = pieces.concat();
-            for unescape in [Unescape::Mboxo, Unescape::Mboxrd] {
+            for unescape in [UnescapeFrom::Mboxo, UnescapeFrom::Mboxrd] {
                 let expected = naive(unescape, &message);
                 prop_assert_eq!(unquoted(unescape, message.chunks(size)), expected.clone());
                 prop_assert_eq!(unquoted(unescape, [&message[..]]), expected);

@@ -1,81 +1,113 @@
-//! The UPDATE state of an mbox: looks whether all is as the session saw it, plans the rewrite, and remembers what is left.
+//! The UPDATE state of an mbox (RFC 1939, section 6): checks that everything is as the session saw it,
+//! rewrites the mailbox, and remembers what is left.
 
-use std::fs::File;
+use std::io;
+use std::path::Path;
 
 use super::bodies;
-use super::index::{Findings, Index};
-use super::journal::Failure;
-use super::read::{Job, ScanError};
-use super::rewrite::{self, Plan};
-use super::scan::Message;
-use super::status::Mark;
-use super::{Mbox, is_at, open_to_write};
-use crate::CommitError;
+use super::index::{FoundMessages, MboxIndex};
+use super::journal::RewriteFailure;
+use super::message::MboxMessage;
+use super::open_file::{is_at, open_to_write};
+use super::plan::{self, RewritePlan};
+use super::read::{FileScan, ScanError};
+use super::status_mark::StatusMark;
 use crate::disk::retry;
-use crate::error::Doing;
-use crate::lock::Mailbox;
-use crate::maildrop::Update;
+use crate::error::{CommitError, Doing};
+use crate::file_stamp::FileStamp;
+use crate::index::IndexKey;
+use crate::lock::LockedMailbox;
+use crate::maildrop::MaildropUpdate;
 use crate::notice::Notice;
-use crate::stamp::Stamp;
+use crate::shared::OwnerContext;
 use crate::uidl;
+use crate::widths::to_usize;
 
-impl Mbox {
+/// A session with an mbox that is about to end.
+#[derive(Clone, Copy)]
+pub(super) struct MboxUpdate<'a> {
+    pub(super) shared: &'a OwnerContext,
+    pub(super) path: &'a Path,
+    pub(super) key: &'a IndexKey,
+    /// What the session knows of the mailbox.
+    pub(super) index: &'a MboxIndex,
+}
+
+impl MboxUpdate<'_> {
+    /// Removes and marks messages. If marking alone fails, that is not an error but a notice.
+    pub(super) fn run(self, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
+        let outcome = if update.is_empty() { Ok(()) } else { self.rewrite(update) };
+        match outcome {
+            Err(error) if update.deleted.is_empty() => {
+                self.not_marked(error);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Carries out an update that is not empty.
-    pub(super) fn rewrite(&self, update: Update<'_>) -> Result<(), CommitError> {
-        let (shared, path) = (&*self.shared, &*self.path);
+    fn rewrite(self, update: MaildropUpdate<'_>) -> Result<(), CommitError> {
+        let Self { shared, path, .. } = self;
         let changed = || CommitError::Changed { path: path.to_owned() };
-        let mailbox = open_to_write(path).doing("open the mailbox to rewrite it", path)?;
-        let mut lock = shared.locker().lock(Mailbox { path, file: &mailbox, writable: true })?;
-        let now = Stamp::of(&mailbox).doing("look at the mailbox", path)?;
+        let file = open_to_write(path).doing("open the mailbox to rewrite it", path)?;
+        let mailbox = shared.locker().lock(path, file, true)?;
+        let now = FileStamp::of(mailbox.file()).doing("look at the mailbox", path)?;
         if !now.same_file(self.index.stamp()) || !is_at(path, &now) {
             return Err(changed());
         }
-        let messages = self.messages_now(&mailbox, &now, &mut || lock.keep())?;
+        let messages = self.messages_now(&mailbox, &now)?;
         let marks = self.marks(&mailbox, &messages, update).unwrap_or_else(|error| {
             self.not_marked(error);
             Vec::new()
         });
-        if !lock.is_held() {
+        if !mailbox.is_held() {
             return Err(CommitError::Locked {
                 path: path.to_owned(),
                 how: "another program broke our lock".to_owned(),
             });
         }
-        let mut rewrite = |marks: &[Mark]| {
-            let Some(plan) = Plan::new(&messages, update.deleted, marks, now.size()) else { return Ok(()) };
-            plan.run(shared, path, &mailbox, &mut || lock.keep())?;
-            if messages.len() == self.index.count() as usize {
-                // All that is left has been listed to its owner: for the shell, there is no new mail. Only a courtesy.
-                let _ = retry(|| shared.disk.touch(&mailbox, false));
+        let rewrite = |marks: &[StatusMark]| {
+            let Some(plan) = RewritePlan::new(&messages, update.deleted, marks, now.size()) else {
+                return Ok(());
+            };
+            plan.run(shared, &mailbox)?;
+            if messages.len() == to_usize(self.index.count()) {
+                // The owner has seen a listing of all that is left, so the shell need not report new mail.
+                // This is only a courtesy.
+                let _ = retry(|| shared.disk.touch(mailbox.file(), false));
             }
-            let left = Left { messages: &messages, deleted: update.deleted, marks, size: now.size() };
+            let left = Remaining { messages: &messages, deleted: update.deleted, marks, size: now.size() };
             let _ = self.remember(&mailbox, &left, plan.end());
             Ok(())
         };
         let mut outcome = rewrite(&marks);
-        // What is to go goes, also where there is no room for what is to come.
-        if let Err(Failure::Untouched(_)) = &outcome
+        // Deletions must work even if there is no space for marks.
+        if let Err(RewriteFailure::Untouched(_)) = &outcome
             && !marks.is_empty()
             && !update.deleted.is_empty()
         {
             let alone = rewrite(&[]);
-            if let Err(Failure::Untouched(error)) = std::mem::replace(&mut outcome, alone) {
+            if let Err(RewriteFailure::Untouched(error)) = std::mem::replace(&mut outcome, alone) {
                 self.not_marked(error);
             }
         }
         outcome.map_err(|failure| {
-            let path = path.to_owned();
+            let (doing, path) = ("rewrite the mailbox", path.to_owned());
             match failure {
-                Failure::Untouched(source) => CommitError::Io { doing: "rewrite the mailbox", path, source },
-                Failure::Interrupted(source) => {
-                    CommitError::Interrupted { doing: "rewrite the mailbox", path, source }
-                }
+                RewriteFailure::Untouched(source) => CommitError::Io { doing, path, source },
+                RewriteFailure::Interrupted(source) => CommitError::Interrupted { doing, path, source },
             }
         })
     }
 
-    /// The marks that messages lack which were read and stay.
-    fn marks(&self, mailbox: &File, messages: &[Message], update: Update<'_>) -> std::io::Result<Vec<Mark>> {
+    /// The marks that are missing from messages that were read and stay.
+    fn marks(
+        self,
+        mailbox: &LockedMailbox<'_>,
+        messages: &[MboxMessage],
+        update: MaildropUpdate<'_>,
+    ) -> io::Result<Vec<StatusMark>> {
         let mut deleted = update.deleted.iter().copied().peekable();
         let mut marks = Vec::new();
         for &number in update.read {
@@ -83,70 +115,71 @@ impl Mbox {
             if deleted.peek() == Some(&number) {
                 continue;
             }
-            if let Some(message) = messages.get(number as usize - 1) {
+            if let Some(message) = messages.get(to_usize(number) - 1) {
                 let boundaries = &self.shared.settings.boundaries;
-                marks.extend(Mark::missing(mailbox, boundaries, number, message)?);
+                marks.extend(StatusMark::missing(mailbox.file(), boundaries, number, message)?);
             }
         }
         Ok(marks)
     }
 
-    pub(super) fn not_marked(&self, why: impl std::fmt::Display) {
-        let (path, why) = (self.path.clone(), why.to_string());
+    fn not_marked(self, why: impl std::fmt::Display) {
+        let (path, why) = (self.path.to_owned(), why.to_string());
         (self.shared.notify)(&Notice::NotMarkedRead { path, why });
     }
 
-    /// Writes down where the messages lie now that the mailbox of `end` octets holds what is `left`.
+    /// Writes down where the messages lie, now that the mailbox has `end` octets and holds what is `left`.
     ///
     /// # Errors
     ///
-    /// The index then stays as it was, and does not fit the file any more, which the next open finds out.
-    fn remember(&self, mailbox: &File, left: &Left<'_>, end: u64) -> std::io::Result<()> {
-        let Left { messages, deleted, marks, size } = *left;
-        let mut left = rewrite::closed_up(messages, deleted, marks, size);
+    /// The index stays as it was and no longer fits the file; the next open finds that out.
+    fn remember(self, mailbox: &LockedMailbox<'_>, left: &Remaining<'_>, end: u64) -> io::Result<()> {
+        let Remaining { messages, deleted, marks, size } = *left;
+        let mut left = plan::after_rewrite(messages, deleted, marks, size);
         if !marks.is_empty() {
-            bodies::measure_surrogates(mailbox, &mut left, &mut || ())?;
+            left.iter_mut().try_for_each(|message| bodies::measure_surrogate(mailbox.file(), message))?;
         }
         let mut gone = deleted.iter().copied().peekable();
         let before = (1..).zip(self.index.ordinals());
-        let before: Vec<_> =
-            before.filter(|(number, _)| gone.next_if_eq(number).is_none()).map(|(_, one)| one).collect();
+        let before: Vec<_> = before
+            .filter(|(number, _)| gone.next_if_eq(number).is_none())
+            .map(|(_, ordinal)| ordinal)
+            .collect();
         let ordinals = uidl::ordinals(left.iter().map(|message| message.digest), &before);
-        let stamp = Stamp::of(mailbox)?;
-        let findings = Findings { messages: &left, ordinals: &ordinals, parsed: end, stamp };
-        Index::keep(&self.shared, &self.key, mailbox, &findings, None)?;
+        let stamp = FileStamp::of(mailbox.file())?;
+        let findings = FoundMessages { messages: &left, ordinals: &ordinals, parsed: end, stamp };
+        MboxIndex::keep(self.shared, self.key, mailbox.file(), &findings, None)?;
         Ok(())
     }
 
-    /// All messages of the file as it is now, those that the session knows first.
+    /// All messages of the file as it is now. Those that the session knows come first.
     fn messages_now(
-        &self,
-        mailbox: &File,
-        now: &Stamp,
-        keep: &mut dyn FnMut(),
-    ) -> Result<Vec<Message>, CommitError> {
-        let changed = || CommitError::Changed { path: self.path.clone() };
+        self,
+        mailbox: &LockedMailbox<'_>,
+        now: &FileStamp,
+    ) -> Result<Vec<MboxMessage>, CommitError> {
+        let changed = || CommitError::Changed { path: self.path.to_owned() };
         let known = self.index.messages();
-        if self.index.is_of(now) {
+        if self.index.describes(now) {
             return Ok(known);
         }
         if now.size() < self.index.stamp().size() {
             return Err(changed());
         }
-        let job = Job {
-            file: mailbox,
-            path: &self.path,
+        let scan = FileScan {
+            file: mailbox.file(),
+            path: self.path,
             settings: &self.shared.settings,
             from: 0,
             size: now.size(),
             limit: u32::MAX,
         };
-        let messages = match job.run(keep) {
+        let messages = match scan.run(mailbox) {
             Ok(messages) => messages,
-            Err(ScanError::Refused(refusal)) => return Err(refusal.into()),
-            Err(_) => return Err(changed()),
+            Err(ScanError::Os(error)) => return Err(error.into()),
+            Err(ScanError::NotAnMbox | ScanError::TooManyMessages { .. }) => return Err(changed()),
         };
-        let same = |(before, now): (&Message, &Message)| {
+        let same = |(before, now): (&MboxMessage, &MboxMessage)| {
             (before.start, before.octets, before.digest) == (now.start, now.octets, now.digest)
         };
         let all_there = messages.len() >= known.len();
@@ -157,10 +190,10 @@ impl Mbox {
     }
 }
 
-/// What is left of `messages`, which lay in a file of `size` octets.
-struct Left<'a> {
-    messages: &'a [Message],
+/// The rest of `messages`, which lay in a file of `size` octets.
+struct Remaining<'a> {
+    messages: &'a [MboxMessage],
     deleted: &'a [u32],
-    marks: &'a [Mark],
+    marks: &'a [StatusMark],
     size: u64,
 }

@@ -1,16 +1,18 @@
-//! One UIDL for each message, whatever the old server called them.
+//! One UIDL for each message, whatever the old server called the messages.
 
 use std::collections::{HashMap, HashSet};
 
-use super::memory::Memory;
+use super::remembered::RememberedUidls;
 use crate::uidl::{self, Uidl};
 
-/// The UIDLs of all messages, of which `old` are what the old server called them and `defaults` what we would.
+/// The UIDLs of all messages. `old` are those that the old server gave, and `defaults` are those that we
+/// would give.
 ///
-/// A message claims both, and gets the old one if it can. Of several that claim the same, the one that is remembered to have
-/// it does, else the first, which is remembered from then on: mail that arrives or goes changes no other's UIDL.
-pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut Memory) -> Vec<Uidl> {
-    // Of each UIDL, the first message that claims it, and whether others do.
+/// A message claims both, and gets the old one if it can. If several messages claim the same UIDL, the one
+/// that is remembered to have it gets it. Otherwise the first one does, and that is remembered from then on:
+/// mail that arrives or goes changes no other message's UIDL.
+pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut RememberedUidls) -> Vec<Uidl> {
+    // For each UIDL, the first message that claims it, and whether others do.
     let mut claims: HashMap<Uidl, (usize, bool)> = HashMap::with_capacity(defaults.len() * 2);
     for (index, (old, default)) in old.iter().zip(&defaults).enumerate() {
         for uidl in old.iter().chain([default]) {
@@ -23,7 +25,7 @@ pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut M
             memory.hold(*uidl, holder);
         }
     }
-    memory.forget_but(|uidl| claims.contains_key(uidl));
+    memory.retain(|uidl| claims.contains_key(uidl));
 
     let may_have = |uidl: &Uidl, default: &Uidl| memory.holder(uidl).is_none_or(|holder| holder == default);
     let mut used = HashSet::with_capacity(defaults.len());
@@ -40,7 +42,7 @@ pub(super) fn settle(old: Vec<Option<Uidl>>, defaults: Vec<Uidl>, memory: &mut M
     settled
         .into_iter()
         .zip(defaults)
-        // An older message is known by this one's default.
+        // An older message has this one's default.
         .map(|(settled, default)| settled.or_else(|| last_resort(default)).unwrap_or(default))
         .collect()
 }
@@ -54,8 +56,8 @@ mod tests {
         Uidl::new(text.as_bytes()).unwrap()
     }
 
-    /// Messages given as `old/default`, or `/default` for one that the old server did not know.
-    fn settled(memory: &mut Memory, messages: &[&str]) -> Vec<String> {
+    /// Messages given as `old/default`, or `/default` for a message that the old server did not know.
+    fn settled(memory: &mut RememberedUidls, messages: &[&str]) -> Vec<String> {
         let (old, defaults) = messages
             .iter()
             .map(|message| message.split_once('/').unwrap())
@@ -66,12 +68,12 @@ mod tests {
 
     #[test]
     fn the_old_uidl_where_there_is_one() {
-        assert_eq!(settled(&mut Memory::default(), &["A/1", "/2", "C/3"]), ["A", "2", "C"]);
+        assert_eq!(settled(&mut RememberedUidls::default(), &["A/1", "/2", "C/3"]), ["A", "2", "C"]);
     }
 
     #[test]
     fn a_doubled_one_stays_with_the_first_and_never_passes_to_another() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         assert_eq!(settled(memory, &["A/1", "B/2"]), ["A", "B"]);
         assert_eq!(settled(memory, &["A/1", "B/2", "A/3", "A/4"]), ["A", "B", "3", "4"]);
         assert_eq!(settled(memory, &["B/2", "A/3", "A/4"]), ["B", "3", "4"]);
@@ -81,18 +83,18 @@ mod tests {
 
     #[test]
     fn a_default_that_an_older_message_has_is_not_used_again() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         assert_eq!(settled(memory, &["5/1"]), ["5"]);
         let both = settled(memory, &["5/1", "/5"]);
         assert_eq!((&*both[0], both[1].len()), ("5", 32));
         assert_eq!(settled(memory, &["/5"]), both[1..]);
-        // Never used by the first, but it could have been.
-        assert_eq!(settled(&mut Memory::default(), &["x/1", "1/2"]), ["x", "2"]);
+        // The first message never used it, but could have.
+        assert_eq!(settled(&mut RememberedUidls::default(), &["x/1", "1/2"]), ["x", "2"]);
     }
 
     #[test]
     fn what_nobody_claims_is_forgotten() {
-        let memory = &mut Memory::default();
+        let memory = &mut RememberedUidls::default();
         settled(memory, &["A/1", "A/2"]);
         assert!(memory.holder(&uidl("A")).is_some());
         settled(memory, &["B/1", "B/3"]);
@@ -109,10 +111,13 @@ mod tests {
             let all: Vec<String> = olds
                 .iter()
                 .enumerate()
-                .map(|(index, old)| format!("{}/{index}x", old.map_or(String::new(), |old| format!("{old}x"))))
+                .map(|(index, old)| {
+                    let old = old.map_or(String::new(), |old| format!("{old}x"));
+                    format!("{old}/{index}x")
+                })
                 .collect();
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            let memory = &mut Memory::default();
+            let memory = &mut RememberedUidls::default();
             let first = settled(memory, &all);
             prop_assert_eq!(first.iter().collect::<HashSet<_>>().len(), all.len());
             let kept = |index: &usize| !deleted[*index] || *index >= arrived;

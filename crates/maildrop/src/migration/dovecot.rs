@@ -1,43 +1,42 @@
 //! Dovecot's list of the numbers of a Maildir's messages, the file `dovecot-uidlist`.
 //!
-//! Version 3 begins with `3 V<UIDVALIDITY> N<next number> ...`, then a line `NUMBER FIELDS :FILENAME` for each message, numbers
-//! ascending; a field is a letter and a value, of which `G` is the GUID and `P` the UIDL that was saved, nothing for the file name.
-//! Version 1 has `1 UIDVALIDITY NEXT` and `NUMBER FILENAME`. Source:
-//! <https://doc.dovecot.org/2.3/admin_manual/mailbox_formats/maildir/>, and observed with Dovecot 2.3.19.
+//! Version 3 begins with `3 V<UIDVALIDITY> N<next number> ...`. After that, each message has a line `NUMBER
+//! FIELDS :FILENAME`, with ascending numbers. A field is a letter and a value: `G` is the GUID, and `P` is
+//! the UIDL that was saved, or empty for the file name. Version 1 has `1 UIDVALIDITY NEXT` and `NUMBER
+//! FILENAME`. Source: <https://doc.dovecot.org/2.3/admin_manual/mailbox_formats/maildir/>, and observed with
+//! Dovecot 2.3.19.
 
 use std::collections::HashMap;
 
 use memchr::{memchr, memmem};
 
-use super::agreed;
-use super::header::number;
-use super::memory::Base;
-use super::template::{Facts, Template};
-use crate::maildir::unique;
+use super::numbering::{UidNumbering, number};
+use super::template::{UidlFacts, UidlTemplate};
+use crate::maildir::name::unique;
 
 pub(super) const FILE: &str = "dovecot-uidlist";
 
-/// What such a file says.
+/// The contents of such a file.
 #[derive(Debug, Default)]
-pub(super) struct List<'a> {
-    /// The number of the mailbox, and the first that no message has yet; `None` if the file is none of Dovecot's.
-    pub(super) base: Option<Base>,
-    entries: HashMap<&'a [u8], Entry<'a>>,
+pub(super) struct DovecotList<'a> {
+    /// The numbering of the mailbox; `None` if the file was not written by Dovecot.
+    pub(super) base: Option<UidNumbering>,
+    entries: HashMap<&'a [u8], DovecotEntry<'a>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry<'a> {
+struct DovecotEntry<'a> {
     uid: u32,
     guid: Option<&'a [u8]>,
     saved: Option<&'a [u8]>,
 }
 
-impl<'a> List<'a> {
-    /// Reads it. A line that was not written to its end is left out.
-    pub(super) fn parse(text: &'a [u8]) -> List<'a> {
+impl<'a> DovecotList<'a> {
+    /// Parses the file. A line that was not written to its end is left out.
+    pub(super) fn parse(text: &'a [u8]) -> Self {
         let mut lines =
             text.split_inclusive(|&octet| octet == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-        let Some((version, base)) = lines.next().and_then(header) else { return List::default() };
+        let Some((version, base)) = lines.next().and_then(header) else { return DovecotList::default() };
         let mut next = base.next;
         let mut before = 0;
         let mut entries = HashMap::new();
@@ -45,22 +44,28 @@ impl<'a> List<'a> {
             let Some((name, entry)) = entry(version, line) else { continue };
             if entry.uid > before {
                 before = entry.uid;
-                // Lines are added without writing the first anew.
+                // Dovecot adds lines without rewriting the first line.
                 next = next.max(entry.uid.saturating_add(1));
                 entries.entry(unique(name)).or_insert(entry);
             }
         }
-        List { base: Some(Base { next, ..base }), entries }
+        DovecotList { base: Some(UidNumbering { next, ..base }), entries }
     }
 
-    /// Dovecot's UIDL of the message whose file name has this unique part, if `base` says that it knew the message.
-    pub(super) fn uidl(&self, name: &[u8], base: Option<Base>, template: &Template) -> Option<Vec<u8>> {
-        let base = agreed(self.base, base)?;
+    /// Dovecot's UIDL of the message whose file name has this unique part; `None` if Dovecot did not know it
+    /// when `base` was the numbering.
+    pub(super) fn uidl(
+        &self,
+        name: &[u8],
+        base: Option<UidNumbering>,
+        template: &UidlTemplate,
+    ) -> Option<Vec<u8>> {
+        let base = UidNumbering::agreed(self.base, base)?;
         let entry = self.entries.get(name).filter(|entry| entry.uid < base.next)?;
         match entry.saved {
             Some([]) => Some(name.to_vec()),
             Some(saved) => Some(saved.to_vec()),
-            None => template.fill(&Facts {
+            None => template.fill(&UidlFacts {
                 uid: Some(entry.uid),
                 validity: Some(base.validity),
                 file: Some(name),
@@ -72,15 +77,18 @@ impl<'a> List<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
+enum DovecotVersion {
     One,
     Three,
 }
 
-fn header(line: &[u8]) -> Option<(Version, Base)> {
+fn header(line: &[u8]) -> Option<(DovecotVersion, UidNumbering)> {
     let mut words = line.split(|&octet| octet == b' ');
     match words.next()? {
-        b"1" => Some((Version::One, Base { validity: number(words.next()?)?, next: number(words.next()?)? })),
+        b"1" => Some((
+            DovecotVersion::One,
+            UidNumbering { validity: number(words.next()?)?, next: number(words.next()?)? },
+        )),
         b"3" => {
             let (mut validity, mut next) = (None, Some(1));
             for word in words {
@@ -90,19 +98,19 @@ fn header(line: &[u8]) -> Option<(Version, Base)> {
                     _ => {}
                 }
             }
-            Some((Version::Three, Base { validity: validity?, next: next? }))
+            Some((DovecotVersion::Three, UidNumbering { validity: validity?, next: next? }))
         }
         _ => None,
     }
 }
 
-fn entry(version: Version, line: &[u8]) -> Option<(&[u8], Entry<'_>)> {
+fn entry(version: DovecotVersion, line: &[u8]) -> Option<(&[u8], DovecotEntry<'_>)> {
     let space = memchr(b' ', line)?;
     let uid = number(&line[..space])?;
     let (mut guid, mut saved) = (None, None);
     let name = match version {
-        Version::One => &line[space + 1..],
-        Version::Three => {
+        DovecotVersion::One => &line[space + 1..],
+        DovecotVersion::Three => {
             let colon = memmem::find(line, b" :")?;
             for field in line.get(space + 1..colon).unwrap_or_default().split(|&octet| octet == b' ') {
                 match field.split_first() {
@@ -114,7 +122,7 @@ fn entry(version: Version, line: &[u8]) -> Option<(&[u8], Entry<'_>)> {
             &line[colon + 2..]
         }
     };
-    (!name.is_empty()).then_some((name, Entry { uid, guid, saved }))
+    (!name.is_empty()).then_some((name, DovecotEntry { uid, guid, saved }))
 }
 
 #[cfg(test)]
@@ -134,16 +142,21 @@ mod tests {
         6 :1700000001.M1P1.host\n\
         7 :torn";
 
-    fn uidl(list: &List<'_>, template: &str, name: &str, base: Option<Base>) -> Option<String> {
-        let template = Template::parse(template).unwrap();
+    fn uidl(
+        list: &DovecotList<'_>,
+        template: &str,
+        name: &str,
+        base: Option<UidNumbering>,
+    ) -> Option<String> {
+        let template = UidlTemplate::parse(template).unwrap();
         list.uidl(name.as_bytes(), base, &template).map(|uidl| String::from_utf8(uidl).unwrap())
     }
 
     #[test]
     fn what_dovecot_called_its_messages() {
-        let list = List::parse(TEXT);
+        let list = DovecotList::parse(TEXT);
         let base = list.base;
-        assert_eq!(base, Some(Base { validity: 1_795_424_235, next: 7 }));
+        assert_eq!(base, Some(UidNumbering { validity: 1_795_424_235, next: 7 }));
         let of = |template, name| uidl(&list, template, name, base);
         assert_eq!(of("%08Xu%08Xv", "1700000001.M1P1.host").unwrap(), "000000016b03ffeb");
         assert_eq!(of("%g", "1700000001.M1P1.host").unwrap(), "1700000001.M1P1.host");
@@ -157,8 +170,8 @@ mod tests {
 
     #[test]
     fn only_what_it_knew_when_we_first_looked_counts() {
-        let list = List::parse(TEXT);
-        let base = |validity, next| Some(Base { validity, next });
+        let list = DovecotList::parse(TEXT);
+        let base = |validity, next| Some(UidNumbering { validity, next });
         assert_eq!(uidl(&list, "%u", "1700000001.M1P1.host", base(1_795_424_235, 2)).unwrap(), "1");
         assert_eq!(uidl(&list, "%u", "with space,S=20", base(1_795_424_235, 4)), None);
         assert_eq!(uidl(&list, "%u", "1700000001.M1P1.host", base(7, 7)), None, "another list");
@@ -167,20 +180,20 @@ mod tests {
 
     #[test]
     fn versions() {
-        let list = List::parse(b"1 77 3\n1 a.host:2,S\n2 b.host\n");
-        assert_eq!(list.base, Some(Base { validity: 77, next: 3 }));
+        let list = DovecotList::parse(b"1 77 3\n1 a.host:2,S\n2 b.host\n");
+        assert_eq!(list.base, Some(UidNumbering { validity: 77, next: 3 }));
         assert_eq!(uidl(&list, "%v.%u", "a.host", list.base).unwrap(), "77.1");
         assert_eq!(uidl(&list, "%v.%u", "b.host", list.base).unwrap(), "77.2");
         for text in ["", "3 V7 N2", "2 7 3\n", "3 N2\n", "3 V0 N2\n", "3 Vx\n", "1 7\n", "\0\n"] {
-            assert_eq!(List::parse(text.as_bytes()).base, None, "{text:?}");
+            assert_eq!(DovecotList::parse(text.as_bytes()).base, None, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
         fn no_octets_make_it_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
-            List::parse(&octets);
-            List::parse(&[TEXT, b"\n", &octets].concat());
+            DovecotList::parse(&octets);
+            DovecotList::parse(&[TEXT, b"\n", &octets].concat());
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Lists of addresses (RFC 5322, section 3.4), as RFC 6857, section 3.1, has them written.
+//! Lists of addresses (RFC 5322, section 3.4), written as RFC 6857, section 3.1, requires.
 //!
-//! A name becomes encoded words. An address that is not ASCII cannot be written at all: in its place comes an empty group that is
-//! called so, which shows it and to which no reply can go.
+//! A name becomes encoded words. An address that is not ASCII cannot be written at all: it is replaced by an
+//! empty group with that name, which shows the address and to which no reply can go.
 
-use super::words::{Value, encoded};
+use super::field_writer::{FieldWriter, encoded};
 
-/// Writes a list of addresses. One that cannot be understood becomes the name of an empty group as a whole.
-pub(super) fn convert(value: &str, mut out: Value<'_>) {
+/// Writes a list of addresses. A list that cannot be understood becomes, as a whole, the name of an empty
+/// group.
+pub(super) fn convert(value: &str, mut out: FieldWriter<'_>) {
     match list(value) {
         Some(words) => words.iter().for_each(|word| out.word(" ", word)),
         None => {
@@ -27,7 +28,7 @@ fn list(value: &str) -> Option<Vec<String>> {
         let delimiter = rest[end..].chars().next();
         rest = rest.get(end + 1..).unwrap_or_default();
         if delimiter == Some(':') {
-            // A group in a group is none, and a name has no comments here.
+            // Groups cannot be nested, and the name of a group has no comments here.
             if std::mem::replace(&mut in_group, true) || part.angle.is_some() || !part.comments.is_empty() {
                 return None;
             }
@@ -36,7 +37,7 @@ fn list(value: &str) -> Option<Vec<String>> {
             continue;
         }
         if !part.is_empty() {
-            // Nor can there be the empty group in a group that an address may have to become.
+            // Nor can a group contain the empty group that an address may have to become.
             words.extend(part.mailbox(!in_group)?);
         }
         match delimiter {
@@ -51,7 +52,7 @@ fn list(value: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Puts a delimiter behind the last word.
+/// Appends a delimiter to the last word.
 fn attach(words: &mut Vec<String>, delimiter: &str) {
     match words.last_mut() {
         Some(last) => last.push_str(delimiter),
@@ -59,12 +60,12 @@ fn attach(words: &mut Vec<String>, delimiter: &str) {
     }
 }
 
-/// What stands between two delimiters, taken apart.
+/// What is between two delimiters, taken apart.
 #[derive(Default)]
-struct Part<'a> {
+struct AddressPart<'a> {
     /// All of it.
     whole: &'a str,
-    /// What is neither a comment nor in angle brackets: as it stands, and without quotes.
+    /// What is neither a comment nor in angle brackets: as it is, and without quotes.
     raw: String,
     plain: String,
     /// What is in angle brackets.
@@ -72,10 +73,10 @@ struct Part<'a> {
     comments: Vec<&'a str>,
 }
 
-/// Takes the next part off a list: up to a delimiter, which is at the offset that is returned, or up to the end. `None` if
-/// something is not closed.
-fn next_part(text: &str) -> Option<(Part<'_>, usize)> {
-    let mut part = Part::default();
+/// Takes the next part off a list, up to a delimiter or the end. Returns the part and the offset where it
+/// ends. `None` if something is not closed.
+fn next_part(text: &str) -> Option<(AddressPart<'_>, usize)> {
+    let mut part = AddressPart::default();
     let mut at = 0;
     while let Some(character) = text[at..].chars().next() {
         let inside = &text[at + character.len_utf8()..];
@@ -109,7 +110,7 @@ fn next_part(text: &str) -> Option<(Part<'_>, usize)> {
             }
             ')' | '>' => return None,
             character => {
-                // Behind the angle brackets only comments may follow.
+                // Only comments may follow the angle brackets.
                 if part.angle.is_some() && !matches!(character, ' ' | '\t') {
                     return None;
                 }
@@ -123,7 +124,7 @@ fn next_part(text: &str) -> Option<(Part<'_>, usize)> {
     Some((part, at))
 }
 
-impl Part<'_> {
+impl AddressPart<'_> {
     fn is_empty(&self) -> bool {
         self.whole.is_empty()
     }
@@ -137,7 +138,7 @@ impl Part<'_> {
         }
     }
 
-    /// The mailbox; `None` if it needs a group and there can be none.
+    /// The mailbox; `None` if it needs a group and cannot have one.
     fn mailbox(&self, may_be_group: bool) -> Option<Vec<String>> {
         if self.whole.is_ascii() {
             return Some(vec![self.whole.to_owned()]);
@@ -165,7 +166,7 @@ impl Part<'_> {
     }
 }
 
-/// How long a comment is that begins here, up to its closing parenthesis. Comments may be nested.
+/// The length of the comment that begins here, up to its closing parenthesis. Comments may be nested.
 fn comment_length(text: &str) -> Option<usize> {
     let (mut depth, mut escaped) = (0, false);
     for (at, character) in text.char_indices() {
@@ -181,7 +182,7 @@ fn comment_length(text: &str) -> Option<usize> {
     None
 }
 
-/// How long a quoted text is that begins here, up to its closing quote.
+/// The length of the quoted text that begins here, up to its closing quote.
 fn quoted_length(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, character) in text.char_indices() {
@@ -195,7 +196,7 @@ fn quoted_length(text: &str) -> Option<usize> {
     None
 }
 
-/// How long an address is that begins here, up to its closing bracket, which does not count in quotes.
+/// The length of the address that begins here, up to its closing bracket. Brackets in quotes do not count.
 fn angle_length(text: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(character) = text[at..].chars().next() {
@@ -220,12 +221,12 @@ fn unescaped(quoted: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::tests::decoded;
+    use super::super::field_writer::tests::decoded;
     use super::*;
 
     fn converted(value: &str) -> String {
         let mut out = Vec::new();
-        convert(value, Value::new("To", &mut out));
+        convert(value, FieldWriter::new("To", &mut out));
         let written = String::from_utf8(out).unwrap();
         assert!(written.is_ascii() && written.ends_with("\r\n"), "{written}");
         written.replace("\r\n", "").strip_prefix("To: ").unwrap().to_owned()

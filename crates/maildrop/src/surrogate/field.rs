@@ -1,21 +1,25 @@
-//! The fields of a header (RFC 5322, section 2.2), and what becomes of each that holds UTF-8.
+//! The fields of a header (RFC 5322, section 2.2), and how each one that contains UTF-8 is converted.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::words::Value;
-use super::{WINDOW, address, parameter};
+use super::field_writer::FieldWriter;
+use super::{address, parameter};
+
+/// How much of a message is looked at, in octets as stored. The part of a header beyond it is sent as it is.
+pub(super) const WINDOW: usize = 64 * 1024;
 
 /// How the value of a field is to be read.
-enum Kind {
+enum FieldKind {
     /// A list of addresses.
     Addresses,
-    /// A word, and parameters.
+    /// A word and parameters.
     Parameters,
-    /// Something that must not be written in another way, so that only its name can say that it was (RFC 6857, section 3.1.10).
+    /// A value that must not be written differently, so the field gets another name (RFC 6857, section
+    /// 3.1.10).
     Identifier,
-    /// Text, or what can be written as if it were.
+    /// Text, or what can be written as if it were text.
     Text,
 }
 
@@ -45,8 +49,8 @@ const IDENTIFIERS: [&str; 7] = [
     "Final-Recipient",
 ];
 
-/// The fields at the beginning of a message that begins with `text`, each with its line ends, up to the first line that belongs to
-/// none. One that may go on behind the [`WINDOW`] is left out.
+/// The fields at the beginning of a message that begins with `text`, each with its line ends, up to the first
+/// line that belongs to no field. A field that may go on behind the [`WINDOW`] is left out.
 pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let window = &text[..text.len().min(WINDOW)];
     let cut = text.len() >= WINDOW;
@@ -68,7 +72,7 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Appends what becomes of `field`, in its form on the wire. Returns whether that is something else.
+/// Appends the converted `field` in its form on the wire. Returns whether it differs from the field.
 pub(super) fn convert(field: &[u8], out: &mut Vec<u8>) -> bool {
     let parts =
         str::from_utf8(field).ok().filter(|text| !text.is_ascii()).and_then(|text| text.split_once(':'));
@@ -78,16 +82,16 @@ pub(super) fn convert(field: &[u8], out: &mut Vec<u8>) -> bool {
     };
     let name = name.trim_end();
     let value = unfolded(value);
-    match Kind::of(name) {
-        Kind::Addresses => address::convert(&value, Value::new(name, out)),
-        Kind::Parameters => parameter::convert(&value, Value::new(name, out)),
-        Kind::Identifier => {
-            let mut words = Value::new(&format!("Downgraded-{name}"), out);
+    match FieldKind::of(name) {
+        FieldKind::Addresses => address::convert(&value, FieldWriter::new(name, out)),
+        FieldKind::Parameters => parameter::convert(&value, FieldWriter::new(name, out)),
+        FieldKind::Identifier => {
+            let mut words = FieldWriter::new(&format!("Downgraded-{name}"), out);
             words.encode(" ", value.trim_ascii());
             words.finish();
         }
-        Kind::Text => {
-            let mut words = Value::new(name, out);
+        FieldKind::Text => {
+            let mut words = FieldWriter::new(name, out);
             words.text(&value);
             words.finish();
         }
@@ -95,14 +99,14 @@ pub(super) fn convert(field: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-impl Kind {
-    fn of(name: &str) -> Kind {
+impl FieldKind {
+    fn of(name: &str) -> Self {
         let is_in = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         match name {
-            _ if is_in(&ADDRESSES) => Kind::Addresses,
-            _ if is_in(&PARAMETERS) => Kind::Parameters,
-            _ if is_in(&IDENTIFIERS) => Kind::Identifier,
-            _ => Kind::Text,
+            _ if is_in(&ADDRESSES) => Self::Addresses,
+            _ if is_in(&PARAMETERS) => Self::Parameters,
+            _ if is_in(&IDENTIFIERS) => Self::Identifier,
+            _ => Self::Text,
         }
     }
 }
@@ -111,7 +115,8 @@ fn line_length(text: &[u8]) -> usize {
     memchr(b'\n', text).map_or(text.len(), |feed| feed + 1)
 }
 
-/// Whether a line begins with the name of a field and a colon. Blanks before the colon were allowed once (RFC 5322, section 4.5).
+/// Whether a line begins with the name of a field and a colon. Blanks before the colon were once allowed (RFC
+/// 5322, section 4.5).
 fn begins_field(line: &[u8]) -> bool {
     let Some(colon) = memchr(b':', line) else { return false };
     let name = line[..colon].trim_ascii_end();

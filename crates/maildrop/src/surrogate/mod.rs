@@ -1,188 +1,27 @@
-//! Surrogates: what a client gets that did not ask for UTF-8, in place of a message with UTF-8 in its header (RFC 6856, section
-//! 2.1).
+//! Surrogates: what a client that did not ask for UTF-8 gets instead of a message with UTF-8 in its header
+//! (RFC 6856, section 2.1).
 //!
-//! The header is written anew in ASCII by the rules of RFC 6857; what follows it stays as it is, the headers of body parts too.
-//! RFC 6858 has simpler rules, which leave out whatever is difficult. But a client of POP3 often removes what it has downloaded, and
-//! what was left out would be lost for ever; here every character can be had back.
+//! The header is rewritten in ASCII by the rules of RFC 6857. What follows it stays as it is, including the
+//! headers of body parts. RFC 6858 has simpler rules, which leave out everything difficult. But POP3 clients
+//! often remove what they have downloaded, and what was left out would be lost forever. With the rules used
+//! here, every character can be recovered.
 //!
-//! A message keeps its UIDL, and only its index knows what its surrogate comes to. Octets beyond ASCII that are not UTF-8 are no
-//! UTF-8 string: a field with such octets is sent as it is, as it was before there was UTF-8 in headers.
+//! A message keeps its UIDL, and only its index knows the size of its surrogate. Octets beyond ASCII that are
+//! not valid UTF-8 are not converted: a field with such octets is sent as it is, as it was before there was
+//! UTF-8 in headers.
 //!
-//! - [`field`]: the fields of a header, and what becomes of each;
-//! - [`address`], [`parameter`]: those that are not simply text;
-//! - [`words`]: encoded words and folded lines;
+//! - [`field`]: the fields of a header, and how each one is converted;
+//! - [`address`], [`parameter`]: fields that are not simply text;
+//! - [`field_writer`]: encoded words and folded lines;
+//! - [`header`]: the surrogate of a header;
 //! - [`served`]: the maildrop that serves surrogates.
 
 mod address;
 mod field;
+mod field_writer;
+mod header;
 mod parameter;
 mod served;
-mod words;
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-
-use memchr::memchr_iter;
-
-pub(crate) use self::served::Surrogates;
-use crate::wire;
-
-/// How much of a message is looked at, in octets as stored. What of a header lies beyond is sent as it is.
-pub(crate) const WINDOW: usize = 64 * 1024;
-
-/// A header in ASCII.
-pub(crate) struct Surrogate {
-    /// In its form on the wire.
-    header: Vec<u8>,
-    /// How much of the message it stands for, in octets as stored.
-    replaces: usize,
-    /// How much that would be on the wire.
-    replaces_on_wire: u64,
-}
-
-impl Surrogate {
-    /// The surrogate of a message that begins with `text`, which is all of it or at least a [`WINDOW`]; `None` if it needs none.
-    pub(crate) fn of(text: &[u8]) -> Option<Surrogate> {
-        if !is_needed(text) {
-            return None;
-        }
-        let (mut header, mut replaces, mut needed) = (Vec::new(), 0, false);
-        for field in field::fields(text) {
-            needed |= field::convert(field, &mut header);
-            replaces += field.len();
-        }
-        let replaced = &text[..replaces];
-        let bare = wire::bare_feeds(b'\n', replaced);
-        let replaces_on_wire = wire::octets(replaces as u64, bare, replaced.last().copied());
-        needed.then_some(Surrogate { header, replaces, replaces_on_wire })
-    }
-
-    /// The same of a message of `length` octets at `offset` of a file.
-    ///
-    /// # Errors
-    ///
-    /// What read(2) says; `UnexpectedEof` when the file is shorter.
-    pub(crate) fn read(file: &File, offset: u64, length: u64) -> io::Result<Option<Surrogate>> {
-        let mut text = vec![0; usize::try_from(length).map_or(WINDOW, |length| length.min(WINDOW))];
-        file.read_exact_at(&mut text, offset)?;
-        Ok(Surrogate::of(&text))
-    }
-
-    /// The octets on the wire of the surrogate of a message that has `octets` itself.
-    pub(crate) fn octets(&self, octets: u64) -> u64 {
-        octets.saturating_sub(self.replaces_on_wire) + self.header.len() as u64
-    }
-}
-
-/// Whether a message that begins with `text` may need a surrogate: a quick look, since nearly none does.
-pub(crate) fn is_needed(text: &[u8]) -> bool {
-    let text = &text[..text.len().min(WINDOW)];
-    !text[..header_end(text).unwrap_or(text.len())].is_ascii()
-}
-
-/// Where the empty line behind the header begins, if it is there.
-pub(crate) fn header_end(text: &[u8]) -> Option<usize> {
-    let is_empty = |at: usize| matches!(text.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
-    if is_empty(0) {
-        return Some(0);
-    }
-    memchr_iter(b'\n', text).map(|feed| feed + 1).find(|&line| is_empty(line))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What a client gets: surrogate and rest, in their form on the wire.
-    fn served(message: &[u8]) -> Vec<u8> {
-        let (mut out, rest) = match Surrogate::of(message) {
-            Some(surrogate) => (surrogate.header, &message[surrogate.replaces..]),
-            None => (Vec::new(), message),
-        };
-        for &octet in rest {
-            if octet == b'\n' && out.last() != Some(&b'\r') {
-                out.push(b'\r');
-            }
-            out.push(octet);
-        }
-        if !out.is_empty() && !out.ends_with(b"\n") {
-            out.extend(b"\r\n");
-        }
-        out
-    }
-
-    fn octets(message: &[u8]) -> u64 {
-        let octets = wire::octets_of(message);
-        Surrogate::of(message).map_or(octets, |surrogate| surrogate.octets(octets))
-    }
-
-    #[test]
-    fn a_header_in_ascii_stays_as_it_is() {
-        for message in ["", "\n", "A: b\n\nü\n", "\r\nÜ: ü\n", "no field\nÜ: ü\n", "A: b\nkeine Ü\n\n"]
-        {
-            assert!(Surrogate::of(message.as_bytes()).is_none(), "{message:?}");
-        }
-        assert!(Surrogate::of(b"Subject: caf\xe9\n\n").is_none(), "Latin-1");
-    }
-
-    #[test]
-    fn only_the_header_is_written_anew() {
-        let message = "Return-Path: <a@b.example>\nSubject: Grüße\nX-A: 1\r\n\nü\n.\n";
-        let expected =
-            "Return-Path: <a@b.example>\r\nSubject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\nX-A: 1\r\n\r\nü\r\n.\r\n";
-        assert_eq!(String::from_utf8(served(message.as_bytes())).unwrap(), expected);
-        let mixed = b"A: \xe9\nB: \xc3\xa9\n\n";
-        assert_eq!(served(mixed), b"A: \xe9\r\nB: =?UTF-8?Q?=C3=A9?=\r\n\r\n", "what is no UTF-8 stays");
-    }
-
-    #[test]
-    fn a_header_without_an_end_or_without_its_last_newline_has_a_surrogate() {
-        for message in ["A: ü", "A: ü\n", "A: b\nB: ü", "A: ü\n\n", "A: ü\n\nx", "A: ü\nx"] {
-            let sent = served(message.as_bytes());
-            assert!(sent.is_ascii() && sent.ends_with(b"\r\n"), "{message:?}");
-            assert_eq!(octets(message.as_bytes()), sent.len() as u64, "{message:?}");
-        }
-    }
-
-    #[test]
-    fn of_a_header_beyond_all_measure_the_beginning_is_written_anew() {
-        let field = format!("A: {}\n", "ü ".repeat(400));
-        let message = field.repeat(100).into_bytes();
-        let surrogate = Surrogate::of(&message[..WINDOW]).unwrap();
-        assert!(surrogate.replaces < WINDOW && surrogate.replaces > WINDOW - field.len());
-        assert_eq!(surrogate.replaces % field.len(), 0, "whole fields");
-        assert!(surrogate.header.is_ascii());
-        assert_eq!(Surrogate::of(&message).map(|whole| whole.replaces), Some(surrogate.replaces));
-        assert!(
-            Surrogate::of(format!("A: {}", "ü".repeat(WINDOW)).as_bytes()).is_none(),
-            "one endless field"
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn sizes_are_exact_and_what_is_utf8_becomes_ascii(
-            pieces in prop::collection::vec(prop::sample::select(vec![
-                &b"Subject: "[..], b"From: ", b"To:", b"Content-Type: text/plain; name=", b"Message-ID: ", b"X-Y:",
-                b"\n", b"\n", b"\r\n", b" ", b"\t", b"\xc3\xbc", b"\xe2\x82\xac", b"a", b"\"", b"(", b")", b"<", b">", b"@",
-                b",", b";", b":", b"=", b"\\", b"[", b"]", b"\r", b"\0", b"=?UTF-8?Q?a?=", b"\xff",
-            ]), 0..60),
-        ) {
-            let message = pieces.concat();
-            let sent = served(&message);
-            prop_assert_eq!(octets(&message), sent.len() as u64);
-            if let Some(Surrogate { header, replaces, .. }) = Surrogate::of(&message) {
-                prop_assert!(header.ends_with(b"\r\n"));
-                let utf8 = std::str::from_utf8(&message[..replaces]).is_ok();
-                prop_assert!(!utf8 || header.is_ascii());
-                // It is a header still, to its last octet: no line of it is empty, and none is taken for text.
-                prop_assert_eq!(header_end(&header), None);
-                prop_assert_eq!(field::fields(&header).map(<[u8]>::len).sum::<usize>(), header.len());
-            }
-        }
-    }
-}
+pub(crate) use self::header::{Surrogate, header_end, is_needed};
+pub(crate) use self::served::WithSurrogates;

@@ -1,12 +1,13 @@
-//! A word and parameters, as in `Content-Type:` (RFC 2045, section 5.1), with what is not ASCII as RFC 2231 has it.
+//! A word and parameters, as in `Content-Type:` (RFC 2045, section 5.1). What is not ASCII is written as RFC
+//! 2231 requires.
 
-use super::words::Value;
+use super::field_writer::FieldWriter;
 
 /// The longest piece of a parameter on a line, in octets.
 const PIECE: usize = 70;
 
-/// Writes the value of such a field; as text, if it is none.
-pub(super) fn convert(value: &str, mut out: Value<'_>) {
+/// Writes the value of such a field, or writes it as text if it cannot be parsed.
+pub(super) fn convert(value: &str, mut out: FieldWriter<'_>) {
     match pieces(value) {
         None => out.text(value),
         Some(pieces) => {
@@ -20,7 +21,7 @@ pub(super) fn convert(value: &str, mut out: Value<'_>) {
     out.finish();
 }
 
-/// What stands between the semicolons in the new value.
+/// The pieces between the semicolons in the new value.
 fn pieces(value: &str) -> Option<Vec<String>> {
     let mut parts = split(value)?.into_iter().map(str::trim_ascii);
     let mut pieces = vec![parts.next().filter(|word| word.is_ascii())?.to_owned()];
@@ -58,7 +59,7 @@ fn split(value: &str) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// A parameter's value without quotes around it.
+/// A parameter's value without the quotes around it.
 fn unquoted(value: &str) -> Option<String> {
     let Some(inner) = value.strip_prefix('"') else {
         return (!value.contains('"')).then(|| value.to_owned());
@@ -76,7 +77,8 @@ fn unquoted(value: &str) -> Option<String> {
     Some(plain)
 }
 
-/// `name*=UTF-8''...`, or where that is long, `name*0*=UTF-8''...`, `name*1*=...` and so on (RFC 2231, sections 3 to 4.1).
+/// Appends `name*=UTF-8''...`, or if that is too long, `name*0*=UTF-8''...`, `name*1*=...` and so on (RFC
+/// 2231, sections 3 to 4.1).
 fn extended(name: &str, value: &str, pieces: &mut Vec<String>) {
     let whole: String = value.chars().map(percent).collect();
     let alone = format!("{name}*=UTF-8''{whole}");
@@ -113,7 +115,7 @@ mod tests {
 
     fn converted(value: &str) -> String {
         let mut out = Vec::new();
-        convert(value, Value::new("Content-Type", &mut out));
+        convert(value, FieldWriter::new("Content-Type", &mut out));
         String::from_utf8(out).unwrap().strip_prefix("Content-Type:").unwrap().trim_end().to_owned()
     }
 

@@ -1,9 +1,10 @@
-//! What may be on a disk after the machine stopped, according to POSIX and what ext4 makes of it.
+//! What may be on a disk after the machine stopped, according to POSIX and to what ext4 makes of it.
 //!
-//! Of a file, every block may hold what it held at any moment since the file was last synced, each block for itself, and so
-//! may the file's length. Where a file is cut within a block, the kernel zeroes the rest of that block, and those zeros may be
-//! there without the new length. Of a directory, every change since it was last synced may have been made or not; a
-//! rename is one change, and says nothing of the file's contents.
+//! Each block of a file may hold what it held at any moment since the file was last synced, independently of
+//! the other blocks, and so may the file's length. If a file is cut within a block, the kernel zeroes the
+//! rest of that block, and those zeros may be there without the new length. Each change to a directory since
+//! it was last synced may or may not have been made. A rename is one change, and says nothing about the
+//! file's contents.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -32,22 +33,22 @@ pub(crate) enum Op {
     Unlink { dir: Inode, name: PathBuf },
 }
 
-/// What someone else does.
+/// Something that another process does.
 type Event = Box<dyn Fn() -> Vec<Op> + Send + Sync>;
 
-/// Does what the kernel does, and writes down what that was.
+/// Does what the kernel does, and records it.
 #[derive(Default)]
 pub(crate) struct Recorder {
     log: Mutex<Vec<Op>>,
-    /// Files that were made are kept open, so that no other gets their inode.
+    /// Files that were made are kept open, so that no other file gets their inode.
     held: Mutex<Vec<File>>,
-    /// Something else that happens right before the operation with this number.
+    /// Another event that happens right before the operation with this number.
     meanwhile: Option<(usize, Event)>,
 }
 
 impl Recorder {
-    pub(crate) fn with_event(at: usize, event: impl Fn() -> Vec<Op> + Send + Sync + 'static) -> Recorder {
-        Recorder { meanwhile: Some((at, Box::new(event))), ..Recorder::default() }
+    pub(crate) fn with_event(at: usize, event: impl Fn() -> Vec<Op> + Send + Sync + 'static) -> Self {
+        Self { meanwhile: Some((at, Box::new(event))), ..Self::default() }
     }
 
     /// What was done so far.
@@ -55,7 +56,7 @@ impl Recorder {
         self.log.lock().unwrap().clone()
     }
 
-    /// Writes down what others did.
+    /// Records what others did.
     pub(crate) fn add(&self, ops: Vec<Op>) {
         self.log.lock().unwrap().extend(ops);
     }
@@ -74,7 +75,7 @@ impl Recorder {
     }
 }
 
-/// The directory that a name is in, and its last part.
+/// The directory that contains a name, and the last part of the name.
 fn resolve(dir: BorrowedFd<'_>, name: &Path) -> (Inode, PathBuf) {
     let parent = name.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stat = rustix::fs::statat(dir, parent, AtFlags::empty()).unwrap();
@@ -123,7 +124,7 @@ impl Disk for Recorder {
         Ok(())
     }
 
-    /// What is durable is for the model to say.
+    /// The model decides what is durable.
     fn sync(&self, file: &File) -> io::Result<()> {
         self.before();
         self.done(Op::Sync { what: inode(file) });
@@ -172,8 +173,8 @@ pub(crate) struct Image {
 
 impl Image {
     /// What is there now: these files, and these directories with all files in them.
-    pub(crate) fn of(files: &[&Path], dirs: &[&Path]) -> Image {
-        let mut image = Image::default();
+    pub(crate) fn of(files: &[&Path], dirs: &[&Path]) -> Self {
+        let mut image = Self::default();
         let mut add = |path: &Path| {
             let inode = fs::symlink_metadata(path).unwrap().ino();
             image.files.insert(inode, fs::read(path).unwrap());
@@ -190,7 +191,7 @@ impl Image {
         image
     }
 
-    /// Equal for equal images only.
+    /// Differs for images that differ.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         let mut add = |octets: &[u8]| {
@@ -227,7 +228,7 @@ impl Image {
     }
 }
 
-/// Something that may be one or the other after a crash.
+/// Something that may have several values after a crash.
 #[derive(Debug, Clone)]
 enum Axis {
     /// Which version of a file a block is from.
@@ -241,13 +242,13 @@ enum Axis {
 impl Axis {
     fn options(&self) -> usize {
         match self {
-            Axis::Block { versions, .. } | Axis::Length { versions, .. } => versions.len(),
-            Axis::Change { .. } => 2,
+            Self::Block { versions, .. } | Self::Length { versions, .. } => versions.len(),
+            Self::Change { .. } => 2,
         }
     }
 }
 
-/// All that may be on the disk when the machine stops after some operations.
+/// Everything that may be on the disk when the machine stops after some operations.
 pub(crate) struct Crash {
     /// What each file was after each change since it was last synced.
     versions: HashMap<Inode, Vec<Vec<u8>>>,
@@ -258,8 +259,8 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
-    /// After `log`, which began with all of `durable` on the disk; blocks are of `block` octets.
-    pub(crate) fn after(durable: &Image, log: &[Op], block: usize) -> Crash {
+    /// The state after `log`, which began with all of `durable` on the disk. Blocks have `block` octets.
+    pub(crate) fn after(durable: &Image, log: &[Op], block: usize) -> Self {
         let mut versions: HashMap<Inode, Vec<Vec<u8>>> =
             durable.files.iter().map(|(inode, octets)| (*inode, vec![octets.clone()])).collect();
         let mut dirs: HashMap<Inode, (BTreeMap<PathBuf, Inode>, Vec<Op>)> =
@@ -269,7 +270,8 @@ impl Crash {
                 Op::Write { file, bytes, offset } => {
                     let history = versions.entry(*file).or_insert_with(|| vec![Vec::new()]);
                     let mut now = history.last().unwrap().clone();
-                    let (from, until) = (*offset as usize, *offset as usize + bytes.len());
+                    let from = usize::try_from(*offset).unwrap();
+                    let until = from + bytes.len();
                     now.resize(now.len().max(until), 0);
                     now[from..until].copy_from_slice(bytes);
                     history.push(now);
@@ -277,7 +279,7 @@ impl Crash {
                 Op::Extend { file, length } | Op::Truncate { file, length } => {
                     let history = versions.get_mut(file).unwrap();
                     let mut now = history.last().unwrap().clone();
-                    now.resize(*length as usize, 0);
+                    now.resize(usize::try_from(*length).unwrap(), 0);
                     history.push(now);
                 }
                 Op::Sync { what } => {
@@ -297,7 +299,7 @@ impl Crash {
                 }
             }
         }
-        let mut crash = Crash { versions, dirs, axes: Vec::new(), block };
+        let mut crash = Self { versions, dirs, axes: Vec::new(), block };
         crash.find_axes();
         crash
     }
@@ -307,7 +309,8 @@ impl Crash {
         for (&file, history) in &self.versions {
             let longest = history.iter().map(Vec::len).max().unwrap_or(0);
             for number in 0..longest.div_ceil(self.block) {
-                // A block that a cut has freed is not written any more; one that was added may not have been written yet.
+                // A block that a cut has freed is not written any more; a block that was added may not have
+                // been written yet.
                 let start = number * self.block;
                 let last = history.iter().rposition(|version| version.len() > start).unwrap_or(0);
                 let written = history.iter().take(last + 1);
@@ -327,8 +330,8 @@ impl Crash {
         self.axes = axes;
     }
 
-    /// The possible images: all if there are at most `most`; else the two extremes, all that differ from one of them in one
-    /// place, some that differ in two, and others by chance.
+    /// The possible images: all of them if there are at most `most`. Otherwise the two extremes, all that
+    /// differ from one of them in one place, some that differ in two places, and some random ones.
     pub(crate) fn images(&self, most: usize, chance: &mut Chance) -> Vec<Image> {
         let options: Vec<usize> = self.axes.iter().map(Axis::options).collect();
         let all =
@@ -368,12 +371,12 @@ impl Crash {
     }
 
     fn image(&self, choice: &[usize]) -> Image {
-        // What is no axis is as it is now.
+        // Everything that is no axis is as it is now.
         let mut files: BTreeMap<Inode, Vec<u8>> =
             self.versions.iter().map(|(file, history)| (*file, history.last().unwrap().clone())).collect();
         let mut names: BTreeMap<Inode, BTreeMap<PathBuf, Inode>> =
             self.dirs.iter().map(|(dir, (names, _))| (*dir, names.clone())).collect();
-        // Lengths first: what a longer file holds where nothing was written is zeros.
+        // Lengths first: a longer file has zeros where nothing was written.
         for (axis, &option) in self.axes.iter().zip(choice) {
             if let Axis::Length { file, versions } = axis {
                 let length = self.versions[file][versions[option]].len();
@@ -399,7 +402,7 @@ impl Crash {
     }
 }
 
-/// A block of a file, zeros where the file has ended.
+/// A block of a file, with zeros where the file has ended.
 fn block_of(version: &[u8], number: usize, size: usize) -> Vec<u8> {
     let from = (number * size).min(version.len());
     let mut block = version[from..(from + size).min(version.len())].to_vec();
@@ -407,7 +410,7 @@ fn block_of(version: &[u8], number: usize, size: usize) -> Vec<u8> {
     block
 }
 
-/// The positions of the last of each different value: the newest value comes last.
+/// The last position of each different value. The newest value comes last.
 fn distinct<T: PartialEq>(values: impl DoubleEndedIterator<Item = T> + ExactSizeIterator) -> Vec<usize> {
     let mut seen: Vec<(usize, T)> = Vec::new();
     for (at, value) in values.enumerate().rev() {
@@ -430,7 +433,7 @@ fn apply(names: &mut BTreeMap<PathBuf, Inode>, change: &Op) {
     }
 }
 
-/// Numbers by chance, the same for the same seed (splitmix64).
+/// Random numbers, the same for the same seed (splitmix64).
 pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
@@ -439,11 +442,11 @@ impl Chance {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
+        usize::try_from((z ^ (z >> 31)) % bound.max(1) as u64).unwrap()
     }
 }
 
-/// The operations of an agent that appends `bytes` to the file at `path` and makes that durable or not.
+/// The operations of an agent that appends `bytes` to the file at `path`, and makes that durable or not.
 pub(crate) fn append(path: &Path, bytes: &[u8], durable: bool) -> Vec<Op> {
     use std::io::Write;
     let mut file = File::options().append(true).open(path).unwrap();
@@ -457,7 +460,7 @@ pub(crate) fn append(path: &Path, bytes: &[u8], durable: bool) -> Vec<Op> {
     ops
 }
 
-/// The file `name` in the directory at `dir`, for messages of failed tests.
+/// The file `name` in the directory at `dir`, for the messages of failed tests.
 pub(crate) fn describe(image: &Image, dir: &Path) -> String {
     let names = image.names(dir).iter().map(|(name, file)| {
         let name = String::from_utf8_lossy(name.as_os_str().as_bytes()).into_owned();

@@ -1,5 +1,5 @@
 //! Mailboxes of each kind for the tests, and a client's view of them.
-// Not every test uses all of it; and in tests the panic is the verdict.
+// Not every test uses everything here, and a panic is how a test fails.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::cell::Cell;
@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maildrop::{Location, LockMethod, Maildrop, Opener, Settings};
+use maildrop::{Maildrop, Opener, Settings};
 use tempfile::TempDir;
+use vocabulary::{Location, LockMethod, Storage};
 
-/// The start line that our delivery agent writes; the same for all, so that equal messages are equal.
+/// The start line that our delivery agent writes. It is always the same, so that equal messages are equal.
 pub const START: &str = "From sender@example.org Mon Nov 23 10:00:00 2026\n";
 
 /// A mailbox as delivery agents and other programs see it.
@@ -25,7 +26,7 @@ pub trait Format {
     fn deliver(&self, message: &[u8]);
     /// Whether sessions read a copy, which no other program can change.
     const IS_COPY: bool = false;
-    /// Whether it can be written down in it that a message was read.
+    /// Whether the maildrop can record that a message was read.
     const MARKS_READ: bool = true;
     /// Removes the message at `index` as another program would.
     fn remove_behind_the_back(&self, index: usize);
@@ -46,20 +47,20 @@ pub trait Format {
     }
 }
 
-/// A temporary folder with a state folder in it, and what was noticed.
+/// A temporary folder with a state folder in it, and the notices so far.
 pub struct Place {
     pub folder: TempDir,
     pub notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Place {
-    pub fn new() -> Place {
+    pub fn new() -> Self {
         // In memory where that is possible: these tests wait for thousands of fsyncs.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         for name in ["state", "spool"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Place { folder, notices: Arc::default() }
+        Self { folder, notices: Arc::default() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -79,7 +80,7 @@ impl Place {
             .with_spool(File::open(self.path("spool")).unwrap().into())
     }
 
-    /// What was noticed since the last call.
+    /// The notices since the last call.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap())
     }
@@ -114,8 +115,8 @@ impl Mbox {
     }
 
     /// An mbox that holds exactly `bytes`.
-    pub fn of(bytes: impl AsRef<[u8]>) -> Mbox {
-        let mbox = Mbox::new();
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        let mbox = Self::new();
         mbox.append(bytes.as_ref());
         mbox
     }
@@ -127,8 +128,8 @@ pub fn delivered(message: &[u8]) -> Vec<u8> {
 }
 
 impl Format for Mbox {
-    fn new() -> Mbox {
-        Mbox { place: Place::new() }
+    fn new() -> Self {
+        Self { place: Place::new() }
     }
 
     fn place(&self) -> &Place {
@@ -136,7 +137,7 @@ impl Format for Mbox {
     }
 
     fn location(&self) -> Location {
-        Location::Mbox(self.path())
+        Location { storage: Storage::Mbox, path: self.path() }
     }
 
     fn deliver(&self, message: &[u8]) {
@@ -169,7 +170,7 @@ macro_rules! copies_of_mbox {
             }
 
             fn location(&self) -> Location {
-                Location::$name(self.0.path())
+                Location { storage: Storage::$name, path: self.0.path() }
             }
 
             fn deliver(&self, message: &[u8]) {
@@ -216,8 +217,8 @@ impl Maildir {
 impl Format for Maildir {
     const MARKS_READ: bool = false;
 
-    fn new() -> Maildir {
-        let maildir = Maildir { place: Place::new(), delivered: Cell::new(0) };
+    fn new() -> Self {
+        let maildir = Self { place: Place::new(), delivered: Cell::new(0) };
         for folder in ["tmp", "new", "cur"] {
             fs::create_dir_all(maildir.path().join(folder)).unwrap();
         }
@@ -229,7 +230,7 @@ impl Format for Maildir {
     }
 
     fn location(&self) -> Location {
-        Location::Maildir(self.path())
+        Location { storage: Storage::Maildir, path: self.path() }
     }
 
     fn deliver(&self, message: &[u8]) {
@@ -258,8 +259,8 @@ pub fn content(maildrop: &mut dyn Maildrop, number: u32) -> Vec<u8> {
 }
 
 /// What a body holds.
-pub fn read(body: &maildrop::Body) -> Vec<u8> {
-    let mut bytes = vec![0; body.length as usize];
+pub fn read(body: &maildrop::StoredMessage) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(body.length).unwrap()];
     body.source.read_exact_at(&mut bytes, body.offset).unwrap();
     bytes
 }
@@ -283,8 +284,8 @@ pub fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
     (1..=maildrop.count()).map(|number| maildrop.listing(number).unwrap().uidl.to_string()).collect()
 }
 
-/// A tree of files, to see that nothing has changed; without the file of the session locks, which is always empty, and without the
-/// indexes, which are no one's mail.
+/// A tree of files, to check that nothing has changed. The file of the session locks, which is always empty,
+/// and the indexes, which are no mail, are left out.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     if folder.is_file() {
         return vec![(folder.to_owned(), fs::read(folder).unwrap())];

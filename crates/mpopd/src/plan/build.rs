@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use auth::Authenticator;
-use auth_role::{Roots, UserLogs};
+use auth_role::{MailRoots, UserLogs};
 use config::{Config, Fault};
 use session_role::{Arrivals, Listener, Security};
 
@@ -84,7 +84,7 @@ pub(crate) fn build(
             state,
             spool,
             users: maildrop::users(config),
-            roots: Roots::of(config),
+            roots: MailRoots::of(config),
             // Without it, mail is served that needs no lock file of that group; the log has said so.
             mail_group: mail_group::needed(config).unwrap_or_default(),
             change_user: sys::identity::is_root(),

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use config::Config;
-use maildrop_role::Group;
+use maildrop_role::SpoolGroup;
 use vocabulary::{LockMethod, Storage};
 
 /// Lock files in the mail spool that maildrop processes cannot make.
@@ -51,7 +51,7 @@ impl fmt::Display for UnusableGroup {
 ///
 /// They need it, and there is none of this name that would help. It is up to the caller what follows: mail in
 /// folders that their owners may write is served all the same.
-pub(crate) fn needed(config: &Config) -> Result<Option<Group>, UnusableGroup> {
+pub(crate) fn needed(config: &Config) -> Result<Option<SpoolGroup>, UnusableGroup> {
     let mut storages = config.user_storage.values().chain([&config.storage]);
     let locks = config.lock_methods.contains(&LockMethod::Dotlock)
         && storages.any(|storage| *storage != Storage::Maildir);
@@ -69,12 +69,12 @@ pub(crate) fn needed(config: &Config) -> Result<Option<Group>, UnusableGroup> {
         .map_err(|source| UnusableGroup::LookUp { name: name(), source })?;
     match (writers, group) {
         (Some(Writers::Group(_) | Writers::Unknown), Some(0)) => Err(UnusableGroup::Roots(name())),
-        (Some(Writers::Group(gid)), Some(group)) if gid == group => Ok(Some(Group(group))),
+        (Some(Writers::Group(gid)), Some(group)) if gid == group => Ok(Some(SpoolGroup(group))),
         (Some(Writers::Group(needed)), Some(_)) => {
             Err(UnusableGroup::Other { name: name(), spool: spool(), needed })
         }
         (Some(Writers::Group(_)), None) => Err(UnusableGroup::Missing { name: name(), spool: spool() }),
-        (Some(Writers::Unknown), group) => Ok(group.map(Group)),
+        (Some(Writers::Unknown), group) => Ok(group.map(SpoolGroup)),
         (Some(Writers::All) | None, _) => Ok(None),
     }
 }
@@ -122,7 +122,7 @@ mod tests {
         }
         let daemon = sys::group::group_by_name("daemon").unwrap().expect("every system has this group");
         chown(spool.path(), None, Some(daemon)).unwrap();
-        assert_eq!(needed(0o2775, "daemon"), Ok(Some(Group(daemon))));
+        assert_eq!(needed(0o2775, "daemon"), Ok(Some(SpoolGroup(daemon))));
         assert_eq!(needed(0o1777, "daemon"), Ok(None), "everyone may make lock files");
         assert_eq!(needed(0o755, "daemon"), Ok(None), "nobody may");
         assert!(needed(0o2775, "bin").unwrap_err().contains("bin is another one"));

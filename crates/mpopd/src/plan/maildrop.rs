@@ -1,9 +1,9 @@
 //! The settings of maildrop processes.
 
 use config::{Config, Fault, Loaded};
-use maildrop::{Boundaries, BoundaryError, LockMethod, Received, Settings, UidlScheme, Unescape};
-use maildrop_role::Users;
-use vocabulary::{Storage, UnescapeFrom};
+use maildrop::{Boundaries, BoundaryError, ReceivedHeader, Settings, UidlScheme};
+use maildrop_role::UserSettings;
+use vocabulary::Storage;
 
 use crate::error::SettingError;
 
@@ -18,22 +18,10 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, SettingError> {
             BoundaryError::Start(problem) => SettingError::new("message_start", problem),
             BoundaryError::End(problem) => SettingError::new("message_end", problem),
         })?,
-        unescape_from: match config.unescape_from {
-            UnescapeFrom::None => Unescape::None,
-            UnescapeFrom::Mboxo => Unescape::Mboxo,
-            UnescapeFrom::Mboxrd => Unescape::Mboxrd,
-        },
+        unescape_from: config.unescape_from,
         received: (!config.addreceived.is_empty()).then(|| received(config)),
         max_messages: config.max_messages,
-        lock_methods: config
-            .lock_methods
-            .iter()
-            .map(|method| match method {
-                vocabulary::LockMethod::Dotlock => LockMethod::Dotlock,
-                vocabulary::LockMethod::Fcntl => LockMethod::Fcntl,
-                vocabulary::LockMethod::Flock => LockMethod::Flock,
-            })
-            .collect(),
+        lock_methods: config.lock_methods.clone(),
         retry_on_lock: config.retry_on_lock,
         status_header: config.status_header,
         stale_lock: config.stale_lock,
@@ -44,9 +32,9 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, SettingError> {
 }
 
 /// What is set for single users.
-pub(crate) fn users(config: &Config) -> Users {
+pub(crate) fn users(config: &Config) -> UserSettings {
     let debug = config.user_debug.iter().filter(|(_, debug)| **debug);
-    Users {
+    UserSettings {
         debug: debug.map(|(user, _)| user.clone()).collect(),
         received: config.addreceived.iter().cloned().collect(),
         surrogates: config.utf8,
@@ -74,8 +62,8 @@ fn boundaries(config: &Config) -> Result<Boundaries, BoundaryError> {
     Boundaries::new(&config.message_start, &config.message_end)
 }
 
-fn received(config: &Config) -> Received {
+fn received(config: &Config) -> ReceivedHeader {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let from = config.receivedfrom.clone().unwrap_or_else(|| host.clone());
-    Received { from, by: host, zone: config.timezone }
+    ReceivedHeader { from, by: host, zone: config.timezone }
 }

@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use auth::Authenticator;
-use auth_role::{Roots, UserLogs};
-use maildrop_role::Group;
+use auth_role::{MailRoots, UserLogs};
+use maildrop_role::SpoolGroup;
 use session_role::tls::TlsSettings;
-use session_role::{Arrivals, Limits, Listener};
+use session_role::{Arrivals, Listener};
 
 use super::directory_program::DirectoryProgram;
 use super::fixed_settings::FixedSettings;
@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     /// The user of the session role.
     pub(crate) session_identity: Identity,
     /// The session role's settings.
-    pub(crate) session: Limits,
+    pub(crate) session: session_role::Settings,
     /// The number of auth processes.
     pub(crate) auth_processes: usize,
     /// What each auth process decides with.
@@ -51,11 +51,11 @@ pub(crate) struct MaildropPlan {
     /// Where mailboxes with `storage = "disk"` are split into messages; `None` if there are none.
     pub(crate) spool: Option<StateDir>,
     /// What is set for single users.
-    pub(crate) users: maildrop_role::Users,
+    pub(crate) users: maildrop_role::UserSettings,
     /// The folders of mail that the settings name.
-    pub(crate) roots: Roots,
+    pub(crate) roots: MailRoots,
     /// The group that makes lock files in the mail spool.
-    pub(crate) mail_group: Option<Group>,
+    pub(crate) mail_group: Option<SpoolGroup>,
     /// Whether each process becomes its owner: true when the supervisor is root.
     pub(crate) change_user: bool,
     /// The least time between two logins at a maildrop; zero for none.

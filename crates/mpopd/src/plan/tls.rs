@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use config::{Config, Fault, Faults, Loaded};
-use session_role::tls::{self, TlsSettings};
+use session_role::tls::{self, TlsReport, TlsSettings};
 
 use crate::process::child;
 
@@ -25,13 +25,10 @@ pub(crate) fn settings(config: &Config) -> TlsSettings {
 /// Each file that cannot be used, at the line of the setting that names it.
 pub(crate) fn check(loaded: &Loaded) -> Result<(), Faults> {
     let settings = settings(&loaded.config);
-    let problems = child::try_out(|| tls::load(&settings).map(|_| true)).err();
-    let problems = problems.map(|error| error.to_string()).unwrap_or_default();
-    let fault = |line: &str| match line.split_once(": ") {
-        Some((setting, problem)) => loaded.fault(setting, problem),
-        None => loaded.fault("tls", line),
-    };
-    Faults::none_in(problems.lines().map(fault).collect())
+    let load = || tls::load(&settings).map(|_| true).map_err(|errors| errors.encode());
+    let problems = child::try_out(load).err().map(|error| error.to_string()).unwrap_or_default();
+    let reports = TlsReport::decode(&problems).into_iter();
+    Faults::none_in(reports.map(|report| loaded.fault(&report.setting, report.text)).collect())
 }
 
 /// What the administrator should know about the certificates' dates.

@@ -78,7 +78,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Scene {
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -100,17 +100,7 @@ impl Scene {
         let unix = UnixListener::bind(&socket).unwrap();
         std::fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
         let port = tcp.local_addr().unwrap();
-        Scene {
-            _folder: folder,
-            empty,
-            mail,
-            mailbox,
-            private,
-            shared,
-            port,
-            socket,
-            _listeners: (tcp, unix),
-        }
+        Self { _folder: folder, empty, mail, mailbox, private, shared, port, socket, _listeners: (tcp, unix) }
     }
 
     /// The roles, as the supervisor starts them, and as whom.
@@ -131,13 +121,13 @@ impl Scene {
 struct Victim(Child);
 
 impl Victim {
-    fn of(identity: &Identity) -> Victim {
+    fn of(identity: &Identity) -> Self {
         let mut command = Command::new("sleep");
         command.arg("1000");
         if let Identity::User { uid, gid, .. } = identity {
             command.uid(*uid).gid(*gid);
         }
-        Victim(command.spawn().unwrap())
+        Self(command.spawn().unwrap())
     }
 }
 

@@ -12,7 +12,7 @@ use sys::signals::{Signal, Signals};
 use super::clients::ControlClients;
 use super::generation::{Generation, GenerationEvent};
 use super::incoming::Incoming;
-use super::logger::Logger;
+use super::logger::LogRole;
 use super::resources::DaemonResources;
 use super::speaker::{self, RoleSpeaker, Speaker};
 use super::state::Supervisor;
@@ -47,7 +47,7 @@ pub(crate) fn run(plan: Plan, resources: DaemonResources) -> Result<i32, StartEr
         file,
         notifier,
         clients: ControlClients::new(control),
-        log: log.map(|log| Logger::new(log, now)),
+        log: log.map(|log| LogRole::new(log, now)),
         current: Some(first),
         incoming: None,
         leaving: Vec::new(),
@@ -134,7 +134,7 @@ impl Supervisor {
                 Ok(Some(Signal::Child)) => self.reap(),
                 Ok(Some(Signal::Hangup)) => self.wanted = Some(Reload::All),
                 Ok(Some(Signal::User1)) => self.wanted = self.wanted.max(Some(Reload::Settings)),
-                Ok(Some(Signal::User2)) => self.log.iter().for_each(Logger::reopen),
+                Ok(Some(Signal::User2)) => self.log.iter().for_each(LogRole::reopen),
                 Ok(None) => return,
                 Err(error) => {
                     tracing::error!("signals cannot be read: {error}");
@@ -189,7 +189,7 @@ impl Supervisor {
         let incoming = self.incoming.as_ref().map(Incoming::until);
         let generations = self.generations().filter_map(Generation::next_tick);
         let upgrade = self.successor.as_ref().map(Successor::until).or(self.sessions_until);
-        let log = self.log.as_ref().and_then(Logger::next_start).into_iter().chain(upgrade);
+        let log = self.log.as_ref().and_then(LogRole::next_start).into_iter().chain(upgrade);
         generations.chain(incoming).chain(log).chain(self.notifier.next_alive()).min()
     }
 
@@ -230,11 +230,11 @@ impl Supervisor {
     /// Lets the log role write what is left, and waits until it has ended.
     fn finish_log(&mut self) {
         let until = Instant::now() + LAST_LINES;
-        self.log.iter_mut().for_each(Logger::finish);
+        self.log.iter_mut().for_each(LogRole::finish);
         loop {
             while let Ok(Some(_)) = self.signals.next() {}
             self.reap();
-            let pids: Vec<_> = self.log.iter().flat_map(Logger::pids).collect();
+            let pids: Vec<_> = self.log.iter().flat_map(LogRole::pids).collect();
             if pids.is_empty() {
                 return;
             }

@@ -16,7 +16,7 @@ use ipc::steer::{FromSession, MOST_LOGINS, Restarts, SteerAnswer, SteerQuestion,
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use rustix::process::{Pid, Signal};
-use session_role::{Arrivals, Limits, tls};
+use session_role::{Arrivals, tls};
 use sys::process::ProcessEnd;
 use sys::seqpacket;
 
@@ -480,7 +480,7 @@ impl Generation {
                 logins: &self.queue.logins,
                 steer: &theirs,
             };
-            session_role::run(channels, Limits { tls, ..plan.session.clone() }, number)
+            session_role::run(channels, session_role::Settings { tls, ..plan.session.clone() }, number)
         })?;
         Ok((pid, ours))
     }

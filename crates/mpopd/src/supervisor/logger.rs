@@ -19,7 +19,7 @@ use crate::plan::LogPlan;
 use crate::process::child::{self, Identity, ProcessRole};
 use crate::process::sandbox;
 
-pub(super) struct Logger {
+pub(super) struct LogRole {
     plan: LogPlan,
     running: Option<LogProcess>,
     restart: Restart,
@@ -31,7 +31,7 @@ struct LogProcess {
     orders: Option<OwnedFd>,
 }
 
-impl Logger {
+impl LogRole {
     pub(super) fn new(plan: LogPlan, now: Instant) -> Self {
         Self { plan, running: None, restart: Restart::new(now) }
     }

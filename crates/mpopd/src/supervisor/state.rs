@@ -8,7 +8,7 @@ use sys::signals::Signals;
 use super::clients::ControlClients;
 use super::generation::Generation;
 use super::incoming::Incoming;
-use super::logger::Logger;
+use super::logger::LogRole;
 use super::notifier::Notifier;
 use super::successor::Successor;
 use crate::error::StartError;
@@ -20,7 +20,7 @@ pub(super) struct Supervisor {
     pub(super) file: Option<SettingsFile>,
     pub(super) notifier: Notifier,
     pub(super) clients: ControlClients,
-    pub(super) log: Option<Logger>,
+    pub(super) log: Option<LogRole>,
     /// The generation whose session role accepts. `None` once the server is ending.
     pub(super) current: Option<Generation>,
     pub(super) incoming: Option<Incoming>,

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use auth_role::Roots;
+use auth_role::MailRoots;
 use ipc::hire::{FileAccess, HireRequest, WorkerId, WorkerIdentity};
 use ipc::mail::FromMaildrop;
 use ipc::open::OpenRequest;
@@ -14,7 +14,7 @@ use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use maildrop::{Notice, Opener};
-use maildrop_role::{Group, InHand, LastLogins};
+use maildrop_role::{LastLogins, LoginsInProgress, SpoolGroup};
 use rustix::net::{Shutdown, shutdown};
 use rustix::process::Pid;
 use sys::seqpacket;
@@ -47,7 +47,7 @@ struct LivingWorker {
 struct AssignedWork {
     /// The queue that it reads.
     orders: OwnedFd,
-    in_hand: InHand,
+    in_progress: LoginsInProgress,
 }
 
 /// A process that has ended.
@@ -102,11 +102,11 @@ impl Workers {
 impl AssignedWork {
     /// The logins that were left. No further order can arrive: auth is told to ask for another process.
     fn unanswered(&self) -> Vec<LoginId> {
-        let mut logins = self.in_hand.logins();
+        let mut logins = self.in_progress.logins();
         let _ = shutdown(&self.orders, Shutdown::Read);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         while let Ok(Some((order, _))) = receive::<OpenRequest>(&self.orders, &mut buffer, Wait::No) {
-            logins.push(order.login);
+            logins.push(order.context.id);
         }
         logins
     }
@@ -123,27 +123,27 @@ fn start(
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
     let (sessions_in, sessions_out) = seqpacket::pair()?;
-    let in_hand = InHand::new(plan.threads)?;
+    let in_progress = LoginsInProgress::new(plan.threads)?;
     let identity = match plan.change_user {
-        true => Identity::User { uid, gid, file_group: plan.mail_group.map(Group::gid), chroot: None },
+        true => Identity::User { uid, gid, file_group: plan.mail_group.map(SpoolGroup::gid), chroot: None },
         false => Identity::Unchanged,
     };
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_hand.as_fd()];
+    let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_progress.as_fd()];
     keep.extend(&ours);
     let sandbox = Some(sandbox::maildrop(folders(&plan.roots, &worker.access), ours));
     let becomes = ProcessRole { name: c"mpopd-maildrop", identity: &identity, sandbox };
     let role = |_, ()| {
         let channels = maildrop_role::Channels { orders: &orders_out, sessions: &sessions_out };
-        let setup = maildrop_role::Setup {
+        let settings = maildrop_role::WorkerSettings {
             users: &plan.users,
             last_logins: last_logins(plan, &state),
-            in_hand: &in_hand,
+            in_progress: &in_progress,
             threads: plan.threads,
             is_confined: worker.access != FileAccess::Anything,
         };
         match opener(plan, &state, spool.as_ref(), &sessions_out) {
-            Ok(opener) => maildrop_role::run(channels, opener, setup),
+            Ok(opener) => maildrop_role::run(channels, opener, settings),
             Err(error) => {
                 tracing::error!("maildrop of uid {uid} cannot start: {error}");
                 1
@@ -156,7 +156,7 @@ fn start(
         // Without its channel to the session role the process ends by itself.
         io::Error::other(error.to_string())
     })?;
-    Ok((pid, orders_in, AssignedWork { orders: orders_out, in_hand }))
+    Ok((pid, orders_in, AssignedWork { orders: orders_out, in_progress }))
 }
 
 /// Enforces the delay between logins, if there is one. Mail is served without it rather than not at all.
@@ -172,7 +172,7 @@ fn last_logins(plan: &MaildropPlan, state: &OwnedFd) -> Option<LastLogins> {
 }
 
 /// The folders of mail that a process with this access may open.
-fn folders(roots: &Roots, access: &FileAccess) -> Vec<PathBuf> {
+fn folders(roots: &MailRoots, access: &FileAccess) -> Vec<PathBuf> {
     match access {
         FileAccess::Roots => roots.folders().to_vec(),
         FileAccess::Folders(folders) => {

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use auth::{Authenticator, OwnerUid, UserName};
 use config::Config;
-use maildrop::Location;
-use vocabulary::{AllowPlaintext, LogLevel, Storage};
+use vocabulary::{AllowPlaintext, Location, LogLevel, Storage};
 use zeroize::Zeroizing;
 
 use crate::error::StartError;
@@ -35,7 +34,7 @@ pub(crate) fn run(options: TryOptions) -> Result<i32, StartError> {
             maildrop::detect(&path).map_err(|error| StartError::Mailbox(error.to_string()))?
         }
         None => sample::write(folder.path(), unprivileged()?)
-            .map(Location::Mbox)
+            .map(|path| Location { storage: Storage::Mbox, path })
             .map_err(StartError::system("the sample mailbox cannot be written"))?,
     };
     let reader = reader_of(&location)?;
@@ -49,15 +48,15 @@ pub(crate) fn run(options: TryOptions) -> Result<i32, StartError> {
     let plan = build::build(&config, authenticator, Entrance::Bind, &[], true)?;
     let mut addresses = plan.arrivals.listeners().iter().map(|listener| listener.address);
     let address = addresses.next().unwrap_or(options.listen);
-    let kind = match &location {
-        Location::Mbox(_) | Location::Ram(_) | Location::Disk(_) => "mbox",
-        Location::Maildir(_) => "Maildir",
+    let kind = match location.storage {
+        Storage::Mbox | Storage::Ram | Storage::Disk => "mbox",
+        Storage::Maildir => "Maildir",
     };
     let credentials = shell_word(&format!("{}:{password}", options.user));
     let mut banner = format!(
         "mpopd serves {} ({kind}) on {address}\n  user      {}\n  password  {password}\n  \
          try       curl -u {credentials} pop3://{address}/1\n",
-        location.path().display(),
+        location.path.display(),
         options.user,
     );
     if let (Some(address), [(certificate, _)]) = (addresses.next(), &config.tls.files()[..]) {
@@ -104,15 +103,8 @@ fn authenticator(
         .map_err(|error| StartError::Option { option: "--user", problem: format!("{user}: {error}") })?;
     let uid =
         OwnerUid::new(uid).ok_or_else(|| StartError::Mailbox(format!("mail cannot be read as uid {uid}")))?;
-    let storage = match location {
-        Location::Mbox(_) => Storage::Mbox,
-        Location::Ram(_) => Storage::Ram,
-        Location::Disk(_) => Storage::Disk,
-        Location::Maildir(_) => Storage::Maildir,
-    };
-    let maildrop = auth::Location { storage, path: location.path().to_owned() };
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    Ok(Authenticator::single(name, password, uid, gid, maildrop))
+    Ok(Authenticator::single(name, password, uid, gid, location.clone()))
 }
 
 /// The uid and gid of the user without files of its own, if this process can become that user.
@@ -134,7 +126,7 @@ fn reader_of(location: &Location) -> Result<(u32, u32), StartError> {
     let Some(nobody) = unprivileged()? else {
         return Ok((rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
     };
-    let path = location.path();
+    let path = location.path.as_path();
     let about = std::fs::metadata(path).map_err(|error| at(path, &error))?;
     if about.uid() != 0 {
         return Ok((about.uid(), about.gid()));

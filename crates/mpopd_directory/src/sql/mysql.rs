@@ -22,7 +22,11 @@ impl Mysql {
     /// # Errors
     ///
     /// The URL is malformed.
-    pub(super) fn new(url: &str, pattern: &QueryPattern, roots: &TrustedRoots) -> Result<Self, SettingsError> {
+    pub(super) fn new(
+        url: &str,
+        pattern: &QueryPattern,
+        roots: &TrustedRoots,
+    ) -> Result<Self, SettingsError> {
         let opts = Opts::from_url(url)
             .map_err(|error| SettingsError::Setting { key: "sql.url", why: chain(&error) })?;
         // The library uses the default of the process.

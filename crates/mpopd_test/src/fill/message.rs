@@ -1,15 +1,15 @@
-//! One mail as it may arrive: with the traces of its way, with parts and attachments, and with all that a POP3 server
-//! can stumble over.
+//! A mail as it may arrive: with trace headers, with parts and attachments, and with everything that trips up
+//! POP3 servers.
 
 use std::fmt::Write;
 
 use super::random::Random;
 
-const WORDS: &str = "mail server queue letter morning answer please find attached the report of last week and thank you \
-    for waiting we will meet on monday at noon in the small room bring your notes about postage stamps harbour lights \
-    winter garden bicycle repair because nobody knows when the old printer stops working again though somebody said it \
-    prefers warm paper regards until then have a good journey";
-/// Lines that POP3, mbox or a careless server treats in its own way.
+const WORDS: &str = "mail server queue letter morning answer please find attached the report of last week \
+    and thank you for waiting we will meet on monday at noon in the small room bring your notes about \
+    postage stamps harbour lights winter garden bicycle repair because nobody knows when the old printer \
+    stops working again though somebody said it prefers warm paper regards until then have a good journey";
+/// Lines that POP3, mbox or a careless server treats specially.
 const TRAPS: [&str; 12] = [
     ".",
     "..",
@@ -26,9 +26,9 @@ const TRAPS: [&str; 12] = [
 ];
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A mail, with LF line ends as a delivery agent leaves it.
+/// A mail with LF line ends, as a delivery agent leaves it.
 #[derive(Debug)]
-pub(crate) struct Mail {
+pub(crate) struct GeneratedMail {
     text: String,
     pub(crate) envelope_sender: String,
     /// The date of an mbox `From ` line, as asctime(3) writes it.
@@ -37,12 +37,12 @@ pub(crate) struct Mail {
     pub(crate) delivered: u64,
 }
 
-impl Mail {
-    /// Mail number `index` of `user`, of about a log-normal size around `median` octets.
+impl GeneratedMail {
+    /// Mail number `index` of `user`, of a roughly log-normal size around `median` octets.
     pub(crate) fn new(random: &mut Random, user: &str, index: u32, median: u32) -> Self {
         let size = random.size(median).clamp(300, 30_000_000);
         let sender = format!("{}.{}@example.net", word(random), random.below(1000));
-        // All in one day of November 2026, a Monday: a calendar is no part of the exercise.
+        // All on one day, a Monday in November 2026, since there is no calendar here.
         let second = index % 86_400;
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         let clock = format!("{hour:02}:{minute:02}:{second:02}");
@@ -57,7 +57,8 @@ impl Mail {
         }
     }
 
-    /// As an mbox has it: `From ` at a line's start quoted, whatever stands before it (mboxrd), a newline at the end.
+    /// The text as stored in an mbox: `From ` at a line's start quoted, after any quoting there is (mboxrd),
+    /// with a newline at the end.
     pub(crate) fn in_mbox(&self) -> Vec<u8> {
         let mut out = String::with_capacity(self.text.len() + 64);
         for line in self.text.lines() {
@@ -70,7 +71,7 @@ impl Mail {
         out.into_bytes()
     }
 
-    /// As a Maildir has it: sometimes with no newline at the end, and sometimes with CRLF.
+    /// The text as stored in a Maildir: sometimes without a newline at the end, and sometimes with CRLF.
     pub(crate) fn in_maildir(&self, random: &mut Random) -> Vec<u8> {
         let mut text = self.text.clone();
         if random.once_in(30) {
@@ -144,12 +145,12 @@ fn body(out: &mut String, random: &mut Random, size: usize) {
     let _ = writeln!(out, "--{boundary}--");
 }
 
-/// Lines of text, with a trap now and then, until `out` has `end` octets.
+/// Adds lines of text, with a trap now and then, until `out` has `end` octets.
 fn prose(out: &mut String, random: &mut Random, end: usize) {
     while out.len() < end {
         match random.below(400) {
             0..20 => out.push_str(random.pick(&TRAPS)),
-            // Longer than SMTP allows (998 octets), as programs that never met SMTP write.
+            // Longer than the 998 octets of SMTP, as programs write that do not use it.
             20 => sentence(out, random, 1000, 4000),
             _ => sentence(out, random, 30, 45),
         }
@@ -157,7 +158,7 @@ fn prose(out: &mut String, random: &mut Random, end: usize) {
     }
 }
 
-/// `least` octets, and at random up to `more` of them.
+/// Adds at least `least` octets, and at random up to `more` of them.
 fn sentence(out: &mut String, random: &mut Random, least: usize, more: usize) {
     let end = out.len() + least + random.below(more);
     out.push_str(word(random));
@@ -181,14 +182,14 @@ fn base64_line(random: &mut Random, columns: usize) -> String {
     while line.len() < columns {
         let bits = random.next();
         for sextet in 0..10.min(columns - line.len()) {
-            line.push(char::from(BASE64[(bits >> (6 * sextet)) as usize & 63]));
+            line.push(char::from(BASE64[usize::try_from((bits >> (6 * sextet)) & 63).unwrap_or(0)]));
         }
     }
     line
 }
 
 fn word(random: &mut Random) -> &'static str {
-    // The list is short and looked through often enough to be worth no table.
+    // The list is so short that a table of its words would not pay.
     let start = random.below(WORDS.len());
     WORDS[start..].split_ascii_whitespace().nth(1).unwrap_or("mail")
 }
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_mbox_quotes_from_lines_so_that_they_can_be_unquoted() {
-        let mail = Mail {
+        let mail = GeneratedMail {
             text: "A: b\n\nFrom x\n>From y\nfrom z".to_owned(),
             envelope_sender: String::new(),
             mbox_date: String::new(),
@@ -212,7 +213,7 @@ mod tests {
     fn every_mail_has_a_header_and_a_blank_line() {
         let mut random = Random::new(1);
         for index in 0..200 {
-            let mail = Mail::new(&mut random, "u1", index, 3000);
+            let mail = GeneratedMail::new(&mut random, "u1", index, 3000);
             let (header, _) = mail.text.split_once("\n\n").unwrap();
             assert!(
                 header.contains("\nMessage-ID: <") && header.contains("\nTo: u1@example.org\n"),

@@ -1,4 +1,4 @@
-//! `--fill`: mailboxes to try a server with, the same for the same seed on every machine.
+//! `--fill`: mailboxes to test a server with, the same for the same seed on every machine.
 
 mod message;
 mod random;
@@ -8,15 +8,17 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use message::Mail;
+use message::GeneratedMail;
 use random::Random;
 
-use crate::users::User;
+use crate::error::Error;
+use crate::numbers::{float, wide};
+use crate::users::TestUser;
 
 /// What to make.
 #[derive(Debug)]
-pub(crate) struct Fill {
-    pub(crate) format: Format,
+pub(crate) struct FillSpec {
+    pub(crate) format: MailboxFormat,
     pub(crate) seed: u64,
     /// Messages of each mailbox.
     pub(crate) messages: u32,
@@ -26,7 +28,7 @@ pub(crate) struct Fill {
 
 /// A mailbox format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum MailboxFormat {
     Mbox,
     Maildir,
 }
@@ -39,52 +41,53 @@ pub(crate) struct Filled {
     octets: u64,
 }
 
-/// Makes one mailbox at `place`, or one for each user below it: `place/USER/Maildir`, `place/USER` for an mbox.
+/// Makes one mailbox at `place`, or one per user below it: `place/USER/Maildir`, `place/USER` for an mbox.
 ///
 /// # Errors
-/// A mailbox that is there already, and the system's, in words for the command line.
-pub(crate) fn fill(order: &Fill, place: &Path, users: Option<&[User]>) -> Result<Filled, String> {
+///
+/// The system's, which includes a mailbox that exists already; a user name that cannot be a file's name.
+pub(crate) fn fill(order: &FillSpec, place: &Path, users: Option<&[TestUser]>) -> Result<Filled, Error> {
     let mut filled = Filled::default();
     let Some(users) = users else {
         order
             .mailbox(place, 0, "you", &mut filled)
-            .map_err(|error| format!("{}: {error}", place.display()))?;
+            .map_err(|error| Error::Io(place.display().to_string(), error))?;
         return Ok(filled);
     };
     for (number, user) in (0..).zip(users) {
         if user.name.contains('/') || user.name.starts_with('.') {
-            return Err(format!("the user name \"{}\" cannot be a file's name", user.name));
+            return Err(Error::UserName(user.name.clone()));
         }
         let path = match order.format {
-            Format::Mbox => place.join(&user.name),
-            Format::Maildir => place.join(&user.name).join("Maildir"),
+            MailboxFormat::Mbox => place.join(&user.name),
+            MailboxFormat::Maildir => place.join(&user.name).join("Maildir"),
         };
         order
             .mailbox(&path, number, &user.name, &mut filled)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+            .map_err(|error| Error::Io(path.display().to_string(), error))?;
     }
     Ok(filled)
 }
 
-impl Fill {
+impl FillSpec {
     fn mailbox(&self, path: &Path, number: u64, user: &str, filled: &mut Filled) -> io::Result<()> {
-        // A mailbox does not depend on those before it.
+        // A mailbox does not depend on those made before it.
         let mut random = Random::new(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(number));
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         filled.mailboxes += 1;
         match self.format {
-            Format::Mbox => self.mbox(path, user, &mut random, filled),
-            Format::Maildir => self.maildir(path, user, &mut random, filled),
+            MailboxFormat::Mbox => self.mbox(path, user, &mut random, filled),
+            MailboxFormat::Maildir => self.maildir(path, user, &mut random, filled),
         }
     }
 
     fn mbox(&self, path: &Path, user: &str, random: &mut Random, filled: &mut Filled) -> io::Result<()> {
-        // Never over a mailbox that is there: it may be somebody's.
+        // Never overwrite a mailbox: it may be someone's.
         let mut out = BufWriter::new(File::create_new(path)?);
         for index in 0..self.messages {
-            let mail = Mail::new(random, user, index, self.median);
+            let mail = GeneratedMail::new(random, user, index, self.median);
             let stored = mail.in_mbox();
             writeln!(out, "From {} {}", mail.envelope_sender, mail.mbox_date)?;
             out.write_all(&stored)?;
@@ -100,9 +103,9 @@ impl Fill {
             fs::create_dir(path.join(folder))?;
         }
         for index in 0..self.messages {
-            let mail = Mail::new(random, user, index, self.median);
+            let mail = GeneratedMail::new(random, user, index, self.median);
             let stored = mail.in_maildir(random);
-            // The last quarter has not been looked at yet. Older names carry the size, as Maildir++ has it.
+            // The last quarter is unread mail. The names of the rest carry the size, as in Maildir++.
             let name = format!("{}.M{index:06}P{}.mail", mail.delivered, 100 + index % 900);
             let name = match u64::from(index) * 4 < u64::from(self.messages) * 3 {
                 true => format!("cur/{name},S={}:2,{}", stored.len(), ["", "S", "RS", "FS"][random.below(4)]),
@@ -118,7 +121,7 @@ impl Fill {
 impl Filled {
     fn count(&mut self, stored: &[u8]) {
         self.messages += 1;
-        self.octets += stored.len() as u64;
+        self.octets += wide(stored.len());
     }
 }
 
@@ -126,7 +129,7 @@ impl fmt::Display for Filled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { mailboxes, messages, octets } = self;
         let plural = if *mailboxes == 1 { "mailbox" } else { "mailboxes" };
-        write!(f, "{mailboxes} {plural}, {messages} messages, {:.1} MB", *octets as f64 / 1e6)
+        write!(f, "{mailboxes} {plural}, {messages} messages, {:.1} MB", float(*octets) / 1e6)
     }
 }
 
@@ -135,8 +138,8 @@ mod tests {
     use super::*;
     use crate::{mbox, users};
 
-    fn order(format: Format, seed: u64) -> Fill {
-        Fill { format, seed, messages: 60, median: 3000 }
+    fn order(format: MailboxFormat, seed: u64) -> FillSpec {
+        FillSpec { format, seed, messages: 60, median: 3000 }
     }
 
     /// Names and contents of all files below a folder.
@@ -164,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let users = users::parse("u%d:0-1", "").unwrap();
         for (name, seed) in [("a", 7), ("b", 7), ("c", 8)] {
-            fill(&order(Format::Maildir, seed), &folder.path().join(name), Some(&users)).unwrap();
+            fill(&order(MailboxFormat::Maildir, seed), &folder.path().join(name), Some(&users)).unwrap();
         }
         let [a, b, c] = ["a", "b", "c"].map(|name| files(&folder.path().join(name)));
         assert_eq!(a.len(), 120);
@@ -176,12 +179,13 @@ mod tests {
         );
     }
 
-    /// The bytes themselves, so that no change of the generator goes unseen: figures of other runs would not compare.
+    /// Tests the octets themselves, so that no change of the generator goes unnoticed: figures of other runs
+    /// would not compare.
     #[test]
     fn a_seed_means_the_same_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mbox");
-        fill(&order(Format::Mbox, 1), &path, None).unwrap();
+        fill(&order(MailboxFormat::Mbox, 1), &path, None).unwrap();
         assert_eq!(blake3::hash(&fs::read(path).unwrap()).to_hex()[..16], *"86676d829ae788a0");
     }
 
@@ -189,7 +193,7 @@ mod tests {
     fn an_mbox_has_as_many_messages_as_were_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mbox");
-        let filled = fill(&order(Format::Mbox, 3), &path, None).unwrap();
+        let filled = fill(&order(MailboxFormat::Mbox, 3), &path, None).unwrap();
         let text = fs::read(&path).unwrap();
         assert_eq!(mbox::messages(&text).len(), 60);
         assert_eq!(filled.messages, 60);
@@ -200,7 +204,7 @@ mod tests {
     fn the_traps_are_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Maildir");
-        fill(&Fill { messages: 300, ..order(Format::Maildir, 1) }, &path, None).unwrap();
+        fill(&FillSpec { messages: 300, ..order(MailboxFormat::Maildir, 1) }, &path, None).unwrap();
         let files = files(&path);
         let some = |what: &str, trap: &dyn Fn(&[u8]) -> bool| {
             assert!(files.iter().any(|(_, text)| trap(text)), "no message has {what}");
@@ -229,12 +233,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mbox");
         fs::write(&path, "mail").unwrap();
-        assert!(fill(&order(Format::Mbox, 1), &path, None).unwrap_err().contains("exists"));
-        assert!(fill(&order(Format::Maildir, 1), folder.path(), None).is_err());
+        assert!(
+            fill(&order(MailboxFormat::Mbox, 1), &path, None).unwrap_err().to_string().contains("exists")
+        );
+        assert!(fill(&order(MailboxFormat::Maildir, 1), folder.path(), None).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"mail");
         let users = users::parse("../u%d:0-1", "").unwrap();
         assert!(
-            fill(&order(Format::Mbox, 1), folder.path(), Some(&users)).unwrap_err().contains("file's name")
+            fill(&order(MailboxFormat::Mbox, 1), folder.path(), Some(&users))
+                .unwrap_err()
+                .to_string()
+                .contains("file's name")
         );
     }
 }

@@ -1,6 +1,8 @@
-//! Random numbers that are the same everywhere and for ever: no library, no libm.
+//! Random numbers that are the same everywhere and forever, so without a library and libm.
 
-/// SplitMix64: 64 bits of state, one for each number.
+use crate::numbers::float;
+
+/// SplitMix64: 64 bits of state, one step per number.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -20,10 +22,12 @@ impl Random {
 
     /// A number below `end`, which is small.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+        let end = u64::try_from(end).unwrap_or(u64::MAX);
+        // The product of two 64-bit numbers, of which the upper half is below `end`.
+        usize::try_from((u128::from(self.next()) * u128::from(end)) >> 64).unwrap_or(0)
     }
 
-    /// True once in `n` times.
+    /// True once in `n` times on average.
     pub(crate) fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
@@ -32,23 +36,31 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    /// A size around `median`, log-normal with a sigma of 1.2, as mail is: many small ones, few very large ones.
+    /// A size around `median`, log-normal with a sigma of 1.2, as mail is: many small ones, few very large
+    /// ones.
     pub(crate) fn size(&mut self, median: u32) -> usize {
         // Twelve uniform numbers sum up to a normal one with a deviation of 1.
-        let uniform = |random: &mut Self| (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        let uniform = |random: &mut Self| float(random.next() >> 11) / float(1 << 53);
         let normal = (0..12).map(|_| uniform(self)).sum::<f64>() - 6.0;
         // e^x by (1 + x/1024)^1024: only additions and multiplications, which are exact everywhere.
         let mut factor = 1.0 + 1.2 * normal / 1024.0;
         for _ in 0..10 {
             factor *= factor;
         }
-        (f64::from(median) * factor) as usize
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the product is positive, and `as` saturates"
+        )]
+        let size = (f64::from(median) * factor) as usize;
+        size
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::wide;
 
     #[test]
     fn numbers_are_those_of_splitmix64() {
@@ -62,7 +74,7 @@ mod tests {
         let mut random = Random::new(1);
         let mut sizes: Vec<_> = (0..10_000).map(|_| random.size(10_000)).collect();
         sizes.sort_unstable();
-        let near = |at: usize, expected: f64| (sizes[at] as f64 / expected - 1.0).abs() < 0.1;
+        let near = |at: usize, expected: f64| (float(wide(sizes[at])) / expected - 1.0).abs() < 0.1;
         assert!(near(5_000, 10_000.0), "median {}", sizes[5_000]);
         assert!(near(8_413, 10_000.0 * 1.2_f64.exp()), "one sigma {}", sizes[8_413]);
     }

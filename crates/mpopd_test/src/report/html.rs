@@ -1,15 +1,22 @@
-//! The page of `--html`: one file, nothing fetched, no script.
+//! The page of `--html`: one file without scripts that fetches nothing.
 
-use page::{Axis, Line, Page, Plot, Tile};
+use page::{Axis, Page, Plot, PlotLine, Tile};
 
-use super::Summary;
-use crate::measure::{Phase, Point};
+use super::summary::Summary;
+use crate::measure::{TimedPhase, TimelinePoint};
+use crate::numbers::float;
 
-/// More points than this in a plot over time cannot be told apart.
+/// The most points in a plot over time; more could not be told apart.
 const POINTS: usize = 240;
 /// Phases whose distribution is plotted; the table has all.
-const PLOTTED: [Phase; 6] =
-    [Phase::Session, Phase::Connect, Phase::Login, Phase::Retr, Phase::List, Phase::Quit];
+const PLOTTED: [TimedPhase; 6] = [
+    TimedPhase::Session,
+    TimedPhase::Connect,
+    TimedPhase::Login,
+    TimedPhase::Retr,
+    TimedPhase::List,
+    TimedPhase::Quit,
+];
 
 /// The run as a page.
 pub(super) fn page(summary: &Summary) -> String {
@@ -28,7 +35,7 @@ pub(super) fn page(summary: &Summary) -> String {
     }
     distribution(&mut page, summary);
     table(&mut page, summary);
-    faults(&mut page, summary);
+    failures(&mut page, summary);
     page.text(&format!(
         "mpopd_test {}; it used {:.2} s of CPU itself.",
         summary.version, summary.own_cpu_seconds
@@ -37,7 +44,7 @@ pub(super) fn page(summary: &Summary) -> String {
 }
 
 fn tiles(page: &mut Page, summary: &Summary) {
-    let session = summary.latency.iter().find(|latency| latency.phase == Phase::Session);
+    let session = summary.latency.iter().find(|latency| latency.phase == TimedPhase::Session);
     let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.2} ms"));
     let tile = |value, name| Tile { value, name, bad: false };
     page.tiles(&[
@@ -51,14 +58,14 @@ fn tiles(page: &mut Page, summary: &Summary) {
     ]);
 }
 
-fn over_time(page: &mut Page, summary: &Summary, timeline: &[Point]) {
-    let rate = |count: fn(&Point) -> f64| {
+fn over_time(page: &mut Page, summary: &Summary, timeline: &[TimelinePoint]) {
+    let rate = |count: fn(&TimelinePoint) -> f64| {
         timeline.iter().map(|point| (point.end, count(point) / point.seconds)).collect()
     };
     let mut sessions =
-        vec![Line { name: "sessions", colour: 0, points: rate(|point| point.sessions as f64) }];
+        vec![PlotLine { name: "sessions", colour: 0, points: rate(|point| float(point.sessions)) }];
     if summary.failed > 0 {
-        sessions.push(Line { name: "failed", colour: 1, points: rate(|point| point.failed as f64) });
+        sessions.push(PlotLine { name: "failed", colour: 1, points: rate(|point| float(point.failed)) });
     }
     page.plot(
         "Sessions a second",
@@ -66,27 +73,28 @@ fn over_time(page: &mut Page, summary: &Summary, timeline: &[Point]) {
     );
     if summary.messages > 0 {
         let lines =
-            vec![Line { name: "received", colour: 2, points: rate(|point| point.octets as f64 / 1e6) }];
+            vec![PlotLine { name: "received", colour: 2, points: rate(|point| float(point.octets) / 1e6) }];
         page.plot("MB a second", &Plot { x: Axis::Time, y: Axis::Linear, unit: "MB/s", lines });
     }
-    let times = |time: fn(&Point) -> Option<f64>| {
+    let times = |time: fn(&TimelinePoint) -> Option<f64>| {
         timeline.iter().filter_map(|point| Some((point.end, time(point)?))).collect()
     };
     let lines = vec![
-        Line { name: "p99", colour: 1, points: times(|point| point.p99) },
-        Line { name: "p50", colour: 0, points: times(|point| point.p50) },
+        PlotLine { name: "p99", colour: 1, points: times(|point| point.p99) },
+        PlotLine { name: "p50", colour: 0, points: times(|point| point.p50) },
     ];
     page.plot("Time of a session, ms", &Plot { x: Axis::Time, y: Axis::Log, unit: "ms", lines });
 }
 
 fn distribution(page: &mut Page, summary: &Summary) {
     let latency = |phase| summary.latency.iter().find(|latency| latency.phase == phase);
-    // RETR is counted more often than sessions, so it could be told further out; lines that end together compare better.
+    // RETR is counted more often than sessions, so its line could go on further; lines that end together
+    // compare better.
     let last =
-        latency(Phase::Session).and_then(|session| session.curve.last()).map_or(100.0, |point| point.0);
+        latency(TimedPhase::Session).and_then(|session| session.curve.last()).map_or(100.0, |point| point.0);
     let lines = PLOTTED.into_iter().enumerate().filter_map(|(colour, phase)| {
         let points = latency(phase)?.curve.iter().copied().filter(|point| point.0 <= last).collect();
-        Some(Line { name: phase.name(), colour, points })
+        Some(PlotLine { name: phase.name(), colour, points })
     });
     let lines: Vec<_> = lines.collect();
     if !lines.is_empty() {
@@ -108,16 +116,16 @@ fn table(page: &mut Page, summary: &Summary) {
     page.table(&["", "count", "min", "mean", "p50", "p90", "p99", "p99.9", "max"], rows);
 }
 
-fn faults(page: &mut Page, summary: &Summary) {
-    for (kind, faults) in &summary.faults {
-        page.heading(&format!("{kind}: {}", faults.count));
-        page.text(&format!("The first: {}", faults.sample));
-        page.verbatim(&faults.transcript);
+fn failures(page: &mut Page, summary: &Summary) {
+    for (kind, failures) in &summary.failures {
+        page.heading(&format!("{kind}: {}", failures.count));
+        page.text(&format!("The first: {}", failures.sample));
+        page.verbatim(&failures.transcript);
     }
 }
 
-/// At most [`POINTS`] points, and no last one that is too short to have a rate.
-fn thinned(timeline: &[Point]) -> Vec<Point> {
+/// At most [`POINTS`] points, and without a last one that is too short to have a rate.
+fn thinned(timeline: &[TimelinePoint]) -> Vec<TimelinePoint> {
     let usual = timeline.first().map_or(0.0, |point| point.seconds);
     let timeline = match timeline.split_last() {
         Some((last, before)) if last.seconds < usual / 2.0 => before,
@@ -126,10 +134,10 @@ fn thinned(timeline: &[Point]) -> Vec<Point> {
     timeline.chunks(timeline.len().div_ceil(POINTS).max(1)).map(joined).collect()
 }
 
-/// Several points as one: counts are summed, and of the times it has the worst.
-fn joined(points: &[Point]) -> Point {
-    let worst = |time: fn(&Point) -> Option<f64>| points.iter().filter_map(time).reduce(f64::max);
-    Point {
+/// Several points as one, with the sums of their counts and the worst of their times.
+fn joined(points: &[TimelinePoint]) -> TimelinePoint {
+    let worst = |time: fn(&TimelinePoint) -> Option<f64>| points.iter().filter_map(time).reduce(f64::max);
+    TimelinePoint {
         end: points.last().map_or(0.0, |point| point.end),
         seconds: points.iter().map(|point| point.seconds).sum(),
         sessions: points.iter().map(|point| point.sessions).sum(),
@@ -144,8 +152,8 @@ fn joined(points: &[Point]) -> Point {
 mod tests {
     use super::*;
 
-    fn point(end: f64, sessions: u64) -> Point {
-        Point { end, seconds: 1.0, sessions, failed: 0, octets: 10, p50: Some(end), p99: None }
+    fn point(end: f64, sessions: u64) -> TimelinePoint {
+        TimelinePoint { end, seconds: 1.0, sessions, failed: 0, octets: 10, p50: Some(end), p99: None }
     }
 
     #[test]
@@ -159,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_last_point_of_a_moment_is_left_out() {
-        let last = Point { seconds: 0.01, ..point(2.01, 1) };
+        let last = TimelinePoint { seconds: 0.01, ..point(2.01, 1) };
         assert_eq!(thinned(&[point(1.0, 1), point(2.0, 1), last]).len(), 2);
         assert_eq!(thinned(&[]).len(), 0);
     }

@@ -1,4 +1,4 @@
-//! What a run tells at its end: as text, as JSON, as a page.
+//! The results of a run: as text, as JSON, as an HTML page.
 
 mod html;
 mod summary;
@@ -8,25 +8,29 @@ use std::io::{self, Write};
 
 pub(crate) use summary::{Summary, Totals};
 
-use crate::plan::Output;
+use crate::error::Error;
+use crate::plan::ReportOutput;
 
-/// Prints and writes what was asked for.
+/// Prints and writes the requested reports.
 ///
 /// # Errors
-/// What cannot be written, in words for the command line.
-pub(crate) fn publish(summary: &Summary) -> Result<(), String> {
+///
+/// Something cannot be written.
+pub(crate) fn publish(summary: &Summary) -> Result<(), Error> {
     let text = match &summary.output {
-        Output::Classic => text::classic(summary),
-        Output::Summary { json: true, .. } => {
-            let json = serde_json::to_string_pretty(summary).map_err(|error| format!("--json: {error}"))?;
+        ReportOutput::Classic => text::classic(summary),
+        ReportOutput::Summary { json: true, .. } => {
+            let json = serde_json::to_string_pretty(summary).map_err(Error::Json)?;
             format!("{json}\n")
         }
-        Output::Summary { json: false, .. } => text::summary(summary),
+        ReportOutput::Summary { json: false, .. } => text::summary(summary),
     };
-    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))?;
-    if let Output::Summary { html: Some(file), .. } = &summary.output {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Error::Io("standard output".to_owned(), error))?;
+    if let ReportOutput::Summary { html: Some(file), .. } = &summary.output {
         std::fs::write(file, html::page(summary))
-            .map_err(|error| format!("--html {}: {error}", file.display()))?;
+            .map_err(|error| Error::Io(format!("--html {}", file.display()), error))?;
     }
     Ok(())
 }

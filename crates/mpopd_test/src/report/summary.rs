@@ -1,13 +1,14 @@
-//! The figures of a run. Serialised, they are what `--json` prints: names may be added, never changed.
+//! The figures of a run, as `--json` prints them: names may be added, but never changed.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::ledger::Balance;
-use crate::measure::{Faults, Latency, Measures, Point};
-use crate::plan::{Mode, Output, Pace, Plan};
-use crate::process::Usage;
+use crate::measure::{FailureSummary, Latency, Measures, TimelinePoint};
+use crate::numbers::float;
+use crate::plan::{LoadPlan, Pace, ReportOutput, SessionMode, TlsMode};
+use crate::process::ProcessUsage;
 
 /// A run in figures.
 #[derive(Debug, Serialize)]
@@ -16,11 +17,11 @@ pub(crate) struct Summary {
     pub(crate) version: &'static str,
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) mode: Mode,
-    pub(crate) tls: &'static str,
+    pub(crate) mode: SessionMode,
+    pub(crate) tls: TlsMode,
     pub(crate) pace: Pace,
     pub(crate) pipeline: bool,
-    /// Whether octets and line ends were checked.
+    /// Whether octet counts and line ends were checked.
     pub(crate) checked: bool,
     /// Whether the content was compared with `--verify`.
     pub(crate) verified: bool,
@@ -29,7 +30,7 @@ pub(crate) struct Summary {
     pub(crate) seconds: f64,
     /// Sessions with nothing wrong.
     pub(crate) sessions: u64,
-    /// Sessions with a fault.
+    /// Sessions that failed.
     pub(crate) failed: u64,
     /// In an open loop: sessions that began more than a millisecond after they were due.
     pub(crate) late: u64,
@@ -43,53 +44,54 @@ pub(crate) struct Summary {
     /// Milliseconds.
     pub(crate) latency: Vec<Latency>,
     /// By kind.
-    pub(crate) faults: BTreeMap<&'static str, Faults>,
-    /// What drain accounts for.
+    #[serde(rename = "faults")]
+    pub(crate) failures: BTreeMap<&'static str, FailureSummary>,
+    /// The balance of `--mode drain`.
     pub(crate) drain: Option<Balance>,
     /// With `--pid`.
-    pub(crate) server: Option<Server>,
+    pub(crate) server: Option<ServerUsage>,
     /// Seconds of CPU that mpopd_test itself used.
     pub(crate) own_cpu_seconds: f64,
-    pub(crate) timeline: Vec<Point>,
+    pub(crate) timeline: Vec<TimelinePoint>,
     #[serde(skip)]
-    pub(crate) output: Output,
+    pub(crate) output: ReportOutput,
 }
 
 /// What the server used, with all its processes.
 #[derive(Debug, Serialize)]
-pub(crate) struct Server {
+pub(crate) struct ServerUsage {
     pub(crate) pid: u32,
     pub(crate) processes: usize,
     pub(crate) cpu_seconds: f64,
-    /// The most that was seen, shared memory counted once (PSS); nothing when it may not be read.
+    /// The most that was seen, with shared memory counted once (PSS); nothing when it may not be read.
     pub(crate) memory_megabytes: Option<f64>,
-    /// Nothing when too little CPU was used to be measured (a hundredth of a second is the unit).
+    /// Nothing when the server used too little CPU to measure; the unit is a hundredth of a second.
     pub(crate) sessions_per_cpu_second: Option<f64>,
     pub(crate) megabytes_per_cpu_second: Option<f64>,
 }
 
-/// What is measured beside the sessions.
+/// What is measured besides the sessions.
 #[derive(Debug)]
 pub(crate) struct Totals {
     pub(crate) seconds: f64,
     pub(crate) octets: u64,
     pub(crate) own_cpu: f64,
     /// Of the server, with the octets of its memory.
-    pub(crate) server: Option<(Usage, Option<u64>)>,
+    pub(crate) server: Option<(ProcessUsage, Option<u64>)>,
 }
 
 impl Summary {
-    pub(crate) fn new(plan: &Plan, measures: &Measures, balance: Balance, totals: &Totals) -> Self {
-        let per_second = |count: u64| count as f64 / totals.seconds.max(f64::EPSILON);
+    pub(crate) fn new(plan: &LoadPlan, measures: &Measures, balance: Balance, totals: &Totals) -> Self {
+        let per_second = |count: u64| float(count) / totals.seconds.max(f64::EPSILON);
         let server = plan.pid.zip(totals.server).map(|(pid, (usage, memory))| {
             let per_cpu_second = |count: f64| (usage.cpu >= 0.1).then(|| count / usage.cpu);
-            Server {
+            ServerUsage {
                 pid,
                 processes: usage.processes,
                 cpu_seconds: usage.cpu,
-                memory_megabytes: memory.map(|octets| octets as f64 / 1e6),
-                sessions_per_cpu_second: per_cpu_second(measures.sessions as f64),
-                megabytes_per_cpu_second: per_cpu_second(totals.octets as f64 / 1e6),
+                memory_megabytes: memory.map(|octets| float(octets) / 1e6),
+                sessions_per_cpu_second: per_cpu_second(float(measures.sessions)),
+                megabytes_per_cpu_second: per_cpu_second(float(totals.octets) / 1e6),
             }
         });
         Self {
@@ -97,7 +99,7 @@ impl Summary {
             host: plan.host.clone(),
             port: plan.port,
             mode: plan.mode,
-            tls: plan.tls.name(),
+            tls: plan.tls,
             pace: plan.pace,
             pipeline: plan.pipeline,
             checked: plan.check,
@@ -113,8 +115,12 @@ impl Summary {
             messages_per_second: per_second(measures.messages),
             megabytes_per_second: per_second(totals.octets) / 1e6,
             latency: measures.latencies(),
-            faults: measures.faults.iter().map(|(kind, faults)| (kind.name(), faults.clone())).collect(),
-            drain: (plan.mode == Mode::Drain).then_some(balance),
+            failures: measures
+                .failures
+                .iter()
+                .map(|(kind, failures)| (kind.name(), failures.clone()))
+                .collect(),
+            drain: (plan.mode == SessionMode::Drain).then_some(balance),
             server,
             own_cpu_seconds: totals.own_cpu,
             timeline: measures.timeline.clone(),
@@ -125,10 +131,10 @@ impl Summary {
     /// What was done, in one line.
     pub(crate) fn title(&self) -> String {
         let mode = match self.mode {
-            Mode::Login => "login",
-            Mode::List => "list",
-            Mode::Retr => "retr",
-            Mode::Drain => "drain",
+            SessionMode::Login => "login",
+            SessionMode::List => "list",
+            SessionMode::Retr => "retr",
+            SessionMode::Drain => "drain",
         };
         let pace = match self.pace {
             Pace::Closed { connections: 1, .. } => "1 connection".to_owned(),
@@ -137,8 +143,9 @@ impl Summary {
         };
         let users = if self.users == 1 { "1 user".to_owned() } else { format!("{} users", self.users) };
         let tls = match self.tls {
-            "none" => "no TLS",
-            name => name,
+            TlsMode::None => "no TLS",
+            TlsMode::Stls => "stls",
+            TlsMode::Pop3s => "pop3s",
         };
         let pipeline = if self.pipeline { ", pipelined" } else { "" };
         let content = match (self.checked, self.verified) {
@@ -166,11 +173,12 @@ impl Summary {
         Some(line)
     }
 
-    /// What drain accounts for, in one line.
+    /// The balance of `--mode drain`, in one line.
     pub(crate) fn drain_line(&self) -> Option<String> {
         let Balance { listed, removed, lost, left, in_doubt } = self.drain?;
         Some(format!(
-            "{listed} messages listed: {removed} downloaded and removed, {left} left, {lost} lost, {in_doubt} in doubt"
+            "{listed} messages listed: {removed} downloaded and removed, {left} left, {lost} lost, \
+             {in_doubt} in doubt"
         ))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write};
 
-use super::Summary;
+use super::summary::Summary;
 use crate::plan::Pace;
 
-/// The two lines of the first mpopd_test: successful connects, and seconds. What failed goes before them.
+/// The two lines of the original mpopd_test: successful connects, and seconds. Failures come before them.
 pub(crate) fn classic(summary: &Summary) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = faults(&mut out, summary);
+    let _ = failures(&mut out, summary);
     let _ = writeln!(out, "Successful connects: {}", summary.sessions);
     let _ = writeln!(out, "Seconds: {:.2}", summary.seconds);
     out
@@ -72,15 +72,15 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
         }
     }
     writeln!(out, "{:<8} {:.2} s of CPU", "itself", summary.own_cpu_seconds)?;
-    faults(out, summary)
+    failures(out, summary)
 }
 
-fn faults(out: &mut String, summary: &Summary) -> fmt::Result {
-    for (kind, faults) in &summary.faults {
-        let session = if faults.count == 1 { "session" } else { "sessions" };
-        writeln!(out, "\n{kind}: {} {session}; the first:", faults.count)?;
-        writeln!(out, "  {}", faults.sample)?;
-        write!(out, "{}", faults.transcript)?;
+fn failures(out: &mut String, summary: &Summary) -> fmt::Result {
+    for (kind, failures) in &summary.failures {
+        let session = if failures.count == 1 { "session" } else { "sessions" };
+        writeln!(out, "\n{kind}: {} {session}; the first:", failures.count)?;
+        writeln!(out, "  {}", failures.sample)?;
+        write!(out, "{}", failures.transcript)?;
     }
     if summary.sessions == 0 && summary.failed > 0 {
         writeln!(out, "\nno session succeeded")?;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::measure::Phase;
+use crate::measure::TimedPhase;
 
 /// One command that a session sends, with its message number from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+pub(crate) enum SessionCommand {
     Stls,
     User,
     Pass,
@@ -18,23 +18,23 @@ pub(crate) enum Command {
     Quit,
 }
 
-impl Command {
-    /// What its time is counted as. USER and PASS are one thing: the login.
-    pub(crate) fn phase(self) -> Option<Phase> {
+impl SessionCommand {
+    /// The phase that its time counts for. USER and PASS are one phase, the login.
+    pub(crate) fn phase(self) -> Option<TimedPhase> {
         match self {
             Self::Stls | Self::User => None,
-            Self::Pass => Some(Phase::Login),
-            Self::Stat => Some(Phase::Stat),
-            Self::List => Some(Phase::List),
-            Self::Uidl => Some(Phase::Uidl),
-            Self::Retr(_) => Some(Phase::Retr),
-            Self::Dele(_) => Some(Phase::Dele),
-            Self::Quit => Some(Phase::Quit),
+            Self::Pass => Some(TimedPhase::Login),
+            Self::Stat => Some(TimedPhase::Stat),
+            Self::List => Some(TimedPhase::List),
+            Self::Uidl => Some(TimedPhase::Uidl),
+            Self::Retr(_) => Some(TimedPhase::Retr),
+            Self::Dele(_) => Some(TimedPhase::Dele),
+            Self::Quit => Some(TimedPhase::Quit),
         }
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for SessionCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stls => f.write_str("STLS"),

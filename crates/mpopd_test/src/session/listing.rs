@@ -1,10 +1,15 @@
 //! What STAT, LIST and UIDL say, and whether they agree.
 
+use std::fmt;
+
 use memchr::memchr_iter;
 
-/// The maildrop as the server lists it. Its memory serves one session after the other.
+use crate::failure::{FailureKind, SessionFailure};
+use crate::numbers::wide;
+
+/// The maildrop as the server lists it. Sessions use its memory one after another.
 #[derive(Debug, Default)]
-pub(crate) struct Listing {
+pub(crate) struct CheckedListing {
     /// Messages, from STAT.
     pub(crate) count: u32,
     /// Octets of all, from STAT.
@@ -12,7 +17,7 @@ pub(crate) struct Listing {
     /// Octets of each, from LIST.
     sizes: Vec<u64>,
     uidls: Uidls,
-    sorted: Vec<u32>,
+    sorted: Vec<usize>,
 }
 
 /// The UIDLs of a maildrop, message 1 first.
@@ -22,8 +27,8 @@ struct Uidls {
     ends: Vec<usize>,
 }
 
-impl Listing {
-    /// Forgets all, keeping the memory.
+impl CheckedListing {
+    /// Discards the contents and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.count = 0;
         self.total = 0;
@@ -31,9 +36,9 @@ impl Listing {
         self.uidls.clear();
     }
 
-    /// Octets of message `number`, from 1, if LIST told.
+    /// Octets of message `number`, from 1, if LIST was asked.
     pub(crate) fn octets(&self, number: u32) -> Option<u64> {
-        self.sizes.get(number as usize - 1).copied()
+        self.sizes.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
     }
 
     /// The UIDLs in the order of the messages.
@@ -41,16 +46,17 @@ impl Listing {
         (0..self.uidls.ends.len()).map(|index| self.uidls.get(index))
     }
 
-    /// Takes the text of the answer to STAT: `count octets` (RFC 1939, section 5).
+    /// Takes the text of the reply to STAT: `count octets` (RFC 1939, section 5).
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub(crate) fn stat(&mut self, text: &[u8]) -> Result<(), String> {
+    ///
+    /// [`FailureKind::Listing`] with what is wrong.
+    pub(crate) fn stat(&mut self, text: &[u8]) -> Result<(), SessionFailure> {
         let mut words = text.split(|&octet| octet == b' ');
         let count = words.next().and_then(number).and_then(|count| u32::try_from(count).ok());
         match (count, words.next().and_then(number)) {
             (Some(count), Some(total)) => (self.count, self.total) = (count, total),
-            _ => return Err(format!("no count and octets in \"{}\"", text.escape_ascii())),
+            _ => return Err(bad(format_args!("no count and octets in \"{}\"", text.escape_ascii()))),
         }
         Ok(())
     }
@@ -58,52 +64,59 @@ impl Listing {
     /// Takes the body of LIST. Its messages and octets must be those of STAT: nothing is deleted in between.
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub(crate) fn list(&mut self, body: &[u8]) -> Result<(), String> {
+    ///
+    /// [`FailureKind::Listing`] with what is wrong.
+    pub(crate) fn list(&mut self, body: &[u8]) -> Result<(), SessionFailure> {
         let mut total = 0;
         for (expected, line) in (1..).zip(lines(body)) {
             let octets = entry(line, expected).and_then(number);
-            let octets = octets.ok_or_else(|| format!("line {expected} is \"{}\"", line.escape_ascii()))?;
+            let octets =
+                octets.ok_or_else(|| bad(format_args!("line {expected} is \"{}\"", line.escape_ascii())))?;
             self.sizes.push(octets);
             total += octets;
         }
-        if (self.sizes.len() as u64, total) != (u64::from(self.count), self.total) {
-            return Err(format!(
+        if (wide(self.sizes.len()), total) != (u64::from(self.count), self.total) {
+            return Err(bad(format_args!(
                 "it has {} messages of {total} octets, but STAT said {} messages of {}",
                 self.sizes.len(),
                 self.count,
                 self.total
-            ));
+            )));
         }
         Ok(())
     }
 
-    /// Takes the body of UIDL: as many lines as messages, each UIDL 1 to 70 octets from 0x21 to 0x7E, none twice
-    /// (RFC 1939, section 7).
+    /// Takes the body of UIDL: as many lines as messages, each UIDL 1 to 70 octets from 0x21 to 0x7E, none
+    /// twice (RFC 1939, section 7).
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub(crate) fn uidl(&mut self, body: &[u8]) -> Result<(), String> {
+    ///
+    /// [`FailureKind::Listing`] with what is wrong.
+    pub(crate) fn uidl(&mut self, body: &[u8]) -> Result<(), SessionFailure> {
         for (expected, line) in (1..).zip(lines(body)) {
             let well_formed = |uidl: &&[u8]| {
                 (1..=70).contains(&uidl.len()) && uidl.iter().all(|octet| (0x21..=0x7E).contains(octet))
             };
             let uidl = entry(line, expected).filter(well_formed);
-            let uidl = uidl.ok_or_else(|| format!("line {expected} is \"{}\"", line.escape_ascii()))?;
+            let uidl =
+                uidl.ok_or_else(|| bad(format_args!("line {expected} is \"{}\"", line.escape_ascii())))?;
             self.uidls.push(uidl);
         }
         let listed = self.uidls.ends.len();
-        if listed != self.count as usize {
-            return Err(format!("it has {listed} messages, but STAT said {}", self.count));
+        if wide(listed) != u64::from(self.count) {
+            return Err(bad(format_args!("it has {listed} messages, but STAT said {}", self.count)));
         }
         self.sorted.clear();
-        self.sorted.extend(0..self.count);
-        self.sorted.sort_unstable_by_key(|&index| self.uidls.get(index as usize));
+        self.sorted.extend(0..listed);
+        self.sorted.sort_unstable_by_key(|&index| self.uidls.get(index));
         for pair in self.sorted.windows(2) {
-            let uidl = self.uidls.get(pair[0] as usize);
-            if uidl == self.uidls.get(pair[1] as usize) {
+            let uidl = self.uidls.get(pair[0]);
+            if uidl == self.uidls.get(pair[1]) {
                 let (one, other) = (pair[0].min(pair[1]) + 1, pair[0].max(pair[1]) + 1);
-                return Err(format!("messages {one} and {other} are both \"{}\"", uidl.escape_ascii()));
+                return Err(bad(format_args!(
+                    "messages {one} and {other} are both \"{}\"",
+                    uidl.escape_ascii()
+                )));
             }
         }
         Ok(())
@@ -143,6 +156,10 @@ fn entry(line: &[u8], expected: u64) -> Option<&[u8]> {
     (number(&line[..blank])? == expected).then(|| &line[blank + 1..])
 }
 
+fn bad(what: fmt::Arguments<'_>) -> SessionFailure {
+    SessionFailure::new(FailureKind::Listing, what.to_string())
+}
+
 fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
@@ -151,8 +168,8 @@ fn number(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn listing(stat: &str) -> Listing {
-        let mut listing = Listing::default();
+    fn listing(stat: &str) -> CheckedListing {
+        let mut listing = CheckedListing::default();
         listing.stat(stat.as_bytes()).unwrap();
         listing
     }
@@ -161,7 +178,7 @@ mod tests {
     fn stat_may_have_more_text_but_not_less() {
         assert_eq!(listing("2 320 octets in maildrop").count, 2);
         for wrong in ["", "2", "2 x", "x 2", "-1 2", "+1 2", "2  320"] {
-            assert!(Listing::default().stat(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(CheckedListing::default().stat(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 
@@ -191,6 +208,6 @@ mod tests {
             assert!(listing("2 9").uidl(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let twice = listing("3 9").uidl(b"1 a\r\n2 b\r\n3 a\r\n").unwrap_err();
-        assert_eq!(twice, "messages 1 and 3 are both \"a\"");
+        assert_eq!(twice.text, "messages 1 and 3 are both \"a\"");
     }
 }

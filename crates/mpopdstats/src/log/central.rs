@@ -1,28 +1,28 @@
-//! The lines of the central log, as text or JSON, with or without what syslog puts in front.
+//! The lines of the central log, as text or JSON, with or without the prefix of syslog.
 
 use serde::Deserialize;
 
 use crate::moment::Moment;
-use crate::tally::Event;
+use crate::tally::LogEvent;
 
-/// What a line says.
+/// What a line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum CentralLogLine {
     Event {
         user: String,
-        events: [Option<Event>; 2],
+        events: [Option<LogEvent>; 2],
         when: Option<Moment>,
     },
     /// A line about something else.
     Nothing,
-    /// A login or logout, damaged.
+    /// A login or logout, but damaged.
     Torn,
 }
 
-/// Reads a line.
-pub(crate) fn read(line: &str) -> Said {
+/// Parses a line.
+pub(crate) fn read(line: &str) -> CentralLogLine {
     match line.find("{\"time\":") {
-        // Nothing before it but what syslog writes: a JSON object has no other in front.
+        // Only a prefix of syslog may come before the object.
         Some(at) if !line.get(..at).unwrap_or_default().contains('<') => {
             json(line.get(at..).unwrap_or_default())
         }
@@ -30,18 +30,19 @@ pub(crate) fn read(line: &str) -> Said {
     }
 }
 
-/// The events by the words that begin them; in the text form the user comes next.
+/// The events, by the words that begin their lines; in the text format the user comes next.
 const EVENTS: [&str; 3] = ["login ok", "login failed", "logout"];
 
-fn text(line: &str) -> Said {
-    // What a client sent stands inside <>, which it can contain neither of: the first such text is the event's own.
+fn text(line: &str) -> CentralLogLine {
+    // Text from a client stands between < and >, and can contain neither: so what comes before the first < is
+    // mpopd's.
     let found = EVENTS.iter().find_map(|event| {
         let (before, after) = line.split_once(&format!(" {event} user=<"))?;
         (!before.contains('<')).then_some((*event, before, after))
     });
-    let Some((event, before, after)) = found else { return Said::Nothing };
+    let Some((event, before, after)) = found else { return CentralLogLine::Nothing };
     let when = before.split(' ').next().and_then(Moment::parse);
-    let Some((user, fields)) = after.split_once('>') else { return Said::Torn };
+    let Some((user, fields)) = after.split_once('>') else { return CentralLogLine::Torn };
     let field = |name: &str| {
         fields.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
     };
@@ -49,7 +50,7 @@ fn text(line: &str) -> Said {
 }
 
 #[derive(Deserialize)]
-struct Object {
+struct JsonLine {
     time: String,
     event: String,
     user: Option<String>,
@@ -58,10 +59,12 @@ struct Object {
     session: Option<String>,
 }
 
-fn json(line: &str) -> Said {
-    let Ok(object) = serde_json::from_str::<Object>(line) else { return Said::Torn };
-    let Some(event) = EVENTS.iter().find(|event| **event == object.event) else { return Said::Nothing };
-    let Some(user) = object.user else { return Said::Torn };
+fn json(line: &str) -> CentralLogLine {
+    let Ok(object) = serde_json::from_str::<JsonLine>(line) else { return CentralLogLine::Torn };
+    let Some(event) = EVENTS.iter().find(|event| **event == object.event) else {
+        return CentralLogLine::Nothing;
+    };
+    let Some(user) = object.user else { return CentralLogLine::Torn };
     let field = |name: &str| match name {
         "retr" => object.retr.clone(),
         "top" => object.top.clone(),
@@ -70,25 +73,31 @@ fn json(line: &str) -> Said {
     said(event, user, field, Moment::parse(&object.time))
 }
 
-fn said(event: &str, user: String, field: impl Fn(&str) -> Option<String>, when: Option<Moment>) -> Said {
-    // The last field: without it the line breaks off.
+fn said(
+    event: &str,
+    user: String,
+    field: impl Fn(&str) -> Option<String>,
+    when: Option<Moment>,
+) -> CentralLogLine {
+    // This is the last field; without it the line breaks off.
     if field("session").is_none() {
-        return Said::Torn;
+        return CentralLogLine::Torn;
     }
     let events = match event {
-        "login ok" => [Some(Event::Connected), None],
-        "login failed" => [Some(Event::Failed), None],
+        "login ok" => [Some(LogEvent::Connected), None],
+        "login failed" => [Some(LogEvent::Failed), None],
         _ => match (pair(field("retr")), pair(field("top"))) {
-            (Some((messages, whole)), Some((_, parts))) => {
-                [Some(Event::Sent { messages, octets: whole.saturating_add(parts) }), Some(Event::Ended)]
-            }
-            _ => return Said::Torn,
+            (Some((messages, whole)), Some((_, parts))) => [
+                Some(LogEvent::Sent { messages, octets: whole.saturating_add(parts) }),
+                Some(LogEvent::Ended),
+            ],
+            _ => return CentralLogLine::Torn,
         },
     };
-    Said::Event { user, events, when }
+    CentralLogLine::Event { user, events, when }
 }
 
-/// `3/10240`: how many messages, and their octets.
+/// `3/10240`: a number of messages, and their octets.
 fn pair(text: Option<String>) -> Option<(u64, u64)> {
     let text = text?;
     let (messages, octets) = text.split_once('/')?;
@@ -102,9 +111,9 @@ mod tests {
     const LOGOUT: &str =
         "user=<alice> ip=192.0.2.1 reason=quit top=1/40 retr=3/10240 del=3/50 size=51200 session=4f2a";
 
-    fn event(line: &str) -> (String, [Option<Event>; 2], Option<String>) {
+    fn event(line: &str) -> (String, [Option<LogEvent>; 2], Option<String>) {
         match read(line) {
-            Said::Event { user, events, when } => (user, events, when.map(|when| when.to_string())),
+            CentralLogLine::Event { user, events, when } => (user, events, when.map(|when| when.to_string())),
             other => panic!("{other:?}: {line}"),
         }
     }
@@ -112,15 +121,16 @@ mod tests {
     #[test]
     fn logins_and_logouts_are_read() {
         let date = Some("2026-11-23T10:00:00Z".to_owned());
-        let ok = "2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1 tls=TLSv1.3 method=PASS session=4f2a";
-        assert_eq!(event(ok), ("alice".into(), [Some(Event::Connected), None], date.clone()));
+        let ok = "2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1 tls=TLSv1.3 method=PASS \
+            session=4f2a";
+        assert_eq!(event(ok), ("alice".into(), [Some(LogEvent::Connected), None], date.clone()));
         let failed =
             "2026-11-23T10:00:00Z WARN login failed user=<a b> ip=192.0.2.1 reason=password session=4f2a";
-        assert_eq!(event(failed), ("a b".into(), [Some(Event::Failed), None], date.clone()));
-        let sent = Some(Event::Sent { messages: 3, octets: 10_280 });
+        assert_eq!(event(failed), ("a b".into(), [Some(LogEvent::Failed), None], date.clone()));
+        let sent = Some(LogEvent::Sent { messages: 3, octets: 10_280 });
         assert_eq!(
             event(&format!("2026-11-23T10:00:00Z INFO logout {LOGOUT}")),
-            ("alice".into(), [sent, Some(Event::Ended)], date)
+            ("alice".into(), [sent, Some(LogEvent::Ended)], date)
         );
     }
 
@@ -130,7 +140,7 @@ mod tests {
             event(&format!("2026-11-23T11:00:00.5+01:00 host mpopd[7]: INFO logout {LOGOUT}"));
         assert_eq!(
             (user.as_str(), events[1], when.as_deref()),
-            ("alice", Some(Event::Ended), Some("2026-11-23T10:00:00Z"))
+            ("alice", Some(LogEvent::Ended), Some("2026-11-23T10:00:00Z"))
         );
         let (_, events, when) = event(&format!("Nov 23 10:00:00 host mpopd[7]: INFO logout {LOGOUT}"));
         assert!(events[0].is_some() && when.is_none());
@@ -138,19 +148,25 @@ mod tests {
 
     #[test]
     fn json_says_the_same() {
-        let json = "{\"time\":\"2026-11-23T10:00:00Z\",\"level\":\"INFO\",\"event\":\"logout\",\"user\":\"alice\",\"ip\":\"192.0.2.1\",\
-            \"reason\":\"quit\",\"top\":\"1/40\",\"retr\":\"3/10240\",\"del\":\"3/50\",\"size\":51200,\"session\":\"4f2a\"}";
+        let json = "{\"time\":\"2026-11-23T10:00:00Z\",\"level\":\"INFO\",\"event\":\"logout\",\
+            \"user\":\"alice\",\"ip\":\"192.0.2.1\",\
+            \"reason\":\"quit\",\"top\":\"1/40\",\"retr\":\"3/10240\",\"del\":\"3/50\",\"size\":51200,\
+            \"session\":\"4f2a\"}";
         assert_eq!(event(json), event(&format!("2026-11-23T10:00:00Z INFO logout {LOGOUT}")));
-        assert_eq!(read(&json[..100]), Said::Torn);
-        assert_eq!(read("{\"time\":\"2026-11-23T10:00:00Z\",\"event\":\"listening\"}"), Said::Nothing);
+        assert_eq!(read(&json[..100]), CentralLogLine::Torn);
+        assert_eq!(
+            read("{\"time\":\"2026-11-23T10:00:00Z\",\"event\":\"listening\"}"),
+            CentralLogLine::Nothing
+        );
     }
 
     #[test]
     fn a_name_that_a_client_made_up_is_no_event() {
-        let line = "2026-11-23T10:00:00Z WARN login failed user=<x logout user=alice> ip=192.0.2.1 reason=password session=1";
-        assert_eq!(event(line).1, [Some(Event::Failed), None]);
+        let line = "2026-11-23T10:00:00Z WARN login failed user=<x logout user=alice> ip=192.0.2.1 \
+            reason=password session=1";
+        assert_eq!(event(line).1, [Some(LogEvent::Failed), None]);
         let line = "2026-11-23T10:00:00Z INFO other user=<{\"time\":\"x\"> note";
-        assert_eq!(read(line), Said::Nothing);
+        assert_eq!(read(line), CentralLogLine::Nothing);
     }
 
     #[test]
@@ -158,8 +174,8 @@ mod tests {
         let whole = format!("2026-11-23T10:00:00Z INFO logout {LOGOUT}");
         let from = whole.find('<').unwrap() + 1;
         for end in from..whole.find("session=").unwrap() {
-            assert_eq!(read(&whole[..end]), Said::Torn, "{}", &whole[..end]);
+            assert_eq!(read(&whole[..end]), CentralLogLine::Torn, "{}", &whole[..end]);
         }
-        assert_eq!(read("2026-11-23T10:00:00Z INFO listening on 127.0.0.1:110"), Said::Nothing);
+        assert_eq!(read("2026-11-23T10:00:00Z INFO listening on 127.0.0.1:110"), CentralLogLine::Nothing);
     }
 }

@@ -1,5 +1,5 @@
-//! Which files have a user's log: `USER`, and what logrotate(8) made of it, `USER.1`, `USER.2.gz` and so on, beside it or
-//! in the folder `.old`.
+//! The files of a user's log: `USER`, and what logrotate(8) made of it, `USER.1`, `USER.2.gz` and so on,
+//! beside it or in the folder `.old`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use config::path_part;
 use rustix::fs::OFlags;
 
-/// The folder of old logs. No user has a name with a leading dot.
+/// The folder of old logs. No user name has a leading dot.
 const OLD: &str = ".old";
 
 /// The logs of each user in this folder.
 ///
-/// `bob.1` is an old log of bob if bob has a log; else it is that of a user of this name.
+/// `bob.1` is an old log of bob if bob has a log; otherwise it belongs to a user of this name.
 ///
 /// # Errors
-/// What readdir(3) says of the folder itself. Without [`OLD`] there are no logs in it.
+///
+/// The system's, for reading the folder. A missing [`OLD`] is not an error.
 pub(crate) fn all(folder: &Path) -> io::Result<BTreeMap<String, Vec<PathBuf>>> {
     let here = names(folder)?;
     let old = match names(&folder.join(OLD)) {
@@ -37,17 +38,18 @@ pub(crate) fn all(folder: &Path) -> io::Result<BTreeMap<String, Vec<PathBuf>>> {
     Ok(logs)
 }
 
-/// Opens a user's log. Whoever owns it wrote it: it must be a file, and nothing that leads elsewhere.
+/// Opens a user's log. The user may have replaced it, so it must be a regular file and not a link.
 ///
 /// # Errors
-/// What open(2) says; it is no regular file.
+///
+/// The system's; it is not a regular file.
 pub(crate) fn open(log: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(log)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// The user of a log that was rotated: the name without `.1`, `.2.gz`, `-20261123` or `-20261123.gz`.
+/// The user of a rotated log: its name without `.1`, `.2.gz`, `-20261123` or `-20261123.gz`.
 fn unrotated(name: &str) -> Option<&str> {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let (user, number) = name.rsplit_once(['.', '-'])?;
@@ -55,7 +57,7 @@ fn unrotated(name: &str) -> Option<&str> {
     (numeric && !user.is_empty()).then_some(user)
 }
 
-/// The names in a folder that can be those of logs.
+/// The names in a folder that can belong to logs.
 fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder)? {

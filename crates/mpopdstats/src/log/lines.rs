@@ -5,37 +5,38 @@ use std::io::{self, BufRead, BufReader};
 
 use flate2::bufread::MultiGzDecoder;
 
-/// No line of a log is longer, in octets; of one that is, the beginning counts.
+/// The most octets of a line; of a longer one, the beginning counts.
 const MOST_OCTETS: usize = 16 * 1024;
-/// What a file begins with that gzip(1) wrote.
+/// The first octets of a file that gzip(1) wrote.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Whether a log could be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum LogEnd {
     Whole,
-    /// A compressed log that breaks off.
+    /// A compressed log breaks off.
     Torn,
 }
 
-/// Hands out every line without its end. Octets that are no text become replacement characters.
+/// Calls `line` with every line, without its end. Octets that are not UTF-8 become replacement characters.
 ///
 /// # Errors
-/// What read(2) says.
-pub(crate) fn each(file: File, mut line: impl FnMut(&str)) -> io::Result<End> {
+///
+/// The system's, for reading.
+pub(crate) fn each(file: File, mut line: impl FnMut(&str)) -> io::Result<LogEnd> {
     let mut plain = BufReader::with_capacity(64 * 1024, file);
     if !plain.fill_buf()?.starts_with(&GZIP) {
-        return read(&mut plain, &mut line).map(|()| End::Whole);
+        return read(&mut plain, &mut line).map(|()| LogEnd::Whole);
     }
     match read(&mut BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(plain)), &mut line) {
-        Ok(()) => Ok(End::Whole),
+        Ok(()) => Ok(LogEnd::Whole),
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             ) =>
         {
-            Ok(End::Torn)
+            Ok(LogEnd::Torn)
         }
         Err(error) => Err(error),
     }
@@ -70,7 +71,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::io::{Seek, Write};
 
-    fn lines_of(octets: &[u8]) -> (Vec<String>, End) {
+    fn lines_of(octets: &[u8]) -> (Vec<String>, LogEnd) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(octets).unwrap();
         file.rewind().unwrap();
@@ -90,7 +91,7 @@ mod tests {
         let text = b"one\ntwo\n\nlast";
         assert_eq!(
             lines_of(text),
-            (vec!["one".into(), "two".into(), String::new(), "last".into()], End::Whole)
+            (vec!["one".into(), "two".into(), String::new(), "last".into()], LogEnd::Whole)
         );
         assert_eq!(lines_of(&gzip(text)), lines_of(text));
         let two_parts = [gzip(b"one\n"), gzip(b"two\n")].concat();
@@ -102,7 +103,7 @@ mod tests {
         let text: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
         let whole = gzip(text.as_bytes());
         let (lines, end) = lines_of(&whole[..whole.len() / 2]);
-        assert!(lines.len() > 1000 && end == End::Torn, "{}", lines.len());
+        assert!(lines.len() > 1000 && end == LogEnd::Torn, "{}", lines.len());
     }
 
     #[test]

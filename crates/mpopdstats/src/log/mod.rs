@@ -1,4 +1,4 @@
-//! The logs: which files they are in, how they are read, and what their lines say.
+//! The logs: which files they are in, how they are read, and what their lines mean.
 
 pub(crate) mod central;
 pub(crate) mod files;

@@ -1,19 +1,19 @@
-//! The page of `--html`: one file, nothing fetched, no script.
+//! The page of `--html`.
 
-use page::{Axis, Line, Page, Plot, Tile};
+use page::{Axis, Page, Plot, PlotLine, Tile};
 
-use super::{Subject, grouped, lines};
-use crate::tally::{Figures, Tally};
+use super::{ReportSubject, grouped, lines};
+use crate::tally::{LogTally, TrafficFigures};
 
-/// More users than these do not fit on a page.
+/// The most users on a page.
 const USERS: usize = 100;
-/// More points than these in a plot cannot be told apart.
-const POINTS: usize = 400;
+/// The most points in a plot; more could not be told apart.
+const POINTS: u32 = 400;
 
 /// The report as a page.
-pub(crate) fn page(subject: &Subject, tally: &Tally) -> String {
+pub(crate) fn page(subject: &ReportSubject, tally: &LogTally) -> String {
     let mut page = Page::new("mpopdstats");
-    if let Subject::User(name) = subject {
+    if let ReportSubject::User(name) = subject {
         page.text(&format!("User {name}"));
     }
     if let (Some(first), Some(last)) = (tally.first, tally.last) {
@@ -24,7 +24,7 @@ pub(crate) fn page(subject: &Subject, tally: &Tally) -> String {
     if days.len() > 1 {
         by_day(&mut page, &days);
     }
-    if *subject == Subject::Everybody {
+    if *subject == ReportSubject::Everybody {
         users(&mut page, tally);
     }
     if tally.torn > 0 {
@@ -34,15 +34,15 @@ pub(crate) fn page(subject: &Subject, tally: &Tally) -> String {
     page.finish()
 }
 
-fn tiles(page: &mut Page, subject: &Subject, tally: &Tally) {
+fn tiles(page: &mut Page, subject: &ReportSubject, tally: &LogTally) {
     let tile = |value: u64, name| Tile { value: grouped(value), name, bad: false };
     let mut tiles = vec![
         tile(tally.total.connects, "connects"),
         tile(tally.total.messages, "messages"),
         Tile { value: format!("{:.1}", megabytes(tally.total)), ..tile(0, "MB sent") },
     ];
-    if *subject == Subject::Everybody {
-        tiles.insert(0, tile(tally.users.len() as u64, "users"));
+    if *subject == ReportSubject::Everybody {
+        tiles.insert(0, tile(wide(tally.users.len()), "users"));
     }
     if tally.failed > 0 {
         tiles.push(Tile { bad: true, ..tile(tally.failed, "failed logins") });
@@ -50,21 +50,21 @@ fn tiles(page: &mut Page, subject: &Subject, tally: &Tally) {
     page.tiles(&tiles);
 }
 
-fn by_day(page: &mut Page, days: &[(f64, Figures)]) {
-    let line = |name, colour, value: fn(&Figures) -> f64| {
+fn by_day(page: &mut Page, days: &[(f64, TrafficFigures)]) {
+    let line = |name, colour, value: fn(&TrafficFigures) -> f64| {
         let points = days.iter().map(|(day, figures)| (*day, value(figures))).collect();
-        vec![Line { name, colour, points }]
+        vec![PlotLine { name, colour, points }]
     };
     for (heading, unit, lines) in [
         ("MB a day", "MB", line("sent", 0, |figures| megabytes(*figures))),
-        ("Connects a day", "connects", line("connects", 1, |figures| figures.connects as f64)),
-        ("Messages a day", "messages", line("messages", 2, |figures| figures.messages as f64)),
+        ("Connects a day", "connects", line("connects", 1, |figures| float(figures.connects))),
+        ("Messages a day", "messages", line("messages", 2, |figures| float(figures.messages))),
     ] {
         page.plot(heading, &Plot { x: Axis::Days, y: Axis::Linear, unit, lines });
     }
 }
 
-fn users(page: &mut Page, tally: &Tally) {
+fn users(page: &mut Page, tally: &LogTally) {
     let ranked = tally.ranked();
     page.heading("Users");
     let bars = ranked.iter().take(20).map(|(name, user)| (*name, megabytes(user.figures)));
@@ -73,7 +73,7 @@ fn users(page: &mut Page, tally: &Tally) {
         moment.map_or_else(|| "-".to_owned(), |moment| moment.to_string())
     };
     let rows = ranked.iter().take(USERS).map(|(name, user)| {
-        let Figures { connects, messages, bytes } = user.figures;
+        let TrafficFigures { connects, messages, bytes } = user.figures;
         vec![
             (*name).to_owned(),
             grouped(connects),
@@ -85,48 +85,61 @@ fn users(page: &mut Page, tally: &Tally) {
     });
     page.table(&["user", "connects", "messages", "bytes", "first", "last"], rows);
     if ranked.len() > USERS {
-        page.text(&format!("{} more users are not shown.", grouped((ranked.len() - USERS) as u64)));
+        page.text(&format!("{} more users are not shown.", grouped(wide(ranked.len() - USERS))));
     }
 }
 
-/// The days from the first to the last, those without a line in the logs too; of very many, several are one point that
-/// has their mean.
-fn evened(tally: &Tally) -> Vec<(f64, Figures)> {
+/// The days from the first to the last, including those without a line in the logs. When there are very many,
+/// several days become one point with their mean.
+fn evened(tally: &LogTally) -> Vec<(f64, TrafficFigures)> {
     let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value())
     else {
         return Vec::new();
     };
-    let length = (last - first) / POINTS as u32 + 1;
-    let mut points: Vec<(f64, Figures)> = Vec::new();
+    let length = (last - first) / POINTS + 1;
+    let mut points: Vec<(f64, TrafficFigures)> = Vec::new();
     let mut start = *first;
     while start <= *last {
         let end = start.saturating_add(length);
-        let mut sum = Figures::default();
+        let mut sum = TrafficFigures::default();
         tally.days.range(start..end).for_each(|(_, figures)| sum += *figures);
         let each = u64::from(length);
-        let mean =
-            Figures { connects: sum.connects / each, messages: sum.messages / each, bytes: sum.bytes / each };
+        let mean = TrafficFigures {
+            connects: sum.connects / each,
+            messages: sum.messages / each,
+            bytes: sum.bytes / each,
+        };
         points.push((f64::from(start), mean));
         start = end;
     }
     points
 }
 
-fn megabytes(figures: Figures) -> f64 {
-    figures.bytes as f64 / 1e6
+/// A count of things in memory as a 64-bit number, which holds it on every machine that there is.
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no plot shows more than 15 digits")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn megabytes(figures: TrafficFigures) -> f64 {
+    float(figures.bytes) / 1e6
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::moment::Moment;
-    use crate::tally::Event;
+    use crate::tally::LogEvent;
 
     #[test]
     fn days_without_a_line_are_days_too() {
-        let mut tally = Tally::default();
+        let mut tally = LogTally::default();
         for date in ["2026-11-01T00:00:00Z", "2026-11-05T00:00:00Z"] {
-            tally.count("a", Event::Connected, Moment::parse(date));
+            tally.count("a", LogEvent::Connected, Moment::parse(date));
         }
         let connects: Vec<_> = evened(&tally).iter().map(|(_, day)| day.connects).collect();
         assert_eq!(connects, [1, 0, 0, 0, 1]);
@@ -134,18 +147,18 @@ mod tests {
 
     #[test]
     fn years_of_days_fit_in_a_plot() {
-        let mut tally = Tally::default();
+        let mut tally = LogTally::default();
         for date in ["1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z"] {
-            tally.count("a", Event::Connected, Moment::parse(date));
+            tally.count("a", LogEvent::Connected, Moment::parse(date));
         }
-        assert!(evened(&tally).len() <= POINTS + 1);
-        assert!(!page(&Subject::Everybody, &tally).contains("NaN"));
+        assert!(wide(evened(&tally).len()) <= u64::from(POINTS) + 1);
+        assert!(!page(&ReportSubject::Everybody, &tally).contains("NaN"));
     }
 
     #[test]
     fn a_name_is_no_markup() {
-        let mut tally = Tally::default();
-        tally.count("<b>", Event::Connected, None);
-        assert!(!page(&Subject::Everybody, &tally).contains("<td><b>"));
+        let mut tally = LogTally::default();
+        tally.count("<b>", LogEvent::Connected, None);
+        assert!(!page(&ReportSubject::Everybody, &tally).contains("<td><b>"));
     }
 }

@@ -1,46 +1,50 @@
-//! The report for programs: names may be added, never changed.
+//! The report for programs: names may be added, but never changed.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Subject;
+use super::ReportSubject;
 use crate::moment::Moment;
-use crate::tally::{Figures, Tally, User};
+use crate::tally::{LogTally, TrafficFigures, UserFigures};
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct JsonReport<'a> {
     version: &'static str,
-    /// Absent in a report of everybody.
+    /// Absent in a report on all users.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(flatten)]
-    total: Figures,
+    total: TrafficFigures,
     first: Option<Moment>,
     last: Option<Moment>,
     failed_logins: u64,
     lines_left_out: u64,
     /// By date.
-    days: BTreeMap<String, Figures>,
-    /// Whoever fetched most first.
+    days: BTreeMap<String, TrafficFigures>,
+    /// Ordered by bytes fetched, most first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    users: Vec<Named<'a>>,
+    users: Vec<RankedUser<'a>>,
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct RankedUser<'a> {
     user: &'a str,
     #[serde(flatten)]
-    figures: &'a User,
+    figures: &'a UserFigures,
 }
 
-/// One object.
-pub(crate) fn text(subject: &Subject, tally: &Tally) -> Result<String, String> {
+/// The report as one JSON object.
+///
+/// # Errors
+///
+/// Those of the JSON library, which there should be none of.
+pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> Result<String, serde_json::Error> {
     let (user, ranked) = match subject {
-        Subject::User(name) => (Some(name.as_str()), Vec::new()),
-        Subject::Everybody => (None, tally.ranked()),
+        ReportSubject::User(name) => (Some(name.as_str()), Vec::new()),
+        ReportSubject::Everybody => (None, tally.ranked()),
     };
-    let report = Report {
+    let report = JsonReport {
         version: env!("CARGO_PKG_VERSION"),
         user,
         total: tally.total,
@@ -49,8 +53,7 @@ pub(crate) fn text(subject: &Subject, tally: &Tally) -> Result<String, String> {
         failed_logins: tally.failed,
         lines_left_out: tally.torn,
         days: tally.days.iter().map(|(day, figures)| (page::date(f64::from(*day)), *figures)).collect(),
-        users: ranked.into_iter().map(|(user, figures)| Named { user, figures }).collect(),
+        users: ranked.into_iter().map(|(user, figures)| RankedUser { user, figures }).collect(),
     };
-    let text = serde_json::to_string_pretty(&report).map_err(|error| format!("--json: {error}"))?;
-    Ok(text + "\n")
+    Ok(serde_json::to_string_pretty(&report)? + "\n")
 }

@@ -1,17 +1,17 @@
-//! What is told: as text, as JSON, as a page.
+//! The report: as text, as JSON, as an HTML page.
 
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod text;
 
-/// Of whom a report tells.
+/// Whom a report is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum ReportSubject {
     User(String),
     Everybody,
 }
 
-/// A number with its thousands apart.
+/// A number with a comma between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -24,7 +24,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// A name out of a log, for a terminal.
+/// A name from a log, safe for a terminal.
 fn shown(name: &str) -> String {
     name.chars().flat_map(char::escape_debug).collect()
 }

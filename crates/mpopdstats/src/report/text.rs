@@ -2,17 +2,17 @@
 
 use std::fmt::Write;
 
-use super::{Subject, grouped, lines, shown};
+use super::{ReportSubject, grouped, lines, shown};
 use crate::moment::Moment;
-use crate::tally::Tally;
+use crate::tally::LogTally;
 
-/// The figures of a user, or a table of all.
-pub(crate) fn text(subject: &Subject, tally: &Tally) -> String {
+/// The figures of a user, or a table of all users.
+pub(crate) fn text(subject: &ReportSubject, tally: &LogTally) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = match subject {
-        Subject::User(name) => one(&mut out, name, tally),
-        Subject::Everybody => everybody(&mut out, tally),
+        ReportSubject::User(name) => one(&mut out, name, tally),
+        ReportSubject::Everybody => everybody(&mut out, tally),
     };
     if tally.torn > 0 {
         let _ = writeln!(
@@ -25,7 +25,7 @@ pub(crate) fn text(subject: &Subject, tally: &Tally) -> String {
     out
 }
 
-fn one(out: &mut String, name: &str, tally: &Tally) -> std::fmt::Result {
+fn one(out: &mut String, name: &str, tally: &LogTally) -> std::fmt::Result {
     writeln!(out, "mpopd statistics of {}\n", shown(name))?;
     for (what, value) in [
         ("First", date(tally.first)),
@@ -39,7 +39,7 @@ fn one(out: &mut String, name: &str, tally: &Tally) -> std::fmt::Result {
     Ok(())
 }
 
-fn everybody(out: &mut String, tally: &Tally) -> std::fmt::Result {
+fn everybody(out: &mut String, tally: &LogTally) -> std::fmt::Result {
     let ranked = tally.ranked();
     let width = ranked.iter().map(|(name, _)| shown(name).chars().count()).max().unwrap_or(0).clamp(5, 40);
     writeln!(
@@ -73,10 +73,7 @@ fn everybody(out: &mut String, tally: &Tally) -> std::fmt::Result {
         writeln!(out, "\nfailed logins: {}", grouped(tally.failed))?;
     }
     if tally.crowded {
-        writeln!(
-            out,
-            "there were more users than can be told apart; the rest counts in the last line alone"
-        )?;
+        writeln!(out, "there are more users than can be listed; the others count only in the last line")?;
     }
     Ok(())
 }

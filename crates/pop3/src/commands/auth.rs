@@ -1,48 +1,48 @@
-//! AUTH: a login by a SASL mechanism, in as many steps as that takes (RFC 5034).
+//! AUTH: a login with a SASL mechanism (RFC 5034).
 
-use crate::language::Text;
-use crate::reply::{self, Replies, TERMINATOR};
-use crate::state::{Authorization, Exchange};
-use crate::{AuthRequest, Plaintext, Refusal, Response, Tls, sasl};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter, TERMINATOR};
+use crate::state::{AuthorizationState, ExchangeState};
+use crate::{AuthRequest, CommandError, Plaintext, SaslResponse, Tls, sasl};
 
 /// The longest name of a mechanism (RFC 4422, section 3.1).
 const MAX_NAME: usize = 20;
 
-/// Mechanisms that send a password or a token as it is. A client that uses one where that is forbidden has not looked at
-/// what is offered, and can be told something more useful than that it is not.
+/// Mechanisms that send a password or a token in the clear. A client that tries one where this is forbidden
+/// gets a more useful reply than "not offered".
 const PLAINTEXT_MECHANISMS: [&[u8]; 4] = [b"PLAIN", b"LOGIN", b"OAUTHBEARER", b"XOAUTH2"];
 
-/// The client answers this in place of a response to end an exchange (RFC 5034, section 4).
+/// What the client sends instead of a response to cancel an exchange (RFC 5034, section 4).
 const CANCEL: &[u8] = b"*";
 
-/// What a client asks for with AUTH.
-pub(crate) enum Wanted {
-    /// No argument: the list of mechanisms. It is in no RFC, but old versions of Outlook want it.
+/// The argument of AUTH.
+pub(crate) enum AuthArgument {
+    /// No argument: list the mechanisms. No RFC has this, but old versions of Outlook need it.
     List,
     Begin {
         name: Box<[u8]>,
-        initial: Option<Response>,
+        initial: Option<SaslResponse>,
     },
 }
 
-pub(crate) fn parse(argument: &[u8]) -> Result<Wanted, Refusal> {
+pub(crate) fn parse(argument: &[u8]) -> Result<AuthArgument, CommandError> {
     let mut words = argument.splitn(2, |octet| *octet == b' ');
     let name = match words.next() {
-        None | Some([]) => return Ok(Wanted::List),
-        Some(name) if name.len() > MAX_NAME => return Err(Refusal::Mechanism),
+        None | Some([]) => return Ok(AuthArgument::List),
+        Some(name) if name.len() > MAX_NAME => return Err(CommandError::Mechanism),
         Some(name) => name.into(),
     };
     let initial = match words.next() {
         None | Some([]) => None,
-        Some(b"=") => Some(Response::empty()),
-        Some(base64) => Some(Response::decode(base64).ok_or(Refusal::NotBase64)?),
+        Some(b"=") => Some(SaslResponse::empty()),
+        Some(base64) => Some(SaslResponse::decode(base64).ok_or(CommandError::NotBase64)?),
     };
-    Ok(Wanted::Begin { name, initial })
+    Ok(AuthArgument::Begin { name, initial })
 }
 
-/// AUTH alone.
-pub(crate) fn list(mechanisms: &[&'static str], out: &mut Replies<'_>) {
-    reply::ok(out, Text::Mechanisms);
+/// AUTH without an argument.
+pub(crate) fn list(mechanisms: &[&'static str], out: &mut ReplyWriter<'_>) {
+    reply::ok(out, ReplyText::Mechanisms);
     for mechanism in mechanisms {
         reply::line(out, format_args!("{mechanism}"));
     }
@@ -51,20 +51,21 @@ pub(crate) fn list(mechanisms: &[&'static str], out: &mut Replies<'_>) {
 
 /// AUTH with a mechanism.
 pub(crate) fn begin(
-    at: &Authorization,
-    (name, initial): (&[u8], Option<Response>),
+    at: &AuthorizationState,
+    (name, initial): (&[u8], Option<SaslResponse>),
     mechanisms: &[&'static str],
     tls: Tls,
-) -> Result<(Exchange, AuthRequest), Refusal> {
+) -> Result<(ExchangeState, AuthRequest), CommandError> {
     let same = |other: &[u8]| other.eq_ignore_ascii_case(name);
     match mechanisms.iter().find(|mechanism| same(mechanism.as_bytes())) {
-        Some(mechanism) => {
-            Ok((Exchange { mechanism, failed_logins: at.failed_logins }, AuthRequest { mechanism, initial }))
-        }
+        Some(mechanism) => Ok((
+            ExchangeState { mechanism, failed_logins: at.failed_logins },
+            AuthRequest { mechanism, initial },
+        )),
         None if tls.plaintext() == Plaintext::Forbidden && PLAINTEXT_MECHANISMS.into_iter().any(same) => {
-            Err(Refusal::Plaintext)
+            Err(CommandError::Plaintext)
         }
-        None => Err(Refusal::Mechanism),
+        None => Err(CommandError::Mechanism),
     }
 }
 
@@ -75,11 +76,11 @@ pub(crate) fn challenge(octets: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Reads the line that follows a challenge.
-pub(crate) fn response(line: &[u8]) -> Result<Response, Refusal> {
+/// Parses the line that follows a challenge.
+pub(crate) fn response(line: &[u8]) -> Result<SaslResponse, CommandError> {
     match line {
-        CANCEL => Err(Refusal::Cancelled),
-        base64 => Response::decode(base64).ok_or(Refusal::NotBase64),
+        CANCEL => Err(CommandError::Cancelled),
+        base64 => SaslResponse::decode(base64).ok_or(CommandError::NotBase64),
     }
 }
 
@@ -90,11 +91,11 @@ mod tests {
 
     const OFFERED: [&str; 2] = ["SCRAM-SHA-256", "PLAIN"];
 
-    fn run(argument: &[u8], tls: Tls) -> Result<AuthRequest, Refusal> {
+    fn run(argument: &[u8], tls: Tls) -> Result<AuthRequest, CommandError> {
         match parse(argument)? {
-            Wanted::List => panic!("a mechanism was named"),
-            Wanted::Begin { name, initial } => {
-                let at = Authorization { user: None, failed_logins: 1 };
+            AuthArgument::List => panic!("a mechanism was named"),
+            AuthArgument::Begin { name, initial } => {
+                let at = AuthorizationState { user: None, failed_logins: 1 };
                 let (exchange, request) = begin(&at, (&name, initial), &OFFERED, tls)?;
                 assert_eq!((exchange.mechanism, exchange.failed_logins), (request.mechanism, 1));
                 Ok(request)
@@ -119,25 +120,25 @@ mod tests {
         let wrong: [&[u8]; 6] =
             [b"SCRAM", b"PLAIN\t", b"LOGIN", b"\xff", b"SCRAM-SHA-256-PLUS =", &[b'P'; 500]];
         for argument in wrong {
-            assert_eq!(run(argument, Tls::Active).err(), Some(Refusal::Mechanism), "{argument:?}");
+            assert_eq!(run(argument, Tls::Active).err(), Some(CommandError::Mechanism), "{argument:?}");
         }
         for argument in [&b"PLAIN *"[..], b"PLAIN a", b"PLAIN AGEAYg== ", b"PLAIN  AGEAYg==", b"PLAIN A==="] {
-            assert_eq!(run(argument, Tls::Active).err(), Some(Refusal::NotBase64), "{argument:?}");
+            assert_eq!(run(argument, Tls::Active).err(), Some(CommandError::NotBase64), "{argument:?}");
         }
     }
 
     #[test]
     fn a_client_that_would_send_its_password_in_the_clear_is_told_so() {
         let forbidden = Tls::Offered(Plaintext::Forbidden);
-        assert_eq!(run(b"login", forbidden).err(), Some(Refusal::Plaintext));
-        assert_eq!(run(b"SCRAM-SHA-1", forbidden).err(), Some(Refusal::Mechanism));
+        assert_eq!(run(b"login", forbidden).err(), Some(CommandError::Plaintext));
+        assert_eq!(run(b"SCRAM-SHA-1", forbidden).err(), Some(CommandError::Mechanism));
         assert!(run(b"SCRAM-SHA-256", forbidden).is_ok());
-        assert_eq!(run(b"LOGIN", Tls::Offered(Plaintext::Allowed)).err(), Some(Refusal::Mechanism));
+        assert_eq!(run(b"LOGIN", Tls::Offered(Plaintext::Allowed)).err(), Some(CommandError::Mechanism));
     }
 
     #[test]
     fn auth_alone_lists() {
-        assert!(matches!(parse(b""), Ok(Wanted::List)));
+        assert!(matches!(parse(b""), Ok(AuthArgument::List)));
         let head = "+OK list of SASL mechanisms follows\r\n";
         assert_eq!(text(|out| list(&OFFERED, out)), format!("{head}SCRAM-SHA-256\r\nPLAIN\r\n.\r\n"));
         assert_eq!(text(|out| list(&[], out)), format!("{head}.\r\n"));
@@ -149,10 +150,10 @@ mod tests {
         assert_eq!(text(|out| challenge(b"User Name\0", out)), "+ VXNlciBOYW1lAA==\r\n");
         assert_eq!(response(b"").unwrap().expose(), b"");
         assert_eq!(response(b"YQ==").unwrap().expose(), b"a");
-        assert_eq!(response(b"*").err(), Some(Refusal::Cancelled));
-        // Only an initial response is empty as "="; in a response that is no base64 (RFC 5034, section 4).
+        assert_eq!(response(b"*").err(), Some(CommandError::Cancelled));
+        // "=" stands for an empty initial response only; elsewhere it is not base64 (RFC 5034, section 4).
         for line in [&b"="[..], b"**", b"* ", b"QUIT", b"YQ"] {
-            let refused = if line == b"QUIT" { None } else { Some(Refusal::NotBase64) };
+            let refused = if line == b"QUIT" { None } else { Some(CommandError::NotBase64) };
             assert_eq!(response(line).err(), refused, "{line:?}");
         }
     }

@@ -1,19 +1,19 @@
-//! CAPA: what this server can do (RFC 2449, section 5).
+//! CAPA: the capabilities of the server (RFC 2449, section 5).
 
-use crate::language::Text;
-use crate::reply::{self, Replies, TERMINATOR};
-use crate::{Plaintext, Policy, Refusal, Tls};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter, TERMINATOR};
+use crate::{CommandError, Plaintext, Policy, Tls};
 
-/// The same list before and after a login; only what the connection forbids is left out, and STLS where it would not work
-/// (RFC 2595, section 4).
+/// The list is the same before and after a login. It omits what the connection forbids, and STLS where it
+/// would not work (RFC 2595, section 4).
 pub(crate) fn run(
     policy: &Policy,
     tls: Tls,
     mechanisms: &[&'static str],
     stls: bool,
-    out: &mut Replies<'_>,
-) -> Result<(), Refusal> {
-    reply::ok(out, Text::Capabilities);
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    reply::ok(out, ReplyText::Capabilities);
     let mut offer = |capability: &str| reply::line(out, format_args!("{capability}"));
     offer("TOP");
     if tls.plaintext() == Plaintext::Allowed {
@@ -30,7 +30,7 @@ pub(crate) fn run(
         offer("STLS");
     }
     if policy.login_delay > 0 {
-        // One for all users, so without the argument USER (RFC 2449, section 6.5).
+        // The delay is the same for all users, so there is no argument USER (RFC 2449, section 6.5).
         offer(&format!("LOGIN-DELAY {}", policy.login_delay));
     }
     match policy.expire {
@@ -38,7 +38,7 @@ pub(crate) fn run(
         Some(days) => offer(&format!("EXPIRE {days}")),
     }
     if policy.utf8 {
-        // User names and passwords may be UTF-8, with the command or without it (RFC 6856, section 2.2).
+        // User names and passwords may be UTF-8 even without the command (RFC 6856, section 2.2).
         offer("UTF8 USER");
     }
     offer("LANG");

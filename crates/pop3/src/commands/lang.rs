@@ -1,58 +1,58 @@
-//! LANG: the language of what replies say to humans (RFC 6856, section 3).
+//! LANG: selects the language of replies (RFC 6856, section 3).
 
-use crate::language::{self, Text};
-use crate::reply::{self, Replies, TERMINATOR};
-use crate::{Policy, Refusal};
+use crate::language::{self, ReplyText};
+use crate::reply::{self, ReplyWriter, TERMINATOR};
+use crate::{CommandError, Policy};
 use vocabulary::Language;
 
-/// The longest part of a language range (RFC 4647, section 2.1).
+/// The longest subtag of a language range (RFC 4647, section 2.1).
 const MAX_SUBTAG: usize = 8;
 
-/// What a client asks for with LANG.
-pub(crate) enum Wanted {
-    /// No argument: the languages that there are.
+/// The argument of LANG.
+pub(crate) enum LangArgument {
+    /// No argument: list the languages.
     List,
-    /// `*`: the one that the administrator prefers.
+    /// `*`: the administrator's preference.
     Preferred,
-    /// A basic language range; the language that it finds, if there is one.
+    /// A basic language range, and the language found for it, if any.
     Range(Option<Language>),
 }
 
-pub(crate) fn parse(argument: &[u8]) -> Option<Wanted> {
+pub(crate) fn parse(argument: &[u8]) -> Option<LangArgument> {
     match argument {
-        b"" => Some(Wanted::List),
-        b"*" => Some(Wanted::Preferred),
+        b"" => Some(LangArgument::List),
+        b"*" => Some(LangArgument::Preferred),
         range => {
             let range = str::from_utf8(range).ok()?;
             let fits = |subtag: &str| {
                 (1..=MAX_SUBTAG).contains(&subtag.len()) && subtag.bytes().all(|c| c.is_ascii_alphanumeric())
             };
-            range.split('-').all(fits).then(|| Wanted::Range(language::find(range)))
+            range.split('-').all(fits).then(|| LangArgument::Range(language::find(range)))
         }
     }
 }
 
-/// The language from here on, if it changes; its reply is the first in it.
+/// Returns the language from now on, if it changes. The reply is already in the new language.
 pub(crate) fn run(
-    wanted: &Wanted,
+    wanted: &LangArgument,
     policy: &Policy,
-    out: &mut Replies<'_>,
-) -> Result<Option<Language>, Refusal> {
+    out: &mut ReplyWriter<'_>,
+) -> Result<Option<Language>, CommandError> {
     let language = match wanted {
-        Wanted::List => {
+        LangArgument::List => {
             list(out);
             return Ok(None);
         }
-        Wanted::Preferred => policy.language,
-        Wanted::Range(found) => found.ok_or(Refusal::NoSuchLanguage)?,
+        LangArgument::Preferred => policy.language,
+        LangArgument::Range(found) => found.ok_or(CommandError::NoSuchLanguage)?,
     };
-    let said = language::say(language, Text::ThisLanguage);
+    let said = language::say(language, ReplyText::ThisLanguage);
     reply::line(out, format_args!("+OK {} {said}", language.word()));
     Ok(Some(language))
 }
 
-fn list(out: &mut Replies<'_>) {
-    reply::ok(out, Text::Languages);
+fn list(out: &mut ReplyWriter<'_>) {
+    reply::ok(out, ReplyText::Languages);
     for language in Language::ALL.iter().copied() {
         reply::line(out, format_args!("{} {}", language.word(), language::name(language)));
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::testing::text;
 
-    fn run_with(argument: &[u8], policy: &Policy) -> (Result<Option<Language>, Refusal>, String) {
+    fn run_with(argument: &[u8], policy: &Policy) -> (Result<Option<Language>, CommandError>, String) {
         let mut result = Ok(None);
         let said = text(|out| result = run(&parse(argument).unwrap(), policy, out));
         (result, said)
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(run_with(b"DE-at", &Policy::default()), german);
         assert_eq!(run_with(b"*", &policy), german);
         assert_eq!(run_with(b"*", &Policy::default()).1, "+OK en the language is English\r\n");
-        assert_eq!(run_with(b"sv", &policy), (Err(Refusal::NoSuchLanguage), String::new()));
+        assert_eq!(run_with(b"sv", &policy), (Err(CommandError::NoSuchLanguage), String::new()));
     }
 
     #[test]

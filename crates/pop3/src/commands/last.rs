@@ -1,10 +1,10 @@
-//! LAST: the highest message number that RETR accessed in this session, 0 for none (RFC 1460).
+//! LAST: the highest message number that RETR has accessed in this session, or 0 (RFC 1460).
 
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
-use crate::{MessageNumber, Refusal};
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, MessageNumber};
 
-pub(crate) fn run<L>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L>(at: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), CommandError> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.last.map_or(0, MessageNumber::get).into());
     out.extend_from_slice(b"\r\n");

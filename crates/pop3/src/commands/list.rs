@@ -1,35 +1,30 @@
-//! LIST: the octets of one message or of all that are not marked (RFC 1939, section 5).
+//! LIST: the size of one message, or of all that are not marked (RFC 1939, section 5).
 
-use crate::enumeration::{Enumeration, Table};
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
-use crate::{Listing, MessageNumber, Refusal};
+use crate::enumeration::{Column, Enumeration};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, MessageListing, MessageNumber};
 
 /// LIST with a message number.
-pub(crate) fn one<L: Listing>(
-    at: &Transaction<L>,
+pub(crate) fn one<L: MessageListing>(
+    at: &TransactionState<L>,
     number: MessageNumber,
-    out: &mut Replies<'_>,
-) -> Result<(), Refusal> {
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
-    line(at, number, out);
+    Column::Octets.line(at, number, out);
     Ok(())
 }
 
-/// LIST without an argument: the first piece; the rest follows step by step.
-pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
-    reply::ok(out, Text::Messages { messages: at.kept(), octets: at.kept_octets() });
-    Enumeration::start(Table::Octets, at, out)
-}
-
-/// The scan listing of a message: its number and its octets.
-pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
-    reply::decimal(out, number.get().into());
-    out.push(b' ');
-    reply::decimal(out, at.listing.octets(number));
-    out.extend_from_slice(b"\r\n");
+/// LIST without an argument. Appends the first piece and returns the rest.
+pub(crate) fn all<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Option<Enumeration> {
+    reply::ok(out, ReplyText::Messages { messages: at.kept(), octets: at.kept_octets() });
+    Enumeration::start(Column::Octets, at, out)
 }
 
 #[cfg(test)]
@@ -43,13 +38,13 @@ mod tests {
         let mut at = transaction(&[100, 20, 3]);
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 20\r\n");
         assert_eq!(
-            one(&at, number(4), &mut Replies::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::NoSuchMessage(3))
+            one(&at, number(4), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
+            Err(CommandError::NoSuchMessage(3))
         );
         at.deletions.mark(number(2), 20, 3);
         assert_eq!(
-            one(&at, number(2), &mut Replies::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::Deleted)
+            one(&at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
+            Err(CommandError::Deleted)
         );
     }
 
@@ -65,7 +60,7 @@ mod tests {
     fn a_large_maildrop_comes_in_bounded_pieces() {
         let at = transaction(&vec![7; 10_000]);
         let (mut whole, mut piece) = (Vec::new(), Vec::new());
-        let mut rest = all(&at, &mut Replies::new(&mut piece, Language::English));
+        let mut rest = all(&at, &mut ReplyWriter::new(&mut piece, Language::English));
         while let Some(next) = rest {
             assert!(piece.len() < 17 * 1024);
             whole.append(&mut piece);

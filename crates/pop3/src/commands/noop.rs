@@ -1,12 +1,12 @@
-//! NOOP: nothing, answered (RFC 1939, section 5).
+//! NOOP: does nothing (RFC 1939, section 5).
 
-use crate::Refusal;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
+use crate::CommandError;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
 
-pub(crate) fn run<L>(_: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
-    reply::ok(out, Text::NothingDone);
+pub(crate) fn run<L>(_: &TransactionState<L>, out: &mut ReplyWriter<'_>) -> Result<(), CommandError> {
+    reply::ok(out, ReplyText::NothingDone);
     Ok(())
 }
 

@@ -1,44 +1,50 @@
-//! PASS: the password to the name from USER (RFC 1939, section 7).
+//! PASS: the password for the name from USER (RFC 1939, section 7).
 
-use crate::state::{Authenticating, Authorization};
-use crate::{Credentials, Plaintext, Refusal, Secret};
+use crate::state::{AuthenticatingState, AuthorizationState};
+use crate::{CommandError, Credentials, LoginPassword, Plaintext};
 
-/// The argument is everything after the first space: other spaces belong to the password.
-pub(crate) fn parse(argument: &[u8]) -> Option<Secret> {
-    Secret::parse(argument)
+/// The argument is everything after the first space. Further spaces belong to the password.
+pub(crate) fn parse(argument: &[u8]) -> Option<LoginPassword> {
+    LoginPassword::parse(argument)
 }
 
-/// Uses the name up: after a failed login USER comes first again.
+/// Consumes the name, so the client must send USER again after a failed login.
 pub(crate) fn run(
-    at: &mut Authorization,
-    password: Secret,
+    at: &mut AuthorizationState,
+    password: LoginPassword,
     plaintext: Plaintext,
-) -> Result<(Authenticating, Credentials), Refusal> {
+) -> Result<(AuthenticatingState, Credentials), CommandError> {
     if plaintext == Plaintext::Forbidden {
-        return Err(Refusal::Plaintext);
+        return Err(CommandError::Plaintext);
     }
-    let user = at.user.take().ok_or(Refusal::NoUser)?;
-    let next = Authenticating { user: user.clone(), failed_logins: at.failed_logins };
+    let user = at.user.take().ok_or(CommandError::NoUser)?;
+    let next = AuthenticatingState { user: user.clone(), failed_logins: at.failed_logins };
     Ok((next, Credentials { user, password }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::UserName;
+    use crate::LoginName;
 
     #[test]
     fn pass_needs_user_before_it_each_time() {
-        let mut at = Authorization { user: UserName::parse(b"alice"), failed_logins: 1 };
+        let mut at = AuthorizationState { user: LoginName::parse(b"alice"), failed_logins: 1 };
         let (next, credentials) = run(&mut at, parse(b"a b").unwrap(), Plaintext::Allowed).unwrap();
         assert_eq!((next.user.as_str(), next.failed_logins), ("alice", 1));
         assert_eq!(credentials.password.expose(), b"a b");
-        assert_eq!(run(&mut at, parse(b"a b").unwrap(), Plaintext::Allowed).err(), Some(Refusal::NoUser));
+        assert_eq!(
+            run(&mut at, parse(b"a b").unwrap(), Plaintext::Allowed).err(),
+            Some(CommandError::NoUser)
+        );
     }
 
     #[test]
     fn no_password_is_taken_over_an_open_line() {
-        let mut at = Authorization { user: UserName::parse(b"alice"), failed_logins: 0 };
-        assert_eq!(run(&mut at, parse(b"x").unwrap(), Plaintext::Forbidden).err(), Some(Refusal::Plaintext));
+        let mut at = AuthorizationState { user: LoginName::parse(b"alice"), failed_logins: 0 };
+        assert_eq!(
+            run(&mut at, parse(b"x").unwrap(), Plaintext::Forbidden).err(),
+            Some(CommandError::Plaintext)
+        );
     }
 }

@@ -1,29 +1,30 @@
-//! QUIT: the end, and after a login the only way to the UPDATE state (RFC 1939, sections 4 and 6).
+//! QUIT: ends the session. After a login it is the only way to the UPDATE state (RFC 1939, sections 4 and 6).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, Transaction, Update};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, UpdateState};
+use crate::transaction::TransactionState;
 use crate::{Commit, Deletions, ResponseCode};
 
 /// QUIT before a login: there is nothing to do.
-pub(crate) fn before_login(_: &Authorization, out: &mut Replies<'_>) {
-    reply::ok(out, Text::Goodbye);
+pub(crate) fn before_login(_: &AuthorizationState, out: &mut ReplyWriter<'_>) {
+    reply::ok(out, ReplyText::Goodbye);
 }
 
-/// QUIT after a login. The answer waits for what becomes of the deletions; the listing is dropped already.
-pub(crate) fn run<L>(at: Transaction<L>) -> (Update, Deletions) {
-    (Update { user: at.user, marked: at.deletions.len() }, at.deletions)
+/// QUIT after a login. Drops the listing; the reply waits for the result of the deletions.
+pub(crate) fn run<L>(at: TransactionState<L>) -> (UpdateState, Deletions) {
+    (UpdateState { user: at.user, marked: at.deletions.len() }, at.deletions)
 }
 
-/// The one answer to QUIT after a login, and how many messages are removed.
-pub(crate) fn finish(at: &Update, commit: Commit, out: &mut Replies<'_>) -> u32 {
+/// Replies to QUIT after a login. Returns the number of messages removed.
+pub(crate) fn finish(at: &UpdateState, commit: Commit, out: &mut ReplyWriter<'_>) -> u32 {
     let code = Some(ResponseCode::SysTemp);
     match commit {
-        Commit::Done => reply::ok(out, Text::Removed(at.marked)),
+        Commit::Done => reply::ok(out, ReplyText::Removed(at.marked)),
         Commit::Partial { removed } => {
-            reply::err(out, code, Text::PartlyRemoved { removed, marked: at.marked });
+            reply::err(out, code, ReplyText::PartlyRemoved { removed, marked: at.marked });
         }
-        Commit::Failed => reply::err(out, code, Text::NotUpdated),
+        Commit::Failed => reply::err(out, code, ReplyText::NotUpdated),
     }
     match commit {
         Commit::Done => at.marked,

@@ -1,23 +1,27 @@
-//! RETR: a whole message (RFC 1939, section 5).
+//! RETR: sends a whole message (RFC 1939, section 5).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Request, Transaction};
-use crate::{Encoder, Listing, MessageNumber, Refusal};
+use crate::FetchRequest;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, Encoder, MessageListing, MessageNumber};
 
-/// Asks the driver for the message.
-pub(crate) fn run<L: Listing>(at: &Transaction<L>, number: MessageNumber) -> Result<Request, Refusal> {
-    Ok(Request { message: at.message(number)?, lines: None })
+/// The request for the driver.
+pub(crate) fn run<L: MessageListing>(
+    at: &TransactionState<L>,
+    number: MessageNumber,
+) -> Result<FetchRequest, CommandError> {
+    Ok(FetchRequest { message: at.message(number)?, lines: None })
 }
 
-/// The driver has the message: the status line. Only now does LAST know of it.
-pub(crate) fn begin<L: Listing>(
-    at: &mut Transaction<L>,
+/// The driver has the message: appends the status line. The access counts for LAST only from now on.
+pub(crate) fn begin<L: MessageListing>(
+    at: &mut TransactionState<L>,
     number: MessageNumber,
-    out: &mut Replies<'_>,
+    out: &mut ReplyWriter<'_>,
 ) -> Encoder {
     at.last = at.last.max(Some(number));
-    reply::ok(out, Text::Octets(at.listing.octets(number)));
+    reply::ok(out, ReplyText::Octets(at.listing.octets(number)));
     Encoder::retr()
 }
 
@@ -30,10 +34,10 @@ mod tests {
     #[test]
     fn a_message_that_exists_is_asked_for() {
         let mut at = transaction(&[100, 20]);
-        assert_eq!(run(&at, number(2)), Ok(Request { message: number(2), lines: None }));
-        assert_eq!(run(&at, number(3)), Err(Refusal::NoSuchMessage(2)));
+        assert_eq!(run(&at, number(2)), Ok(FetchRequest { message: number(2), lines: None }));
+        assert_eq!(run(&at, number(3)), Err(CommandError::NoSuchMessage(2)));
         at.deletions.mark(number(2), 20, 2);
-        assert_eq!(run(&at, number(2)), Err(Refusal::Deleted));
+        assert_eq!(run(&at, number(2)), Err(CommandError::Deleted));
     }
 
     #[test]
@@ -43,7 +47,7 @@ mod tests {
             begin(&mut at, number(2), out);
         });
         assert_eq!(status, "+OK 20 octets\r\n");
-        begin(&mut at, number(1), &mut Replies::new(&mut Vec::new(), Language::English));
+        begin(&mut at, number(1), &mut ReplyWriter::new(&mut Vec::new(), Language::English));
         assert_eq!(at.last, Some(number(2)));
     }
 }

@@ -1,14 +1,17 @@
-//! RSET: takes all marks away (RFC 1939, section 5), and LAST begins anew (RFC 1460).
+//! RSET: unmarks all messages (RFC 1939, section 5) and resets LAST (RFC 1460).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
-use crate::{Deletions, Listing, Refusal};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, Deletions, MessageListing};
 
-pub(crate) fn run<L: Listing>(at: &mut Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L: MessageListing>(
+    at: &mut TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     at.deletions = Deletions::default();
     at.last = None;
-    reply::ok(out, Text::Maildrop { messages: at.kept(), octets: at.kept_octets() });
+    reply::ok(out, ReplyText::Maildrop { messages: at.kept(), octets: at.kept_octets() });
     Ok(())
 }
 

@@ -1,10 +1,13 @@
-//! STAT: how many messages, how many octets (RFC 1939, section 5). Marked messages do not count.
+//! STAT: the number of messages and their octets, without those marked as deleted (RFC 1939, section 5).
 
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
-use crate::{Listing, Refusal};
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, MessageListing};
 
-pub(crate) fn run<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     out.extend_from_slice(b"+OK ");
     reply::decimal(out, at.kept().into());
     out.push(b' ');

@@ -1,30 +1,31 @@
-//! TOP: the header of a message, the blank line after it, and so many lines of its body (RFC 1939, section 7).
+//! TOP: sends the header of a message and the first lines of its body (RFC 1939, section 7).
 
-use super::trim_blanks;
-use crate::language::Text;
+use super::argument::trim_blanks;
+use crate::FetchRequest;
+use crate::language::ReplyText;
 use crate::number::decimal;
-use crate::reply::{self, Replies};
-use crate::state::{Request, Transaction};
-use crate::{Encoder, Listing, MessageNumber, Refusal};
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, Encoder, MessageListing, MessageNumber};
 
-/// Two numbers with blanks between them: the message, and lines of its body, 0 or more.
+/// Two numbers with blanks between them: the message, and the number of body lines, from 0.
 pub(crate) fn parse(argument: &[u8]) -> Option<(MessageNumber, u64)> {
     let mut words = argument.splitn(2, |octet| *octet == b' ');
     Some((MessageNumber::parse(words.next()?)?, decimal(trim_blanks(words.next()?))?))
 }
 
-/// Asks the driver for the message.
-pub(crate) fn run<L: Listing>(
-    at: &Transaction<L>,
+/// The request for the driver.
+pub(crate) fn run<L: MessageListing>(
+    at: &TransactionState<L>,
     number: MessageNumber,
     lines: u64,
-) -> Result<Request, Refusal> {
-    Ok(Request { message: at.message(number)?, lines: Some(lines) })
+) -> Result<FetchRequest, CommandError> {
+    Ok(FetchRequest { message: at.message(number)?, lines: Some(lines) })
 }
 
-/// The driver has the message: the status line. TOP is no access as LAST counts it.
-pub(crate) fn begin(lines: u64, out: &mut Replies<'_>) -> Encoder {
-    reply::ok(out, Text::TopOfMessage);
+/// The driver has the message: appends the status line. TOP is not an access for LAST.
+pub(crate) fn begin(lines: u64, out: &mut ReplyWriter<'_>) -> Encoder {
+    reply::ok(out, ReplyText::TopOfMessage);
     Encoder::top(lines)
 }
 
@@ -45,9 +46,9 @@ mod tests {
     #[test]
     fn a_message_that_exists_is_asked_for() {
         let mut at = transaction(&[100]);
-        assert_eq!(run(&at, number(1), 0), Ok(Request { message: number(1), lines: Some(0) }));
-        assert_eq!(run(&at, number(2), 0), Err(Refusal::NoSuchMessage(1)));
+        assert_eq!(run(&at, number(1), 0), Ok(FetchRequest { message: number(1), lines: Some(0) }));
+        assert_eq!(run(&at, number(2), 0), Err(CommandError::NoSuchMessage(1)));
         at.deletions.mark(number(1), 100, 1);
-        assert_eq!(run(&at, number(1), 0), Err(Refusal::Deleted));
+        assert_eq!(run(&at, number(1), 0), Err(CommandError::Deleted));
     }
 }

@@ -1,35 +1,30 @@
-//! UIDL: the unique identifier of one message or of all that are not marked (RFC 1939, section 7).
+//! UIDL: the unique identifier of one message, or of all that are not marked (RFC 1939, section 7).
 
-use crate::enumeration::{Enumeration, Table};
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::Transaction;
-use crate::{Listing, MessageNumber, Refusal};
+use crate::enumeration::{Column, Enumeration};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::transaction::TransactionState;
+use crate::{CommandError, MessageListing, MessageNumber};
 
 /// UIDL with a message number.
-pub(crate) fn one<L: Listing>(
-    at: &Transaction<L>,
+pub(crate) fn one<L: MessageListing>(
+    at: &TransactionState<L>,
     number: MessageNumber,
-    out: &mut Replies<'_>,
-) -> Result<(), Refusal> {
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     let number = at.message(number)?;
     out.extend_from_slice(b"+OK ");
-    line(at, number, out);
+    Column::Uidl.line(at, number, out);
     Ok(())
 }
 
-/// UIDL without an argument: the first piece; the rest follows step by step.
-pub(crate) fn all<L: Listing>(at: &Transaction<L>, out: &mut Replies<'_>) -> Option<Enumeration> {
-    reply::ok(out, Text::Identifiers);
-    Enumeration::start(Table::Uidl, at, out)
-}
-
-/// The unique-id listing of a message: its number and its identifier.
-pub(crate) fn line<L: Listing>(at: &Transaction<L>, number: MessageNumber, out: &mut Vec<u8>) {
-    reply::decimal(out, number.get().into());
-    out.push(b' ');
-    out.extend_from_slice(at.listing.uidl(number));
-    out.extend_from_slice(b"\r\n");
+/// UIDL without an argument. Appends the first piece and returns the rest.
+pub(crate) fn all<L: MessageListing>(
+    at: &TransactionState<L>,
+    out: &mut ReplyWriter<'_>,
+) -> Option<Enumeration> {
+    reply::ok(out, ReplyText::Identifiers);
+    Enumeration::start(Column::Uidl, at, out)
 }
 
 #[cfg(test)]
@@ -43,13 +38,13 @@ mod tests {
         let mut at = transaction(&[100, 20]);
         assert_eq!(text(|out| one(&at, number(2), out).unwrap()), "+OK 2 uid-2\r\n");
         assert_eq!(
-            one(&at, number(3), &mut Replies::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::NoSuchMessage(2))
+            one(&at, number(3), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
+            Err(CommandError::NoSuchMessage(2))
         );
         at.deletions.mark(number(2), 20, 2);
         assert_eq!(
-            one(&at, number(2), &mut Replies::new(&mut Vec::new(), Language::English)),
-            Err(Refusal::Deleted)
+            one(&at, number(2), &mut ReplyWriter::new(&mut Vec::new(), Language::English)),
+            Err(CommandError::Deleted)
         );
     }
 

@@ -1,47 +1,47 @@
 //! USER: the name of the maildrop (RFC 1939, section 7).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authenticating, Authorization};
-use crate::{Plaintext, Refusal, UserName};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthenticatingState, AuthorizationState};
+use crate::{CommandError, LoginName, Plaintext};
 
-pub(crate) fn parse(argument: &[u8]) -> Option<UserName> {
-    UserName::parse(argument)
+pub(crate) fn parse(argument: &[u8]) -> Option<LoginName> {
+    LoginName::parse(argument)
 }
 
-/// Keeps the name for PASS, or for the log if PASS will be refused. The answer is the same for every name, so that it
-/// tells nothing about users.
+/// Keeps the name for PASS, or for the log if PASS will be refused. The reply is the same for every name, so
+/// it does not reveal which users exist.
 pub(crate) fn run(
-    at: &mut Authorization,
-    name: UserName,
+    at: &mut AuthorizationState,
+    name: LoginName,
     plaintext: Plaintext,
-    out: &mut Replies<'_>,
-) -> Result<(), Refusal> {
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     at.user = Some(name);
     if plaintext == Plaintext::Forbidden {
-        return Err(Refusal::Plaintext);
+        return Err(CommandError::Plaintext);
     }
-    reply::ok(out, Text::SendPassword);
+    reply::ok(out, ReplyText::SendPassword);
     Ok(())
 }
 
-/// The same where unknown users are refused: the answer waits for who knows them.
+/// USER if unknown users are refused at once: the reply waits for the driver.
 pub(crate) fn ask(
-    at: &mut Authorization,
-    name: UserName,
+    at: &mut AuthorizationState,
+    name: LoginName,
     plaintext: Plaintext,
-) -> Result<Authenticating, Refusal> {
+) -> Result<AuthenticatingState, CommandError> {
     if plaintext == Plaintext::Forbidden {
         at.user = Some(name);
-        return Err(Refusal::Plaintext);
+        return Err(CommandError::Plaintext);
     }
-    Ok(Authenticating { user: name, failed_logins: at.failed_logins })
+    Ok(AuthenticatingState { user: name, failed_logins: at.failed_logins })
 }
 
-/// The answer to a name that is known.
-pub(crate) fn known(at: Authenticating, out: &mut Replies<'_>) -> Authorization {
-    reply::ok(out, Text::SendPassword);
-    Authorization { user: Some(at.user), failed_logins: at.failed_logins }
+/// Replies to the name of a user that exists.
+pub(crate) fn known(at: AuthenticatingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
+    reply::ok(out, ReplyText::SendPassword);
+    AuthorizationState { user: Some(at.user), failed_logins: at.failed_logins }
 }
 
 #[cfg(test)]
@@ -49,15 +49,15 @@ mod tests {
     use super::*;
     use crate::testing::text;
 
-    fn name(name: &str) -> UserName {
+    fn name(name: &str) -> LoginName {
         parse(name.as_bytes()).unwrap()
     }
 
     #[test]
     fn a_name_that_is_asked_for_waits_for_the_answer() {
-        let mut at = Authorization { user: None, failed_logins: 1 };
+        let mut at = AuthorizationState { user: None, failed_logins: 1 };
         let refused = ask(&mut at, name("alice"), Plaintext::Forbidden).err();
-        assert_eq!(refused, Some(Refusal::Plaintext));
+        assert_eq!(refused, Some(CommandError::Plaintext));
         assert!(at.user.is_some(), "the log names it");
         let asked = ask(&mut at, name("alice"), Plaintext::Allowed).unwrap();
         let said = text(|out| {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_second_user_replaces_the_first() {
-        let mut at = Authorization::default();
+        let mut at = AuthorizationState::default();
         for user in ["alice", "bob"] {
             let said = text(|out| run(&mut at, name(user), Plaintext::Allowed, out).unwrap());
             assert_eq!(said, "+OK send the password\r\n");
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn over_an_open_line_the_name_is_refused_but_known_to_the_log() {
-        let mut at = Authorization::default();
+        let mut at = AuthorizationState::default();
         let said = text(|out| {
             let refused = run(&mut at, name("alice"), Plaintext::Forbidden, out);
-            assert_eq!(refused, Err(Refusal::Plaintext));
+            assert_eq!(refused, Err(CommandError::Plaintext));
         });
-        assert_eq!(at.user.as_ref().map(UserName::as_str), Some("alice"));
+        assert_eq!(at.user.as_ref().map(LoginName::as_str), Some("alice"));
         assert!(said.is_empty());
     }
 }

@@ -1,17 +1,21 @@
-//! UTF8: from here on the client takes messages in UTF-8 (RFC 6856, section 2.1).
+//! UTF8: from now on the client accepts messages in UTF-8 (RFC 6856, section 2.1).
 
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::Authorization;
-use crate::{Policy, Refusal};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::AuthorizationState;
+use crate::{CommandError, Policy};
 
-/// Before a login only, so that sizes do not change under the client. What it means for messages is the driver's business
+/// Only before a login, so that sizes do not change during a session. The driver applies it to messages
 /// ([`Dialogue::utf8`](crate::Dialogue::utf8)).
-pub(crate) fn run(_: &Authorization, policy: &Policy, out: &mut Replies<'_>) -> Result<(), Refusal> {
+pub(crate) fn run(
+    _: &AuthorizationState,
+    policy: &Policy,
+    out: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
     if !policy.utf8 {
-        return Err(Refusal::Utf8Unavailable);
+        return Err(CommandError::Utf8Unavailable);
     }
-    reply::ok(out, Text::Utf8Mode);
+    reply::ok(out, ReplyText::Utf8Mode);
     Ok(())
 }
 
@@ -25,10 +29,10 @@ mod tests {
         let with = |utf8| {
             let policy = Policy { utf8, ..Policy::default() };
             let mut result = Ok(());
-            let said = text(|out| result = run(&Authorization::default(), &policy, out));
+            let said = text(|out| result = run(&AuthorizationState::default(), &policy, out));
             (result, said)
         };
         assert_eq!(with(true), (Ok(()), "+OK messages are sent in UTF-8\r\n".to_owned()));
-        assert_eq!(with(false), (Err(Refusal::Utf8Unavailable), String::new()));
+        assert_eq!(with(false), (Err(CommandError::Utf8Unavailable), String::new()));
     }
 }

@@ -1,26 +1,27 @@
-//! XCLIENT: a proxy tells for whom it speaks. The command is Dovecot's; no RFC has it.
+//! XCLIENT: a proxy names the client for whom it speaks. The command is an extension by Dovecot, not in any
+//! RFC.
 
-use crate::Refusal;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, Forwarding};
+use crate::CommandError;
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, ForwardingState};
 use std::net::IpAddr;
 
-/// The longest name of a session, in octets, that is kept for a log.
+/// The longest session name in octets that is kept for the log.
 const MAX_SESSION: usize = 64;
 
-/// What a proxy says of the client for whom it speaks.
+/// What a proxy says about its client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forwarded {
-    /// Where the client is; none where the proxy does not say.
+    /// The client's address, if the proxy gives it.
     pub address: Option<IpAddr>,
-    /// Whether the client speaks TLS to the proxy. No, where the proxy does not say.
+    /// Whether the proxy says that its connection to the client uses TLS.
     pub tls: bool,
-    /// What the proxy calls the session, in printable ASCII; for logs.
+    /// The proxy's name for the session, in printable ASCII, for logs.
     pub session: Option<String>,
 }
 
-/// Reads `NAME=VALUE ...`. Names that are not needed here are skipped, so that a proxy may say more.
+/// Parses `NAME=VALUE ...`. Unknown names are skipped, so a proxy may send more.
 pub(crate) fn parse(argument: &[u8]) -> Option<Forwarded> {
     let mut forwarded = Forwarded::default();
     for word in argument.split(|octet| *octet == b' ') {
@@ -41,18 +42,19 @@ fn session(value: &[u8]) -> Option<String> {
     fits.then(|| String::from_utf8_lossy(value).into_owned())
 }
 
-/// `believed` is whether who is connected may speak for others. The name from USER is forgotten: somebody else said it.
-pub(crate) fn run(at: &Authorization, believed: bool) -> Result<Forwarding, Refusal> {
-    match believed {
-        true => Ok(Forwarding { failed_logins: at.failed_logins }),
-        false => Err(Refusal::NotAProxy),
+/// `trusted` is whether the peer is a trusted proxy. The name from USER is forgotten, since another client
+/// sent it.
+pub(crate) fn run(at: &AuthorizationState, trusted: bool) -> Result<ForwardingState, CommandError> {
+    match trusted {
+        true => Ok(ForwardingState { failed_logins: at.failed_logins }),
+        false => Err(CommandError::NotAProxy),
     }
 }
 
-/// The client's address counts from here on.
-pub(crate) fn done(at: &Forwarding, out: &mut Replies<'_>) -> Authorization {
-    reply::ok(out, Text::Forwarded);
-    Authorization { user: None, failed_logins: at.failed_logins }
+/// Replies once the driver has taken over the client's address.
+pub(crate) fn done(at: &ForwardingState, out: &mut ReplyWriter<'_>) -> AuthorizationState {
+    reply::ok(out, ReplyText::Forwarded);
+    AuthorizationState { user: None, failed_logins: at.failed_logins }
 }
 
 #[cfg(test)]
@@ -100,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_believed_speaks_for_others() {
-        let at = Authorization { user: crate::UserName::parse(b"alice"), failed_logins: 2 };
-        assert_eq!(run(&at, false).err(), Some(Refusal::NotAProxy));
+    fn only_a_trusted_proxy_speaks_for_others() {
+        let at = AuthorizationState { user: crate::LoginName::parse(b"alice"), failed_logins: 2 };
+        assert_eq!(run(&at, false).err(), Some(CommandError::NotAProxy));
         let forwarding = run(&at, true).unwrap();
         let said = text(|out| {
             let next = done(&forwarding, out);

@@ -1,26 +1,28 @@
-//! From a line to a command, and from there to the function of the command in the state it is allowed in.
+//! From a line to a command, and on to the function of that command in the current state.
 
 use super::Dialogue;
+use crate::FetchRequest;
 use crate::commands::{
-    Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
-    utf8, xclient,
+    ClientCommand, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl,
+    user, utf8, xclient,
 };
 use crate::enumeration::Enumeration;
-use crate::language::Text;
-use crate::reply::{self, Replies};
-use crate::state::{Authorization, Request, State, Transaction};
-use crate::{CloseReason, Listing, Record, Refusal, Step, Tls, Verb};
+use crate::language::ReplyText;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{AuthorizationState, SessionState};
+use crate::transaction::TransactionState;
+use crate::{CloseReason, CommandError, CommandRecord, MessageListing, Step, Tls, Verb};
 use std::mem;
 
-impl<L: Listing> Dialogue<L> {
-    /// Carries out a command. `more` is whether octets came behind it already.
-    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut Replies<'_>) -> Step {
-        let mut record = Record::default();
+impl<L: MessageListing> Dialogue<L> {
+    /// Carries out a command. `more` is whether octets came after it.
+    pub(super) fn take(&mut self, line: &[u8], more: bool, out: &mut ReplyWriter<'_>) -> Step {
+        let mut record = CommandRecord::default();
         let Some((verb, argument)) = Verb::parse(line) else {
-            return self.refuse(record, Refusal::UnknownCommand, out);
+            return self.refuse(record, CommandError::UnknownCommand, out);
         };
         record.verb = Some(verb);
-        let result = Command::parse(verb, argument).and_then(|command| {
+        let result = ClientCommand::parse(verb, argument).and_then(|command| {
             record.message = command.message();
             self.run(command, more, out)
         });
@@ -33,14 +35,19 @@ impl<L: Listing> Dialogue<L> {
                 self.record = Some(record);
                 step
             }
-            Err(refusal) => self.refuse(record, refusal, out),
+            Err(error) => self.refuse(record, error, out),
         }
     }
 
-    fn run(&mut self, command: Command, more: bool, out: &mut Replies<'_>) -> Result<Step, Refusal> {
+    fn run(
+        &mut self,
+        command: ClientCommand,
+        more: bool,
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<Step, CommandError> {
         match mem::take(&mut self.state) {
-            State::Authorization(at) => self.run_before_login(at, command, more, out),
-            State::Transaction(at) => self.run_after_login(at, command, out),
+            SessionState::Authorization(at) => self.run_before_login(at, command, more, out),
+            SessionState::Transaction(at) => self.run_after_login(at, command, out),
             waiting => {
                 self.state = waiting;
                 Ok(Step::Waiting)
@@ -50,63 +57,71 @@ impl<L: Listing> Dialogue<L> {
 
     fn run_before_login(
         &mut self,
-        mut at: Authorization,
-        command: Command,
+        mut at: AuthorizationState,
+        command: ClientCommand,
         more: bool,
-        out: &mut Replies<'_>,
-    ) -> Result<Step, Refusal> {
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<Step, CommandError> {
         let (state, result) = match command {
-            Command::User(name) if self.policy.refuse_unknown_users => {
+            ClientCommand::User(name) if self.policy.refuse_unknown_users => {
                 match user::ask(&mut at, name.clone(), self.tls.plaintext()) {
-                    Ok(next) => (State::Naming(next), Ok(Step::Name(name))),
-                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                    Ok(next) => (SessionState::Naming(next), Ok(Step::LookUpUser(name))),
+                    Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
-            Command::User(name) => {
+            ClientCommand::User(name) => {
                 let result = user::run(&mut at, name, self.tls.plaintext(), out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
-                Ok((next, credentials)) => (State::Authenticating(next), Ok(Step::Login(credentials))),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            ClientCommand::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
+                Ok((next, credentials)) => (SessionState::Authenticating(next), Ok(Step::Login(credentials))),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Auth(auth::Wanted::List) => {
+            ClientCommand::Auth(auth::AuthArgument::List) => {
                 auth::list(&self.mechanisms, out);
-                (State::Authorization(at), Ok(Step::Replied))
+                (SessionState::Authorization(at), Ok(Step::Replied))
             }
-            Command::Auth(auth::Wanted::Begin { name, initial }) => {
+            ClientCommand::Auth(auth::AuthArgument::Begin { name, initial }) => {
                 match auth::begin(&at, (&name, initial), &self.mechanisms, self.tls) {
-                    Ok((next, request)) => (State::Exchanging(next), Ok(Step::Auth(request))),
-                    Err(refusal) => (State::Authorization(at), Err(refusal)),
+                    Ok((next, request)) => (SessionState::Exchanging(next), Ok(Step::Auth(request))),
+                    Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
-            Command::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
-                Ok(next) => (State::StartingTls(next), Ok(Step::StartTls)),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            ClientCommand::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
+                Ok(next) => (SessionState::StartingTls(next), Ok(Step::StartTls)),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Xclient(forwarded) => match xclient::run(&at, self.believing) {
-                Ok(next) => (State::Forwarding(next), Ok(Step::Forward(forwarded))),
-                Err(refusal) => (State::Authorization(at), Err(refusal)),
+            ClientCommand::Xclient(forwarded) => match xclient::run(&at, self.trusted_proxy) {
+                Ok(next) => (SessionState::Forwarding(next), Ok(Step::Forward(forwarded))),
+                Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Capa => {
+            ClientCommand::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
                 let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Utf8 => {
+            ClientCommand::Utf8 => {
                 let result = utf8::run(&at, &self.policy, out);
                 self.utf8 |= result.is_ok();
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Lang(wanted) => {
+            ClientCommand::Lang(wanted) => {
                 let result = self.choose_language(&wanted, out);
-                (State::Authorization(at), result.map(|()| Step::Replied))
+                (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Quit => {
+            ClientCommand::Quit => {
                 quit::before_login(&at, out);
-                (State::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
+                (SessionState::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
             }
-            _ => (State::Authorization(at), Err(Refusal::NotBeforeLogin)),
+            ClientCommand::Stat
+            | ClientCommand::List(_)
+            | ClientCommand::Uidl(_)
+            | ClientCommand::Retr(_)
+            | ClientCommand::Dele(_)
+            | ClientCommand::Top(..)
+            | ClientCommand::Noop
+            | ClientCommand::Rset
+            | ClientCommand::Last => (SessionState::Authorization(at), Err(CommandError::NotBeforeLogin)),
         };
         self.state = state;
         result
@@ -114,88 +129,101 @@ impl<L: Listing> Dialogue<L> {
 
     fn run_after_login(
         &mut self,
-        mut at: Transaction<L>,
-        command: Command,
-        out: &mut Replies<'_>,
-    ) -> Result<Step, Refusal> {
+        mut at: TransactionState<L>,
+        command: ClientCommand,
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<Step, CommandError> {
         let done = match command {
-            Command::List(None) => {
+            ClientCommand::List(None) => {
                 let rest = list::all(&at, out);
                 return Ok(self.enumerate(at, rest));
             }
-            Command::Uidl(None) => {
+            ClientCommand::Uidl(None) => {
                 let rest = uidl::all(&at, out);
                 return Ok(self.enumerate(at, rest));
             }
-            Command::Quit => {
+            ClientCommand::Quit => {
                 let (next, deletions) = quit::run(at);
-                self.state = State::Update(next);
+                self.state = SessionState::Update(next);
                 return Ok(Step::Finish(deletions));
             }
-            Command::Retr(number) => {
+            ClientCommand::Retr(number) => {
                 let request = retr::run(&at, number);
                 return self.fetch(at, request);
             }
-            Command::Top(number, lines) => {
+            ClientCommand::Top(number, lines) => {
                 let request = top::run(&at, number, lines);
                 return self.fetch(at, request);
             }
-            Command::List(Some(number)) => list::one(&at, number, out),
-            Command::Uidl(Some(number)) => uidl::one(&at, number, out),
-            Command::Dele(number) => dele::run(&mut at, number, out),
-            Command::Stat => stat::run(&at, out),
-            Command::Noop => noop::run(&at, out),
-            Command::Rset => rset::run(&mut at, out),
-            Command::Last => last::run(&at, out),
-            Command::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
-            Command::Lang(wanted) => self.choose_language(&wanted, out),
-            Command::User(_)
-            | Command::Pass(_)
-            | Command::Stls
-            | Command::Auth(_)
-            | Command::Utf8
-            | Command::Xclient(_) => Err(Refusal::NotAfterLogin),
+            ClientCommand::List(Some(number)) => list::one(&at, number, out),
+            ClientCommand::Uidl(Some(number)) => uidl::one(&at, number, out),
+            ClientCommand::Dele(number) => dele::run(&mut at, number, out),
+            ClientCommand::Stat => stat::run(&at, out),
+            ClientCommand::Noop => noop::run(&at, out),
+            ClientCommand::Rset => rset::run(&mut at, out),
+            ClientCommand::Last => last::run(&at, out),
+            ClientCommand::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
+            ClientCommand::Lang(wanted) => self.choose_language(&wanted, out),
+            ClientCommand::User(_)
+            | ClientCommand::Pass(_)
+            | ClientCommand::Stls
+            | ClientCommand::Auth(_)
+            | ClientCommand::Utf8
+            | ClientCommand::Xclient(_) => Err(CommandError::NotAfterLogin),
         };
-        self.state = State::Transaction(at);
+        self.state = SessionState::Transaction(at);
         done.map(|()| Step::Replied)
     }
 
-    fn choose_language(&mut self, wanted: &lang::Wanted, out: &mut Replies<'_>) -> Result<(), Refusal> {
+    fn choose_language(
+        &mut self,
+        wanted: &lang::LangArgument,
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<(), CommandError> {
         if let Some(language) = lang::run(wanted, &self.policy, out)? {
             self.language = language;
         }
         Ok(())
     }
 
-    /// LIST and UIDL go on in the next step, if anything is left of them.
-    pub(super) fn enumerate(&mut self, at: Transaction<L>, rest: Option<Enumeration>) -> Step {
+    /// Continues LIST or UIDL in the next step if anything is left.
+    pub(super) fn enumerate(&mut self, at: TransactionState<L>, rest: Option<Enumeration>) -> Step {
         self.state = match rest {
-            Some(rest) => State::Enumerating(at, rest),
-            None => State::Transaction(at),
+            Some(rest) => SessionState::Enumerating(at, rest),
+            None => SessionState::Transaction(at),
         };
         Step::Replied
     }
 
-    fn fetch(&mut self, at: Transaction<L>, request: Result<Request, Refusal>) -> Result<Step, Refusal> {
+    fn fetch(
+        &mut self,
+        at: TransactionState<L>,
+        request: Result<FetchRequest, CommandError>,
+    ) -> Result<Step, CommandError> {
         self.state = match request {
-            Ok(request) => State::Fetching(at, request),
-            Err(_) => State::Transaction(at),
+            Ok(request) => SessionState::Fetching(at, request),
+            Err(_) => SessionState::Transaction(at),
         };
-        request.map(Step::Send)
+        request.map(Step::Fetch)
     }
 
-    /// Appends the one reply to a command that was refused, and closes after too many bad ones.
-    pub(super) fn refuse(&mut self, record: Record, refusal: Refusal, out: &mut Replies<'_>) -> Step {
-        self.record = Some(Record { refused: Some(refusal), ..record });
-        self.bad_in_a_row = if refusal.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
-        let end = match refusal {
-            Refusal::AfterStls => Some(CloseReason::AfterStls),
+    /// Refuses a command, and closes the dialogue after too many bad ones.
+    pub(super) fn refuse(
+        &mut self,
+        record: CommandRecord,
+        error: CommandError,
+        out: &mut ReplyWriter<'_>,
+    ) -> Step {
+        self.record = Some(CommandRecord { refused: Some(error), ..record });
+        self.bad_in_a_row = if error.is_bad_command() { self.bad_in_a_row + 1 } else { 0 };
+        let end = match error {
+            CommandError::AfterStls => Some(CloseReason::AfterStls),
             _ if self.bad_in_a_row >= self.policy.max_bad_commands => Some(CloseReason::BadCommands),
             _ => None,
         };
         match end {
-            Some(CloseReason::BadCommands) => reply::err(out, None, Text::TooManyBadCommands),
-            _ => reply::err(out, None, Text::Refused(refusal)),
+            Some(CloseReason::BadCommands) => reply::err(out, None, ReplyText::TooManyBadCommands),
+            _ => reply::err(out, None, ReplyText::Refused(error)),
         }
         match end {
             Some(reason) => {

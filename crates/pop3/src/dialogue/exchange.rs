@@ -1,52 +1,59 @@
-//! A SASL exchange, once AUTH has begun it: challenges and responses (RFC 5034, section 4).
+//! The challenges and responses of a SASL exchange, once AUTH has begun it (RFC 5034, section 4).
 
 use super::Dialogue;
 use crate::commands::auth;
-use crate::language::Text;
-use crate::line::Line;
-use crate::reply::{self, Replies};
-use crate::state::{Exchange, State};
-use crate::{Listing, MAX_SASL_LINE, Record, Refusal, Step, Verb};
+use crate::language::ReplyText;
+use crate::line::NextLine;
+use crate::reply::{self, ReplyWriter};
+use crate::state::{ExchangeState, SessionState};
+use crate::{CommandError, CommandRecord, MAX_SASL_LINE, MessageListing, Step, Verb};
 use std::mem;
 
-impl<L: Listing> Dialogue<L> {
-    /// The mechanism wants more from the client: answers [`Step::Auth`] and [`Step::AuthResponse`]. The challenge may be of no
-    /// octets; it is sent in base64, and should not make a line of more than [`MAX_SASL_LINE`] octets.
+impl<L: MessageListing> Dialogue<L> {
+    /// The mechanism needs a response from the client: answers [`Step::Auth`] and [`Step::AuthResponse`]. The
+    /// challenge is sent in base64. It may be empty, and should make a line of at most [`MAX_SASL_LINE`]
+    /// octets.
     pub fn auth_challenge(&mut self, challenge: &[u8], out: &mut Vec<u8>) {
         match mem::take(&mut self.state) {
-            State::Exchanging(at) => {
+            SessionState::Exchanging(at) => {
                 auth::challenge(challenge, out);
-                self.state = State::Challenged(at);
+                self.state = SessionState::Challenged(at);
             }
             other => self.state = other,
         }
     }
 
-    /// Takes the line after a challenge, whatever it looks like.
-    pub(super) fn take_response(&mut self, at: Exchange, input: &mut &[u8], out: &mut Replies<'_>) -> Step {
+    /// Takes the line after a challenge. It is a response even if it looks like a command.
+    pub(super) fn take_response(
+        &mut self,
+        at: ExchangeState,
+        input: &mut &[u8],
+        out: &mut ReplyWriter<'_>,
+    ) -> Step {
         let response = match self.lines.next(input, MAX_SASL_LINE) {
-            Line::Partial => {
-                self.state = State::Challenged(at);
+            NextLine::Partial => {
+                self.state = SessionState::Challenged(at);
                 return Step::NeedInput;
             }
-            Line::TooLong => Err(Refusal::LineTooLong(MAX_SASL_LINE)),
-            Line::Whole(line) => auth::response(&line),
+            NextLine::TooLong => Err(CommandError::LineTooLong(MAX_SASL_LINE)),
+            NextLine::Whole(line) => auth::response(&line),
         };
         match response {
             Ok(response) => {
-                self.state = State::Exchanging(at);
+                self.state = SessionState::Exchanging(at);
                 Step::AuthResponse(response)
             }
-            Err(refusal) => self.break_off(&at, refusal, out),
+            Err(error) => self.break_off(&at, error, out),
         }
     }
 
-    /// The exchange is over, and by the client's doing. A failed login like any other: else a client could go on for ever, and
-    /// one that has learned from a challenge that it failed could make it undone with `*`.
-    fn break_off(&mut self, at: &Exchange, refusal: Refusal, out: &mut Replies<'_>) -> Step {
+    /// The client aborted the exchange. This counts as a failed login: otherwise a client could try for ever,
+    /// because one that learns of its failure from a challenge could avoid the count with `*`.
+    fn break_off(&mut self, at: &ExchangeState, error: CommandError, out: &mut ReplyWriter<'_>) -> Step {
         let (verb, mechanism) = (Some(Verb::Auth), Some(at.mechanism));
-        self.record = Some(Record { verb, mechanism, refused: Some(refusal), ..Record::default() });
-        reply::err(out, None, Text::Refused(refusal));
+        self.record =
+            Some(CommandRecord { verb, mechanism, refused: Some(error), ..CommandRecord::default() });
+        reply::err(out, None, ReplyText::Refused(error));
         self.login_failed(None, at.failed_logins);
         Step::AuthCancelled
     }
@@ -56,11 +63,11 @@ impl<L: Listing> Dialogue<L> {
 mod tests {
     use super::*;
     use crate::testing::FakeListing;
-    use crate::{CloseReason, Phase, Shutdown, Tls, UserName};
+    use crate::{CloseReason, LoginName, SessionPhase, Shutdown, Tls};
     use std::sync::Arc;
     use vocabulary::LoginFailure;
 
-    /// Takes lines until an effect is handed out or the input is used up.
+    /// Takes lines until the input is used up or the dialogue returns an effect.
     fn drive(dialogue: &mut Dialogue<FakeListing>, mut input: &[u8], out: &mut Vec<u8>) -> Step {
         loop {
             match dialogue.step(&mut input, out) {
@@ -70,7 +77,7 @@ mod tests {
         }
     }
 
-    /// A dialogue in which the client has its first challenge.
+    /// A dialogue whose client has its first challenge.
     fn challenged(out: &mut Vec<u8>) -> Dialogue<FakeListing> {
         let mut dialogue = Dialogue::new(Arc::default(), Tls::Active, Arc::new(["LOGIN"]));
         again(&mut dialogue, out);
@@ -95,11 +102,11 @@ mod tests {
             let step = drive(&mut dialogue, line, &mut out);
             assert!(matches!(step, Step::AuthResponse(said) if said.expose() == response));
             assert!(matches!(dialogue.step(&mut &b"UVVJVA==\r\n"[..], &mut out), Step::Waiting));
-            assert_eq!(dialogue.phase(), Phase::Authenticating);
+            assert_eq!(dialogue.phase(), SessionPhase::Authenticating);
             dialogue.auth_challenge(b"", &mut out);
         }
         assert!(matches!(drive(&mut dialogue, b"QUIT\r\n", &mut out), Step::AuthResponse(_)), "no command");
-        let alice = UserName::parse(b"alice").unwrap();
+        let alice = LoginName::parse(b"alice").unwrap();
         dialogue.logged_in(alice.clone(), FakeListing::new(&[5]), &mut out);
         assert_eq!(dialogue.user(), Some(&alice));
         let last = "+OK maildrop has 1 messages (5 octets)\r\n";
@@ -113,23 +120,23 @@ mod tests {
     fn what_ends_an_exchange_is_one_err_and_a_failed_login() {
         let long = [vec![b'A'; MAX_SASL_LINE], b"\r\n".to_vec()].concat();
         let endings = [
-            (&b"*\r\n"[..], Refusal::Cancelled),
-            (b"A\r\n", Refusal::NotBase64),
-            (&long, Refusal::LineTooLong(MAX_SASL_LINE)),
+            (&b"*\r\n"[..], CommandError::Cancelled),
+            (b"A\r\n", CommandError::NotBase64),
+            (&long, CommandError::LineTooLong(MAX_SASL_LINE)),
         ];
         let mut out = Vec::new();
         let mut dialogue = challenged(&mut out);
-        for (count, (line, refusal)) in endings.into_iter().enumerate() {
+        for (count, (line, error)) in endings.into_iter().enumerate() {
             if count > 0 {
                 again(&mut dialogue, &mut out);
             }
             out.clear();
             assert!(matches!(drive(&mut dialogue, line, &mut out), Step::AuthCancelled));
-            assert_eq!(String::from_utf8_lossy(&out), format!("-ERR {refusal}\r\n"));
+            assert_eq!(String::from_utf8_lossy(&out), format!("-ERR {error}\r\n"));
             let record = dialogue.take_record().unwrap();
             assert_eq!(
                 (record.verb, record.mechanism, record.refused),
-                (Some(Verb::Auth), Some("LOGIN"), Some(refusal))
+                (Some(Verb::Auth), Some("LOGIN"), Some(error))
             );
         }
         assert!(matches!(drive(&mut dialogue, b"", &mut out), Step::Close(CloseReason::FailedLogins)));

@@ -1,15 +1,18 @@
-//! What replies say to humans, in every language (RFC 6856, section 3).
+//! The texts of replies in every language (RFC 6856, section 3).
 //!
-//! A new language is a file here, a [`Language`], and its arms below: the compiler asks for each text.
+//! To add a language, add a [`Language`], a file here, and its arms below. The compiler then demands every
+//! text.
 
 mod english;
 mod german;
+mod text;
 
-use crate::{MessageFault, MessageNumber, Refusal, Shutdown};
+pub(crate) use text::ReplyText;
+
 use std::fmt;
 use vocabulary::Language;
 
-/// What the language calls itself.
+/// The name of a language in that language.
 pub(crate) fn name(language: Language) -> &'static str {
     match language {
         Language::English => "English",
@@ -17,69 +20,20 @@ pub(crate) fn name(language: Language) -> &'static str {
     }
 }
 
-/// The language that a basic language range asks for, by lookup (RFC 4647, section 3.4): `de-CH` finds `de`.
+/// Looks up the language for a basic language range (RFC 4647, section 3.4): `de-CH` finds `de`.
 pub(crate) fn find(range: &str) -> Option<Language> {
     let primary = range.split('-').next().unwrap_or_default();
     Language::ALL.iter().copied().find(|language| language.word().eq_ignore_ascii_case(primary))
 }
 
 /// A text in a language.
-pub(crate) fn say(language: Language, text: Text) -> impl fmt::Display {
-    Said(language, text)
+pub(crate) fn say(language: Language, text: ReplyText) -> impl fmt::Display {
+    LocalizedText(language, text)
 }
 
-/// What a reply says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Text {
-    /// The replies are in this language from here on.
-    ThisLanguage,
-    Languages,
-    SendPassword,
-    Mechanisms,
-    Capabilities,
-    BeginTls,
-    /// A proxy has said for whom it speaks.
-    Forwarded,
-    Utf8Mode,
-    /// What there is after a login, and after RSET.
-    Maildrop {
-        messages: u32,
-        octets: u64,
-    },
-    /// What LIST lists.
-    Messages {
-        messages: u32,
-        octets: u64,
-    },
-    Identifiers,
-    /// The octets of the message that follows. Some clients read the number, so it comes first.
-    Octets(u64),
-    TopOfMessage,
-    Marked(MessageNumber),
-    NothingDone,
-    Goodbye,
-    Removed(u32),
-    PartlyRemoved {
-        removed: u32,
-        marked: u32,
-    },
-    NotUpdated,
-    TooManyBadCommands,
-    Refused(Refusal),
-    WrongCredentials,
-    HostNotAllowed,
-    MaildropInUse,
-    LoginTooSoon,
-    TooManySessions,
-    NoLoginNow,
-    MaildropUnusable,
-    NotSent(MessageFault),
-    Closing(Shutdown),
-}
+struct LocalizedText(Language, ReplyText);
 
-struct Said(Language, Text);
-
-impl fmt::Display for Said {
+impl fmt::Display for LocalizedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Language::English => english::write(self.1, f),
@@ -91,39 +45,39 @@ impl fmt::Display for Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Verb, login_failure};
+    use crate::{CommandError, MessageError, MessageNumber, Shutdown, Verb, login_failure};
     use vocabulary::LoginFailure;
 
-    /// One of each kind.
-    fn texts() -> Vec<Text> {
+    /// At least one of each variant.
+    fn texts() -> Vec<ReplyText> {
         let mut texts = vec![
-            Text::ThisLanguage,
-            Text::Languages,
-            Text::SendPassword,
-            Text::Mechanisms,
-            Text::Capabilities,
-            Text::BeginTls,
-            Text::Forwarded,
-            Text::Utf8Mode,
-            Text::Maildrop { messages: 1, octets: 2 },
-            Text::Messages { messages: 1, octets: 2 },
-            Text::Identifiers,
-            Text::Octets(2),
-            Text::TopOfMessage,
-            Text::Marked(MessageNumber::FIRST),
-            Text::NothingDone,
-            Text::Goodbye,
-            Text::Removed(1),
-            Text::PartlyRemoved { removed: 1, marked: 2 },
-            Text::NotUpdated,
-            Text::TooManyBadCommands,
+            ReplyText::ThisLanguage,
+            ReplyText::Languages,
+            ReplyText::SendPassword,
+            ReplyText::Mechanisms,
+            ReplyText::Capabilities,
+            ReplyText::BeginTls,
+            ReplyText::Forwarded,
+            ReplyText::Utf8Mode,
+            ReplyText::Maildrop { messages: 1, octets: 2 },
+            ReplyText::Messages { messages: 1, octets: 2 },
+            ReplyText::Identifiers,
+            ReplyText::Octets(2),
+            ReplyText::TopOfMessage,
+            ReplyText::Marked(MessageNumber::FIRST),
+            ReplyText::NothingDone,
+            ReplyText::Goodbye,
+            ReplyText::Removed(1),
+            ReplyText::PartlyRemoved { removed: 1, marked: 2 },
+            ReplyText::NotUpdated,
+            ReplyText::TooManyBadCommands,
         ];
-        texts.extend(Refusal::ALL.map(Text::Refused));
-        texts.extend(Verb::ALL.map(|verb| Text::Refused(Refusal::Usage(verb))));
+        texts.extend(CommandError::ALL.map(ReplyText::Refused));
+        texts.extend(Verb::ALL.map(|verb| ReplyText::Refused(CommandError::Usage(verb))));
         texts.extend(LoginFailure::ALL.iter().map(|failure| login_failure::reply(*failure).1));
-        texts.extend(MessageFault::ALL.map(Text::NotSent));
-        let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::Fault];
-        texts.extend(closing.map(Text::Closing));
+        texts.extend(MessageError::ALL.map(ReplyText::NotSent));
+        let closing = [Shutdown::Stopping, Shutdown::Kicked, Shutdown::Busy, Shutdown::ServerError];
+        texts.extend(closing.map(ReplyText::Closing));
         texts
     }
 

@@ -3,44 +3,44 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::{Header, NoHeader};
+use super::header::{ProxyHeader, ProxyHeaderError};
 
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 
-/// The longest line, in octets, with its CRLF.
+/// The longest line in octets, including its CRLF.
 const MOST_OCTETS: usize = 107;
 
-pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
+pub(super) fn parse(octets: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyHeaderError> {
     let line = octets.get(..MOST_OCTETS).unwrap_or(octets);
     let Some(end) = memchr::memchr(b'\n', line) else {
-        return if octets.len() < MOST_OCTETS { Ok(None) } else { Err(NoHeader::TooLong) };
+        return if octets.len() < MOST_OCTETS { Ok(None) } else { Err(ProxyHeaderError::TooLong) };
     };
     let text = octets.get(SIGNATURE.len()..end).and_then(|text| text.strip_suffix(b"\r"));
-    let text = text.ok_or(NoHeader::Malformed("line end"))?;
+    let text = text.ok_or(ProxyHeaderError::Malformed("line end"))?;
     let client = client(text)?;
-    Ok(Some((Header { client, tls: None }, end + 1)))
+    Ok(Some((ProxyHeader { client, tls: None }, end + 1)))
 }
 
 /// The client's address in `PROTOCOL SOURCE DESTINATION SOURCE-PORT DESTINATION-PORT`.
-fn client(text: &[u8]) -> Result<Option<SocketAddr>, NoHeader> {
+fn client(text: &[u8]) -> Result<Option<SocketAddr>, ProxyHeaderError> {
     let mut fields = text.split(|octet| *octet == b' ');
     let client = match fields.next() {
         Some(b"TCP4") => endpoint::<Ipv4Addr>(&mut fields)?,
         Some(b"TCP6") => endpoint::<Ipv6Addr>(&mut fields)?,
-        // Whatever follows is to be ignored.
+        // The receiver must ignore what follows.
         Some(b"UNKNOWN") => return Ok(None),
-        _ => return Err(NoHeader::Malformed("protocol")),
+        _ => return Err(ProxyHeaderError::Malformed("protocol")),
     };
     match fields.next() {
         None => Ok(Some(client)),
-        Some(_) => Err(NoHeader::Malformed("end")),
+        Some(_) => Err(ProxyHeaderError::Malformed("end")),
     }
 }
 
-/// The source; the destination is read and not needed.
+/// The source address and port. The destination is checked and dropped.
 fn endpoint<'a, A: FromStr + Into<IpAddr>>(
     fields: &mut impl Iterator<Item = &'a [u8]>,
-) -> Result<SocketAddr, NoHeader> {
+) -> Result<SocketAddr, ProxyHeaderError> {
     let source = address::<A>(fields.next())?;
     address::<A>(fields.next())?;
     let source_port = port(fields.next())?;
@@ -48,17 +48,17 @@ fn endpoint<'a, A: FromStr + Into<IpAddr>>(
     Ok(SocketAddr::new(source, source_port))
 }
 
-fn address<A: FromStr + Into<IpAddr>>(field: Option<&[u8]>) -> Result<IpAddr, NoHeader> {
+fn address<A: FromStr + Into<IpAddr>>(field: Option<&[u8]>) -> Result<IpAddr, ProxyHeaderError> {
     let text = field.and_then(|field| str::from_utf8(field).ok());
     let address = text.and_then(|text| text.parse::<A>().ok());
-    address.map(Into::into).ok_or(NoHeader::Malformed("address"))
+    address.map(Into::into).ok_or(ProxyHeaderError::Malformed("address"))
 }
 
-fn port(field: Option<&[u8]>) -> Result<u16, NoHeader> {
-    // Digits alone: the parser of numbers would take a sign too.
+fn port(field: Option<&[u8]>) -> Result<u16, ProxyHeaderError> {
+    // Only digits: the number parser would accept a sign.
     let digits = field.filter(|field| field.iter().all(u8::is_ascii_digit));
     let port = digits.and_then(|field| str::from_utf8(field).ok()).and_then(|text| text.parse().ok());
-    port.ok_or(NoHeader::Malformed("port"))
+    port.ok_or(ProxyHeaderError::Malformed("port"))
 }
 
 #[cfg(test)]
@@ -67,8 +67,8 @@ mod tests {
     use super::super::tests::assert_header;
     use super::*;
 
-    fn from(client: &str) -> Header {
-        Header { client: Some(client.parse().unwrap()), tls: None }
+    fn from(client: &str) -> ProxyHeader {
+        ProxyHeader { client: Some(client.parse().unwrap()), tls: None }
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_unknown_client_has_no_address() {
-        let unknown = Header { client: None, tls: None };
+        let unknown = ProxyHeader { client: None, tls: None };
         assert_header(b"PROXY UNKNOWN\r\n", unknown);
         assert_header(b"PROXY UNKNOWN ffff::1 what ever\r\n", unknown);
     }
@@ -107,7 +107,7 @@ mod tests {
             (b"PROXY TCP4 192.0.2.7 10.0.0.1 1 \r\n", "port"),
             (b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2 3\r\n", "end"),
         ] {
-            assert_eq!(parse(line), Err(NoHeader::Malformed(part)), "{}", line.escape_ascii());
+            assert_eq!(parse(line), Err(ProxyHeaderError::Malformed(part)), "{}", line.escape_ascii());
         }
     }
 
@@ -115,8 +115,8 @@ mod tests {
     fn a_line_without_an_end_is_not_waited_for() {
         let endless = [b"PROXY UNKNOWN ".to_vec(), vec![b'x'; 200]].concat();
         assert_eq!(parse(&endless[..106]), Ok(None));
-        assert_eq!(parse(&endless[..107]), Err(NoHeader::TooLong));
+        assert_eq!(parse(&endless[..107]), Err(ProxyHeaderError::TooLong));
         let late = [&endless[..106], b"\r\n"].concat();
-        assert_eq!(parse(&late), Err(NoHeader::TooLong));
+        assert_eq!(parse(&late), Err(ProxyHeaderError::TooLong));
     }
 }

@@ -1,91 +1,93 @@
-//! Version 2: octets (section 2.2 of the specification).
+//! Version 2: binary (section 2.2 of the specification).
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{Header, MOST_OCTETS, NoHeader, TlsToProxy};
+use super::header::{MOST_OCTETS, ProxyHeader, ProxyHeaderError, TlsToProxy};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Additional information about TLS (section 2.2.6), and what it says of the client's connection.
+/// The type of the TLS information (section 2.2.6), that of the TLS version inside it, and the flag that says
+/// that the client uses TLS.
 const SSL: u8 = 0x20;
 const SSL_VERSION: u8 = 0x21;
 const CLIENT_USES_SSL: u8 = 0x01;
 
-pub(super) fn parse(octets: &[u8]) -> Result<Option<(Header, usize)>, NoHeader> {
+pub(super) fn parse(octets: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyHeaderError> {
     let Some((&[version_and_command, kind, high, low], rest)) =
         octets.get(SIGNATURE.len()..).and_then(|octets| octets.split_first_chunk::<4>())
     else {
         return Ok(None);
     };
-    let command = Command::parse(version_and_command)?;
-    let kind = Kind::parse(kind)?;
+    let command = ProxyCommand::parse(version_and_command)?;
+    let kind = AddressKind::parse(kind)?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     let header_length = SIGNATURE.len() + 4 + length;
     if header_length > MOST_OCTETS {
-        return Err(NoHeader::TooLong);
+        return Err(ProxyHeaderError::TooLong);
     }
     let Some(body) = rest.get(..length) else { return Ok(None) };
     let header = match command {
-        // Nothing that follows counts.
-        Command::Local => Header { client: None, tls: None },
-        Command::Proxy => {
+        // The receiver must ignore the rest.
+        ProxyCommand::Local => ProxyHeader { client: None, tls: None },
+        ProxyCommand::Proxy => {
             let (client, more) = kind.client(body)?;
-            Header { client, tls: tls(more)? }
+            ProxyHeader { client, tls: tls(more)? }
         }
     };
     Ok(Some((header, header_length)))
 }
 
 /// Whose connection it is.
-enum Command {
+enum ProxyCommand {
     /// The proxy's own.
     Local,
     /// A client's.
     Proxy,
 }
 
-impl Command {
-    fn parse(octet: u8) -> Result<Command, NoHeader> {
+impl ProxyCommand {
+    fn parse(octet: u8) -> Result<Self, ProxyHeaderError> {
         match octet {
-            0x20 => Ok(Command::Local),
-            0x21 => Ok(Command::Proxy),
-            other => Err(NoHeader::Undefined(other)),
+            0x20 => Ok(Self::Local),
+            0x21 => Ok(Self::Proxy),
+            other => Err(ProxyHeaderError::Undefined(other)),
         }
     }
 }
 
-/// The kind of the addresses. Datagrams are none that could have come here.
-enum Kind {
+/// The address family. Those of datagrams are not accepted, since the connection is a stream.
+enum AddressKind {
     Unspecified,
     Inet,
     Inet6,
     Unix,
 }
 
-impl Kind {
-    fn parse(octet: u8) -> Result<Kind, NoHeader> {
+impl AddressKind {
+    fn parse(octet: u8) -> Result<Self, ProxyHeaderError> {
         match octet {
-            0x00 => Ok(Kind::Unspecified),
-            0x11 => Ok(Kind::Inet),
-            0x21 => Ok(Kind::Inet6),
-            0x31 => Ok(Kind::Unix),
-            other => Err(NoHeader::Undefined(other)),
+            0x00 => Ok(Self::Unspecified),
+            0x11 => Ok(Self::Inet),
+            0x21 => Ok(Self::Inet6),
+            0x31 => Ok(Self::Unix),
+            other => Err(ProxyHeaderError::Undefined(other)),
         }
     }
 
-    /// Splits the body of a header into the client's address, if it is one of the internet's, and what follows the addresses.
-    fn client(self, body: &[u8]) -> Result<(Option<SocketAddr>, &[u8]), NoHeader> {
+    /// Splits the body of a header into the client's address, if it is an IP address, and what follows the
+    /// addresses.
+    fn client(self, body: &[u8]) -> Result<(Option<SocketAddr>, &[u8]), ProxyHeaderError> {
         const UNIX_ADDRESSES: usize = 2 * 108;
-        let cut_short = NoHeader::Malformed("address");
+        let cut_short = ProxyHeaderError::Malformed("address");
         match self {
-            Kind::Unspecified => Ok((None, body)),
-            Kind::Unix => Ok((None, body.get(UNIX_ADDRESSES..).ok_or(cut_short)?)),
-            Kind::Inet => {
+            Self::Unspecified => Ok((None, body)),
+            Self::Unix => Ok((None, body.get(UNIX_ADDRESSES..).ok_or(cut_short)?)),
+            Self::Inet => {
                 let (source, rest) = body.split_first_chunk::<4>().ok_or(cut_short)?;
                 let (port, rest) = port_behind(rest, 4).ok_or(cut_short)?;
                 Ok((Some((Ipv4Addr::from(*source), port).into()), rest))
             }
-            Kind::Inet6 => {
+            Self::Inet6 => {
                 let (source, rest) = body.split_first_chunk::<16>().ok_or(cut_short)?;
                 let (port, rest) = port_behind(rest, 16).ok_or(cut_short)?;
                 Ok((Some((Ipv6Addr::from(*source), port).into()), rest))
@@ -94,26 +96,28 @@ impl Kind {
     }
 }
 
-/// The source's port, behind the destination's address of so many octets; and what follows the destination's port.
+/// Skips the destination's address of `destination` octets and both ports. Returns the source's port and the
+/// rest.
 fn port_behind(octets: &[u8], destination: usize) -> Option<(u16, &[u8])> {
     let (&[high, low, _, _], rest) = octets.get(destination..)?.split_first_chunk::<4>()?;
     Some((u16::from_be_bytes([high, low]), rest))
 }
 
-/// How the client's connection to the proxy is encrypted, among the additional information. What else is there is skipped.
-fn tls(mut more: &[u8]) -> Result<Option<TlsToProxy>, NoHeader> {
+/// The TLS version of the client's connection to the proxy, from the type-length-value fields. Others are
+/// skipped.
+fn tls(mut more: &[u8]) -> Result<Option<TlsToProxy>, ProxyHeaderError> {
     let mut tls = None;
     while let Some((kind, value)) = next_value(&mut more)? {
         if kind == SSL {
             let (&[client, ..], inner) =
-                value.split_first_chunk::<5>().ok_or(NoHeader::Malformed("field"))?;
+                value.split_first_chunk::<5>().ok_or(ProxyHeaderError::Malformed("field"))?;
             tls = if client & CLIENT_USES_SSL != 0 { Some(tls_version(inner)?) } else { None };
         }
     }
     Ok(tls)
 }
 
-fn tls_version(mut inner: &[u8]) -> Result<TlsToProxy, NoHeader> {
+fn tls_version(mut inner: &[u8]) -> Result<TlsToProxy, ProxyHeaderError> {
     let mut version = TlsToProxy::Unknown;
     while let Some((kind, value)) = next_value(&mut inner)? {
         version = match (kind, value) {
@@ -125,12 +129,12 @@ fn tls_version(mut inner: &[u8]) -> Result<TlsToProxy, NoHeader> {
     Ok(version)
 }
 
-/// Takes the first of the values, each with its kind and length before it, from `octets`.
-fn next_value<'a>(octets: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, NoHeader> {
+/// Takes the first field from `octets`: its type and its value.
+fn next_value<'a>(octets: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, ProxyHeaderError> {
     if octets.is_empty() {
         return Ok(None);
     }
-    let cut_short = NoHeader::Malformed("field");
+    let cut_short = ProxyHeaderError::Malformed("field");
     let (&[kind, high, low], rest) = octets.split_first_chunk::<3>().ok_or(cut_short)?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     let (value, rest) = rest.split_at_checked(length).ok_or(cut_short)?;
@@ -164,11 +168,11 @@ mod tests {
         header(PROXY, INET, &[ADDRESSES, values].concat())
     }
 
-    fn client(address: &str) -> Header {
-        Header { client: Some(address.parse().unwrap()), tls: None }
+    fn client(address: &str) -> ProxyHeader {
+        ProxyHeader { client: Some(address.parse().unwrap()), tls: None }
     }
 
-    const NOBODY: Header = Header { client: None, tls: None };
+    const NOBODY: ProxyHeader = ProxyHeader { client: None, tls: None };
 
     #[test]
     fn a_header_names_the_client() {
@@ -202,20 +206,20 @@ mod tests {
             (vec![], TlsToProxy::Unknown),
         ] {
             let ssl = value(SSL, &[&[CLIENT_USES_SSL, 0, 0, 0, 1][..], &version].concat());
-            let expected = Header { tls: Some(expected), ..client("192.0.2.7:40000") };
+            let expected = ProxyHeader { tls: Some(expected), ..client("192.0.2.7:40000") };
             assert_header(&with_values(&[others.clone(), ssl].concat()), expected);
         }
-        // It says that the client does not use TLS.
+        // The field says that the client does not use TLS.
         assert_header(&with_values(&value(SSL, &[0, 0, 0, 0, 0])), client("192.0.2.7:40000"));
     }
 
     #[test]
     fn what_is_not_defined_is_refused() {
         for command in [0x10, 0x11, 0x22, 0x31, 0x00] {
-            assert_eq!(parse(&header(command, INET, ADDRESSES)), Err(NoHeader::Undefined(command)));
+            assert_eq!(parse(&header(command, INET, ADDRESSES)), Err(ProxyHeaderError::Undefined(command)));
         }
         for kind in [0x01, 0x10, 0x12, 0x22, 0x32, 0x41] {
-            assert_eq!(parse(&header(PROXY, kind, ADDRESSES)), Err(NoHeader::Undefined(kind)));
+            assert_eq!(parse(&header(PROXY, kind, ADDRESSES)), Err(ProxyHeaderError::Undefined(kind)));
         }
     }
 
@@ -223,14 +227,14 @@ mod tests {
     fn a_body_that_is_cut_short_is_refused() {
         for length in 0..ADDRESSES.len() {
             let short = header(PROXY, INET, &ADDRESSES[..length]);
-            assert_eq!(parse(&short), Err(NoHeader::Malformed("address")), "{length}");
+            assert_eq!(parse(&short), Err(ProxyHeaderError::Malformed("address")), "{length}");
         }
-        assert_eq!(parse(&header(PROXY, 0x21, &[0; 35])), Err(NoHeader::Malformed("address")));
-        assert_eq!(parse(&header(PROXY, 0x31, &[0; 215])), Err(NoHeader::Malformed("address")));
+        assert_eq!(parse(&header(PROXY, 0x21, &[0; 35])), Err(ProxyHeaderError::Malformed("address")));
+        assert_eq!(parse(&header(PROXY, 0x31, &[0; 215])), Err(ProxyHeaderError::Malformed("address")));
         for values in
             [&[4][..], &[4, 0], &[4, 0, 1], &[SSL, 0, 4, 1, 0, 0, 0], &[SSL, 0, 6, 1, 0, 0, 0, 0, 0x21]]
         {
-            assert_eq!(parse(&with_values(values)), Err(NoHeader::Malformed("field")), "{values:?}");
+            assert_eq!(parse(&with_values(values)), Err(ProxyHeaderError::Malformed("field")), "{values:?}");
         }
     }
 
@@ -239,7 +243,7 @@ mod tests {
         let padded = |length: usize| with_values(&value(0x04, &vec![0; length]));
         let most = MOST_OCTETS - padded(0).len();
         assert_header_length(&padded(most));
-        assert_eq!(parse(&padded(most + 1)[..16]), Err(NoHeader::TooLong));
+        assert_eq!(parse(&padded(most + 1)[..16]), Err(ProxyHeaderError::TooLong));
     }
 
     fn assert_header_length(octets: &[u8]) {

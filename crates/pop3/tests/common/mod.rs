@@ -1,10 +1,10 @@
-//! A driver that keeps its mail in memory and answers every effect at once, the same way each time.
+//! A driver that keeps its mail in memory. It answers every effect at once, and always in the same way.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
 
 use pop3::{
-    CloseReason, Commit, Dialogue, Listing, MessageFault, MessageNumber, Plaintext, Policy, Progress,
-    Shutdown, Step, Tls, UserName,
+    CloseReason, Commit, Dialogue, EncodeProgress, LoginName, MessageError, MessageListing, MessageNumber,
+    Plaintext, Policy, Shutdown, Step, Tls,
 };
 use std::sync::Arc;
 use vocabulary::LoginFailure;
@@ -23,12 +23,12 @@ impl Maildrop {
     }
 }
 
-/// What the dialogue gets to see of it.
+/// The view of a maildrop that the dialogue gets.
 pub struct Opened(Arc<Maildrop>);
 
-impl Listing for Opened {
+impl MessageListing for Opened {
     fn count(&self) -> u32 {
-        self.0.messages.len() as u32
+        self.0.messages.len().try_into().expect("a few messages")
     }
 
     fn octets(&self, number: MessageNumber) -> u64 {
@@ -47,7 +47,7 @@ impl Listing for Opened {
 /// The password of every user.
 pub const PASSWORD: &[u8] = b"open sesame";
 
-/// What the driver answers to a login.
+/// The driver's answer to a login.
 pub fn verdict(user: &str, password: &[u8]) -> Result<(), LoginFailure> {
     match user {
         _ if password != PASSWORD => Err(LoginFailure::Password),
@@ -58,18 +58,18 @@ pub fn verdict(user: &str, password: &[u8]) -> Result<(), LoginFailure> {
     }
 }
 
-/// The mechanisms without TLS, and with it.
+/// The mechanisms without TLS and with it.
 pub const OFFERED: [&str; 2] = ["LOGIN", "PLAIN"];
 pub const OFFERED_UNDER_TLS: [&str; 3] = ["XOAUTH2", "LOGIN", "PLAIN"];
 
-/// What the driver says in an exchange, having heard all responses so far.
+/// The driver's next step in an exchange, given all responses so far.
 enum Said {
     Challenge(&'static [u8]),
     Verdict(Result<String, LoginFailure>),
 }
 
-/// Mechanisms as simple as can be, each with one quirk of a real one: PLAIN has the client speak first, LOGIN asks twice, XOAUTH2
-/// tells that it failed in a challenge.
+/// Mechanisms that are as simple as possible, each with one quirk of the real one: PLAIN has the client speak
+/// first, LOGIN asks twice, XOAUTH2 reports its failure in a challenge.
 fn exchange(mechanism: &str, responses: &[Vec<u8>]) -> Said {
     let login = |user: &[u8], password: &[u8]| {
         let user = String::from_utf8_lossy(user).into_owned();
@@ -90,25 +90,25 @@ fn exchange(mechanism: &str, responses: &[Vec<u8>]) -> Said {
     }
 }
 
-/// A connection and its driver.
+/// A connection with its driver.
 pub struct Session {
     pub dialogue: Dialogue<Opened>,
     pub out: Vec<u8>,
     pub closed: Option<CloseReason>,
     /// The messages removed at QUIT.
     pub removed: Option<Vec<u32>>,
-    /// What the removal comes to.
+    /// The result of the removal.
     pub commit: Commit,
-    /// A message that cannot be read.
+    /// The number of a message that cannot be read.
     pub broken: Option<u32>,
-    /// Octets that the driver reads at once from a message.
+    /// Number of octets that the driver reads at a time from a message.
     pub read_size: usize,
-    /// Exchanges that the client cancelled.
+    /// Number of exchanges that the client cancelled.
     pub cancelled: u32,
-    /// The most octets that one step appended.
+    /// The largest number of octets that one step appended.
     pub most_appended: usize,
     maildrop: Arc<Maildrop>,
-    /// The open exchange: its mechanism, and what the client said in it.
+    /// The current exchange: its mechanism and the responses so far.
     exchange: Option<(&'static str, Vec<Vec<u8>>)>,
 }
 
@@ -133,20 +133,20 @@ impl Session {
         }
     }
 
-    /// A session of alice, logged in.
+    /// A session in which alice is logged in.
     pub fn logged_in(maildrop: &Arc<Maildrop>) -> Self {
         let mut session = Self::new(maildrop);
         assert!(session.talk(b"USER alice\r\nPASS open sesame\r\n").ends_with("octets)\r\n"));
         session
     }
 
-    /// Sends octets, returns what came back.
+    /// Sends octets and returns the output.
     pub fn talk(&mut self, input: &[u8]) -> String {
         self.receive(input);
         String::from_utf8_lossy(&std::mem::take(&mut self.out)).into_owned()
     }
 
-    /// Takes octets as they came from the line, until all are used up or the dialogue is over.
+    /// Takes octets from the client, until all are used up or the dialogue is over.
     pub fn receive(&mut self, mut input: &[u8]) {
         loop {
             let before = self.out.len();
@@ -163,7 +163,7 @@ impl Session {
                     self.closed = Some(reason);
                     return;
                 }
-                Step::Name(name) => match verdict(name.as_str(), PASSWORD) {
+                Step::LookUpUser(name) => match verdict(name.as_str(), PASSWORD) {
                     Err(why) if name.as_str() == "nobody" => self.dialogue.login_refused(why, &mut self.out),
                     _ => self.dialogue.user_known(&mut self.out),
                 },
@@ -193,10 +193,10 @@ impl Session {
                     let tls = if forwarded.tls { Tls::Active } else { self.dialogue.tls() };
                     self.dialogue.forwarded(tls, Arc::new(OFFERED_UNDER_TLS), false, &mut self.out);
                 }
-                Step::Send(request) if self.broken == Some(request.message.get()) => {
-                    self.dialogue.message_failed(MessageFault::Temporary, &mut self.out);
+                Step::Fetch(request) if self.broken == Some(request.message.get()) => {
+                    self.dialogue.message_failed(MessageError::Temporary, &mut self.out);
                 }
-                Step::Send(request) => self.send(request.message),
+                Step::Fetch(request) => self.send(request.message),
                 Step::Finish(deletions) => {
                     self.removed = Some(deletions.iter().map(MessageNumber::get).collect());
                     self.dialogue.finished(self.commit, &mut self.out);
@@ -205,16 +205,16 @@ impl Session {
         }
     }
 
-    /// The line breaks.
+    /// The client closes the connection.
     pub fn hang_up(&mut self) {
         self.dialogue.shut_down(Shutdown::ClientGone, &mut self.out);
     }
 
-    fn open(&mut self, user: UserName) {
+    fn open(&mut self, user: LoginName) {
         self.dialogue.logged_in(user, Opened(Arc::clone(&self.maildrop)), &mut self.out);
     }
 
-    /// Says what the mechanism of the open exchange says.
+    /// Continues the current exchange.
     fn go_on(&mut self) {
         let (mechanism, said) = self.exchange.take().expect("an exchange is open");
         match exchange(mechanism, &said) {
@@ -222,7 +222,7 @@ impl Session {
                 self.dialogue.auth_challenge(challenge, &mut self.out);
                 self.exchange = Some((mechanism, said));
             }
-            Said::Verdict(Ok(user)) => match UserName::parse(user.as_bytes()) {
+            Said::Verdict(Ok(user)) => match LoginName::parse(user.as_bytes()) {
                 Some(user) => self.open(user),
                 None => self.dialogue.login_refused(LoginFailure::Password, &mut self.out),
             },
@@ -233,7 +233,7 @@ impl Session {
     fn send(&mut self, message: MessageNumber) {
         let mut encoder = self.dialogue.begin_message(&mut self.out).expect("a message was asked for");
         for chunk in self.maildrop.messages[message.index()].chunks(self.read_size) {
-            if encoder.encode(chunk, &mut self.out) == Progress::Enough {
+            if encoder.encode(chunk, &mut self.out) == EncodeProgress::Enough {
                 break;
             }
         }

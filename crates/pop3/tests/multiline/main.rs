@@ -1,16 +1,17 @@
-//! The encoder and the decoder against naive ones, on any message in any chunks.
+//! The encoder and the decoder against naive ones, with any message in any chunks.
 
 mod naive;
 
 use naive::{naive_crlf, naive_lines, naive_reply, naive_top};
-use pop3::{Encoder, MultilineDecoder, Progress, octets};
+use pop3::{EncodeProgress, Encoder, MultilineDecoder, octets};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Messages in which line ends, dots and CRs are frequent.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
-        4 => Just(b'\n'), 3 => Just(b'\r'), 3 => Just(b'.'), 3 => Just(b'x'), 1 => Just(0u8), 1 => any::<u8>(),
+        4 => Just(b'\n'), 3 => Just(b'\r'), 3 => Just(b'.'), 3 => Just(b'x'),
+        1 => Just(0u8), 1 => any::<u8>(),
     ];
     let dense = vec(octet, 0..80);
     let text = vec(
@@ -20,7 +21,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => dense, 1 => text.prop_map(|pieces| pieces.concat().into_bytes())]
 }
 
-/// Sizes of chunks, used in turn and again.
+/// Sizes of chunks, used cyclically.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
     vec(1usize..12, 1..6)
 }
@@ -44,7 +45,7 @@ fn encode(mut encoder: Encoder, chunks: &[&[u8]]) -> Vec<u8> {
         let before = out.len();
         let progress = encoder.encode(chunk, &mut out);
         assert!(out.len() - before <= 2 * chunk.len());
-        if progress == Progress::Enough {
+        if progress == EncodeProgress::Enough {
             break;
         }
     }
@@ -72,12 +73,12 @@ proptest! {
     #[test]
     fn octets_are_those_on_the_wire_before_stuffing(message in message()) {
         let wire = naive_crlf(&naive_lines(&message));
-        prop_assert_eq!(octets(&message), wire.len() as u64);
+        prop_assert_eq!(octets(&message), u64::try_from(wire.len()).unwrap());
         let mut encoder = Encoder::retr();
         let mut out = Vec::new();
         encoder.encode(&message, &mut out);
         let missing = if message.is_empty() || message.ends_with(b"\n") { 0 } else { 2 };
-        prop_assert_eq!(encoder.octets() + missing, wire.len() as u64);
+        prop_assert_eq!(encoder.octets() + missing, u64::try_from(wire.len()).unwrap());
     }
 
     #[test]
@@ -87,7 +88,8 @@ proptest! {
         let mut wire = encode(Encoder::retr(), &chunks(&message, &encoded));
         let reply = wire.len();
         wire.extend(&next);
-        let (mut decoder, mut content, mut used, mut ended) = (MultilineDecoder::default(), Vec::new(), 0, false);
+        let (mut decoder, mut content) = (MultilineDecoder::default(), Vec::new());
+        let (mut used, mut ended) = (0, false);
         for chunk in chunks(&wire, &decoded) {
             let step = decoder.decode(chunk, |run| content.extend_from_slice(run));
             used += step.consumed;

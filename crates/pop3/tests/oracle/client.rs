@@ -1,4 +1,4 @@
-//! What clients send.
+//! Generators of what clients send.
 
 #![allow(unreachable_pub, reason = "a module of a test program")]
 
@@ -6,7 +6,7 @@ use super::model::MESSAGES;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A dialogue that begins with attempts to log in, or inside a session.
+/// A dialogue that begins with a login or with attempts to log in.
 pub fn dialogue() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![login_line(), sasl_line()];
     let login = vec(line.prop_map(|line| format!("{line}\r\n")), 0..8).prop_map(|lines| lines.concat());
@@ -20,7 +20,7 @@ pub fn dialogue() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(start, lines)| [start.into_bytes(), lines.concat()].concat())
 }
 
-/// Lines of a client that knows the protocol, so that sessions become long and their state rich.
+/// Lines of a client that knows the protocol, so that sessions get long and reach many states.
 fn good_line() -> impl Strategy<Value = String> {
     let word = |words: &'static [&'static str]| prop::sample::select(words);
     let number = 1..=MESSAGES.len();
@@ -28,12 +28,13 @@ fn good_line() -> impl Strategy<Value = String> {
         4 => word(&["STAT", "LIST", "UIDL", "LAST", "last", "NOOP", "CAPA", "LANG"]).prop_map(String::from),
         1 => word(&["LANG de", "lang DE-at", "LANG *", "LANG en", "LANG sv", "UTF8"]).prop_map(String::from),
         1 => Just("RSET".to_owned()),
-        6 => (word(&["RETR", "Retr", "DELE", "LIST", "uidl"]), number.clone()).prop_map(|(verb, n)| format!("{verb} {n}")),
+        6 => (word(&["RETR", "Retr", "DELE", "LIST", "uidl"]), number.clone())
+            .prop_map(|(verb, n)| format!("{verb} {n}")),
         2 => (number, 0..4).prop_map(|(n, lines)| format!("TOP {n} {lines}")),
     ]
 }
 
-/// Lines around a login, right and wrong.
+/// Lines for a login, right and wrong.
 fn login_line() -> impl Strategy<Value = String> {
     let lines = [
         "USER alice",
@@ -54,7 +55,7 @@ fn login_line() -> impl Strategy<Value = String> {
     prop::sample::select(lines.to_vec()).prop_map(String::from)
 }
 
-/// Lines of exchanges, and of what goes with them, in no order.
+/// Lines of SASL exchanges and STLS, in no order.
 fn sasl_line() -> impl Strategy<Value = String> {
     let said = [
         &b"alice"[..],

@@ -1,4 +1,4 @@
-//! A dialogue beside the model's. The fuzz target `dialogue` uses this too.
+//! Compares a dialogue with the model. The fuzz target `dialogue` uses this, too.
 
 #![allow(unreachable_pub, reason = "a module of a test program")]
 
@@ -8,10 +8,11 @@ use pop3::{Commit, Plaintext, Policy, Tls};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What one step may append besides a message: a piece of LIST or UIDL, or a reply.
+/// The most octets that one step may append, apart from messages: a piece of LIST or UIDL, or a reply.
 const MOST_APPENDED: usize = 17 * 1024;
 
-/// Runs the input in chunks of these sizes, taken in turn, and compares it with the oracle, which is returned.
+/// Runs the input in chunks of these sizes, used cyclically, and compares the output with the oracle. Returns
+/// the oracle.
 pub fn compare(input: &[u8], sizes: &[usize], plaintext: Plaintext) -> Oracle {
     let mut session = session(&Maildrop::new(&MESSAGES), plaintext);
     let mut chunk_ends = BTreeSet::new();
@@ -33,7 +34,10 @@ pub fn compare(input: &[u8], sizes: &[usize], plaintext: Plaintext) -> Oracle {
     let expected = oracle.answer(input, &chunk_ends);
     check(&String::from_utf8_lossy(&session.out), &expected);
     assert_eq!(session.closed.is_some(), oracle.over);
-    let removed = oracle.removed.clone().map(|removed| removed.into_iter().map(|n| n as u32).collect());
+    let removed = oracle
+        .removed
+        .clone()
+        .map(|removed| removed.into_iter().map(|n| n.try_into().expect("a small number")).collect());
     assert_eq!(session.removed, removed);
     assert_eq!(session.dialogue.tls() == Tls::Active, oracle.encrypted);
     oracle
@@ -43,11 +47,11 @@ fn session(maildrop: &Arc<Maildrop>, plaintext: Plaintext) -> Session {
     let policy = Policy { max_bad_commands: MAX_BAD, ..Policy::default() };
     let mut session = Session::with(maildrop, policy, Tls::Offered(plaintext));
     session.commit = Commit::Done;
-    session.broken = Some(BROKEN as u32);
+    session.broken = Some(BROKEN.try_into().expect("a small number"));
     session
 }
 
-/// Takes one line off the front.
+/// Takes the first line of the output.
 fn line<'a>(output: &mut &'a str) -> &'a str {
     let (line, rest) =
         output.split_once("\r\n").unwrap_or_else(|| panic!("a reply is missing or not ended: {output:?}"));
@@ -55,7 +59,7 @@ fn line<'a>(output: &mut &'a str) -> &'a str {
     line
 }
 
-/// Checks what was sent, to its last octet.
+/// Checks the whole output.
 fn check(mut output: &str, expected: &[Expected]) {
     for reply in expected {
         let status = line(&mut output);

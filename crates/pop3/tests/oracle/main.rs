@@ -1,11 +1,12 @@
-//! The dialogue against an oracle: a model of RFC 1939 that was written apart from it, out of strings and vectors, with
-//! none of its types. Any octets in any chunks must be answered as the oracle answers them whole.
+//! The dialogue against an oracle: a model of RFC 1939 that was written independently, of strings and
+//! vectors, with none of the types of this crate. However the input is split into chunks, the dialogue must
+//! answer as the oracle answers all of it.
 //!
-//! Of encryption it knows that more is offered after it, and that nothing may come with STLS: the one thing that depends on the
-//! chunks. Of SASL it knows the mechanisms of the test driver.
+//! The oracle knows that TLS allows more mechanisms and that nothing may follow STLS in the same chunk, which
+//! is the only rule that depends on the chunks. It knows the SASL mechanisms of the test driver.
 //!
-//! The oracle says of every reply what programs act on: the status, the response code, the numbers, the body. The words
-//! for humans are not its business.
+//! The oracle predicts of every reply what programs act on: the status, the response code, the numbers and
+//! the body, but not the text for humans.
 
 mod client;
 #[path = "../common/mod.rs"]
@@ -40,8 +41,9 @@ proptest! {
 
 #[test]
 fn the_oracle_and_the_dialogue_agree_on_a_whole_session() {
-    let input = b"CAPA\r\nUSER alice\r\nPASS open sesame\r\nSTAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nRETR 2\r\nRETR 3\r\n\
-        RETR 4\r\nRETR 5\r\nTOP 1 0\r\nTOP 3 1\r\nLAST\r\nDELE 1\r\nDELE 5\r\nLIST\r\nRSET\r\nDELE 2\r\nSTAT\r\nQUIT\r\n";
+    let input = b"CAPA\r\nUSER alice\r\nPASS open sesame\r\nSTAT\r\nLIST\r\nUIDL\r\n\
+        RETR 1\r\nRETR 2\r\nRETR 3\r\nRETR 4\r\nRETR 5\r\nTOP 1 0\r\nTOP 3 1\r\nLAST\r\n\
+        DELE 1\r\nDELE 5\r\nLIST\r\nRSET\r\nDELE 2\r\nSTAT\r\nQUIT\r\n";
     let oracle = compare(input, &[7], Plaintext::Allowed);
     assert_eq!(oracle.removed, Some(vec![2]));
 }

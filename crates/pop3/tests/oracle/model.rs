@@ -12,7 +12,7 @@ pub const MESSAGES: [&[u8]; 5] = [
     b"no body\nat all\n",
     b"\n\n\n",
 ];
-/// What a client would have after RETR, written down by hand.
+/// What a client has after RETR, written by hand.
 const DECODED: [&str; 5] = [
     "Subject: one\r\n\r\nbody\r\n.dot\r\nlast\r\n",
     "",
@@ -20,9 +20,9 @@ const DECODED: [&str; 5] = [
     "no body\r\nat all\r\n",
     "\r\n\r\n\r\n",
 ];
-/// The message that the driver cannot read.
+/// The number of the message that the driver cannot read.
 pub const BROKEN: usize = 4;
-/// Small enough to be reached by chance.
+/// Small enough for random input to reach it.
 pub const MAX_BAD: u32 = 4;
 
 #[derive(Debug, PartialEq)]
@@ -33,12 +33,12 @@ pub enum Expected {
     Err(Option<&'static str>),
     /// `+OK`, with exactly this text if it matters, and these decoded lines.
     Body(Option<String>, String),
-    /// `+ ` and this.
+    /// `+ ` and this text.
     Challenge(&'static str),
 }
 
-/// The model. `user` is a name that waits for PASS, `mail` is there after the login, `exchange` is a mechanism and what was said
-/// to it.
+/// The model. `user` is the name from USER until PASS, `mail` exists after the login, `exchange` is the
+/// mechanism of an open exchange with the responses so far.
 #[derive(Default)]
 pub struct Oracle {
     passwords_forbidden: bool,
@@ -83,10 +83,13 @@ impl Mail {
     }
 }
 
-/// A bad command, a refusal that counts neither as one nor as its contrary, or the end of a command that is not bad.
+/// The result of a line.
 enum Verdict {
+    /// A bad command.
     Bad,
+    /// A refusal that leaves the count of bad commands as it is.
     Ended,
+    /// A command that resets that count.
     Good(Expected),
 }
 
@@ -95,7 +98,7 @@ impl Oracle {
         Self { passwords_forbidden, ..Self::default() }
     }
 
-    /// Everything that is answered to these octets. They came in chunks that end where `chunk_ends` says.
+    /// All replies to these octets, which came in chunks that end at `chunk_ends`.
     pub fn answer(&mut self, input: &[u8], chunk_ends: &BTreeSet<usize>) -> Vec<Expected> {
         let mut replies = Vec::new();
         let mut rest = input;
@@ -138,9 +141,9 @@ impl Oracle {
         let space = line.iter().position(|octet| *octet == b' ').unwrap_or(line.len());
         let keyword = String::from_utf8_lossy(&line[..space]).to_ascii_uppercase();
         let argument = line.get(space + 1..).unwrap_or_default();
-        // None of the generated arguments but passwords needs octets that are not text.
+        // Of the generated arguments only passwords need octets that are not UTF-8.
         let text = String::from_utf8_lossy(argument).into_owned();
-        // A tab is as good as a blank around the arguments and behind the blank between them, and no separator itself.
+        // Tabs count as blanks around arguments and after the blank that separates them, but do not separate.
         let trim = |text| str::trim_matches(text, [' ', '\t']);
         let words: Vec<&str> = match trim(&text).split_once(' ') {
             Some((first, second)) => vec![first, trim(second)],
@@ -188,7 +191,7 @@ impl Oracle {
         }
     }
 
-    /// Only ranges of two letters find anything.
+    /// Only ranges whose primary subtag has two letters find a language.
     fn language(&mut self, range: &str) -> Verdict {
         let fits =
             |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
@@ -260,7 +263,7 @@ impl Oracle {
         Verdict::Ended
     }
 
-    /// What the mechanisms of the test driver say.
+    /// What the mechanisms of the test driver answer.
     fn exchanged(&mut self, mechanism: &'static str, said: Vec<Vec<u8>>) -> Verdict {
         let challenge = match (mechanism, said.len()) {
             ("PLAIN" | "XOAUTH2", 0) => "",
@@ -310,7 +313,7 @@ impl Oracle {
         self.login(&user, password)
     }
 
-    /// No name is empty, long, or has control characters; USER sees to that earlier.
+    /// A name must not be empty, too long, or contain control characters. USER checks that earlier.
     fn sasl_login(&mut self, user: &str, password: &[u8]) -> Verdict {
         let name = (1..=255).contains(&user.len()) && !user.contains(char::is_control);
         self.login(user, if name { password } else { b"wrong" })
@@ -371,7 +374,7 @@ impl Mail {
         }
     }
 
-    /// Runs a command on a message that is there. RETR and TOP of the broken one fail.
+    /// Runs a command on a message that exists. RETR and TOP of the broken one fail.
     fn with(&mut self, n: usize, run: impl FnOnce(&mut Self, usize) -> Verdict) -> Verdict {
         if n > MESSAGES.len() || self.deleted.contains(&n) {
             return Verdict::Good(Expected::Err(None));
@@ -396,7 +399,8 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Base64 by the book: six bits a character, whole octets, zeros in the bits that are left, padded to four characters.
+/// Base64 to the letter: six bits per character, whole octets, zeros in the remaining bits, padding to four
+/// characters.
 fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = text.iter().rposition(|c| *c != b'=').map_or(0, |last| last + 1);
@@ -415,7 +419,7 @@ fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
 
 fn number(word: &str) -> Option<usize> {
     let digits = word.chars().all(|c| c.is_ascii_digit());
-    word.parse::<u32>().ok().filter(|n| digits && *n > 0).map(|n| n as usize)
+    word.parse::<u32>().ok().filter(|n| digits && *n > 0).and_then(|n| n.try_into().ok())
 }
 
 fn top(message: &str, lines: u64) -> String {

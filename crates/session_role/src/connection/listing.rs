@@ -1,11 +1,12 @@
-//! The listing that came from the maildrop process, as the dialogue reads it.
+//! The listing of the maildrop process, as the dialogue reads it.
 
 use ipc::PackedListing;
 use pop3::MessageNumber;
 
+/// The messages of an open maildrop.
 pub(super) struct MailListing(pub(super) PackedListing);
 
-impl pop3::Listing for MailListing {
+impl pop3::MessageListing for MailListing {
     fn count(&self) -> u32 {
         self.0.count()
     }

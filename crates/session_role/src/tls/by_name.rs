@@ -1,4 +1,5 @@
-//! Which certificate a client is shown: the one that has the name by which it calls the server (SNI, RFC 6066, section 3).
+//! Chooses the certificate for a client: one with the name by which the client calls the server (SNI, RFC
+//! 6066, section 3).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,28 +11,28 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// All certificates, and those for each name. A client that calls the server by another name, or by none, gets the first: it
-/// can then say itself what it thinks of that.
+/// All certificates, and those for each name. A client that calls the server by an unknown name, or by none,
+/// gets the first one, and decides itself whether to accept it.
 #[derive(Debug)]
-pub(super) struct ByName {
+pub(super) struct CertificatesByName {
     all: Vec<Arc<CertifiedKey>>,
     named: HashMap<String, Vec<Arc<CertifiedKey>>>,
 }
 
-impl ByName {
-    /// The order of the certificates is the order in which they count.
-    pub(super) fn new(all: Vec<Arc<CertifiedKey>>) -> ByName {
+impl CertificatesByName {
+    /// Indexes the certificates, which are in order of preference.
+    pub(super) fn new(all: Vec<Arc<CertifiedKey>>) -> Self {
         let mut named: HashMap<String, Vec<Arc<CertifiedKey>>> = HashMap::new();
         for certificate in &all {
             for name in certificate.cert.first().map(|first| names(first)).unwrap_or_default() {
                 named.entry(name).or_default().push(certificate.clone());
             }
         }
-        ByName { all, named }
+        Self { all, named }
     }
 
-    /// The certificates with this name, in lower case; those with a wildcard for its first label (RFC 6125, section 6.4.3) if
-    /// none has the name itself.
+    /// The certificates with this name, in lower case. If there are none: those with a wildcard for its first
+    /// label (RFC 6125, section 6.4.3).
     fn of(&self, name: &str) -> Option<&[Arc<CertifiedKey>]> {
         let exact = self.named.get(name);
         let found = exact.or_else(|| self.named.get(&format!("*.{}", name.split_once('.')?.1)))?;
@@ -39,16 +40,16 @@ impl ByName {
     }
 }
 
-impl ResolvesServerCert for ByName {
+impl ResolvesServerCert for CertificatesByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let candidates = hello.server_name().and_then(|name| self.of(name)).unwrap_or(&self.all);
-        // A name may have one certificate for new clients, and one with RSA for old ones.
+        // A name may have one certificate for current clients, and one with RSA for old ones.
         let fits = |one: &&Arc<CertifiedKey>| one.key.choose_scheme(hello.signature_schemes()).is_some();
         candidates.iter().find(fits).or(candidates.first()).cloned()
     }
 }
 
-/// The DNS names of a certificate, in lower case. Those that cannot be read are none: who calls by them gets the first certificate.
+/// The DNS names of a certificate, in lower case. A certificate that cannot be parsed has none.
 fn names(certificate: &[u8]) -> Vec<String> {
     let certificate = Certificate::from_der(certificate).ok();
     let extension =
@@ -84,7 +85,7 @@ mod tests {
             certificate(&["*.example.net", "Pop.Example.COM"]),
             certificate(&["mail.example.org", "a.example.net"]),
         ];
-        let by_name = ByName::new(all.to_vec());
+        let by_name = CertificatesByName::new(all.to_vec());
         let found = |name: &str| -> Vec<usize> {
             let of = by_name.of(name).unwrap_or_default().iter();
             of.map(|one| all.iter().position(|other| Arc::ptr_eq(one, other)).unwrap()).collect()

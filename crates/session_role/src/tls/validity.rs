@@ -1,19 +1,22 @@
-//! Until when certificates hold.
+//! Warnings about certificates that have expired or will expire soon.
 
 use std::time::{Duration, SystemTime};
 
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// Who renews certificates by a program has done so long before.
+use super::pem_files;
+use super::settings::TlsSettings;
+
+/// A certificate that is renewed automatically is renewed long before.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// What an administrator should know of the certificates' dates, a sentence for each file. Those that cannot be read are
-/// faults, and told by [`super::load`].
-pub fn remarks(settings: &super::TlsSettings, now: SystemTime) -> Vec<String> {
+/// Warnings about the certificates' dates, one for each file that needs one. Files that cannot be read have
+/// none: [`load`](super::load) reports them as errors.
+pub fn remarks(settings: &TlsSettings, now: SystemTime) -> Vec<String> {
     let files = settings.files.iter().map(|(certificate, _)| certificate);
     let remark = |file: &std::path::PathBuf| {
-        let chain = super::certificates("tls.certificate", file).ok()?;
+        let chain = pem_files::certificates(file).ok()?;
         Some(format!("{}: {}", file.display(), remark(chain.first()?, now)?))
     };
     files.filter_map(remark).collect()

@@ -1,8 +1,11 @@
-//! The messages of SCRAM (RFC 5802, section 7), read strictly: what is signed must mean the same to both sides.
+//! The client's messages in SCRAM (RFC 5802, section 7).
+//!
+//! Parsing is strict: both sides sign the messages, so both must read them in the same way.
 
-use crate::scram_verifier::{Octets, octets};
+use crate::sasl::saslname::saslname;
+use crate::scram_verifier::{Sha256Octets, octets};
 
-/// The longest message, in octets. Half of it is what a server has to remember of the first.
+/// The longest message, in octets. The server keeps about half of the first one until the exchange ends.
 const LONGEST: usize = 2048;
 /// The longest nonce of a client, in octets.
 const LONGEST_NONCE: usize = 256;
@@ -10,48 +13,48 @@ const LONGEST_NONCE: usize = 256;
 /// The client's first message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ClientFirst<'a> {
-    pub(super) binding: Binding<'a>,
-    /// As whom the client wants to act.
+    pub(super) binding: ClientBinding<'a>,
+    /// The user that the client wants to act as, if it names one.
     pub(super) acts_as: Option<String>,
     pub(super) user: String,
     pub(super) nonce: &'a str,
-    /// The part that says the first two, as it stands.
+    /// The part of the message that contains `binding` and `acts_as`, unchanged.
     pub(super) gs2_header: &'a str,
-    /// The rest, as it stands.
+    /// The rest of the message, unchanged.
     pub(super) bare: &'a str,
 }
 
-/// What the client says of channel binding (RFC 5802, section 6).
+/// What the client says about channel binding (RFC 5802, section 6).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Binding<'a> {
-    /// It does none.
+pub(super) enum ClientBinding<'a> {
+    /// It does not support any.
     Unsupported,
-    /// It would, and believes that the server does not.
+    /// It supports it, and believes that the server does not.
     NotOffered,
-    /// It does this.
+    /// It uses the type of this name.
     Used(&'a str),
 }
 
 /// The client's last message.
 pub(super) struct ClientFinal<'a> {
-    /// What it says of channel binding, in base64.
+    /// The channel binding, in base64.
     pub(super) binding: &'a str,
-    /// Both nonces.
+    /// The client's nonce followed by the server's.
     pub(super) nonce: &'a str,
-    pub(super) proof: Octets,
-    /// The part that is signed, as it stands.
+    pub(super) proof: Sha256Octets,
+    /// The part that is signed, unchanged.
     pub(super) without_proof: &'a str,
 }
 
 impl<'a> ClientFirst<'a> {
-    /// `None` when it is no such message, or uses an extension that must be understood.
+    /// `None` if the message is malformed, or uses a mandatory extension.
     pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
         let text = text(message)?;
         let (flag, rest) = text.split_once(',')?;
         let binding = match flag {
-            "n" => Binding::Unsupported,
-            "y" => Binding::NotOffered,
-            flag => Binding::Used(flag.strip_prefix("p=").filter(|name| !name.is_empty())?),
+            "n" => ClientBinding::Unsupported,
+            "y" => ClientBinding::NotOffered,
+            flag => ClientBinding::Used(flag.strip_prefix("p=").filter(|name| !name.is_empty())?),
         };
         let (acts_as, bare) = rest.split_once(',')?;
         let acts_as = match acts_as {
@@ -67,7 +70,7 @@ impl<'a> ClientFirst<'a> {
 }
 
 impl<'a> ClientFinal<'a> {
-    /// `None` when it is no such message.
+    /// `None` if the message is malformed.
     pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
         let (without_proof, proof) = text(message)?.rsplit_once(",p=")?;
         let proof = octets(proof.as_bytes())?;
@@ -76,23 +79,7 @@ impl<'a> ClientFinal<'a> {
     }
 }
 
-/// A name, in which `=2C` and `=3D` stand for the comma and the equals sign. `None` when it is none, or empty.
-pub(in crate::sasl) fn saslname(text: &str) -> Option<String> {
-    let mut parts = text.split('=');
-    let mut name = parts.next()?.to_owned();
-    for part in parts {
-        let (sign, rest) = match part.strip_prefix("2C") {
-            Some(rest) => (',', rest),
-            None => ('=', part.strip_prefix("3D")?),
-        };
-        name.push(sign);
-        name.push_str(rest);
-    }
-    let sound = !name.is_empty() && !text.contains([',', '\0']);
-    sound.then_some(name)
-}
-
-/// The nonce at the beginning of `r=NONCE` and what may follow it: extensions, which are signed and otherwise ignored.
+/// The nonce in `r=NONCE`, which extensions may follow. They are signed and otherwise ignored.
 fn nonce(text: &str) -> Option<&str> {
     let nonce = text.strip_prefix("r=")?;
     let nonce = nonce.split_once(',').map_or(nonce, |(nonce, _)| nonce);
@@ -114,7 +101,7 @@ mod tests {
         assert_eq!(
             first,
             ClientFirst {
-                binding: Binding::Unsupported,
+                binding: ClientBinding::Unsupported,
                 acts_as: None,
                 user: "user".to_owned(),
                 nonce: "rOprNGfwEbeRWgbNEkqO",
@@ -124,10 +111,13 @@ mod tests {
         );
         let first =
             ClientFirst::parse("p=tls-exporter,a=b=2Cc,n=jürgen=3D,r=x,z=more,r=y".as_bytes()).unwrap();
-        assert_eq!((first.binding, first.acts_as.as_deref()), (Binding::Used("tls-exporter"), Some("b,c")));
+        assert_eq!(
+            (first.binding, first.acts_as.as_deref()),
+            (ClientBinding::Used("tls-exporter"), Some("b,c"))
+        );
         assert_eq!((first.user.as_str(), first.nonce), ("jürgen=", "x"));
         assert_eq!(first.gs2_header, "p=tls-exporter,a=b=2Cc,");
-        assert_eq!(ClientFirst::parse(b"y,,n=u,r=x").unwrap().binding, Binding::NotOffered);
+        assert_eq!(ClientFirst::parse(b"y,,n=u,r=x").unwrap().binding, ClientBinding::NotOffered);
     }
 
     #[test]
@@ -148,7 +138,7 @@ mod tests {
             "n,,n=a=2c,r=x",
             "n,,u,r=x",
             "n,,r=x,n=u",
-            // An extension that must be understood, and none is.
+            // A mandatory extension; none is supported.
             "n,,m=x,n=u,r=x",
             "n,u,n=u,r=x",
             "n,a=,n=u,r=x",
@@ -193,16 +183,6 @@ mod tests {
     }
 
     proptest! {
-        /// Every name has one form on the wire, and whatever passes is made of what came.
-        #[test]
-        fn names_survive_the_wire(name in "[^\\x00]{1,20}", text in "[a=2C3D,é]{0,12}") {
-            let sent = name.replace('=', "=3D").replace(',', "=2C");
-            prop_assert_eq!(saslname(&sent), Some(name));
-            if let Some(name) = saslname(&text) {
-                prop_assert_eq!(name.replace('=', "=3D").replace(',', "=2C"), text);
-            }
-        }
-
         #[test]
         fn any_octets_are_taken_apart_or_refused(message in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..100),

@@ -1,59 +1,64 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): both sides prove that they know the password, and it never comes
-//! here.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): both sides prove that they know the password,
+//! and the client never sends it.
 //!
-//! A user who is unknown, locked, or has a password that SCRAM cannot use gets the same messages as any other: with a salt
-//! of their own that is always the same, the iterations that somebody like them would have, and a refusal only at the end.
+//! A user who is unknown or locked, or whose password SCRAM cannot use, gets the same messages as any other:
+//! a salt that is always the same for that name, the iterations that a comparable user has, and a refusal
+//! only at the end.
 
-pub(in crate::sasl) mod message;
+mod message;
 #[cfg(test)]
 mod tests;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
+use vocabulary::LoginFailure;
 use zeroize::Zeroizing;
 
-use self::message::{Binding, ClientFinal, ClientFirst};
-use super::{Client, Refused};
-use crate::authenticator::{Account, Authenticator, Evidence};
+use self::message::{ClientBinding, ClientFinal, ClientFirst};
+use super::client::SaslClient;
+use super::refusal::SaslRefusal;
+use crate::account::Account;
+use crate::authenticator::{Authenticator, StoredCredentials};
+use crate::login_error::LoginError;
+use crate::mac_key::MacKey;
 use crate::name::UserName;
-use crate::password::Secret;
-use crate::refusal::Refusal;
-use crate::scram_verifier::{LEAST_ITERATIONS, Octets, Verifier, digest, hmac};
-use crate::secret_key::Key;
+use crate::password::StoredSecret;
+use crate::scram_verifier::{LEAST_ITERATIONS, ScramVerifier, Sha256Octets, digest, hmac};
 use crate::userdb::Owner;
 
-/// The channel binding that is known here (RFC 9266). It is the one that works with TLS 1.3.
+/// The only supported type of channel binding (RFC 9266): it works with TLS 1.3.
 const TLS_EXPORTER: &str = "tls-exporter";
-/// Octets of the salts that are made here.
+/// The length of a salt made here, in octets.
 const SALT: usize = 16;
-/// Octets of a server's nonce, before base64.
+/// The length of the server's nonce, in octets before base64.
 const NONCE: usize = 18;
 
-/// What is kept between the first message and the last.
-pub(super) struct Final {
+/// What is kept between the client's first message and its last.
+pub(super) struct ScramState {
     user: UserName,
-    /// Whose mail it is, or why the exchange cannot succeed.
-    owner: Result<Owner, Refusal>,
-    verifier: Verifier,
-    /// What the client must say of channel binding, in base64.
+    /// The owner of the mail, or why the exchange cannot succeed.
+    owner: Result<Owner, LoginError>,
+    verifier: ScramVerifier,
+    /// What the client must say about channel binding, in base64.
     binding: String,
-    /// Both nonces.
+    /// The client's nonce followed by the server's.
     nonce: String,
-    /// The messages so far, as they are signed.
+    /// The messages so far, in the form that is signed.
     messages: String,
 }
 
-/// Takes the client's first message and gives the answer to it.
+/// Takes the client's first message and returns the answer to it.
 pub(super) fn first(
     message: &[u8],
     plus: bool,
-    client: &Client,
+    client: &SaslClient,
     auth: &mut Authenticator,
-) -> Result<(Vec<u8>, Final), Refused> {
+) -> Result<(Vec<u8>, ScramState), SaslRefusal> {
     let mut nonce = [0; NONCE];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Refused::unnamed(Refusal::Temporary(format!("no random numbers: {error}"))))?;
+    getrandom::fill(&mut nonce).map_err(|error| {
+        SaslRefusal::unnamed(LoginError::temporary(format!("no random numbers: {error}")))
+    })?;
     first_with(&STANDARD.encode(nonce), message, plus, client, auth)
 }
 
@@ -61,45 +66,48 @@ fn first_with(
     nonce: &str,
     message: &[u8],
     plus: bool,
-    client: &Client,
+    client: &SaslClient,
     auth: &mut Authenticator,
-) -> Result<(Vec<u8>, Final), Refused> {
+) -> Result<(Vec<u8>, ScramState), SaslRefusal> {
     let Some(first) = ClientFirst::parse(message) else {
-        return Err(Refused::unnamed(Refusal::UnknownUser));
+        return Err(SaslRefusal::unnamed(LoginFailure::UnknownUser));
     };
-    let refused = |why| Refused::new(first.user.as_bytes(), why);
+    let refused = |failure: LoginFailure| SaslRefusal::new(first.user.as_bytes(), failure);
     let bound = match (plus, &first.binding, &client.channel_binding) {
-        (false, Binding::Unsupported, _) | (false, Binding::NotOffered, None) => &[][..],
-        (true, Binding::Used(TLS_EXPORTER), Some(octets)) => octets,
-        // The client believes that -PLUS is not offered, and it is: somebody between us has changed the list.
-        (false, Binding::NotOffered, Some(_)) => return Err(refused(Refusal::Password)),
-        (false, Binding::Used(_), _) | (true, _, _) => return Err(refused(Refusal::Password)),
+        (false, ClientBinding::Unsupported, _) | (false, ClientBinding::NotOffered, None) => &[][..],
+        (true, ClientBinding::Used(TLS_EXPORTER), Some(octets)) => octets,
+        // The client believes that -PLUS is not offered, but it is: somebody in between has changed the list.
+        (false, ClientBinding::NotOffered, Some(_)) => return Err(refused(LoginFailure::Password)),
+        (false, ClientBinding::Used(_), _) | (true, _, _) => return Err(refused(LoginFailure::Password)),
     };
     if first.acts_as.as_ref().is_some_and(|acts_as| *acts_as != first.user) {
-        return Err(refused(Refusal::Password));
+        return Err(refused(LoginFailure::Password));
     }
-    // Nobody can have a name that is none, so nobody learns anything from how quick this is.
-    let prepared = stringprep::saslprep(&first.user).map_err(|_| refused(Refusal::UnknownUser))?;
-    let user = UserName::try_from(prepared.as_bytes()).map_err(|_| refused(Refusal::UnknownUser))?;
-    let evidence = auth.evidence(&user, client.peer).map_err(refused)?;
-    let (verifier, owner) = verifier(&user, evidence, auth.key());
+    // No user can have an invalid name, so the quick answer reveals nothing.
+    let prepared = stringprep::saslprep(&first.user).map_err(|_| refused(LoginFailure::UnknownUser))?;
+    let user = UserName::try_from(prepared.as_bytes()).map_err(|_| refused(LoginFailure::UnknownUser))?;
+    let credentials = auth
+        .credentials(&user, client.peer)
+        .map_err(|error| SaslRefusal::new(first.user.as_bytes(), error))?;
+    let (verifier, owner) = verifier(&user, credentials, auth.key());
 
     let binding = STANDARD.encode([first.gs2_header.as_bytes(), bound].concat());
     let nonce = format!("{}{nonce}", first.nonce);
     let answer = format!("r={nonce},s={},i={}", verifier.salt_text(), verifier.iterations);
     let messages = format!("{},{answer}", first.bare);
-    Ok((answer.into(), Final { user, owner, verifier, binding, nonce, messages }))
+    Ok((answer.into(), ScramState { user, owner, verifier, binding, nonce, messages }))
 }
 
-impl Final {
-    /// Takes the client's last message. Gives the last answer, by which the client knows that this server knew the password.
+impl ScramState {
+    /// Takes the client's last message. Returns the last answer, which proves to the client that this server
+    /// knows the password.
     pub(super) fn finish(
         self,
         message: &[u8],
         auth: &mut Authenticator,
-    ) -> Result<(Vec<u8>, Account), Refused> {
-        let refused = |why| Refused::new(self.user.as_str().as_bytes(), why);
-        let last = ClientFinal::parse(message).ok_or_else(|| refused(Refusal::Password))?;
+    ) -> Result<(Vec<u8>, Account), SaslRefusal> {
+        let refused = |error: LoginError| SaslRefusal::new(self.user.as_str().as_bytes(), error);
+        let last = ClientFinal::parse(message).ok_or_else(|| refused(LoginFailure::Password.into()))?;
         let signed: [&[u8]; 3] = [self.messages.as_bytes(), b",", last.without_proof.as_bytes()];
         let client_signature = hmac(&*self.verifier.stored_key, &signed);
         let client_key = xor(&last.proof, &client_signature);
@@ -107,7 +115,7 @@ impl Final {
         let fits = last.binding == self.binding && last.nonce == self.nonce;
         let owner = self.owner.clone().map_err(refused)?;
         if !(proven && fits) {
-            return Err(refused(Refusal::Password));
+            return Err(refused(LoginFailure::Password.into()));
         }
         let account = auth.account(owner).map_err(refused)?;
         let server_signature = hmac(&*self.verifier.server_key, &signed);
@@ -115,39 +123,47 @@ impl Final {
     }
 }
 
-/// The verifier that the exchange is played with: the user's own, one made of their password, or one that nothing fits.
-fn verifier(user: &UserName, evidence: Evidence, key: &Key) -> (Verifier, Result<Owner, Refusal>) {
-    let Evidence { secret, owner } = evidence;
+/// The verifier for the exchange: the user's own, one derived from their password, or one that no password
+/// fits.
+fn verifier(
+    user: &UserName,
+    credentials: StoredCredentials,
+    key: &MacKey,
+) -> (ScramVerifier, Result<Owner, LoginError>) {
+    let StoredCredentials { secret, owner } = credentials;
     let salt = |octets| salt(user, octets, key);
+    let wrong_password = || Err(LoginFailure::Password.into());
     match (secret, owner) {
-        (Some(Secret::Plain(password)), owner) => {
-            (Verifier::derive(&password, &salt(SALT), LEAST_ITERATIONS), owner)
+        (Some(StoredSecret::Plain(password)), owner) => {
+            (ScramVerifier::derive(&password, &salt(SALT), LEAST_ITERATIONS), owner)
         }
-        (Some(Secret::Scram(text)), owner) => match (Verifier::parse(&text), owner) {
+        (Some(StoredSecret::Scram(text)), owner) => match (ScramVerifier::parse(&text), owner) {
             (Some(own), Ok(owner)) => (own, Ok(owner)),
-            (Some(like), Err(why)) => (Verifier { salt: salt(like.salt.len()).into(), ..like }, Err(why)),
-            (None, owner) => (nobodys(salt(SALT)), owner.and(Err(Refusal::Password))),
+            (Some(like), Err(error)) => {
+                (ScramVerifier { salt: salt(like.salt.len()).into(), ..like }, Err(error))
+            }
+            (None, owner) => (nobodys(salt(SALT)), owner.and(wrong_password())),
         },
-        // Of a hash, no verifier can be made.
-        (Some(Secret::Crypt(_) | Secret::Argon2(_)) | None, owner) => {
-            (nobodys(salt(SALT)), owner.and(Err(Refusal::Password)))
+        // No verifier can be derived from a hash.
+        (Some(StoredSecret::Crypt(_) | StoredSecret::Argon2(_)) | None, owner) => {
+            (nobodys(salt(SALT)), owner.and(wrong_password()))
         }
     }
 }
 
-/// A verifier that no password fits, since nothing is known whose digest it would be.
-fn nobodys(salt: Vec<u8>) -> Verifier {
-    let none = || Octets::default();
-    Verifier { iterations: LEAST_ITERATIONS, salt: salt.into(), stored_key: none(), server_key: none() }
+/// A verifier that no password fits: its stored key is not the digest of any known key.
+fn nobodys(salt: Vec<u8>) -> ScramVerifier {
+    let none = || Sha256Octets::default();
+    ScramVerifier { iterations: LEAST_ITERATIONS, salt: salt.into(), stored_key: none(), server_key: none() }
 }
 
-/// A salt that is always the same for a user, for as long as this server runs, and that nobody can foretell.
-fn salt(user: &UserName, octets: usize, key: &Key) -> Vec<u8> {
+/// A salt of this length, in octets: unpredictable, and constant for a user for as long as this server runs.
+fn salt(user: &UserName, octets: usize, key: &MacKey) -> Vec<u8> {
     let block = |nth: u8| key.mac(&[b"SCRAM", user.as_str().as_bytes(), &[nth]]);
     (0..=u8::MAX).flat_map(block).take(octets).collect()
 }
 
-fn xor(one: &Octets, other: &Octets) -> Octets {
+fn xor(one: &Sha256Octets, other: &Sha256Octets) -> Sha256Octets {
     let mut result = Zeroizing::new(**one);
     result.iter_mut().zip(other.iter()).for_each(|(octet, other)| *octet ^= other);
     result

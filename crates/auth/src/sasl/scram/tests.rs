@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vocabulary::SaslMechanism;
+use vocabulary::{LoginFailure, SaslMechanism};
 
 use super::super::tests::{BOUND, authenticator, client};
 use super::*;
@@ -15,7 +15,7 @@ const PENCIL: &str = "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcP
 /// A client of one exchange.
 struct Player {
     gs2_header: &'static str,
-    /// What it is bound to.
+    /// The channel binding.
     bound: Vec<u8>,
     bare: String,
     password: &'static str,
@@ -30,7 +30,7 @@ impl Player {
         [self.gs2_header, &self.bare].concat().into()
     }
 
-    /// The last message, and the answer that a server must give which knows the password.
+    /// The last message, and the answer of a server that knows the password.
     fn last(&self, server_first: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let server_first = str::from_utf8(server_first).unwrap();
         let [nonce, salt, iterations] = fields(server_first);
@@ -47,7 +47,7 @@ impl Player {
     }
 
     /// Plays it to the end.
-    fn play(&self, plus: bool, client: &Client, auth: &mut Authenticator) -> Result<String, Refused> {
+    fn play(&self, plus: bool, client: &SaslClient, auth: &mut Authenticator) -> Result<String, SaslRefusal> {
         let (answer, next) = first(&self.first(), plus, client, auth)?;
         let (message, expected) = self.last(&answer);
         let (answer, account) = next.finish(&message, auth)?;
@@ -56,18 +56,18 @@ impl Player {
     }
 }
 
-/// Nonce, salt and iterations of a server's first message.
+/// Nonce, salt and iterations in a server's first message.
 fn fields(server_first: &str) -> [&str; 3] {
     let mut fields = server_first.split(',');
     ["r=", "s=", "i="].map(|name| fields.next().unwrap().strip_prefix(name).unwrap())
 }
 
-fn bound() -> Client {
-    Client { channel_binding: Some(BOUND.into()), ..client() }
+fn bound() -> SaslClient {
+    SaslClient { channel_binding: Some(BOUND.into()), ..client() }
 }
 
-fn refused(user: &str, why: Refusal) -> Result<String, Refused> {
-    Err(Refused { user: user.as_bytes().to_vec(), why })
+fn refused(user: &str, failure: LoginFailure) -> Result<String, SaslRefusal> {
+    Err(SaslRefusal { user: user.as_bytes().to_vec(), error: failure.into() })
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn plain_passwords_and_verifiers_can_be_proven() {
     ] {
         assert_eq!(Player::new(user, password).play(false, &client(), &mut auth).as_deref(), Ok(name));
         let wrong = Player::new(user, "wrong").play(false, &client(), &mut auth);
-        assert_eq!(wrong, refused(name, Refusal::Password));
+        assert_eq!(wrong, refused(name, LoginFailure::Password));
     }
 }
 
@@ -117,7 +117,11 @@ fn every_octet_of_the_last_message_counts() {
         let (answer, next) = first(&player.first(), false, &client(), &mut auth).unwrap();
         let (mut message, _) = player.last(&answer);
         message[place] ^= 1;
-        assert_eq!(next.finish(&message, &mut auth).err().unwrap().why, Refusal::Password, "octet {place}");
+        assert_eq!(
+            next.finish(&message, &mut auth).err().unwrap().error.failure(),
+            LoginFailure::Password,
+            "octet {place}"
+        );
     }
 }
 
@@ -135,11 +139,11 @@ fn a_message_of_another_exchange_is_worth_nothing() {
 #[test]
 fn channel_binding_is_used_where_it_is_offered_and_binds() {
     let (_folder, mut auth) = authenticator(&format!("user:{PENCIL}:7\n"));
-    let mut play = |gs2_header, octets: &[u8], plus, client: &Client| {
+    let mut play = |gs2_header, octets: &[u8], plus, client: &SaslClient| {
         let player = Player { gs2_header, bound: octets.to_vec(), ..Player::new("user", "pencil") };
         player.play(plus, client, &mut auth)
     };
-    let (ok, no) = (Ok("user".to_owned()), refused("user", Refusal::Password));
+    let (ok, no) = (Ok("user".to_owned()), refused("user", LoginFailure::Password));
     assert_eq!(play("p=tls-exporter,,", &BOUND, true, &bound()), ok);
     assert_eq!(play("p=tls-exporter,,", &[8; 32], true, &bound()), no, "somebody is in between");
     assert_eq!(play("p=tls-exporter,,", &[], true, &bound()), no);
@@ -159,36 +163,37 @@ fn nobody_acts_as_somebody_else() {
     let mut play =
         |gs2_header| Player { gs2_header, ..Player::new("user", "pencil") }.play(false, &client(), &mut auth);
     assert_eq!(play("n,a=user,"), Ok("user".to_owned()));
-    assert_eq!(play("n,a=other,"), refused("user", Refusal::Password));
+    assert_eq!(play("n,a=other,"), refused("user", LoginFailure::Password));
 }
 
 #[test]
 fn the_last_challenge_wants_an_empty_response() {
-    use super::super::{Exchange, Progress};
+    use super::super::{SaslExchange, SaslProgress};
     let (_folder, mut auth) = authenticator(&format!("user:{PENCIL}:7\n"));
     for (response, lets_in) in [(&b""[..], true), (b"x", false), (b"*", false)] {
         let player = Player::new("user", "pencil");
-        let begun = Exchange::begin(SaslMechanism::ScramSha256, None, client(), &mut auth);
-        let Progress::Challenge(challenge, exchange) = begun else { panic!("{begun:?}") };
+        let begun = SaslExchange::begin(SaslMechanism::ScramSha256, None, client(), &mut auth);
+        let SaslProgress::Challenge(challenge, exchange) = begun else { panic!("{begun:?}") };
         assert!(challenge.is_empty());
-        let Progress::Challenge(answer, exchange) = exchange.answer(&player.first(), &mut auth) else {
+        let SaslProgress::Challenge(answer, exchange) = exchange.answer(&player.first(), &mut auth) else {
             panic!()
         };
-        let Progress::Challenge(_, exchange) = exchange.answer(&player.last(&answer).0, &mut auth) else {
+        let SaslProgress::Challenge(_, exchange) = exchange.answer(&player.last(&answer).0, &mut auth) else {
             panic!()
         };
         let end = exchange.answer(response, &mut auth);
-        assert_eq!(matches!(end, Progress::Done(_)), lets_in, "{end:?}");
+        assert_eq!(matches!(end, SaslProgress::Done(_)), lets_in, "{end:?}");
     }
 }
 
-/// What an outsider sees of an exchange: the lengths of the nonces, the salt, the iterations, and when it ended.
-fn seen(name: &str, auth: &mut Authenticator) -> (usize, Vec<u8>, String, Refusal) {
+/// What an outsider sees of an exchange: the lengths of the nonces, the salt, the iterations, and when it
+/// ended.
+fn seen(name: &str, auth: &mut Authenticator) -> (usize, Vec<u8>, String, LoginFailure) {
     let (answer, next) = first(&Player::new(name, "").first(), false, &client(), auth).unwrap();
     let text = String::from_utf8(answer).unwrap();
     let [nonce, salt, iterations] = fields(&text);
     let guess = format!("c=biws,r={nonce},p={}", STANDARD.encode([1; 32]));
-    let end = next.finish(guess.as_bytes(), auth).err().unwrap().why;
+    let end = next.finish(guess.as_bytes(), auth).err().unwrap().error.failure();
     (nonce.len(), STANDARD.decode(salt).unwrap(), iterations.to_owned(), end)
 }
 
@@ -198,7 +203,7 @@ fn strangers_look_like_users() {
     let users = format!("a:{PENCIL}:7\nb:{slow}:7\nc:{{PLAIN}}x:7\nlocked:!{PENCIL}:7\n");
     let (_folder, mut auth) = authenticator(&users);
     let known: Vec<_> = ["a", "b", "c"].map(|name| seen(name, &mut auth)).into();
-    let kinds = |all: &[(usize, Vec<u8>, String, Refusal)]| {
+    let kinds = |all: &[(usize, Vec<u8>, String, LoginFailure)]| {
         all.iter().map(|(nonce, salt, i, _)| (*nonce, salt.len(), i.clone())).collect::<BTreeSet<_>>()
     };
     let names: Vec<_> = (0..200).map(|nth| format!("nobody{nth}")).chain(["locked".to_owned()]).collect();
@@ -208,7 +213,9 @@ fn strangers_look_like_users() {
     assert_eq!(again, strangers, "as a user's, a stranger's salt stays the same");
     let salts: BTreeSet<_> = strangers.iter().chain(&known).map(|(_, salt, ..)| salt).collect();
     assert_eq!(salts.len(), strangers.len() + known.len(), "and is nobody else's");
-    assert!(strangers.iter().all(|(.., end)| matches!(end, Refusal::UnknownUser | Refusal::Disabled)));
+    assert!(
+        strangers.iter().all(|(.., end)| matches!(end, LoginFailure::UnknownUser | LoginFailure::Disabled))
+    );
 }
 
 #[test]
@@ -217,8 +224,8 @@ fn a_hash_cannot_be_proven_and_does_not_show_it() {
         "{ARGON2}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let (_folder, mut auth) = authenticator(&format!("a:$6$salt$hash:7\nb:{argon2}:7\n"));
     let (nonce, salt, iterations, end) = seen("a", &mut auth);
-    assert_eq!((salt.len(), iterations.as_str(), end), (SALT, "4096", Refusal::Password));
-    for (name, why) in [("b", Refusal::Password), ("nobody", Refusal::UnknownUser)] {
+    assert_eq!((salt.len(), iterations.as_str(), end), (SALT, "4096", LoginFailure::Password));
+    for (name, why) in [("b", LoginFailure::Password), ("nobody", LoginFailure::UnknownUser)] {
         let (other_nonce, other_salt, other_iterations, end) = seen(name, &mut auth);
         assert_eq!(
             (other_nonce, other_salt.len(), &other_iterations, end),
@@ -233,7 +240,7 @@ fn a_name_that_nobody_can_have_is_refused_at_once() {
     for name in ["../user", "user/", "\u{7f}", "\u{e000}", &"x".repeat(256)] {
         let verdict = first(&Player::new(name, "x").first(), false, &client(), &mut auth).map(|_| ());
         let refused = verdict.err().unwrap();
-        assert_eq!(refused.why, Refusal::UnknownUser, "{name:?}");
+        assert_eq!(refused.error.failure(), LoginFailure::UnknownUser, "{name:?}");
         assert_eq!(refused.user, name.as_bytes()[..name.len().min(255)]);
     }
 }
