@@ -1,5 +1,5 @@
-//! mpopd.conf: any octets are read or refused with faults of lines that there are, and what was read is the same when it is printed and
-//! read again.
+//! mpopd.conf: any octets are parsed or rejected with errors in existing lines. Parsed settings are the same
+//! after they are printed and parsed again.
 #![no_main]
 
 use config::{Config, parse};

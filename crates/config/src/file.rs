@@ -64,7 +64,7 @@ pub struct Places {
 }
 
 /// Reads only the settings that are needed to find a running daemon, and ignores errors of the file. A daemon
-/// that was started before somebody made an error must still be found, above all to be stopped.
+/// that was started before the error was made must still be found, above all to be stopped.
 ///
 /// # Errors
 ///
@@ -105,7 +105,7 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     Ok(Loaded { config, file: file.to_owned(), origins })
 }
 
-/// Checks that nobody can write the file who may not control this process.
+/// Checks that only users who may control this process can write the file.
 ///
 /// # Errors
 ///
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// The faults of a text, without the file's name.
+    /// The errors of a text, without the name of the file.
     fn faults(text: &str) -> Vec<String> {
         match parse(Path::new("f"), text.as_bytes()) {
             Ok(_) => Vec::new(),

@@ -1,5 +1,7 @@
 //! Kinds of values: how they are parsed, printed and described.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -23,6 +25,28 @@ pub(crate) struct Wrong {
     pub(crate) span: Range<usize>,
     /// Why it is wrong, and what is accepted.
     pub(crate) what: String,
+}
+
+/// Why a text is not accepted as a value, as a part of a sentence. The configuration is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotAccepted(Cow<'static, str>);
+
+impl From<&'static str> for NotAccepted {
+    fn from(why: &'static str) -> Self {
+        Self(Cow::Borrowed(why))
+    }
+}
+
+impl From<String> for NotAccepted {
+    fn from(why: String) -> Self {
+        Self(Cow::Owned(why))
+    }
+}
+
+impl fmt::Display for NotAccepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl<T: 'static> SettingKind<T> {
@@ -54,7 +78,7 @@ impl<T: 'static> SettingKind<T> {
     /// A kind written as a TOML string. `read` reports what is wrong with it.
     pub(crate) fn of_text(
         accepts: impl Into<String>,
-        read: impl Fn(&str) -> Result<T, String> + 'static,
+        read: impl Fn(&str) -> Result<T, NotAccepted> + 'static,
         show: impl Fn(&T) -> String + 'static,
     ) -> Self {
         let accepts = accepts.into();
@@ -73,7 +97,7 @@ impl<T: 'static> SettingKind<T> {
     /// A secret, written as a TOML string. Neither errors nor `--print-config` repeat it.
     pub(crate) fn of_secret(
         accepts: impl Into<String>,
-        read: impl Fn(&str) -> Result<T, String> + 'static,
+        read: impl Fn(&str) -> Result<T, NotAccepted> + 'static,
         is_empty: impl Fn(&T) -> bool + 'static,
     ) -> Self {
         let accepts = accepts.into();
@@ -81,10 +105,10 @@ impl<T: 'static> SettingKind<T> {
         let read = move |value: &Spanned<DeValue<'_>>| {
             let read = match value.get_ref() {
                 DeValue::String(text) if *text == SecretText::SHOWN => {
-                    Err("it is what --print-config shows in place of a secret".to_owned())
+                    Err("it is what --print-config shows in place of a secret".into())
                 }
                 DeValue::String(text) => read(text),
-                _ => Err("it is no text".to_owned()),
+                _ => Err("it is no text".into()),
             };
             read.map_err(|why| wrong(value, &format!("the value is not accepted: {why}"), &wanted))
         };
@@ -232,7 +256,7 @@ mod tests {
     fn a_secret_is_never_repeated() {
         let secret = SettingKind::of_secret(
             "nothing",
-            |text| if text == "hunter2" { Ok(text.to_owned()) } else { Err("no".to_owned()) },
+            |text| if text == "hunter2" { Ok(text.to_owned()) } else { Err("no".into()) },
             String::is_empty,
         );
         assert_eq!(secret.show(&secret.parse(&value("\"hunter2\"")).unwrap()), "\"******\"");

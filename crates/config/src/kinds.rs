@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use vocabulary::{LogTarget, Words};
 
 use crate::cidr::cidr;
-use crate::kind::{SettingKind, quoted};
+use crate::kind::{NotAccepted, SettingKind, quoted};
 use crate::path_template::PathTemplate;
 use crate::types::AuthType;
 
@@ -110,8 +110,8 @@ pub(crate) fn text(most: usize) -> SettingKind<String> {
     SettingKind::of_text(
         format!("one line of text, at most {most} octets"),
         move |text| match text {
-            _ if text.len() > most => Err("it is too long".to_owned()),
-            _ if text.chars().any(char::is_control) => Err("it has a control character".to_owned()),
+            _ if text.len() > most => Err("it is too long".into()),
+            _ if text.chars().any(char::is_control) => Err("it has a control character".into()),
             _ => Ok(text.to_owned()),
         },
         String::clone,
@@ -123,10 +123,10 @@ pub(crate) fn name() -> SettingKind<String> {
     SettingKind::of_text(
         "a name, at most 255 octets",
         |text| match text {
-            "" => Err("it is empty".to_owned()),
-            _ if text.len() > 255 => Err("it is too long".to_owned()),
+            "" => Err("it is empty".into()),
+            _ if text.len() > 255 => Err("it is too long".into()),
             _ if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') => {
-                Err("it has a space, a slash or a control character".to_owned())
+                Err("it has a space, a slash or a control character".into())
             }
             _ => Ok(text.to_owned()),
         },
@@ -143,14 +143,12 @@ pub(crate) fn greeting() -> SettingKind<String> {
     SettingKind::of_text(
         format!("printable ASCII without < and without [ at the beginning, at most {MOST} octets"),
         |text| match text {
-            _ if text.len() > MOST => Err("it is too long".to_owned()),
-            _ if text.contains('<') => Err("clients take < for the offer of APOP".to_owned()),
+            _ if text.len() > MOST => Err("it is too long".into()),
+            _ if text.contains('<') => Err("clients take < for the offer of APOP".into()),
             // RFC 2449, section 6.4.
-            _ if text.starts_with('[') => {
-                Err("clients take a [ at the beginning for a response code".to_owned())
-            }
+            _ if text.starts_with('[') => Err("clients take a [ at the beginning for a response code".into()),
             _ if !text.bytes().all(|octet| (b' '..=b'~').contains(&octet)) => {
-                Err("it has a character that is not printable ASCII".to_owned())
+                Err("it has a character that is not printable ASCII".into())
             }
             _ => Ok(text.to_owned()),
         },
@@ -163,8 +161,8 @@ pub(crate) fn pattern() -> SettingKind<String> {
     SettingKind::of_text(
         "a regular expression",
         |text| match text {
-            "" => Err("it is empty and would match everything".to_owned()),
-            _ if text.len() > 1000 => Err("it is longer than 1000 octets".to_owned()),
+            "" => Err("it is empty and would match everything".into()),
+            _ if text.len() > 1000 => Err("it is longer than 1000 octets".into()),
             _ => Ok(text.to_owned()),
         },
         String::clone,
@@ -176,7 +174,7 @@ pub(crate) fn path() -> SettingKind<PathBuf> {
     SettingKind::of_text(
         "an absolute path, which begins with /",
         |text| {
-            if text.starts_with('/') { clean_path(text) } else { Err("it does not begin with /".to_owned()) }
+            if text.starts_with('/') { clean_path(text) } else { Err("it does not begin with /".into()) }
         },
         |path| shown_path(path),
     )
@@ -189,7 +187,7 @@ pub(crate) fn path_or_name() -> SettingKind<PathBuf> {
         |text| {
             let relative_with_folders = !text.starts_with('/') && text.contains('/');
             if text.is_empty() || relative_with_folders {
-                Err("it is neither".to_owned())
+                Err("it is neither".into())
             } else {
                 clean_path(text)
             }
@@ -202,7 +200,7 @@ pub(crate) fn path_or_name() -> SettingKind<PathBuf> {
 pub(crate) fn template() -> SettingKind<PathTemplate> {
     SettingKind::of_text(
         "an absolute path, in which %u is the user, %n the local part, %d the domain, %h the home",
-        |text| PathTemplate::parse(text).map_err(|why| why.to_string()),
+        |text| PathTemplate::parse(text).map_err(|why| why.to_string().into()),
         |template| template.as_str().to_owned(),
     )
 }
@@ -216,7 +214,7 @@ pub(crate) fn log_target() -> SettingKind<LogTarget> {
             "syslog" => Ok(LogTarget::Syslog),
             "journald" => Ok(LogTarget::Journald),
             _ if text.starts_with('/') => clean_path(text).map(LogTarget::File),
-            _ => Err("it does not begin with /".to_owned()),
+            _ => Err("it does not begin with /".into()),
         },
         |target| match target {
             LogTarget::None => String::new(),
@@ -237,7 +235,7 @@ pub(crate) fn utc_offset() -> SettingKind<i16> {
             let number: i16 = number.and_then(|digits| digits.parse().ok()).ok_or("it is no such time")?;
             let (hours, minutes) = (number / 100, number % 100);
             if hours > 14 || minutes > 59 {
-                return Err("no place on earth has it".to_owned());
+                return Err("no place on earth has it".into());
             }
             let east = hours * 60 + minutes;
             Ok(if text.starts_with('-') { -east } else { east })
@@ -253,7 +251,7 @@ pub(crate) fn utc_offset() -> SettingKind<i16> {
 pub(crate) fn address() -> SettingKind<IpAddr> {
     SettingKind::of_text(
         "an IPv4 or IPv6 address",
-        |text| text.parse().map_err(|_| "it is no address".to_owned()),
+        |text| text.parse().map_err(|_| "it is no address".into()),
         IpAddr::to_string,
     )
 }
@@ -262,7 +260,7 @@ pub(crate) fn address() -> SettingKind<IpAddr> {
 pub(crate) fn socket_address() -> SettingKind<SocketAddr> {
     SettingKind::of_text(
         "ADDRESS:PORT, with an IPv6 address in []",
-        |text| text.parse().map_err(|_| "it is no address with a port".to_owned()),
+        |text| text.parse().map_err(|_| "it is no address with a port".into()),
         SocketAddr::to_string,
     )
 }
@@ -279,7 +277,7 @@ pub(crate) fn network() -> SettingKind<IpNet> {
             if network == network.trunc() {
                 Ok(network)
             } else {
-                Err(format!("it has bits set behind its prefix; did you mean {}?", network.trunc()))
+                Err(format!("it has bits set behind its prefix; did you mean {}?", network.trunc()).into())
             }
         },
         IpNet::to_string,
@@ -292,12 +290,12 @@ pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn clean_path(text: &str) -> Result<PathBuf, String> {
+fn clean_path(text: &str) -> Result<PathBuf, NotAccepted> {
     let path = Path::new(text);
     if text.chars().any(char::is_control) {
-        Err("it has a control character".to_owned())
+        Err("it has a control character".into())
     } else if path.components().any(|part| part == Component::ParentDir) {
-        Err("it has .. in it".to_owned())
+        Err("it has .. in it".into())
     } else {
         Ok(path.to_owned())
     }

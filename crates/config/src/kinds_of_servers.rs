@@ -1,6 +1,6 @@
 //! The kinds of values of the tables `[sql]`, `[ldap]` and `[oauth]`: addresses of servers, and queries.
 
-use crate::kind::SettingKind;
+use crate::kind::{NotAccepted, SettingKind};
 use crate::kinds::integer;
 use crate::query_pattern::QueryPattern;
 use crate::types::SecretText;
@@ -33,7 +33,7 @@ pub(crate) fn database_url() -> SettingKind<SecretText> {
         "postgresql://USER:PASSWORD@HOST/DATABASE, the same with mysql://, or sqlite:/PATH",
         |text| match one_line(text, 1000)? {
             text if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) => {
-                Err("it begins with none of these".to_owned())
+                Err("it begins with none of these".into())
             }
             text => Ok(SecretText::new(text)),
         },
@@ -46,8 +46,8 @@ pub(crate) fn query() -> SettingKind<QueryPattern> {
     SettingKind::of_text(
         "a query, in which %u is the user, %n the local part, %d the domain",
         |text| match text {
-            _ if text.len() > 4000 => Err("it is longer than 4000 octets".to_owned()),
-            _ => QueryPattern::parse_query(text).map_err(|why| why.to_string()),
+            _ if text.len() > 4000 => Err("it is longer than 4000 octets".into()),
+            _ => QueryPattern::parse_query(text).map_err(|why| why.to_string().into()),
         },
         |query| query.as_str().to_owned(),
     )
@@ -63,7 +63,7 @@ pub(crate) fn ldap_url() -> SettingKind<String> {
                 .iter()
                 .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())) =>
             {
-                Err("it is none of these".to_owned())
+                Err("it is none of these".into())
             }
             text => Ok(text),
         },
@@ -76,9 +76,9 @@ pub(crate) fn ldap_filter() -> SettingKind<QueryPattern> {
     SettingKind::of_text(
         "a filter in (), in which %u is the user, %n the local part, %d the domain",
         |text| match text {
-            _ if text.len() > 1000 => Err("it is longer than 1000 octets".to_owned()),
-            _ if !(text.starts_with('(') && text.ends_with(')')) => Err("it is not in ()".to_owned()),
-            _ => QueryPattern::parse(text).map_err(|why| why.to_string()),
+            _ if text.len() > 1000 => Err("it is longer than 1000 octets".into()),
+            _ if !(text.starts_with('(') && text.ends_with(')')) => Err("it is not in ()".into()),
+            _ => QueryPattern::parse(text).map_err(|why| why.to_string().into()),
         },
         |filter| filter.as_str().to_owned(),
     )
@@ -89,9 +89,9 @@ pub(crate) fn attribute() -> SettingKind<String> {
     SettingKind::of_text(
         "the name of an attribute; \"\" for none",
         |text| match text {
-            _ if text.len() > 255 => Err("it is too long".to_owned()),
+            _ if text.len() > 255 => Err("it is too long".into()),
             _ if !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ';' | '.')) => {
-                Err("it has other characters than letters, digits, - ; and .".to_owned())
+                Err("it has other characters than letters, digits, - ; and .".into())
             }
             _ => Ok(text.to_owned()),
         },
@@ -109,25 +109,25 @@ pub(crate) fn token_url() -> SettingKind<String> {
             let (host, secure) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
                 (Some(rest), _) => (authority(rest), true),
                 (None, Some(rest)) => (authority(rest), false),
-                (None, None) => return Err("it begins with none of these".to_owned()),
+                (None, None) => return Err("it begins with none of these".into()),
             };
             if host.is_empty() || host.contains('@') {
-                return Err("it has no host, or a user before the host".to_owned());
+                return Err("it has no host, or a user before the host".into());
             }
             let here = ["localhost", "127.0.0.1", "[::1]"];
             let is_here = here.iter().any(|name| {
                 host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':'))
             });
-            if secure || is_here { Ok(text) } else { Err("tokens would travel in the clear".to_owned()) }
+            if secure || is_here { Ok(text) } else { Err("tokens would travel in the clear".into()) }
         },
         String::clone,
     )
 }
 
-fn one_line(text: &str, most: usize) -> Result<String, String> {
+fn one_line(text: &str, most: usize) -> Result<String, NotAccepted> {
     match text {
-        _ if text.len() > most => Err("it is too long".to_owned()),
-        _ if text.chars().any(char::is_control) => Err("it has a control character".to_owned()),
+        _ if text.len() > most => Err("it is too long".into()),
+        _ if text.chars().any(char::is_control) => Err("it has a control character".into()),
         _ => Ok(text.to_owned()),
     }
 }

@@ -128,7 +128,7 @@ pub enum QueryPatternError {
     UnknownPercent(Option<char>),
     /// It has neither `%u` nor `%n`.
     NoName,
-    /// A name stands inside quotes.
+    /// A name is inside quotes.
     Quoted,
     /// It has a control character.
     Control,

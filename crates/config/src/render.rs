@@ -20,7 +20,7 @@ pub(crate) struct SettingRow {
     pub(crate) value: Shown,
 }
 
-/// Where a setting stands in the file.
+/// The name of a setting, and its place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingName {
     /// The heading above it in the manual and the sample file.

@@ -18,7 +18,7 @@ pub struct HireRequest {
     pub instead_of: Option<WorkerId>,
 }
 
-/// As whom a maildrop process runs. There is one process for each identity.
+/// The user, group and file access of a maildrop process. There is one process for each identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerIdentity {
     /// The owner of the maildrops; never 0.

@@ -22,7 +22,7 @@ const MOST_BINDING: usize = 256;
 /// The time limit of auth for one login. The session role waits a little longer, then gives up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the session role says about a login to the maildrop process. Auth passes it on as it is, from
+/// What the maildrop process must know about the session of a login. Auth passes it on unchanged, from
 /// [`LoginRequest`] to [`OpenRequest`](crate::open::OpenRequest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionContext {

@@ -1,4 +1,5 @@
-//! Octets that may be too long for a message: inline if they are short, or in sealed memory that is sent along.
+//! Octets that may be too long for a message: inline if they are short, or in sealed memory that is sent
+//! along.
 
 use std::io;
 use std::ops::Deref;

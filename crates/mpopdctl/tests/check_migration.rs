@@ -13,7 +13,7 @@ const DOVECOT: &str = "3 V1795424235 N3\n1 :1700000001.M1P1.host\n2 :1700000002.
 /// A Maildir with three messages of which Dovecot has seen two, and the configuration with this line.
 fn prepared(setting: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    // Its owner, whom the program becomes, must get through.
+    // The program becomes the owner, who needs access to the folder.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let maildir = folder.path().join("Maildir");
     for part in ["new", "cur", "tmp"] {

@@ -7,21 +7,21 @@ use crate::words::words;
 words! {
     /// The least important lines that are still logged.
     LogLevel {
-        /// What failed.
+        /// Failures.
         Error = "error",
-        /// What may need an administrator.
+        /// Events that may need an administrator.
         Warn = "warn",
         /// Logins and logouts.
         Info = "info",
         /// Each step of a session.
         Debug = "debug",
-        /// What only a programmer needs.
+        /// Details for programmers.
         Trace = "trace",
     }
 
-    /// How a log line is written.
+    /// The format of a log line.
     LogFormat {
-        /// Words and `key=value` fields.
+        /// Text with `key=value` fields.
         Text = "text",
         /// One JSON object a line.
         Json = "json",

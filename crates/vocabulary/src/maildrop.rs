@@ -27,13 +27,13 @@ words! {
         Flock = "flock",
     }
 
-    /// How the delivery agent quoted body lines that begin with `From `, and so how they are unquoted.
+    /// How the delivery agent quotes body lines that begin with `From `.
     UnescapeFrom {
-        /// It did not, or the lines are served as they are.
+        /// Not at all, or the lines are served unchanged.
         None = "none",
-        /// It put a `>` before `From `.
+        /// With a `>` before `From `.
         Mboxo = "mboxo",
-        /// It put a `>` before any number of `>` and `From `.
+        /// With a `>` before any number of `>` and `From `.
         Mboxrd = "mboxrd",
     }
 }

@@ -1,15 +1,15 @@
-//! What may cross the network, and how it is encrypted.
+//! Passwords without TLS, and versions of TLS.
 
 use crate::words::words;
 
 words! {
-    /// From where a password may come over a connection without TLS.
+    /// The clients that may send a password without TLS.
     AllowPlaintext {
-        /// From nowhere.
+        /// No client.
         Never = "never",
-        /// From this machine: 127.0.0.0/8 and ::1.
+        /// Clients on this machine: 127.0.0.0/8 and ::1.
         Loopback = "loopback",
-        /// From everywhere.
+        /// All clients.
         Always = "always",
     }
 

@@ -1,4 +1,4 @@
-//! What client and server agree on in the dialogue.
+//! Languages and SASL mechanisms.
 
 use crate::words::words;
 

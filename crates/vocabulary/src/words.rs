@@ -5,13 +5,13 @@ pub trait Words: Copy + PartialEq + std::fmt::Display + 'static {
     /// Each value with its word, in the order in which messages and the manual list them.
     const WORDS: &'static [(&'static str, Self)];
 
-    /// The value that this word stands for. Words are case-sensitive.
+    /// The value of this word. Words are case-sensitive.
     fn from_word(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
     }
 }
 
-/// Declares an enum together with the words that stand for its values: the constant `ALL`, the method `word`,
+/// Declares an enum together with the words for its values: the constant `ALL`, the method `word`,
 /// [`Words`] and `Display` come from the one list.
 macro_rules! words {
     ($(
@@ -32,7 +32,7 @@ macro_rules! words {
                 self as usize
             }
 
-            /// The word that stands for this value.
+            /// The word for this value.
             pub const fn word(self) -> &'static str {
                 match self { $( Self::$value => $word ),+ }
             }

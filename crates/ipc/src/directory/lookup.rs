@@ -60,7 +60,7 @@ pub enum DirectoryQuery {
         /// The password as the client sent it.
         password: SecretOctets,
     },
-    /// Whom does this OAuth 2.0 access token stand for (RFC 6749 section 1.4)? Answered with
+    /// Which user does this OAuth 2.0 access token belong to (RFC 6749 section 1.4)? Answered with
     /// [`LookupOutcome::Granted`], [`LookupOutcome::Refused`] or [`LookupOutcome::Temporary`].
     Token(SecretOctets),
 }
@@ -94,7 +94,7 @@ pub enum LookupOutcome {
     NotFound,
     /// The password is wrong, or the token is not valid for this server, or not any more.
     Refused,
-    /// The token is valid and stands for the user of this name. Only the length of the name has been checked.
+    /// The token is valid and belongs to the user of this name. Only the length of the name has been checked.
     Granted(String),
     /// The source cannot answer now. The text says why, for the log: one line without any secret.
     Temporary(String),

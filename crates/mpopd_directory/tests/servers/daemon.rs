@@ -134,7 +134,7 @@ fn roles(supervisor: u32) -> Vec<(u32, String)> {
     children.split_whitespace().filter_map(named).collect()
 }
 
-/// The user whom mpopd's package makes. It stays, as the package's does.
+/// The user that the package of mpopd creates. It remains, as with the package.
 fn make_user() {
     static MADE: OnceLock<()> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -217,7 +217,7 @@ fn a_database_in_place_of_the_user_list() {
     fill(&path);
     assert!(daemon.login("alice", "se cret").starts_with("+OK"));
 
-    // Whoever is killed comes back, and the other side goes on.
+    // A killed process is restarted, and the other side continues.
     let first = daemon.directory(server.id());
     rustix::process::kill_process(first, rustix::process::Signal::KILL).unwrap();
     daemon.login_when_back("alice", "se cret");

@@ -71,7 +71,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// A port that nobody listens on, and that nobody else is given while these tests run.
+/// A port without a listener, which no other test gets while these tests run.
 pub(crate) fn free_port() -> u16 {
     static HELD: Mutex<Vec<Port>> = Mutex::new(Vec::new());
     let port = Port::reserve();
@@ -80,7 +80,7 @@ pub(crate) fn free_port() -> u16 {
     number
 }
 
-/// Whether somebody accepts connections there.
+/// Whether a server accepts connections there.
 pub(crate) fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }

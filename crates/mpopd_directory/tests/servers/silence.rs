@@ -6,7 +6,7 @@ use super::directory::{Directory, bounds, ldap, sql, why};
 
 #[test]
 fn a_server_that_says_nothing_is_given_up_in_time() {
-    // Connections are made by the kernel; nobody ever answers them.
+    // The kernel completes the connections, and nothing ever answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let query = "SELECT uid FROM users WHERE name = %u";

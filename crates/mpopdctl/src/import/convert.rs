@@ -15,7 +15,7 @@ pub(super) struct Converted {
     pub(super) name: String,
     /// The new setting.
     pub(super) set: Option<NewSetting>,
-    /// What somebody must check.
+    /// The texts of CHECK comments.
     pub(super) checks: Vec<String>,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     output: Option<PathBuf>,
 }
 
-/// Writes the new file, and reports on stderr how many of its lines somebody must check.
+/// Writes the new file, and reports on stderr the number of CHECK comments.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, CtlError> {
     let old = &options.old;
     let octets = read(old).map_err(|error| format!("{}: {error}", old.display()))?;

@@ -12,7 +12,7 @@ fn imported(text: &str) -> Imported {
     import(Path::new("old.conf"), text.as_bytes()).expect("an import")
 }
 
-/// The settings of the new file, which must have no fault.
+/// The settings of the new file, which must have no errors.
 fn config(imported: &Imported) -> config::Config {
     parse(Path::new("new.conf"), imported.toml.as_bytes())
         .unwrap_or_else(|e| panic!("{e}\n{}", imported.toml))

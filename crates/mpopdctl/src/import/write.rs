@@ -13,7 +13,7 @@ use super::convert::{Converted, NewSetting};
 pub(crate) struct Imported {
     /// The new file.
     pub(crate) toml: String,
-    /// The number of its comments that begin with `CHECK`. Somebody must look at each.
+    /// The number of its comments that begin with `CHECK`. An administrator must check each.
     pub(crate) checks: usize,
 }
 
