@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::check;
 use crate::fault::{Fault, Faults};
-use crate::reader::Findings;
+use crate::reader::ParseFindings;
 use crate::table::Config;
 
 /// The largest configuration file, in octets.
@@ -71,7 +71,7 @@ pub fn places(file: &Path, euid: u32) -> Result<Places, Faults> {
     let text = String::from_utf8_lossy(&text);
     let (table, _) = DeTable::parse_recoverable(&text);
     let Config { mpopd_pid_file, control_socket, .. } =
-        Config::read(table.into_inner(), &mut Findings::new(file, &text));
+        Config::read(table.into_inner(), &mut ParseFindings::new(file, &text));
     Ok(Places { pid_file: mpopd_pid_file, control_socket })
 }
 
@@ -81,7 +81,7 @@ pub fn places(file: &Path, euid: u32) -> Result<Places, Faults> {
 /// Every fault of the text: it is not UTF-8, not TOML, has unknown settings or values that are not accepted.
 pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     let text = str::from_utf8(text).map_err(|error| not_utf8(file, text, error.valid_up_to()))?;
-    let mut findings = Findings::new(file, text);
+    let mut findings = ParseFindings::new(file, text);
 
     let (table, errors) = DeTable::parse_recoverable(text);
     findings.syntax(&errors);
@@ -89,7 +89,7 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     let config = Config::read(table.into_inner(), &mut findings);
     findings.forget_after_syntax(syntax_faults);
 
-    let Findings { mut faults, origins, .. } = findings;
+    let ParseFindings { mut faults, origins, .. } = findings;
     if !faults.is_empty() {
         // All in one go: also what stands in the file and keeps a server from starting, unless its value is not even read.
         let lines: BTreeSet<_> = faults.iter().map(|fault| fault.line).collect();

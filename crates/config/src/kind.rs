@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use crate::types::SecretText;
 
 /// The type of a setting's value together with its bounds. The kinds there are, are in `kinds.rs`.
-pub(crate) struct Kind<T> {
+pub(crate) struct SettingKind<T> {
     accepts: String,
     read: Box<Read<T>>,
     show: Box<dyn Fn(&T) -> String>,
@@ -25,7 +25,7 @@ pub(crate) struct Wrong {
     pub(crate) what: String,
 }
 
-impl<T: 'static> Kind<T> {
+impl<T: 'static> SettingKind<T> {
     /// A kind whose values need no more said than whether they are accepted.
     pub(crate) fn new(
         accepts: impl Into<String>,
@@ -93,9 +93,9 @@ impl<T: 'static> Kind<T> {
     }
 
     /// The same kind, or nothing; nothing is written as the empty string.
-    pub(crate) fn or_none(self) -> Kind<Option<T>> {
+    pub(crate) fn or_none(self) -> SettingKind<Option<T>> {
         let Self { accepts, read, show } = self;
-        Kind {
+        SettingKind {
             accepts: format!("{accepts}; \"\" for none"),
             read: Box::new(move |value| match value.get_ref() {
                 DeValue::String(text) if text.is_empty() => Ok(None),
@@ -106,7 +106,7 @@ impl<T: 'static> Kind<T> {
     }
 
     /// A list of this kind, in which no value comes twice. Every wrong value of the list is told.
-    pub(crate) fn list(self, may_be_empty: bool) -> Kind<Vec<T>>
+    pub(crate) fn list(self, may_be_empty: bool) -> SettingKind<Vec<T>>
     where
         T: PartialEq,
     {
@@ -138,11 +138,11 @@ impl<T: 'static> Kind<T> {
             let shown: Vec<String> = values.iter().map(&show).collect();
             format!("[{}]", shown.join(", "))
         };
-        Kind { accepts, read: Box::new(read), show: Box::new(show) }
+        SettingKind { accepts, read: Box::new(read), show: Box::new(show) }
     }
 }
 
-impl<T> Kind<T> {
+impl<T> SettingKind<T> {
     /// Reads a value of the file.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
 }
 
 /// Text as a TOML string: a literal one where that is possible, because patterns are easier to read without escapes.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     if text.contains('\\') && !text.contains(|c: char| c == '\'' || c.is_control()) {
         return format!("'{text}'");
     }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_repeated() {
-        let secret = Kind::of_secret(
+        let secret = SettingKind::of_secret(
             "nothing",
             |text| if text == "hunter2" { Ok(text.to_owned()) } else { Err("no".to_owned()) },
             String::is_empty,
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_list_tells_everything_that_is_wrong_with_it() {
-        let letters = Kind::new(
+        let letters = SettingKind::new(
             "\"a\" or \"b\"",
             |v| v.as_str().filter(|s| ["a", "b"].contains(s)).map(String::from),
             |s| quoted(s),

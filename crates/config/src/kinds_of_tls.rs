@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::kind::{Kind, Wrong, describe, quoted, wrong};
+use crate::kind::{SettingKind, Wrong, describe, quoted, wrong};
 use crate::kinds::path;
 use crate::near::nearest;
 use crate::types::{CertificateFiles, Certificates};
@@ -13,7 +13,7 @@ const CERTIFICATE: &str = "certificate";
 const KEY: &str = "key";
 
 /// The path of a certificate; or tables `[[tls.certificate]]`, each with the paths of a certificate and its key.
-pub(crate) fn certificates() -> Kind<Certificates> {
+pub(crate) fn certificates() -> SettingKind<Certificates> {
     const ACCEPTS: &str =
         "an absolute path, which begins with /; or tables [[tls.certificate]], each with certificate and key";
     let read = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
@@ -35,7 +35,7 @@ pub(crate) fn certificates() -> Kind<Certificates> {
         }
         other => Err(wrong(value, &format!("{} is not accepted", describe(other)), ACCEPTS)),
     };
-    Kind::of_values(ACCEPTS, read, |certificates| match certificates {
+    SettingKind::of_values(ACCEPTS, read, |certificates| match certificates {
         Certificates::One(certificate) => path().show(certificate),
         Certificates::Several(tables) => {
             let show = |files: &CertificateFiles| {

@@ -9,8 +9,6 @@
 //! an administrator repairs a file in one go. What only matters to a server that is about to start is asked with
 //! [`Loaded::check_serving`], so that `--print-config` works on a file that is not finished yet.
 //!
-//! [`import`] reads the configurations of the Perl programs of the same name.
-//!
 //! ```
 //! let text = b"port = 8110\nauth_type = 6\nuserlist = \"/etc/mpopd/users\"\n";
 //! let loaded = config::parse(std::path::Path::new("mpopd.conf"), text).expect("no faults");
@@ -27,24 +25,23 @@ mod kind;
 mod kinds;
 mod kinds_of_servers;
 mod kinds_of_tls;
-mod legacy;
 mod macros;
 mod near;
 mod part;
-mod pattern;
+mod path_template;
+mod query_pattern;
 mod reader;
 mod render;
 mod table;
-mod template;
 mod types;
 
 pub use cidr::cidr;
 pub use fault::{Fault, Faults};
 pub use file::{Loaded, MAX_FILE_OCTETS, Places, check_permissions, load, parse, places};
-pub use legacy::{Imported, import};
+pub use kind::quoted;
 pub use part::{BadPart, path_part};
-pub use pattern::{Pattern, PatternError, PatternPiece};
-pub use render::{man_settings, sample};
+pub use path_template::{Expansion, ExpansionError, PathTemplate, TemplateError};
+pub use query_pattern::{QueryPart, QueryPattern, QueryPatternError};
+pub use render::{SettingName, man_settings, sample, setting_names};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
-pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{AuthType, CertificateFiles, Certificates, PerUser, SecretText};

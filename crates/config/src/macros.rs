@@ -50,11 +50,11 @@ macro_rules! settings {
             /// Reads the settings out of a parsed file. What is missing or wrong has its default; what is wrong is noted.
             pub(crate) fn read(
                 file: toml::de::DeTable<'_>,
-                findings: &mut $crate::reader::Findings<'_>,
+                findings: &mut $crate::reader::ParseFindings<'_>,
             ) -> Self {
                 const MAIN: &[&str] = &[$( $( stringify!($key), )+ )+];
                 let default = Self::default();
-                let mut main = $crate::reader::Reader::new(file);
+                let mut main = $crate::reader::TableReader::new(file);
                 let config = Self {
                     $( $( $key: main.take(
                         stringify!($key), &$kind, default.$key, findings,
@@ -78,12 +78,12 @@ macro_rules! settings {
             }
 
             /// Every setting with its value here, in the order of the table.
-            pub(crate) fn rows(&self) -> Vec<$crate::render::Row> {
-                use $crate::render::{Row, Shown};
+            pub(crate) fn rows(&self) -> Vec<$crate::render::SettingRow> {
+                use $crate::render::{SettingRow, Shown};
                 vec![
                     $( $( {
                         let kind = $kind;
-                        Row {
+                        SettingRow {
                             group: $group, table: "", key: stringify!($key), help: &[$( $help ),+],
                             accepts: kind.accepts().to_owned(),
                             value: Shown::Value(kind.show(&self.$key)),
@@ -92,7 +92,7 @@ macro_rules! settings {
                     $( {
                         let kind = $user_kind;
                         let users = self.$user_key.iter().map(|(user, value)| (user.clone(), kind.show(value)));
-                        Row {
+                        SettingRow {
                             group: $users, table: stringify!($user_key), key: "USER", help: &[$( $user_help ),+],
                             accepts: kind.accepts().to_owned(),
                             value: Shown::PerUser(users.collect()),
@@ -100,7 +100,7 @@ macro_rules! settings {
                     }, )+
                     $( $( {
                         let kind = $t_kind;
-                        Row {
+                        SettingRow {
                             group: $table_group, table: stringify!($table), key: stringify!($t_key),
                             help: &[$( $t_help ),+],
                             accepts: kind.accepts().to_owned(),

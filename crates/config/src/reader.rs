@@ -8,13 +8,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use crate::fault::Fault;
-use crate::kind::{Kind, Wrong};
+use crate::kind::{SettingKind, Wrong};
 use crate::near::nearest;
 use crate::part::path_part;
 use crate::types::PerUser;
 
 /// What came of reading a file, besides the settings.
-pub(crate) struct Findings<'a> {
+pub(crate) struct ParseFindings<'a> {
     file: &'a Path,
     /// Where each line begins, in octets.
     lines: Vec<usize>,
@@ -23,7 +23,7 @@ pub(crate) struct Findings<'a> {
     pub(crate) origins: BTreeMap<String, usize>,
 }
 
-impl<'a> Findings<'a> {
+impl<'a> ParseFindings<'a> {
     pub(crate) fn new(file: &'a Path, text: &str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
@@ -66,13 +66,13 @@ impl<'a> Findings<'a> {
 }
 
 /// One table of the file: the main one (with the empty name) or one of those within it.
-pub(crate) struct Reader<'i> {
+pub(crate) struct TableReader<'i> {
     name: &'static str,
     rest: DeTable<'i>,
     known: Vec<&'static str>,
 }
 
-impl<'i> Reader<'i> {
+impl<'i> TableReader<'i> {
     /// The main table.
     pub(crate) fn new(table: DeTable<'i>) -> Self {
         Self { name: "", rest: table, known: Vec::new() }
@@ -82,9 +82,9 @@ impl<'i> Reader<'i> {
     pub(crate) fn take<T>(
         &mut self,
         key: &'static str,
-        kind: &Kind<T>,
+        kind: &SettingKind<T>,
         default: T,
-        findings: &mut Findings<'_>,
+        findings: &mut ParseFindings<'_>,
     ) -> T {
         let Some((at, value)) = self.remove(key) else { return default };
         let key = self.full(key);
@@ -96,8 +96,8 @@ impl<'i> Reader<'i> {
     pub(crate) fn per_user<T>(
         &mut self,
         key: &'static str,
-        kind: &Kind<T>,
-        findings: &mut Findings<'_>,
+        kind: &SettingKind<T>,
+        findings: &mut ParseFindings<'_>,
     ) -> PerUser<T> {
         let Some((at, value)) = self.remove(key) else { return PerUser::new() };
         findings.origins.insert(key.to_owned(), findings.line(&at));
@@ -117,15 +117,15 @@ impl<'i> Reader<'i> {
     }
 
     /// A table within this one, to be read like it: empty where the file has none.
-    pub(crate) fn table(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Reader<'i> {
+    pub(crate) fn table(&mut self, key: &'static str, findings: &mut ParseFindings<'_>) -> Self {
         let table = self.remove(key).and_then(|(_, value)| table(key, value, findings));
-        Reader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
+        TableReader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
     }
 
     /// Makes a fault of every key that nothing has asked for. `main` is the list of keys of the main table.
     ///
     /// The first hundred get a hint at what was meant: a file with more is none of ours, and looking for near names is slow.
-    pub(crate) fn finish(self, main: &[&'static str], findings: &mut Findings<'_>) {
+    pub(crate) fn finish(self, main: &[&'static str], findings: &mut ParseFindings<'_>) {
         for (key, _) in &self.rest {
             let typed = key.get_ref().as_ref();
             let hint = if main.contains(&typed) {
@@ -141,7 +141,7 @@ impl<'i> Reader<'i> {
         }
     }
 
-    fn meant(&self, typed: &str, findings: &Findings<'_>) -> Option<&'static str> {
+    fn meant(&self, typed: &str, findings: &ParseFindings<'_>) -> Option<&'static str> {
         const HINTS: usize = 100;
         if findings.faults.len() < HINTS { nearest(typed, self.known.iter().copied()) } else { None }
     }
@@ -157,7 +157,7 @@ impl<'i> Reader<'i> {
     }
 }
 
-fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut Findings<'_>) -> Option<T> {
+fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut ParseFindings<'_>) -> Option<T> {
     match parsed {
         Ok(value) => Some(value),
         Err(wrong) => {
@@ -169,7 +169,11 @@ fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut Findings<'
     }
 }
 
-fn table<'i>(key: &str, value: Spanned<DeValue<'i>>, findings: &mut Findings<'_>) -> Option<DeTable<'i>> {
+fn table<'i>(
+    key: &str,
+    value: Spanned<DeValue<'i>>,
+    findings: &mut ParseFindings<'_>,
+) -> Option<DeTable<'i>> {
     let span = value.span();
     match value.into_inner() {
         DeValue::Table(table) => Some(table),

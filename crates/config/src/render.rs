@@ -6,7 +6,7 @@ use crate::kind::quoted;
 use crate::table::Config;
 
 /// A setting, with everything that a reader may want to know of it.
-pub(crate) struct Row {
+pub(crate) struct SettingRow {
     /// The heading under which it stands.
     pub(crate) group: &'static str,
     /// The table that it is in; empty for the main table.
@@ -18,6 +18,26 @@ pub(crate) struct Row {
     /// What may be written, as the end of a sentence.
     pub(crate) accepts: String,
     pub(crate) value: Shown,
+}
+
+/// Where a setting stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingName {
+    /// The heading above it in the manual and the sample file.
+    pub group: &'static str,
+    /// Its table; empty for the main table.
+    pub table: &'static str,
+    /// Its name in the table; `USER` in a table that has a value for each user.
+    pub key: &'static str,
+}
+
+/// All settings, in the order of the manual.
+pub fn setting_names() -> impl Iterator<Item = SettingName> {
+    Config::default().rows().into_iter().map(|SettingRow { group, table, key, .. }| SettingName {
+        group,
+        table,
+        key,
+    })
 }
 
 /// The value of a row, in TOML.

@@ -14,8 +14,8 @@ use crate::kinds::*;
 use crate::kinds_of_servers::*;
 use crate::kinds_of_tls::certificates;
 use crate::macros::settings;
-use crate::pattern::Pattern;
-use crate::template::Template;
+use crate::path_template::PathTemplate;
+use crate::query_pattern::QueryPattern;
 use crate::types::*;
 
 const fn secs(seconds: u64) -> Duration {
@@ -23,8 +23,8 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// The default of `[ldap] filter`.
-fn uid_filter() -> Pattern {
-    Pattern::by_user("(uid=", ")")
+fn uid_filter() -> QueryPattern {
+    QueryPattern::by_user("(uid=", ")")
 }
 
 settings! {
@@ -143,9 +143,9 @@ settings! {
         path_to_homedir: PathBuf = "/home".into(), path();
         /// The Maildir of a user. Without it: the first line of ~/.qmail, else path_to_homedir/USER/Maildir,
         /// else ~/Maildir.
-        maildir: Option<Template> = None, template().or_none();
+        maildir: Option<PathTemplate> = None, template().or_none();
         /// The mbox of a user. Without it: mail_spool_dir/USER.
-        mbox: Option<Template> = None, template().or_none();
+        mbox: Option<PathTemplate> = None, template().or_none();
         /// The line that begins a message of an mbox, at the start of the file or after a message_end line.
         message_start: String = "^From ".to_owned(), pattern();
         /// The line that ends a message of an mbox.
@@ -218,7 +218,7 @@ settings! {
         /// The query that finds a user, as one row or none. Names become parameters: they stand without quotes. %d is
         /// NULL for a name without a domain. Columns are known by their names: uid and password, as in a
         /// user list, and if wanted gid, home, mbox, maildir, and user, the name that counts from here on.
-        query: Option<Pattern> = None, query().or_none();
+        query: Option<QueryPattern> = None, query().or_none();
         /// The file with the certificates that vouch for the server's, in PEM form. Without it: those of the system.
         ca: Option<PathBuf> = None, path().or_none();
         /// A login that has no answer after so many seconds fails for now.
@@ -240,7 +240,7 @@ settings! {
         /// The DN below which users are searched for.
         base: String = String::new(), text(1000);
         /// The filter that finds a user's entry. Names are escaped in it. It must find one entry or none.
-        filter: Pattern = uid_filter(), ldap_filter();
+        filter: QueryPattern = uid_filter(), ldap_filter();
         /// Check the password by binding as the user. Otherwise password_attribute is read and compared.
         bind: bool = true, flag();
         /// The attribute with the stored password, in the form of a user list, where bind is false.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Places;
-use ipc::control::Rereading;
+use ipc::control::ReloadKind;
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -91,9 +91,9 @@ pub fn run() -> ExitCode {
         Command::Start => start::start(&how),
         Command::Stop => start::stop(&config),
         Command::Restart => start::restart(&how),
-        Command::Refresh => reread::run(&config, Rereading::Refresh),
+        Command::Refresh => reread::run(&config, ReloadKind::Refresh),
         Command::Config if edit => edit::run(&config),
-        Command::Config => reread::run(&config, Rereading::Config),
+        Command::Config => reread::run(&config, ReloadKind::Config),
         Command::ReopenLogs => reread::reopen_logs(&config),
         Command::Status(Form { json }) => client(&config).and_then(|daemon| status::run(&daemon, json)),
         Command::Who(Form { json }) => client(&config).and_then(|daemon| who::run(&daemon, json)),
@@ -121,7 +121,7 @@ impl Cli {
         ];
         if let Some((option, _, commands)) = stray.iter().find(|(_, is_stray, _)| *is_stray) {
             let what = format!("{option} belongs to {commands}");
-            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+            Self::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
     }
 }

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipc::control::{Answer, Request, Rereading, Verdict};
-use ipc::report::{self, Visitor};
+use ipc::control::{ControlReply, ControlRequest, ReloadKind, ReloadOutcome};
+use ipc::report::{self, ConnectionInfo};
 use ipc::wire::{self, Wait};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
@@ -29,7 +29,7 @@ impl Client {
     /// # Errors
     ///
     /// There is none, or it is not for us.
-    pub(crate) fn connect(path: &Path) -> Result<Client, Failure> {
+    pub(crate) fn connect(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let channel = connect(path).map_err(|errno| match errno {
             Errno::NOENT | Errno::CONNREFUSED => {
@@ -46,7 +46,7 @@ impl Client {
         for timeout in [Timeout::Recv, Timeout::Send] {
             sockopt::set_socket_timeout(&channel, timeout, Some(PATIENCE)).map_err(unknown)?;
         }
-        Ok(Client { channel, path: path.to_owned() })
+        Ok(Self { channel, path: path.to_owned() })
     }
 
     /// Asks, and waits for the answer.
@@ -54,7 +54,7 @@ impl Client {
     /// # Errors
     ///
     /// The daemon refuses, or is gone or silent.
-    pub(crate) fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+    pub(crate) fn ask(&self, request: &ControlRequest) -> Result<ControlReply, Failure> {
         self.ask_for(request).map(|(answer, _)| answer)
     }
 
@@ -63,17 +63,17 @@ impl Client {
     /// # Errors
     ///
     /// As for [`Client::ask`].
-    pub(crate) fn visitors(&self) -> Result<Vec<Visitor>, Failure> {
+    pub(crate) fn visitors(&self) -> Result<Vec<ConnectionInfo>, Failure> {
         let mut visitors = Vec::new();
-        let mut said = self.ask_for(&Request::Who)?;
+        let mut said = self.ask_for(&ControlRequest::Who)?;
         loop {
             match said {
-                (Answer::Visitors(packed), memory) => {
+                (ControlReply::Connections(packed), memory) => {
                     let octets = packed.unpack(memory, report::MOST_OCTETS);
                     let some = octets.and_then(|octets| report::unpack(&octets));
                     visitors.extend(some.map_err(|error| self.failed(&error))?);
                 }
-                (Answer::NoMoreVisitors, _) => break,
+                (ControlReply::NoMoreConnections, _) => break,
                 _ => return Err(self.confused()),
             }
             said = self.hear(PATIENCE)?;
@@ -89,11 +89,11 @@ impl Client {
     /// As for [`Client::ask`], and what `begin` says.
     pub(crate) fn verdict(
         &self,
-        kind: Rereading,
+        kind: ReloadKind,
         begin: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<Verdict, Failure> {
-        match self.ask(&Request::Await(kind))? {
-            Answer::Awaiting => {}
+    ) -> Result<ReloadOutcome, Failure> {
+        match self.ask(&ControlRequest::Await(kind))? {
+            ControlReply::Awaiting => {}
             _ => return Err(self.confused()),
         }
         // From here on the daemon tells us, however fast it is.
@@ -101,7 +101,7 @@ impl Client {
         sockopt::set_socket_timeout(&self.channel, Timeout::Recv, Some(PATIENCE_FOR_VERDICT))
             .map_err(|errno| self.failed(&errno))?;
         match self.hear(PATIENCE_FOR_VERDICT)? {
-            (Answer::Reread(verdict), _) => Ok(verdict),
+            (ControlReply::Reread(verdict), _) => Ok(verdict),
             _ => Err(self.confused()),
         }
     }
@@ -111,15 +111,15 @@ impl Client {
         self.failed(&"an answer to another question; mpopd and mpopdctl are of different versions")
     }
 
-    fn ask_for(&self, request: &Request) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    fn ask_for(&self, request: &ControlRequest) -> Result<(ControlReply, Option<OwnedFd>), Failure> {
         ipc::send(&self.channel, request, &[], Wait::Forever).map_err(|error| self.failed(&error))?;
         self.hear(PATIENCE)
     }
 
-    fn hear(&self, patience: Duration) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    fn hear(&self, patience: Duration) -> Result<(ControlReply, Option<OwnedFd>), Failure> {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         match ipc::receive(&self.channel, &mut buffer, Wait::Forever) {
-            Ok(Some((Answer::Refused(why), _))) => Err(why.into()),
+            Ok(Some((ControlReply::Refused(why), _))) => Err(why.into()),
             Ok(Some((answer, descriptors))) => Ok((answer, descriptors.into_iter().next())),
             Ok(None) => Err(self.failed(&"mpopd hung up; perhaps it is being stopped")),
             Err(error) if error.would_block() => {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use ipc::control::Rereading;
+use ipc::control::ReloadKind;
 
 use crate::failure::Failure;
 use crate::{program, reread};
@@ -14,7 +14,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode, Failure> {
     edit(config)?;
     program::check_quietly(config)?;
     match confirmed()? {
-        true => reread::run(config, Rereading::Config),
+        true => reread::run(config, ReloadKind::Config),
         false => Ok(ExitCode::SUCCESS),
     }
 }

@@ -13,35 +13,35 @@ pub(crate) enum Failure {
 }
 
 impl From<Faults> for Failure {
-    fn from(faults: Faults) -> Failure {
-        Failure::Faults(faults)
+    fn from(faults: Faults) -> Self {
+        Self::Faults(faults)
     }
 }
 
 impl From<String> for Failure {
-    fn from(what: String) -> Failure {
-        Failure::Other(what)
+    fn from(what: String) -> Self {
+        Self::Other(what)
     }
 }
 
 impl From<&str> for Failure {
-    fn from(what: &str) -> Failure {
-        Failure::Other(what.to_owned())
+    fn from(what: &str) -> Self {
+        Self::Other(what.to_owned())
     }
 }
 
 impl From<std::io::Error> for Failure {
     /// Of printing: everything else says what it was about.
-    fn from(error: std::io::Error) -> Failure {
-        Failure::Other(format!("cannot print: {error}"))
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(format!("cannot print: {error}"))
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Faults(faults) => faults.fmt(f),
-            Failure::Other(what) => write!(f, "mpopdctl: {what}"),
+            Self::Faults(faults) => faults.fmt(f),
+            Self::Other(what) => write!(f, "mpopdctl: {what}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ipc::control::{Answer, Request};
+use ipc::control::{ControlReply, ControlRequest};
 use ipc::steer::MOST_WHO;
 
 use crate::client::Client;
@@ -13,12 +13,12 @@ pub(crate) fn run(daemon: &Client, who: String) -> Result<ExitCode, Failure> {
     if who.is_empty() || who.len() > MOST_WHO {
         return Err("neither a user's name nor a session's id".into());
     }
-    match daemon.ask(&Request::Kick(who.clone()))? {
-        Answer::Kicked(0) => {
+    match daemon.ask(&ControlRequest::Kick(who.clone()))? {
+        ControlReply::Kicked(0) => {
             Err(format!("{who} is neither logged in nor the id of a session; see mpopdctl who").into())
         }
-        Answer::Kicked(1) => said("kicked 1 session"),
-        Answer::Kicked(sessions) => said(&format!("kicked {sessions} sessions")),
+        ControlReply::Kicked(1) => said("kicked 1 session"),
+        ControlReply::Kicked(sessions) => said(&format!("kicked {sessions} sessions")),
         _ => Err(daemon.confused()),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use config::Places;
-use ipc::control::{Rereading, Verdict};
+use ipc::control::{ReloadKind, ReloadOutcome};
 use rustix::process::Signal;
 
 use crate::client::Client;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::running;
 
 /// Has the configuration read again, and waits for what becomes of it.
-pub(crate) fn run(config: &Path, kind: Rereading) -> Result<ExitCode, Failure> {
+pub(crate) fn run(config: &Path, kind: ReloadKind) -> Result<ExitCode, Failure> {
     let Places { pid_file, control_socket } = places(config)?;
     let daemon = running::require(&pid_file)?;
     let client = Client::connect(&control_socket).map_err(|failure| {
@@ -22,13 +22,13 @@ pub(crate) fn run(config: &Path, kind: Rereading) -> Result<ExitCode, Failure> {
         )
     })?;
     let signal = match kind {
-        Rereading::Refresh => Signal::HUP,
-        Rereading::Config => Signal::USR1,
+        ReloadKind::Refresh => Signal::HUP,
+        ReloadKind::Config => Signal::USR1,
     };
     match (client.verdict(kind, || daemon.signal(signal))?, kind) {
-        (Verdict::InForce { port }, Rereading::Refresh) => println!("mpopd refreshed on port {port}"),
-        (Verdict::InForce { .. }, Rereading::Config) => println!("mpopd re-read its config file"),
-        (Verdict::Kept(faults), _) => {
+        (ReloadOutcome::InForce { port }, ReloadKind::Refresh) => println!("mpopd refreshed on port {port}"),
+        (ReloadOutcome::InForce { .. }, ReloadKind::Config) => println!("mpopd re-read its config file"),
+        (ReloadOutcome::Kept(faults), _) => {
             eprintln!("{faults}");
             return Err("the old settings stay in force".into());
         }

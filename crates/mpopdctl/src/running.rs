@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use sys::pid_file::{self, Found};
+use sys::pid_file::{self, PidFileContent};
 
 use crate::failure::Failure;
 
@@ -37,7 +37,7 @@ pub(crate) fn find(file: &Path) -> Result<State, Failure> {
     let shown = file.display();
     let read = || pid_file::read(file).map_err(|error| format!("{shown}: {error}"));
     let Some(found) = read()? else { return Ok(State::Absent) };
-    let Found { pid, port, held } = found;
+    let PidFileContent { pid, port, held } = found;
     if !held {
         return Ok(State::Stale);
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ipc::report::Visitor;
+use ipc::report::ConnectionInfo;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -26,7 +26,7 @@ pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {
 }
 
 /// One connection as text, a cell for each of [`TITLES`].
-pub(crate) fn cells(visitor: &Visitor) -> [String; 8] {
+pub(crate) fn cells(visitor: &ConnectionInfo) -> [String; 8] {
     // A name is text that a client chose: it must not move the cursor of a terminal.
     let user = visitor.user.as_deref().map_or_else(|| "-".to_owned(), |user| user.escape_debug().to_string());
     [
@@ -41,7 +41,7 @@ pub(crate) fn cells(visitor: &Visitor) -> [String; 8] {
     ]
 }
 
-fn to_text(visitors: &[Visitor]) -> String {
+fn to_text(visitors: &[ConnectionInfo]) -> String {
     let rows: Vec<[String; 8]> =
         std::iter::once(TITLES.map(str::to_owned)).chain(visitors.iter().map(cells)).collect();
     let widths: [usize; 8] = std::array::from_fn(|column| {
@@ -57,7 +57,7 @@ fn to_text(visitors: &[Visitor]) -> String {
     rows.iter().map(line).collect()
 }
 
-fn to_json(visitor: &Visitor) -> Value {
+fn to_json(visitor: &ConnectionInfo) -> Value {
     json!({
         "id": format!("{:x}", visitor.session),
         "user": visitor.user,
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
     use ipc::report::Activity;
 
-    fn visitors() -> [Visitor; 2] {
-        let alice = Visitor {
+    fn visitors() -> [ConnectionInfo; 2] {
+        let alice = ConnectionInfo {
             session: 0x1_0000_004f,
             peer: "192.0.2.1".parse().unwrap(),
             user: Some("alice\x1b[2J".to_owned()),
@@ -88,7 +88,7 @@ mod tests {
             messages: 12,
             octets_sent: 4096,
         };
-        let nobody = Visitor {
+        let nobody = ConnectionInfo {
             session: 0x1_0000_0050,
             user: None,
             tls: "none".to_owned(),

@@ -138,28 +138,28 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use ipc::control::Port;
-    use ipc::report::{Activity, Figures, Visitor};
+    use ipc::report::{Activity, ConnectionInfo, SessionFigures};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
     use super::*;
 
     fn status(seconds: u64) -> Status {
-        let figures = Figures {
+        let figures = SessionFigures {
             connections: 31,
             sessions: 30,
             connections_total: 100 + 12 * seconds,
             logins: 90 + 10 * seconds,
             logins_failed: vec![("password".to_owned(), 2 * seconds), ("limit".to_owned(), 0)],
             octets_sent: 1_500_000 * seconds * seconds,
-            ..Figures::default()
+            ..SessionFigures::default()
         };
         let ports = vec![Port { address: "0.0.0.0:110".parse().unwrap(), tls: false }];
         Status { version: "1.2.3".to_owned(), pid: 99, ports, uptime: 3600 + seconds, figures }
     }
 
-    fn visitor(number: u64) -> Visitor {
-        Visitor {
+    fn visitor(number: u64) -> ConnectionInfo {
+        ConnectionInfo {
             session: number,
             peer: "192.0.2.1".parse().unwrap(),
             user: Some(format!("user{number}")),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use ipc::control::Status;
-use ipc::report::{Figures, Visitor};
+use ipc::report::{ConnectionInfo, SessionFigures};
 
 /// For how many seconds the past is kept.
 const PAST: usize = 120;
@@ -14,7 +14,7 @@ const PAST: usize = 120;
 pub(crate) struct State {
     pub(crate) status: Option<Status>,
     /// The connections, those that stirred last first.
-    pub(crate) visitors: Vec<Visitor>,
+    pub(crate) visitors: Vec<ConnectionInfo>,
     pub(crate) rates: Rates,
     /// Octets sent in each second, the newest last.
     pub(crate) past: VecDeque<u64>,
@@ -34,7 +34,7 @@ pub(crate) struct Rates {
 
 impl State {
     /// The daemon has answered.
-    pub(crate) fn update(&mut self, now: Instant, status: Status, mut visitors: Vec<Visitor>) {
+    pub(crate) fn update(&mut self, now: Instant, status: Status, mut visitors: Vec<ConnectionInfo>) {
         visitors.sort_by_key(|visitor| (visitor.idle, visitor.session));
         self.rates = match (&self.status, self.answered) {
             (Some(before), Some(answered)) => {
@@ -63,11 +63,11 @@ impl State {
 
 impl Rates {
     /// Where a number is smaller than before, its counter began anew with a restart.
-    fn between(before: &Figures, now: &Figures, seconds: f64) -> Rates {
+    fn between(before: &SessionFigures, now: &SessionFigures, seconds: f64) -> Self {
         let rate = |before: u64, now: u64| {
             if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 }
         };
-        Rates {
+        Self {
             connections: rate(before.connections_total, now.connections_total),
             logins: rate(before.logins, now.logins),
             failures: rate(before.all_failed(), now.all_failed()),
@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     fn status(logins: u64, octets_sent: u64) -> Status {
-        let figures = Figures { logins, octets_sent, ..Figures::default() };
+        let figures = SessionFigures { logins, octets_sent, ..SessionFigures::default() };
         Status { version: String::new(), pid: 1, ports: Vec::new(), uptime: 1, figures }
     }
 

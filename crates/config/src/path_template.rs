@@ -10,13 +10,13 @@ use crate::part::{BadPart, path_part};
 /// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home directory, and
 /// `%%` is a per cent sign. The path is absolute: it begins with `/`, or with `%h` followed by a `/` or by nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub struct PathTemplate {
     text: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum TemplatePart {
     Literal(String),
     User,
     LocalPart,
@@ -24,7 +24,7 @@ enum Piece {
     Home,
 }
 
-/// What a [`Template`] is expanded with.
+/// What a [`PathTemplate`] is expanded with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expansion<'a> {
     /// The whole user name.
@@ -48,7 +48,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-impl Template {
+impl PathTemplate {
     /// Reads a template.
     ///
     /// # Errors
@@ -64,10 +64,10 @@ impl Template {
         while let Some(c) = chars.next() {
             let piece = match c {
                 '%' => match chars.next() {
-                    Some('u') => Piece::User,
-                    Some('n') => Piece::LocalPart,
-                    Some('d') => Piece::Domain,
-                    Some('h') => Piece::Home,
+                    Some('u') => TemplatePart::User,
+                    Some('n') => TemplatePart::LocalPart,
+                    Some('d') => TemplatePart::Domain,
+                    Some('h') => TemplatePart::Home,
                     Some('%') => {
                         literal.push('%');
                         continue;
@@ -80,12 +80,12 @@ impl Template {
                 }
             };
             if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                pieces.push(TemplatePart::Literal(std::mem::take(&mut literal)));
             }
             pieces.push(piece);
         }
         if !literal.is_empty() {
-            pieces.push(Piece::Literal(literal));
+            pieces.push(TemplatePart::Literal(literal));
         }
         Self { text: text.to_owned(), pieces }.checked()
     }
@@ -99,8 +99,8 @@ impl Template {
     pub fn root(&self) -> Option<PathBuf> {
         match self.pieces.as_slice() {
             // What does not end in a slash goes on with the user's name.
-            [Piece::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
-            [Piece::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
+            [TemplatePart::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
+            [TemplatePart::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
             _ => None,
         }
     }
@@ -116,22 +116,22 @@ impl Template {
         let mut path = std::ffi::OsString::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => path.push(text),
-                Piece::User => path.push(name('u', with.user)?),
-                Piece::LocalPart => path.push(name('n', with.local_part)?),
-                Piece::Domain => path.push(name('d', with.domain.ok_or(ExpansionError::NoDomain)?)?),
-                Piece::Home => path.push(home(with.home)?),
+                TemplatePart::Literal(text) => path.push(text),
+                TemplatePart::User => path.push(name('u', with.user)?),
+                TemplatePart::LocalPart => path.push(name('n', with.local_part)?),
+                TemplatePart::Domain => path.push(name('d', with.domain.ok_or(ExpansionError::NoDomain)?)?),
+                TemplatePart::Home => path.push(home(with.home)?),
             }
         }
         Ok(PathBuf::from(path))
     }
 
     fn checked(self) -> Result<Self, TemplateError> {
-        let home_elsewhere = self.pieces.iter().skip(1).any(|piece| *piece == Piece::Home);
+        let home_elsewhere = self.pieces.iter().skip(1).any(|piece| *piece == TemplatePart::Home);
         let absolute = match self.pieces.as_slice() {
-            [Piece::Literal(first), ..] => first.starts_with('/'),
-            [Piece::Home] => true,
-            [Piece::Home, Piece::Literal(next), ..] => next.starts_with('/'),
+            [TemplatePart::Literal(first), ..] => first.starts_with('/'),
+            [TemplatePart::Home] => true,
+            [TemplatePart::Home, TemplatePart::Literal(next), ..] => next.starts_with('/'),
             _ => false,
         };
         if !absolute || home_elsewhere {
@@ -155,7 +155,7 @@ fn home(home: Option<&Path>) -> Result<&Path, ExpansionError> {
     if !home.is_absolute() || leads_elsewhere { Err(ExpansionError::Home) } else { Ok(home) }
 }
 
-impl fmt::Display for Template {
+impl fmt::Display for PathTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn expand(template: &str, user: &str, home: Option<&str>) -> Result<PathBuf, ExpansionError> {
-        Template::parse(template).unwrap().expand(Expansion::of(user, home.map(Path::new)))
+        PathTemplate::parse(template).unwrap().expand(Expansion::of(user, home.map(Path::new)))
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_root_is_what_all_users_share() {
-        let root = |text: &str| Template::parse(text).unwrap().root();
+        let root = |text: &str| PathTemplate::parse(text).unwrap().root();
         assert_eq!(root("/v/%d/%n").as_deref(), Some(Path::new("/v")));
         assert_eq!(root("/v/box-%n/mbox").as_deref(), Some(Path::new("/v")));
         assert_eq!(root("/%u").as_deref(), Some(Path::new("/")));
@@ -255,7 +255,7 @@ mod tests {
             ("/v/../%u", TemplateError::ParentDir),
             ("/v/\0%u", TemplateError::Control),
         ] {
-            assert_eq!(Template::parse(text), Err(why), "{text:?}");
+            assert_eq!(PathTemplate::parse(text), Err(why), "{text:?}");
         }
     }
 

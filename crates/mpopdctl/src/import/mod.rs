@@ -1,4 +1,13 @@
-//! `mpopdctl import`: the configuration of the Perl programs of the same name in the new form.
+//! `mpopdctl import`: converts the configuration of the Perl programs of the same name to the new form.
+
+mod convert;
+mod entries;
+pub(crate) mod legacy;
+mod quotes;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod write;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -23,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let old = &options.old;
     let octets = read(old).map_err(|error| format!("{}: {error}", old.display()))?;
-    let imported = config::import(old, &octets).map_err(|fault| fault.to_string())?;
+    let imported = legacy::import(old, &octets).map_err(|fault| fault.to_string())?;
     match &options.output {
         Some(new) => create(new, &imported.toml)?,
         None => io::stdout()
