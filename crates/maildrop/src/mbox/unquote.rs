@@ -105,7 +105,11 @@ impl Unquote {
                 out.push(b'>');
                 out.extend_from_slice(FROM.get(..seen).unwrap_or_default());
             }
-            _ => {}
+            LinePlace::HeaderStart
+            | LinePlace::HeaderCr
+            | LinePlace::Header
+            | LinePlace::Start
+            | LinePlace::Body => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Forwarded, auth, lang, pass, top, user, xclient};
 use crate::{CommandError, LoginName, LoginPassword, MessageNumber, Verb};
 
 /// A command with its parsed argument.
-pub(crate) enum Command {
+pub(crate) enum ClientCommand {
     User(LoginName),
     Pass(LoginPassword),
     Stat,
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Xclient(Forwarded),
 }
 
-impl Command {
+impl ClientCommand {
     /// Parses the argument of a command. The error is [`CommandError::Usage`] if the command does not take
     /// it, and more specific for AUTH.
     pub(crate) fn parse(verb: Verb, argument: &[u8]) -> Result<Self, CommandError> {
@@ -70,9 +70,9 @@ impl Command {
 mod tests {
     use super::*;
 
-    fn parse(line: &[u8]) -> Result<Command, CommandError> {
+    fn parse(line: &[u8]) -> Result<ClientCommand, CommandError> {
         let (verb, argument) = Verb::parse(line).ok_or(CommandError::UnknownCommand)?;
-        Command::parse(verb, argument)
+        ClientCommand::parse(verb, argument)
     }
 
     #[test]
@@ -81,16 +81,18 @@ mod tests {
             let lower = verb.keyword().to_ascii_lowercase();
             assert_eq!(Verb::parse(lower.as_bytes()), Some((verb, &b""[..])));
         }
-        assert!(matches!(parse(b"rEtR 2"), Ok(Command::Retr(n)) if n.get() == 2));
+        assert!(matches!(parse(b"rEtR 2"), Ok(ClientCommand::Retr(n)) if n.get() == 2));
     }
 
     #[test]
     fn blanks_around_arguments_do_no_harm_except_to_passwords() {
-        assert!(matches!(parse(b"STAT "), Ok(Command::Stat)));
-        assert!(matches!(parse(b"LIST "), Ok(Command::List(None))));
-        assert!(matches!(parse(b"LIST  2 "), Ok(Command::List(Some(n))) if n.get() == 2));
-        assert!(matches!(parse(b"USER alice "), Ok(Command::User(name)) if name.as_str() == "alice"));
-        assert!(matches!(parse(b"PASS  a b "), Ok(Command::Pass(password)) if password.expose() == b" a b "));
+        assert!(matches!(parse(b"STAT "), Ok(ClientCommand::Stat)));
+        assert!(matches!(parse(b"LIST "), Ok(ClientCommand::List(None))));
+        assert!(matches!(parse(b"LIST  2 "), Ok(ClientCommand::List(Some(n))) if n.get() == 2));
+        assert!(matches!(parse(b"USER alice "), Ok(ClientCommand::User(name)) if name.as_str() == "alice"));
+        assert!(
+            matches!(parse(b"PASS  a b "), Ok(ClientCommand::Pass(password)) if password.expose() == b" a b ")
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The commands, one file each: how the argument is parsed, and what the command does in the state that
 //! allows it.
 //!
-//! To add a command, add a [`Verb`](crate::Verb), a [`Command`], a file here, and an arm in
+//! To add a command, add a [`Verb`](crate::Verb), a [`ClientCommand`], a file here, and an arm in
 //! `dialogue/dispatch.rs`.
 
 mod argument;
@@ -25,5 +25,5 @@ pub(crate) mod user;
 pub(crate) mod utf8;
 pub(crate) mod xclient;
 
-pub(crate) use command::Command;
+pub(crate) use command::ClientCommand;
 pub use xclient::Forwarded;

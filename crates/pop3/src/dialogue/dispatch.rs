@@ -3,8 +3,8 @@
 use super::Dialogue;
 use crate::FetchRequest;
 use crate::commands::{
-    Command, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl, user,
-    utf8, xclient,
+    ClientCommand, auth, capa, dele, lang, last, list, noop, pass, quit, retr, rset, stat, stls, top, uidl,
+    user, utf8, xclient,
 };
 use crate::enumeration::Enumeration;
 use crate::language::ReplyText;
@@ -22,7 +22,7 @@ impl<L: MessageListing> Dialogue<L> {
             return self.refuse(record, CommandError::UnknownCommand, out);
         };
         record.verb = Some(verb);
-        let result = Command::parse(verb, argument).and_then(|command| {
+        let result = ClientCommand::parse(verb, argument).and_then(|command| {
             record.message = command.message();
             self.run(command, more, out)
         });
@@ -39,7 +39,12 @@ impl<L: MessageListing> Dialogue<L> {
         }
     }
 
-    fn run(&mut self, command: Command, more: bool, out: &mut ReplyWriter<'_>) -> Result<Step, CommandError> {
+    fn run(
+        &mut self,
+        command: ClientCommand,
+        more: bool,
+        out: &mut ReplyWriter<'_>,
+    ) -> Result<Step, CommandError> {
         match mem::take(&mut self.state) {
             SessionState::Authorization(at) => self.run_before_login(at, command, more, out),
             SessionState::Transaction(at) => self.run_after_login(at, command, out),
@@ -53,70 +58,70 @@ impl<L: MessageListing> Dialogue<L> {
     fn run_before_login(
         &mut self,
         mut at: AuthorizationState,
-        command: Command,
+        command: ClientCommand,
         more: bool,
         out: &mut ReplyWriter<'_>,
     ) -> Result<Step, CommandError> {
         let (state, result) = match command {
-            Command::User(name) if self.policy.refuse_unknown_users => {
+            ClientCommand::User(name) if self.policy.refuse_unknown_users => {
                 match user::ask(&mut at, name.clone(), self.tls.plaintext()) {
                     Ok(next) => (SessionState::Naming(next), Ok(Step::LookUpUser(name))),
                     Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
-            Command::User(name) => {
+            ClientCommand::User(name) => {
                 let result = user::run(&mut at, name, self.tls.plaintext(), out);
                 (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
+            ClientCommand::Pass(password) => match pass::run(&mut at, password, self.tls.plaintext()) {
                 Ok((next, credentials)) => (SessionState::Authenticating(next), Ok(Step::Login(credentials))),
                 Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Auth(auth::AuthArgument::List) => {
+            ClientCommand::Auth(auth::AuthArgument::List) => {
                 auth::list(&self.mechanisms, out);
                 (SessionState::Authorization(at), Ok(Step::Replied))
             }
-            Command::Auth(auth::AuthArgument::Begin { name, initial }) => {
+            ClientCommand::Auth(auth::AuthArgument::Begin { name, initial }) => {
                 match auth::begin(&at, (&name, initial), &self.mechanisms, self.tls) {
                     Ok((next, request)) => (SessionState::Exchanging(next), Ok(Step::Auth(request))),
                     Err(error) => (SessionState::Authorization(at), Err(error)),
                 }
             }
-            Command::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
+            ClientCommand::Stls => match stls::run(&at, self.tls, self.utf8, more, out) {
                 Ok(next) => (SessionState::StartingTls(next), Ok(Step::StartTls)),
                 Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Xclient(forwarded) => match xclient::run(&at, self.trusted_proxy) {
+            ClientCommand::Xclient(forwarded) => match xclient::run(&at, self.trusted_proxy) {
                 Ok(next) => (SessionState::Forwarding(next), Ok(Step::Forward(forwarded))),
                 Err(error) => (SessionState::Authorization(at), Err(error)),
             },
-            Command::Capa => {
+            ClientCommand::Capa => {
                 let stls = matches!(self.tls, Tls::Offered(_));
                 let result = capa::run(&self.policy, self.tls, &self.mechanisms, stls, out);
                 (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Utf8 => {
+            ClientCommand::Utf8 => {
                 let result = utf8::run(&at, &self.policy, out);
                 self.utf8 |= result.is_ok();
                 (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Lang(wanted) => {
+            ClientCommand::Lang(wanted) => {
                 let result = self.choose_language(&wanted, out);
                 (SessionState::Authorization(at), result.map(|()| Step::Replied))
             }
-            Command::Quit => {
+            ClientCommand::Quit => {
                 quit::before_login(&at, out);
                 (SessionState::closed(at.user, CloseReason::Quit), Ok(Step::Close(CloseReason::Quit)))
             }
-            Command::Stat
-            | Command::List(_)
-            | Command::Uidl(_)
-            | Command::Retr(_)
-            | Command::Dele(_)
-            | Command::Top(..)
-            | Command::Noop
-            | Command::Rset
-            | Command::Last => (SessionState::Authorization(at), Err(CommandError::NotBeforeLogin)),
+            ClientCommand::Stat
+            | ClientCommand::List(_)
+            | ClientCommand::Uidl(_)
+            | ClientCommand::Retr(_)
+            | ClientCommand::Dele(_)
+            | ClientCommand::Top(..)
+            | ClientCommand::Noop
+            | ClientCommand::Rset
+            | ClientCommand::Last => (SessionState::Authorization(at), Err(CommandError::NotBeforeLogin)),
         };
         self.state = state;
         result
@@ -125,46 +130,46 @@ impl<L: MessageListing> Dialogue<L> {
     fn run_after_login(
         &mut self,
         mut at: TransactionState<L>,
-        command: Command,
+        command: ClientCommand,
         out: &mut ReplyWriter<'_>,
     ) -> Result<Step, CommandError> {
         let done = match command {
-            Command::List(None) => {
+            ClientCommand::List(None) => {
                 let rest = list::all(&at, out);
                 return Ok(self.enumerate(at, rest));
             }
-            Command::Uidl(None) => {
+            ClientCommand::Uidl(None) => {
                 let rest = uidl::all(&at, out);
                 return Ok(self.enumerate(at, rest));
             }
-            Command::Quit => {
+            ClientCommand::Quit => {
                 let (next, deletions) = quit::run(at);
                 self.state = SessionState::Update(next);
                 return Ok(Step::Finish(deletions));
             }
-            Command::Retr(number) => {
+            ClientCommand::Retr(number) => {
                 let request = retr::run(&at, number);
                 return self.fetch(at, request);
             }
-            Command::Top(number, lines) => {
+            ClientCommand::Top(number, lines) => {
                 let request = top::run(&at, number, lines);
                 return self.fetch(at, request);
             }
-            Command::List(Some(number)) => list::one(&at, number, out),
-            Command::Uidl(Some(number)) => uidl::one(&at, number, out),
-            Command::Dele(number) => dele::run(&mut at, number, out),
-            Command::Stat => stat::run(&at, out),
-            Command::Noop => noop::run(&at, out),
-            Command::Rset => rset::run(&mut at, out),
-            Command::Last => last::run(&at, out),
-            Command::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
-            Command::Lang(wanted) => self.choose_language(&wanted, out),
-            Command::User(_)
-            | Command::Pass(_)
-            | Command::Stls
-            | Command::Auth(_)
-            | Command::Utf8
-            | Command::Xclient(_) => Err(CommandError::NotAfterLogin),
+            ClientCommand::List(Some(number)) => list::one(&at, number, out),
+            ClientCommand::Uidl(Some(number)) => uidl::one(&at, number, out),
+            ClientCommand::Dele(number) => dele::run(&mut at, number, out),
+            ClientCommand::Stat => stat::run(&at, out),
+            ClientCommand::Noop => noop::run(&at, out),
+            ClientCommand::Rset => rset::run(&mut at, out),
+            ClientCommand::Last => last::run(&at, out),
+            ClientCommand::Capa => capa::run(&self.policy, self.tls, &self.mechanisms, false, out),
+            ClientCommand::Lang(wanted) => self.choose_language(&wanted, out),
+            ClientCommand::User(_)
+            | ClientCommand::Pass(_)
+            | ClientCommand::Stls
+            | ClientCommand::Auth(_)
+            | ClientCommand::Utf8
+            | ClientCommand::Xclient(_) => Err(CommandError::NotAfterLogin),
         };
         self.state = SessionState::Transaction(at);
         done.map(|()| Step::Replied)
