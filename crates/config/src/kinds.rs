@@ -1,4 +1,4 @@
-//! The kinds of values that the settings have.
+//! The kinds of values.
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +28,7 @@ where
     number_of("", range)
 }
 
-/// A whole number in a range, counting something: the unit follows the word "number".
+/// A whole number of units in a range. The unit follows the word "number".
 pub(crate) fn number_of<T>(unit: &str, range: RangeInclusive<T>) -> SettingKind<T>
 where
     T: TryFrom<i64> + PartialOrd + Display + Copy + 'static,
@@ -134,10 +134,10 @@ pub(crate) fn name() -> SettingKind<String> {
     )
 }
 
-/// The text after `+OK ` in the first line that a client gets.
+/// The text after `+OK ` in the first line that a client receives.
 ///
-/// RFC 1939 section 3 bounds a reply line to 512 octets with its end, in ASCII. A `<` would begin what section 7 calls a
-/// timestamp, and clients that see one try APOP.
+/// RFC 1939 section 3 limits a reply line to 512 octets of ASCII with its end. A `<` would start a timestamp
+/// (section 7), and clients that see one try APOP.
 pub(crate) fn greeting() -> SettingKind<String> {
     const MOST: usize = 500;
     SettingKind::of_text(
@@ -158,7 +158,7 @@ pub(crate) fn greeting() -> SettingKind<String> {
     )
 }
 
-/// A regular expression for octets. Only its form as text is checked here: who uses it compiles it.
+/// A regular expression for octets. Only its length is checked here; it is compiled where it is used.
 pub(crate) fn pattern() -> SettingKind<String> {
     SettingKind::of_text(
         "a regular expression",
@@ -182,7 +182,7 @@ pub(crate) fn path() -> SettingKind<PathBuf> {
     )
 }
 
-/// An absolute path, or one that is looked for where the setting says.
+/// An absolute path, or a file name that the setting looks up elsewhere.
 pub(crate) fn path_or_name() -> SettingKind<PathBuf> {
     SettingKind::of_text(
         "an absolute path, or a file name",
@@ -198,7 +198,7 @@ pub(crate) fn path_or_name() -> SettingKind<PathBuf> {
     )
 }
 
-/// A path with names in it.
+/// A path with placeholders for names.
 pub(crate) fn template() -> SettingKind<PathTemplate> {
     SettingKind::of_text(
         "an absolute path, in which %u is the user, %n the local part, %d the domain, %h the home",
@@ -227,7 +227,7 @@ pub(crate) fn log_target() -> SettingKind<LogTarget> {
     )
 }
 
-/// A time zone as RFC 5322 section 3.3 writes it; the value is in minutes east of UTC.
+/// A time zone in the form of RFC 5322 section 3.3; the value is in minutes east of UTC.
 pub(crate) fn utc_offset() -> SettingKind<i16> {
     SettingKind::of_text(
         "hours and minutes east of UTC, such as +0100 or -0330",
@@ -267,7 +267,7 @@ pub(crate) fn socket_address() -> SettingKind<SocketAddr> {
     )
 }
 
-/// A network in CIDR form; an address alone is the network of that one address.
+/// A network in CIDR form; a plain address is a network with one address.
 pub(crate) fn network() -> SettingKind<IpNet> {
     SettingKind::of_text(
         "an address or a network such as 192.0.2.0/24 or 2001:db8::/32",
@@ -279,14 +279,14 @@ pub(crate) fn network() -> SettingKind<IpNet> {
             if network == network.trunc() {
                 Ok(network)
             } else {
-                Err(format!("it has bits set behind its prefix, meant is perhaps {}", network.trunc()))
+                Err(format!("it has bits set behind its prefix; did you mean {}?", network.trunc()))
             }
         },
         IpNet::to_string,
     )
 }
 
-/// An integer that fits in 64 bits: the largest range of any setting is smaller.
+/// An integer of 64 bits. No setting has a larger range.
 pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()

@@ -1,11 +1,11 @@
-//! The kinds of values that the tables `[sql]`, `[ldap]` and `[oauth]` have: how a server is reached, and what it is asked.
+//! The kinds of values of the tables `[sql]`, `[ldap]` and `[oauth]`: addresses of servers, and queries.
 
 use crate::kind::SettingKind;
 use crate::kinds::integer;
 use crate::query_pattern::QueryPattern;
 use crate::types::SecretText;
 
-/// A uid or gid of mail, or 0 for none: root owns no mail.
+/// The uid or gid of mail, or 0 for none, since root owns no mail.
 pub(crate) fn id_or_none() -> SettingKind<Option<u32>> {
     const MOST: u32 = u32::MAX - 1;
     SettingKind::new(
@@ -99,7 +99,7 @@ pub(crate) fn attribute() -> SettingKind<String> {
     )
 }
 
-/// Where tokens are sent to: with TLS, or to this machine.
+/// The URL that tokens are sent to: with TLS, or on this machine.
 pub(crate) fn token_url() -> SettingKind<String> {
     SettingKind::of_text(
         "https://HOST/PATH; http:// only with localhost, 127.0.0.1 or [::1] as HOST",

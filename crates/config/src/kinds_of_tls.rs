@@ -1,4 +1,4 @@
-//! What a server's certificates are: one file, or a table for each.
+//! The certificates of the server: one file, or a table for each.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -12,7 +12,7 @@ use crate::types::{CertificateFiles, Certificates};
 const CERTIFICATE: &str = "certificate";
 const KEY: &str = "key";
 
-/// The path of a certificate; or tables `[[tls.certificate]]`, each with the paths of a certificate and its key.
+/// The path of a certificate, or tables `[[tls.certificate]]` with the paths of a certificate and its key.
 pub(crate) fn certificates() -> SettingKind<Certificates> {
     const ACCEPTS: &str =
         "an absolute path, which begins with /; or tables [[tls.certificate]], each with certificate and key";
@@ -47,7 +47,7 @@ pub(crate) fn certificates() -> SettingKind<Certificates> {
     })
 }
 
-/// The two files that one table names.
+/// The two files of a table.
 fn files(table: &Spanned<DeValue<'_>>, settings: &DeTable<'_>) -> Result<CertificateFiles, Vec<Wrong>> {
     let (mut certificate, mut key, mut bad) = (None, None, Vec::new());
     for (name, value) in settings {

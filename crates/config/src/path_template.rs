@@ -1,14 +1,14 @@
-//! Paths with names in them: `/home/%d/%n/Maildir`.
+//! Paths with placeholders for names: `/home/%d/%n/Maildir`.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::part::{BadPart, path_part};
 
-/// A path in which `%u`, `%n`, `%d` and `%h` stand for a user's names. Parsed once, expanded at each login.
+/// A path with placeholders. It is parsed once and expanded at each login.
 ///
-/// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home directory, and
-/// `%%` is a per cent sign. The path is absolute: it begins with `/`, or with `%h` followed by a `/` or by nothing.
+/// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home
+/// directory, and `%%` a per cent sign. The path is absolute: it begins with `/` or `%h/`, or is just `%h`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
     text: String,
@@ -24,7 +24,7 @@ enum TemplatePart {
     Home,
 }
 
-/// What a [`PathTemplate`] is expanded with.
+/// The names that a [`PathTemplate`] is expanded with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expansion<'a> {
     /// The whole user name.
@@ -33,12 +33,12 @@ pub struct Expansion<'a> {
     pub local_part: &'a str,
     /// The domain of `user@domain`, if there is one.
     pub domain: Option<&'a str>,
-    /// The home directory, if the user database gives one; an absolute path.
+    /// The home directory, an absolute path, if the user database has one.
     pub home: Option<&'a Path>,
 }
 
 impl<'a> Expansion<'a> {
-    /// Takes the user name apart at its last `@`. A name without one is all local part.
+    /// Splits the user name at its last `@`. A name without one is only a local part.
     pub fn of(user: &'a str, home: Option<&'a Path>) -> Self {
         let (local_part, domain) = match user.rsplit_once('@') {
             Some((local_part, domain)) => (local_part, Some(domain)),
@@ -49,11 +49,12 @@ impl<'a> Expansion<'a> {
 }
 
 impl PathTemplate {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// A `%` followed by anything but `u`, `n`, `d`, `h` or `%`; a path that is not absolute; a control character; a
-    /// `..` in the path.
+    ///
+    /// A `%` followed by anything but `u`, `n`, `d`, `h` or `%`; a path that is not absolute; a control
+    /// character; a `..` in the path.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.chars().any(char::is_control) {
             return Err(TemplateError::Control);
@@ -95,10 +96,10 @@ impl PathTemplate {
         &self.text
     }
 
-    /// The folder in which the paths of all users lie; `None` where they lie in homes.
+    /// The folder that contains the paths of all users; `None` if they are in home directories.
     pub fn root(&self) -> Option<PathBuf> {
         match self.pieces.as_slice() {
-            // What does not end in a slash goes on with the user's name.
+            // Without a slash at the end, the last part continues with the name.
             [TemplatePart::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
             [TemplatePart::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
             _ => None,
@@ -107,11 +108,13 @@ impl PathTemplate {
 
     /// The path for one user.
     ///
-    /// The names must have been checked already where they came in; they are checked again here, because a mistake would
-    /// open another user's mail.
+    /// The names have been checked where they came in. They are checked again here, because an error would
+    /// open the mail of another user.
     ///
     /// # Errors
-    /// The template asks for a domain or a home that this user does not have, or a name cannot be part of a path.
+    ///
+    /// The template needs a domain or a home that this user does not have, or a name cannot be part of a
+    /// path.
     pub fn expand(&self, with: Expansion<'_>) -> Result<PathBuf, ExpansionError> {
         let mut path = std::ffi::OsString::new();
         for piece in &self.pieces {
@@ -161,12 +164,12 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-/// Why a text is no template: the administrator's fault.
+/// Why a text is not a template. The configuration is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// A `%` that is followed by this letter, or by nothing.
     UnknownPercent(Option<char>),
-    /// It begins neither with `/` nor with `%h`, or `%h` is not at its beginning.
+    /// It begins neither with `/` nor with `%h`, or `%h` is not at the beginning.
     NotAbsolute,
     /// It has a `..`.
     ParentDir,
@@ -193,9 +196,9 @@ impl std::error::Error for TemplateError {}
 /// Why there is no path for this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpansionError {
-    /// The template has `%d`, the user name no `@domain`.
+    /// The template has `%d`, and the user name no `@domain`.
     NoDomain,
-    /// The template has `%h`, the user database no home.
+    /// The template has `%h`, and the user database no home.
     NoHome,
     /// The home in the user database is not an absolute path without `..`.
     Home,

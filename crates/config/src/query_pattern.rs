@@ -1,21 +1,21 @@
-//! Texts with names in them that are not paths: database queries and LDAP filters.
+//! Database queries and LDAP filters with placeholders for names.
 
 use std::fmt;
 
-/// A text in which `%u`, `%n` and `%d` stand for a user's names. Parsed once; who uses it decides how a name is put in: bound
-/// as a parameter of a query, or escaped in a filter.
+/// A text with placeholders for the names of a user. A query binds the names as parameters, a filter escapes
+/// them.
 ///
-/// `%u` is the whole user name, `%n` its local part, `%d` its domain, and `%%` is a per cent sign.
+/// `%u` is the whole user name, `%n` its local part, `%d` its domain, and `%%` a per cent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryPattern {
     text: String,
     pieces: Vec<QueryPart>,
 }
 
-/// A piece of a [`QueryPattern`].
+/// A part of a [`QueryPattern`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryPart {
-    /// Text that stands for itself.
+    /// Plain text.
     Literal(String),
     /// `%u`, the whole user name.
     User,
@@ -26,11 +26,12 @@ pub enum QueryPart {
 }
 
 impl QueryPattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// A `%` followed by anything but `u`, `n`, `d` or `%`; no user name in it, which would let anyone be anyone; a control
-    /// character.
+    ///
+    /// A `%` followed by anything but `u`, `n`, `d` or `%`; no user name, so that all users would be the
+    /// same; a control character.
     pub fn parse(text: &str) -> Result<Self, QueryPatternError> {
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             return Err(QueryPatternError::Control);
@@ -76,10 +77,12 @@ impl QueryPattern {
         Self { text: format!("{before}%u{after}"), pieces }
     }
 
-    /// Reads a database query: a pattern whose names become parameters.
+    /// Parses a database query, in which the names become parameters.
     ///
     /// # Errors
-    /// What [`QueryPattern::parse`] says, and a name inside quotes, where a database sees no parameter.
+    ///
+    /// Those of [`QueryPattern::parse`], and a name inside quotes, where a database does not recognize a
+    /// parameter.
     pub fn parse_query(text: &str) -> Result<Self, QueryPatternError> {
         let pattern = Self::parse(text)?;
         let mut open: Option<char> = None;
@@ -106,7 +109,7 @@ impl QueryPattern {
         &self.text
     }
 
-    /// Its pieces, in order.
+    /// Its parts, in order.
     pub fn pieces(&self) -> &[QueryPart] {
         &self.pieces
     }
@@ -118,7 +121,7 @@ impl fmt::Display for QueryPattern {
     }
 }
 
-/// Why a text is no pattern: the administrator's fault.
+/// Why a text is not a pattern. The configuration is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryPatternError {
     /// A `%` that is followed by this letter, or by nothing.

@@ -1,4 +1,4 @@
-//! Takes the settings out of a parsed TOML table, one after the other, and keeps account of what is wrong.
+//! Takes the settings out of a parsed TOML table one by one and collects the errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,10 +13,10 @@ use crate::near::nearest;
 use crate::part::path_part;
 use crate::types::PerUser;
 
-/// What came of reading a file, besides the settings.
+/// The results of parsing a file, besides the settings.
 pub(crate) struct ParseFindings<'a> {
     file: &'a Path,
-    /// Where each line begins, in octets.
+    /// The offset of each line, in octets.
     lines: Vec<usize>,
     pub(crate) faults: Vec<Fault>,
     /// The line of each setting in the file, by its key with its table.
@@ -30,18 +30,18 @@ impl<'a> ParseFindings<'a> {
         Self { file, lines, faults: Vec::new(), origins: BTreeMap::new() }
     }
 
-    /// Notes what is not TOML. One line has one such fault: the parser goes on within the line and stumbles again.
+    /// Adds syntax errors, one a line: the parser continues within the line and often fails again.
     pub(crate) fn syntax(&mut self, errors: &[Error]) {
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for error in errors {
             let line = self.line(&error.span().unwrap_or_default());
-            if told.insert(line) {
+            if reported.insert(line) {
                 self.faults.push(Fault::of_line(self.file, line, format!("not TOML: {}", error.message())));
             }
         }
     }
 
-    /// Drops the faults that only repeat, in other words, that a line is not TOML.
+    /// Drops errors that only repeat that a line is not TOML.
     pub(crate) fn forget_after_syntax(&mut self, syntax_faults: usize) {
         let lines: BTreeSet<_> = self.faults.iter().take(syntax_faults).map(|fault| fault.line).collect();
         let mut nth = 0;
@@ -52,8 +52,8 @@ impl<'a> ParseFindings<'a> {
     }
 
     fn fault(&mut self, span: &Range<usize>, key: &str, what: String) {
-        // What the parser puts where a syntax error left no value has no place in the file, and that
-        // error is told.
+        // After a syntax error the parser inserts values that have no place in the file. That error is
+        // already reported.
         if span.is_empty() && !self.faults.is_empty() {
             return;
         }
@@ -65,7 +65,7 @@ impl<'a> ParseFindings<'a> {
     }
 }
 
-/// One table of the file: the main one (with the empty name) or one of those within it.
+/// A table of the file: the main one (with an empty name) or one within it.
 pub(crate) struct TableReader<'i> {
     name: &'static str,
     rest: DeTable<'i>,
@@ -92,7 +92,7 @@ impl<'i> TableReader<'i> {
         accept(&key, kind.parse(&value), findings).unwrap_or(default)
     }
 
-    /// A table of one setting for each user: empty where the file has none.
+    /// A table with a value for each user; empty if the file has none.
     pub(crate) fn per_user<T>(
         &mut self,
         key: &'static str,
@@ -116,15 +116,16 @@ impl<'i> TableReader<'i> {
         users
     }
 
-    /// A table within this one, to be read like it: empty where the file has none.
+    /// A table within this one; empty if the file has none.
     pub(crate) fn table(&mut self, key: &'static str, findings: &mut ParseFindings<'_>) -> Self {
         let table = self.remove(key).and_then(|(_, value)| table(key, value, findings));
         TableReader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
     }
 
-    /// Makes a fault of every key that nothing has asked for. `main` is the list of keys of the main table.
+    /// Reports every unknown key. `main` has the keys of the main table.
     ///
-    /// The first hundred get a hint at what was meant: a file with more is none of ours, and looking for near names is slow.
+    /// The first hundred get a hint. A file with more is something else than a configuration, and looking for
+    /// near names is slow.
     pub(crate) fn finish(self, main: &[&'static str], findings: &mut ParseFindings<'_>) {
         for (key, _) in &self.rest {
             let typed = key.get_ref().as_ref();

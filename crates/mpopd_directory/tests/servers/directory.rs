@@ -132,7 +132,7 @@ pub(crate) fn sql(url: &str, query: &str, bounds: ServerBounds) -> DirectorySett
     DirectorySettings { users: Some(UserSource::Sql(sql)), oauth: None }
 }
 
-/// UserSource below `dc=example,dc=org`, by their uid.
+/// Users below `dc=example,dc=org`, by their uid.
 pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut LdapSettings)) -> DirectorySettings {
     let text = |text: &str| text.to_owned();
     let attributes = LdapAttributes {
