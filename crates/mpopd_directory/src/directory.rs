@@ -2,7 +2,7 @@
 
 use ipc::directory::{DirectoryQuery, DirectorySettings, LookupOutcome, UserRecord, UserSource};
 
-use crate::failure::{LookupError, StartError, one_line};
+use crate::failure::{LookupError, SettingsError, one_line};
 use crate::ldap::{BindResult, Ldap};
 use crate::oauth::OAuth;
 use crate::sql::Sql;
@@ -24,7 +24,7 @@ impl UserDirectory {
     /// # Errors
     ///
     /// A setting, or a file that it names, cannot be used.
-    pub(crate) fn new(settings: DirectorySettings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: DirectorySettings) -> Result<Self, SettingsError> {
         let users = match settings.users {
             Some(UserSource::Sql(sql)) => Some(UserBackend::Sql(Sql::new(sql)?)),
             Some(UserSource::Ldap(ldap)) => Some(UserBackend::Ldap(Box::new(Ldap::new(*ldap)?))),

@@ -45,14 +45,14 @@ impl Error for LookupError {}
 
 /// Why the program does not start: the settings are wrong.
 #[derive(Debug)]
-pub(crate) enum StartError {
+pub(crate) enum SettingsError {
     /// This setting is wrong.
     Setting { key: &'static str, why: String },
     /// This file cannot be read.
     File { path: PathBuf, why: String },
 }
 
-impl fmt::Display for StartError {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting { key, why } => write!(f, "{key} cannot be used: {why}"),
@@ -65,7 +65,7 @@ impl fmt::Display for StartError {
     }
 }
 
-impl Error for StartError {}
+impl Error for SettingsError {}
 
 /// The text of an error and its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {

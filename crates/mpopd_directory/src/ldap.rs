@@ -14,7 +14,7 @@ use ldap3::{
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
-use crate::failure::{LookupError, StartError, chain};
+use crate::failure::{LookupError, SettingsError, chain};
 use crate::names::NameKind;
 use crate::pool::{AskError, Pool, PooledServer};
 use crate::record::{BadRecord, RecordFields};
@@ -46,7 +46,7 @@ pub(crate) enum BindResult {
 }
 
 /// Why an entry describes no user. The data on the server, or the settings, are wrong.
-enum BadEntry {
+enum BadLdapEntry {
     /// The filter matches several entries.
     SeveralEntries,
     /// The entry has no readable password.
@@ -59,7 +59,7 @@ enum BadEntry {
     Record { dn: String, why: BadRecord },
 }
 
-impl fmt::Display for BadEntry {
+impl fmt::Display for BadLdapEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SeveralEntries => f.write_str("the filter finds more than one entry"),
@@ -79,8 +79,8 @@ impl Ldap {
     /// # Errors
     ///
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::LdapSettings) -> Result<Self, StartError> {
-        let bad = |key, why: String| StartError::Setting { key, why };
+    pub(crate) fn new(settings: directory::LdapSettings) -> Result<Self, SettingsError> {
+        let bad = |key, why: String| SettingsError::Setting { key, why };
         let filter =
             QueryPattern::parse(&settings.filter).map_err(|why| bad("ldap.filter", why.to_string()))?;
         let sample =
@@ -251,7 +251,7 @@ impl LdapServer {
         match (entries.next(), entries.next()) {
             (None, _) => Ok(None),
             (Some(entry), None) => Ok(Some(SearchEntry::construct(entry))),
-            (Some(_), Some(_)) => Err(self.unusable(&BadEntry::SeveralEntries)),
+            (Some(_), Some(_)) => Err(self.unusable(&BadLdapEntry::SeveralEntries)),
         }
     }
 
@@ -265,14 +265,14 @@ impl LdapServer {
         if wanted.is_empty() { vec!["1.1"] } else { wanted }
     }
 
-    fn record(&self, mut found: SearchEntry) -> Result<UserRecord, BadEntry> {
+    fn record(&self, mut found: SearchEntry) -> Result<UserRecord, BadLdapEntry> {
         let LdapAttributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
         let number = |number: Option<u32>| number.map(|number| number.to_string());
         let mut fields = RecordFields::default();
         if !self.settings.bind {
             fields.password = take(&mut found, password)?.map(Zeroizing::new);
             if fields.password.is_none() {
-                return Err(BadEntry::NoPassword { dn: found.dn, attribute: password.clone() });
+                return Err(BadLdapEntry::NoPassword { dn: found.dn, attribute: password.clone() });
             }
         }
         fields.user = take(&mut found, user)?;
@@ -281,7 +281,7 @@ impl LdapServer {
         fields.home = take(&mut found, home)?;
         fields.mbox = take(&mut found, mbox)?;
         fields.maildir = take(&mut found, maildir)?;
-        fields.into_record().map_err(|why| BadEntry::Record { dn: found.dn, why })
+        fields.into_record().map_err(|why| BadLdapEntry::Record { dn: found.dn, why })
     }
 
     fn succeeded(&self, result: &LdapResult, doing: &str) -> Result<(), AskError> {
@@ -297,23 +297,23 @@ impl LdapServer {
         AskError::Lost(LookupError::Unreachable { server: self.name.clone(), why: chain(error) })
     }
 
-    fn unusable(&self, why: &BadEntry) -> AskError {
+    fn unusable(&self, why: &BadLdapEntry) -> AskError {
         AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
     }
 }
 
 /// The only value of an attribute. The server may spell the name in other letters than the request.
-fn take(found: &mut SearchEntry, name: &str) -> Result<Option<String>, BadEntry> {
+fn take(found: &mut SearchEntry, name: &str) -> Result<Option<String>, BadLdapEntry> {
     if name.is_empty() {
         return Ok(None);
     }
     if found.bin_attrs.keys().any(|key| key.eq_ignore_ascii_case(name)) {
-        return Err(BadEntry::NotUtf8 { dn: found.dn.clone(), attribute: name.to_owned() });
+        return Err(BadLdapEntry::NotUtf8 { dn: found.dn.clone(), attribute: name.to_owned() });
     }
     let key = found.attrs.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
     let mut values = key.and_then(|key| found.attrs.remove(&key)).unwrap_or_default();
     match (values.pop(), values.is_empty()) {
         (value, true) => Ok(value),
-        (_, false) => Err(BadEntry::SeveralValues { dn: found.dn.clone(), attribute: name.to_owned() }),
+        (_, false) => Err(BadLdapEntry::SeveralValues { dn: found.dn.clone(), attribute: name.to_owned() }),
     }
 }

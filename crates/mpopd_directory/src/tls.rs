@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::failure::{StartError, chain};
+use crate::failure::{SettingsError, chain};
 
 /// The certificate authorities that are trusted.
 pub(crate) struct TrustedRoots(Vec<CertificateDer<'static>>);
@@ -20,7 +20,7 @@ impl TrustedRoots {
     /// # Errors
     ///
     /// The file cannot be used.
-    pub(crate) fn of(bounds: &ServerBounds) -> Result<Self, StartError> {
+    pub(crate) fn of(bounds: &ServerBounds) -> Result<Self, SettingsError> {
         match &bounds.ca {
             Some(path) => Self::read(&PathBuf::from(path.clone())),
             // If one of the system's cannot be read and is needed, the handshake says so.
@@ -28,8 +28,8 @@ impl TrustedRoots {
         }
     }
 
-    fn read(path: &Path) -> Result<Self, StartError> {
-        let bad = |why: String| StartError::File { path: path.to_owned(), why };
+    fn read(path: &Path) -> Result<Self, SettingsError> {
+        let bad = |why: String| SettingsError::File { path: path.to_owned(), why };
         let certificates: Result<Vec<_>, _> =
             CertificateDer::pem_file_iter(path).map_err(|error| bad(chain(&error)))?.collect();
         match certificates {
@@ -49,12 +49,12 @@ impl TrustedRoots {
     /// # Errors
     ///
     /// The library has no version of TLS in common with its cryptography.
-    pub(crate) fn client(&self) -> Result<ClientConfig, StartError> {
+    pub(crate) fn client(&self) -> Result<ClientConfig, SettingsError> {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(self.0.iter().cloned());
         let client = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(|error| StartError::Setting { key: "TLS", why: error.to_string() })?;
+            .map_err(|error| SettingsError::Setting { key: "TLS", why: error.to_string() })?;
         Ok(client.with_root_certificates(store).with_no_client_auth())
     }
 }

@@ -7,7 +7,7 @@ mod check_migration;
 mod cli;
 mod client;
 mod edit;
-mod failure;
+mod error;
 mod import;
 mod kick;
 mod program;
@@ -21,8 +21,8 @@ mod who;
 
 pub use cli::{command, run};
 
-/// Converts an old configuration as `mpopdctl import` does, for the fuzz target `legacy`: the new file, and how many of
-/// its comments begin with `CHECK`.
+/// Converts an old configuration as `mpopdctl import` does, for the fuzz target `legacy`: the new file, and
+/// how many of its comments begin with `CHECK`.
 ///
 /// # Errors
 ///

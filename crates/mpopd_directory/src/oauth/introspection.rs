@@ -14,7 +14,7 @@ use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
-use crate::failure::{LookupError, StartError, chain};
+use crate::failure::{LookupError, SettingsError, chain};
 use crate::tls::{TrustedRoots, provider};
 
 /// The longest answer, in octets.
@@ -45,8 +45,8 @@ impl Introspection {
         client_id: &str,
         client_secret: &SecretOctets,
         bounds: &ServerBounds,
-    ) -> Result<Self, StartError> {
-        let uri: ureq::http::Uri = url.parse().map_err(|error| StartError::Setting {
+    ) -> Result<Self, SettingsError> {
+        let uri: ureq::http::Uri = url.parse().map_err(|error| SettingsError::Setting {
             key: "oauth.introspection_url",
             why: format!("it is no URL: {error}"),
         })?;

@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 
 use super::claims::{Claims, LEEWAY, RequiredClaims};
 use super::signature::{self, ALGORITHMS};
-use crate::failure::{LookupError, StartError};
+use crate::failure::{LookupError, SettingsError};
 
 /// The largest file, in octets.
 const MOST_OCTETS: u64 = 1 << 20;
@@ -72,12 +72,12 @@ impl KeyFile {
     /// # Errors
     ///
     /// The file cannot be used.
-    pub(super) fn new(path: PathBuf, required: &RequiredClaims) -> Result<Self, StartError> {
+    pub(super) fn new(path: PathBuf, required: &RequiredClaims) -> Result<Self, SettingsError> {
         for (key, text) in [("oauth.issuer", &required.issuer), ("oauth.audience", &required.audience)] {
             if text.is_empty() {
                 let why =
                     "with a key file it must be set, or tokens for other services would open mail".to_owned();
-                return Err(StartError::Setting { key, why });
+                return Err(SettingsError::Setting { key, why });
             }
         }
         signature::install();
@@ -88,7 +88,7 @@ impl KeyFile {
         validation.set_issuer(&[&required.issuer]);
         validation.set_audience(&[&required.audience]);
         let keys = Self { path: path.clone(), validation, read: Mutex::default() };
-        keys.current().map_err(|why| StartError::File { path, why: why.to_string() })?;
+        keys.current().map_err(|why| SettingsError::File { path, why: why.to_string() })?;
         Ok(keys)
     }
 

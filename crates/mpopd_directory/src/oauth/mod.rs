@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use ipc::SecretOctets;
 use ipc::directory::{self, TokenVerification};
 
-use crate::failure::{LookupError, StartError};
+use crate::failure::{LookupError, SettingsError};
 use claims::RequiredClaims;
 use introspection::Introspection;
 use keys::KeyFile;
@@ -33,7 +33,7 @@ impl OAuth {
     /// # Errors
     ///
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::OAuthSettings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: directory::OAuthSettings) -> Result<Self, SettingsError> {
         let required = RequiredClaims {
             issuer: settings.issuer,
             audience: settings.audience,

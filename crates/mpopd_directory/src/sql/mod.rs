@@ -9,7 +9,7 @@ mod sqlite;
 use config::QueryPattern;
 use ipc::directory::{self, LookupName, UserRecord};
 
-use crate::failure::{LookupError, StartError};
+use crate::failure::{LookupError, SettingsError};
 use crate::pool::{Pool, PooledServer};
 use crate::tls::TrustedRoots;
 use mysql::Mysql;
@@ -30,10 +30,10 @@ impl Sql {
     /// # Errors
     ///
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::SqlSettings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: directory::SqlSettings) -> Result<Self, SettingsError> {
         let pattern = QueryPattern::parse_query(&settings.query)
-            .map_err(|why| StartError::Setting { key: "sql.query", why: why.to_string() })?;
-        let bad_url = |why: String| StartError::Setting { key: "sql.url", why };
+            .map_err(|why| SettingsError::Setting { key: "sql.query", why: why.to_string() })?;
+        let bad_url = |why: String| SettingsError::Setting { key: "sql.url", why };
         let url = str::from_utf8(settings.url.expose()).map_err(|error| bad_url(error.to_string()))?;
         let bounds = &settings.bounds;
         match url.split(':').next() {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::query::BoundQuery;
 use super::row::{BadRow, SqlRow};
-use crate::failure::{LookupError, StartError, chain};
+use crate::failure::{LookupError, SettingsError, chain};
 use crate::pool::{AskError, PooledServer};
 use crate::tls::{TrustedRoots, provider};
 
@@ -22,9 +22,13 @@ impl Mysql {
     /// # Errors
     ///
     /// The URL is malformed.
-    pub(super) fn new(url: &str, pattern: &QueryPattern, roots: &TrustedRoots) -> Result<Self, StartError> {
+    pub(super) fn new(
+        url: &str,
+        pattern: &QueryPattern,
+        roots: &TrustedRoots,
+    ) -> Result<Self, SettingsError> {
         let opts = Opts::from_url(url)
-            .map_err(|error| StartError::Setting { key: "sql.url", why: chain(&error) })?;
+            .map_err(|error| SettingsError::Setting { key: "sql.url", why: chain(&error) })?;
         // The library uses the default of the process.
         provider();
         let name = match opts.socket() {

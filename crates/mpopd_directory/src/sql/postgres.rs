@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::query::BoundQuery;
 use super::row::{BadRow, SqlRow};
-use crate::failure::{LookupError, StartError, chain};
+use crate::failure::{LookupError, SettingsError, chain};
 use crate::pool::{AskError, PooledServer};
 use crate::tls::TrustedRoots;
 
@@ -29,9 +29,14 @@ impl Postgres {
     /// # Errors
     ///
     /// The URL is malformed.
-    pub(super) fn new(url: &str, pattern: &QueryPattern, roots: &TrustedRoots) -> Result<Self, StartError> {
-        let mut config: Config =
-            url.parse().map_err(|error: Error| StartError::Setting { key: "sql.url", why: chain(&error) })?;
+    pub(super) fn new(
+        url: &str,
+        pattern: &QueryPattern,
+        roots: &TrustedRoots,
+    ) -> Result<Self, SettingsError> {
+        let mut config: Config = url
+            .parse()
+            .map_err(|error: Error| SettingsError::Setting { key: "sql.url", why: chain(&error) })?;
         if config.get_application_name().is_none() {
             config.application_name("mpopd");
         }

@@ -1,4 +1,4 @@
-//! What becomes of each old setting.
+//! Converts old settings to new ones.
 
 use std::collections::HashSet;
 
@@ -6,16 +6,16 @@ use config::quoted;
 
 use super::entries::{OldConfig, OldForm, OldSetting, OldValue};
 
-/// What one old setting became.
+/// An old setting after the conversion.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Converted {
-    /// Where it stood, from 1; `None` for what the old file left to its default.
+    /// Its line, from 1; `None` for settings that the old file does not have.
     pub(super) line: Option<usize>,
     /// Its old name.
     pub(super) name: String,
     /// The new setting.
     pub(super) set: Option<NewSetting>,
-    /// What somebody should look at.
+    /// What somebody must check.
     pub(super) checks: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct NewSetting {
     pub(super) value: String,
 }
 
-/// How the value of a setting that kept its name is written.
+/// The type of the value of a setting that kept its name.
 #[derive(Clone, Copy)]
 enum ValueShape {
     Number,
@@ -35,7 +35,7 @@ enum ValueShape {
     Text,
 }
 
-/// The settings that mean today what they meant.
+/// The settings that still have the same meaning.
 const KEPT: &[(&str, ValueShape)] = &[
     ("port", ValueShape::Number),
     ("max_servers", ValueShape::Number),
@@ -62,10 +62,10 @@ const KEPT: &[(&str, ValueShape)] = &[
     ("passsecret", ValueShape::Flag),
 ];
 
-/// The settings that are not needed any more, and whose absence changes nothing.
+/// The settings that are not needed any more and can be left out.
 const GONE: &[&str] = &["mpopd_conf_version", "md5_no_pam", "mpopd_failed_mail", "fork_alert"];
 
-/// What the old program did where its file said nothing, and this one does not do by itself.
+/// Defaults of the old program that differ from today's.
 const OLD_DEFAULTS: &[(&str, &str)] = &[
     ("timeout", "10"),
     ("use_pam", "false"),
@@ -74,7 +74,7 @@ const OLD_DEFAULTS: &[(&str, &str)] = &[
     ("storage", "\"disk\""),
 ];
 
-/// Goes through an old configuration.
+/// Converts an old configuration.
 pub(super) fn converted(old: &OldConfig) -> Vec<Converted> {
     let mut items = Vec::new();
     for entry in last_ones(&old.entries) {
@@ -97,7 +97,7 @@ pub(super) fn converted(old: &OldConfig) -> Vec<Converted> {
     items
 }
 
-/// The last of several assignments to one name is the one that counts.
+/// The effective settings: the last of several assignments to the same name.
 fn last_ones(entries: &[OldSetting]) -> Vec<&OldSetting> {
     let mut seen = HashSet::new();
     let mut last: Vec<&OldSetting> =
@@ -115,7 +115,7 @@ fn item(entry: &OldSetting, form: OldForm) -> Option<Converted> {
     let mut checks = Vec::new();
     let set = match (&*entry.name, &entry.user, &entry.value) {
         (gone, ..) if GONE.contains(&gone) => return None,
-        // They are told together in `storage`.
+        // `storage` converts them together.
         ("use_maildir" | "parse_to_disk" | "mailbox_class", None, _) => return None,
         (_, _, OldValue::Undefined) => return None,
         ("user_check" | "password_check", None, OldValue::Code(code)) => who(code, &mut checks),
@@ -123,7 +123,7 @@ fn item(entry: &OldSetting, form: OldForm) -> Option<Converted> {
             let usual =
                 ["{mail_spool_dir}/$user_name", "find_maildir"].iter().any(|usual| code.contains(usual));
             if !usual {
-                let what = "it says where a user's mail is, in Perl; say it with mail_spool_dir, or in mbox or maildir";
+                let what = "it computes the place of a user's mail in Perl; set mail_spool_dir, mbox or maildir instead";
                 checks.push(format!("{what}: {}", excerpt(code)));
             }
             None
@@ -132,7 +132,7 @@ fn item(entry: &OldSetting, form: OldForm) -> Option<Converted> {
             return None;
         }
         (_, _, OldValue::Code(code)) => {
-            checks.push(format!("Perl would have to work this out; set it by hand: {}", excerpt(code)));
+            checks.push(format!("only Perl could compute this; set it by hand: {}", excerpt(code)));
             None
         }
         (_, Some(user), OldValue::Text(text)) => for_user(&entry.name, user, text, &mut checks),
@@ -155,12 +155,12 @@ fn plain(name: &str, text: &str, form: OldForm, checks: &mut Vec<String>) -> Opt
             }
             (name, number(text))
         }
-        // In 2.x it was put behind a ^.
+        // 2.x added a ^.
         "message_start" if form == OldForm::Assignments && !text.starts_with('^') => {
             (name, quoted(&format!("^{text}")))
         }
         "message_start" => (name, quoted(text)),
-        // Perl's line had its line end, which is white space too: the pattern meant an empty line.
+        // A line in Perl included its line end, which is white space too: the pattern meant an empty line.
         "message_end" if text == r"^\s+$" => (name, quoted(r"^\s*$")),
         "message_end" => {
             if text.contains(r"\s") && text != r"^\s*$" || text.contains(r"\n") {
@@ -169,7 +169,7 @@ fn plain(name: &str, text: &str, form: OldForm, checks: &mut Vec<String>) -> Opt
             (name, quoted(text))
         }
         "mailgroup" if text.parse::<u32>().is_ok() => {
-            checks.push(format!("the group is set by its name today; `getent group {text}` tells it"));
+            checks.push(format!("the group is set by name today; `getent group {text}` shows it"));
             return None;
         }
         "mailgroup" => (name, quoted(text)),
@@ -180,7 +180,8 @@ fn plain(name: &str, text: &str, form: OldForm, checks: &mut Vec<String>) -> Opt
         "debug" if is_true(text) => return None,
         "debug" => ("log_level", quoted("warn")),
         "username_plugin" | "password_plugin" => {
-            let what = "plugins are programs of their own today, not pieces of Perl; see mpopd.conf(5) and conf/plugins";
+            let what =
+                "plugins are separate programs today, not Perl code; see mpopd.conf(5) and conf/plugins";
             checks.push(format!("{what}: {}", excerpt(text)));
             return None;
         }
@@ -204,11 +205,11 @@ fn for_user(name: &str, user: &str, text: &str, checks: &mut Vec<String>) -> Opt
         "user_log" if !is_true(text) => return None,
         "user_log" => ("user_log", number(text)),
         "debug" | "user_debug" => ("user_debug", flag(text)),
-        // One list of names; `write` puts it together.
+        // `write` collects the names in one list.
         "addreceived" if is_true(text) => {
             return Some(NewSetting { table: "", key: "addreceived".to_owned(), value: quoted(user) });
         }
-        // In 2.x the header was left out for these users; that is so for everyone today.
+        // 2.x left out the header for these users; today it is left out for everyone.
         "addreceived" | "forwardto" => return None,
         _ => {
             checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
@@ -218,7 +219,7 @@ fn for_user(name: &str, user: &str, text: &str, checks: &mut Vec<String>) -> Opt
     Some(NewSetting { table, key: quoted(user), value })
 }
 
-/// `user_check` and `password_check` of 3.x: subs that nearly always call one of the module's own.
+/// `user_check` and `password_check` of 3.x: subs that nearly always call one of the module's own subs.
 fn who(code: &str, checks: &mut Vec<String>) -> Option<NewSetting> {
     let calls = |what: &str| code.contains(what);
     let system = calls("_user_system") || calls("_password_system") || calls("check_password_pam");
@@ -230,14 +231,14 @@ fn who(code: &str, checks: &mut Vec<String>) -> Option<NewSetting> {
         (false, false) => None,
     };
     let Some(auth_type) = auth_type else {
-        let what = "it says in Perl who may log in; set auth_type, or write a plugin (auth_type = 7)";
+        let what = "it decides in Perl who may log in; set auth_type, or write a plugin (auth_type = 7)";
         checks.push(format!("{what}: {}", excerpt(code)));
         return None;
     };
     if calls("if ") || calls("elsif") {
-        checks.push("it may tell users apart; [user_auth] does that today".to_owned());
+        checks.push("it may distinguish users; [user_auth] does that today".to_owned());
     }
-    // A sub that asks PAM asks about users of the system, and that is auth_type's default.
+    // A sub that calls PAM checks system users, which is the default of auth_type.
     if calls("check_password_pam") {
         Some(main("use_pam", "true"))
     } else {
@@ -262,7 +263,7 @@ fn storage(old: &OldConfig) -> Option<Converted> {
             "Mail::POP3::Folder::mbox" => item(class, storage("ram"), Vec::new()),
             "Mail::POP3::Folder::mbox::parse_to_disk" => item(class, storage("disk"), Vec::new()),
             other => {
-                let what = format!("there is no such store of mail today: {}", excerpt(&quoted(other)));
+                let what = format!("there is no such mail storage today: {}", excerpt(&quoted(other)));
                 item(class, None, vec![what])
             }
         };
@@ -274,7 +275,7 @@ fn storage(old: &OldConfig) -> Option<Converted> {
     }
 }
 
-/// What differs between then and now whatever the file says.
+/// Notes that apply to every old configuration.
 fn of_the_form(form: OldForm, maildir: bool) -> Vec<Converted> {
     let about = |name: &str, set, what: &str| Converted {
         line: None,
@@ -282,19 +283,19 @@ fn of_the_form(form: OldForm, maildir: bool) -> Vec<Converted> {
         set,
         checks: if what.is_empty() { Vec::new() } else { vec![what.to_owned()] },
     };
-    let plaintext = "there was no TLS, and passwords came in the clear from everywhere. Today they may only from this \
-        machine; best set certificate and key in [tls], else allow_plaintext = \"always\"";
+    let plaintext = "there was no TLS, and passwords were sent in the clear from everywhere. Today this is allowed only \
+        from this machine. Set certificate and key in [tls] or, if you must, allow_plaintext = \"always\"";
     let mut items = vec![about("allow_plaintext", None, plaintext)];
-    // So that clients do not download everything again.
+    // Otherwise clients would download everything again.
     if form == OldForm::Hash || maildir {
         items.push(about("uidl", Some(main("uidl", "\"original-3x\"")), ""));
     } else {
-        let uidl = "2.x took the UIDLs of an mbox from header fields of its own, which are not read: clients download what is still \
-            there once more";
+        let uidl = "2.x took the UIDLs of an mbox from header fields of its own, which mpopd does not read: clients will \
+            download the present messages once more";
         items.push(about("uidl", None, uidl));
     }
     if form == OldForm::Assignments {
-        let received = "2.x gave every message a Received: header, but for the users in forwardto; today those in addreceived get it";
+        let received = "2.x added a Received: header for all users except those in forwardto; today it is added for those in addreceived";
         items.push(about("addreceived", None, received));
     }
     items
@@ -304,7 +305,7 @@ fn main(key: &str, value: &str) -> NewSetting {
     NewSetting { table: "", key: key.to_owned(), value: value.to_owned() }
 }
 
-/// Perl's idea of truth.
+/// Whether a value is true in Perl.
 fn is_true(text: &str) -> bool {
     !matches!(text, "" | "0")
 }
@@ -313,7 +314,7 @@ fn flag(text: &str) -> String {
     is_true(text).to_string()
 }
 
-/// A number as TOML has it; what is none is left to the reader of the new file to refuse.
+/// A number in TOML. Other text is quoted, and the parser of the new file rejects it.
 fn number(text: &str) -> String {
     match text.trim().parse::<i64>() {
         Ok(number) => number.to_string(),

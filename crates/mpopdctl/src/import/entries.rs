@@ -1,4 +1,4 @@
-//! The settings of an old configuration, from either of its two forms.
+//! Finds the settings in an old configuration, which has one of two forms.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::tokens::{PerlToken, TokenKind, tokens};
 pub(super) struct OldConfig {
     pub(super) form: OldForm,
     pub(super) entries: Vec<OldSetting>,
-    /// Statements that set nothing: their lines, and what they are.
+    /// Other statements, with their lines.
     pub(super) leftovers: Vec<(usize, String)>,
 }
 
-/// Which of the two forms it has.
+/// The form of an old configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OldForm {
     /// `$name = "value";`, mpopd 2.x.
@@ -26,30 +26,31 @@ pub(super) enum OldForm {
     Hash,
 }
 
-/// One setting.
+/// A setting.
 #[derive(Debug)]
 pub(super) struct OldSetting {
     /// From 1.
     pub(super) line: usize,
     pub(super) name: String,
-    /// The key in it, for the settings that hold a value for each user.
+    /// The user, for settings with a value for each user.
     pub(super) user: Option<String>,
     pub(super) value: OldValue,
 }
 
-/// What Perl would make of the right side, as far as it can be told without running it.
+/// The value that Perl would compute, as far as it is known without running the code.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum OldValue {
-    /// A text or a number: Perl does not tell them apart.
+    /// A text or a number, which are the same in Perl.
     Text(String),
     Undefined,
     /// A sub or another expression, as it is written.
     Code(String),
 }
 
-/// Reads an old configuration.
+/// Parses an old configuration.
 ///
 /// # Errors
+///
 /// A quoted text or a bracket that is never closed, with its line.
 pub(super) fn read(file: &Path, text: &str) -> Result<OldConfig, Fault> {
     let tokens = tokens(file, text)?;
@@ -68,7 +69,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<OldConfig, Fault> {
 struct SettingsReader<'a> {
     text: &'a str,
     old: OldConfig,
-    /// The scalars that were assigned so far.
+    /// The scalars that have been assigned so far.
     known: HashMap<String, String>,
 }
 
@@ -131,7 +132,7 @@ impl SettingsReader<'_> {
         }
     }
 
-    /// A setting of the hash, which may be a hash itself: one value for each user.
+    /// A setting of the hash. It may itself be a hash with a value for each user.
     fn setting(&mut self, at: &[PerlToken], name: &str, right: &[PerlToken]) {
         let right = without_plus(right);
         if right.first().is_some_and(|first| first.is("{")) {
@@ -182,7 +183,7 @@ impl SettingsReader<'_> {
         if tokens.len() % 2 == 1 { OldValue::Text(text) } else { OldValue::Code(self.source(tokens)) }
     }
 
-    /// The text that one token stands for.
+    /// The text of a token.
     fn text_of(&self, kind: &TokenKind) -> Option<String> {
         match kind {
             TokenKind::Number(number) => Some(number.replace('_', "")),
@@ -226,12 +227,12 @@ impl SettingsReader<'_> {
     }
 }
 
-/// The hash of all settings goes by such a name where it has one.
+/// Whether this is the usual name of the hash of all settings.
 fn is_config(name: &str) -> bool {
     name.eq_ignore_ascii_case("config")
 }
 
-/// Perl writes `+{` where `{` alone could begin a block.
+/// Skips the `+` of `+{`, which Perl needs where `{` could start a block.
 fn without_plus(tokens: &[PerlToken]) -> &[PerlToken] {
     match tokens {
         [plus, rest @ ..] if plus.is("+") => rest,
@@ -239,7 +240,7 @@ fn without_plus(tokens: &[PerlToken]) -> &[PerlToken] {
     }
 }
 
-/// What stands between the bracket that comes first and its partner.
+/// The tokens between the first bracket and its partner.
 fn inside(tokens: &[PerlToken]) -> &[PerlToken] {
     let mut depth = 0;
     for (nth, token) in tokens.iter().enumerate() {
@@ -251,7 +252,7 @@ fn inside(tokens: &[PerlToken]) -> &[PerlToken] {
     &[]
 }
 
-/// `a => b, c, d`: each key with its value. Perl makes no difference between `=>` and the comma.
+/// `a => b, c, d`: each key with its value. `=>` and the comma are the same in Perl.
 fn pairs(tokens: &[PerlToken]) -> Vec<(&[PerlToken], Option<&[PerlToken]>)> {
     let mut depth = 0;
     let parts = tokens.split(|token| {
@@ -262,7 +263,7 @@ fn pairs(tokens: &[PerlToken]) -> Vec<(&[PerlToken], Option<&[PerlToken]>)> {
     parts.chunks(2).filter_map(|pair| Some((*pair.first()?, pair.get(1).copied()))).collect()
 }
 
-/// Splits a file at its semicolons, and behind a block that needs none.
+/// Splits a file at its semicolons, and after blocks, which need none.
 fn statements(tokens: &[PerlToken]) -> Vec<&[PerlToken]> {
     let mut found = Vec::new();
     let (mut begin, mut depth) = (0, 0);
@@ -287,7 +288,7 @@ fn statements(tokens: &[PerlToken]) -> Vec<&[PerlToken]> {
 
 const BLOCKS: &[&str] = &["if", "unless", "while", "until", "for", "foreach", "sub", "BEGIN", "END"];
 
-/// +1 where a bracket opens, -1 where one closes.
+/// +1 for an opening bracket, -1 for a closing one.
 fn step(token: &PerlToken) -> isize {
     match &token.kind {
         TokenKind::Op("{" | "(" | "[") => 1,
@@ -302,7 +303,7 @@ fn check_brackets(file: &Path, tokens: &[PerlToken]) -> Result<(), Fault> {
         match step(token) {
             1 => open.push(token),
             -1 if open.pop().is_none() => {
-                return Err(Fault::of_line(file, token.line, "this bracket closes what was never opened"));
+                return Err(Fault::of_line(file, token.line, "this bracket was never opened"));
             }
             _ => {}
         }

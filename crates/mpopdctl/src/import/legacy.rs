@@ -1,12 +1,12 @@
 //! mpopd.conf of mpopd 2.x and of Mail::POP3 3.x, converted to the settings of today.
 //!
-//! Both programs were written in Perl, and so were their configurations: assignments in 2.x, a hash with subs in 3.x.
-//! This module reads them without running them. A value that only Perl could compute, and a setting without a
-//! counterpart today, becomes a comment that begins with `CHECK` and names the old line. [`config::parse`] accepts
-//! the result.
+//! Both programs were written in Perl, and so were their configurations: assignments in 2.x, a hash with subs
+//! in 3.x. This module reads them without running them. A value that only Perl could compute, and a setting
+//! without a counterpart today, becomes a comment that begins with `CHECK` and names the old line.
+//! [`config::parse`] accepts the result.
 //!
-//! `tokens.rs` and `quotes.rs` read Perl, `entries.rs` finds the settings in it, `convert.rs` decides what becomes of
-//! each, and `write.rs` puts the new file together.
+//! `tokens.rs` and `quotes.rs` read Perl, `entries.rs` finds the settings in it, `convert.rs` decides what
+//! becomes of each, and `write.rs` puts the new file together.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What stands between Perl's quotes.
+//! Quoted texts of Perl.
 
 /// A part of a quoted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -6,11 +6,11 @@ pub(super) enum QuotedPart {
     Literal(String),
     /// `$name`
     Variable(String),
-    /// Something that only Perl can work out: `@list`, `$hash{key}`, `@{[ ... ]}`.
+    /// Something that only Perl can compute: `@list`, `$hash{key}`, `@{[ ... ]}`.
     Code,
 }
 
-/// A text in single quotes: a backslash counts only before another and before the quote.
+/// A text in single quotes: a backslash escapes only another one and the quote.
 pub(super) fn literal(body: &str) -> String {
     let mut text = String::with_capacity(body.len());
     let mut chars = body.chars().peekable();
@@ -54,7 +54,7 @@ pub(super) fn interpolated(body: &str) -> Vec<QuotedPart> {
     pieces
 }
 
-/// A pattern with its flags as our regular expressions have them; `None` if it has variables, or flags that they lack.
+/// A pattern with its flags in our syntax; `None` if it has variables, or flags that we do not support.
 pub(super) fn pattern(body: &str, flags: &str) -> Option<String> {
     // Perl takes `$)` and `$|` for anchors in a pattern, and so does `variable`.
     let has_variable = body.char_indices().any(|(at, c)| {
@@ -69,7 +69,7 @@ pub(super) fn pattern(body: &str, flags: &str) -> Option<String> {
     Some(if flags.is_empty() { body } else { format!("(?{flags}){body}") })
 }
 
-/// The octet or character that a backslash and what follows it stand for.
+/// Appends the character of an escape sequence; returns the text after it.
 fn escape<'a>(rest: &'a str, text: &mut String) -> &'a str {
     let Some(c) = rest.chars().next() else { return rest };
     let after = rest.get(c.len_utf8()..).unwrap_or_default();
@@ -97,7 +97,7 @@ fn escape<'a>(rest: &'a str, text: &mut String) -> &'a str {
     after
 }
 
-/// The variable behind a sigil, and what follows it.
+/// The variable after a sigil, and the text after it.
 fn variable(sigil: char, rest: &str) -> Option<(QuotedPart, &str)> {
     let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
     if let Some(inner) = rest.strip_prefix('{') {

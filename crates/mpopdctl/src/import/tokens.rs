@@ -1,4 +1,5 @@
-//! Perl as tokens: as much of the language as the old configuration files use, subs included, so that their ends are found.
+//! Splits Perl into tokens. It knows as much of the language as old configuration files use, including subs,
+//! whose ends it must find.
 
 use std::path::Path;
 
@@ -6,13 +7,13 @@ use config::Fault;
 
 use super::quotes::{self, QuotedPart};
 
-/// One token, and where it stands.
+/// A token and its place.
 #[derive(Clone, Debug)]
 pub(super) struct PerlToken {
     pub(super) kind: TokenKind,
     /// From 1.
     pub(super) line: usize,
-    /// Octets of the file: of the first, and behind the last.
+    /// Its first octet in the file, and the one after its last.
     pub(super) at: (usize, usize),
 }
 
@@ -25,9 +26,9 @@ pub(super) enum TokenKind {
     Number(String),
     /// A quoted text or heredoc.
     Text(Vec<QuotedPart>),
-    /// `qr//`, its flags in front of it; `None` with a variable in it.
+    /// `qr//` with its flags in front; `None` if it contains a variable.
     Pattern(Option<String>),
-    /// `qw()`, `s///`, `m//`, `tr///`: what only code has.
+    /// `qw()`, `s///`, `m//`, `tr///`, which only code has.
     Quoted,
     Op(&'static str),
 }
@@ -38,9 +39,10 @@ impl PerlToken {
     }
 }
 
-/// Takes a file apart.
+/// Splits a file into tokens.
 ///
 /// # Errors
+///
 /// A quoted text that has no end, at the line where it begins.
 pub(super) fn tokens(file: &Path, text: &str) -> Result<Vec<PerlToken>, Fault> {
     let mut lexer = Lexer { text, at: 0, line: 1, tokens: Vec::new(), heredocs: Vec::new() };
@@ -67,12 +69,12 @@ struct Lexer<'a> {
     at: usize,
     line: usize,
     tokens: Vec<PerlToken>,
-    /// The heredocs that begin with the next line.
+    /// The heredocs that start in the next line.
     heredocs: Vec<Heredoc>,
 }
 
 struct Heredoc {
-    /// Which token gets the text.
+    /// The index of the token that gets the text.
     token: usize,
     end: String,
     indented: bool,
@@ -130,7 +132,7 @@ impl<'a> Lexer<'a> {
     fn word(&mut self, index: usize) -> Result<TokenKind, Unclosed> {
         let word = self.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
         let rest = self.rest().trim_start();
-        // A key is a key, whatever the word means elsewhere.
+        // The word is a key here, even if it is an operator elsewhere.
         let key = rest.starts_with("=>")
             || rest.starts_with('}') && index.checked_sub(1).is_some_and(|last| self.tokens[last].is("{"));
         let quote = |c: char| !c.is_alphanumeric() && !matches!(c, ',' | ';' | ')' | '_');
@@ -173,7 +175,7 @@ impl<'a> Lexer<'a> {
         Ok(TokenKind::Text(vec![QuotedPart::Literal(quotes::literal(body))]))
     }
 
-    /// What stands between the delimiter here and its end; backslashes are left in.
+    /// The text between the delimiter here and its end, with backslashes.
     fn delimited(&mut self, what: &'static str) -> Result<&'a str, Unclosed> {
         let unclosed = Unclosed { line: self.line, what };
         let Some(open) = self.peek() else { return Err(unclosed) };
@@ -270,7 +272,7 @@ impl<'a> Lexer<'a> {
         TokenKind::Text(Vec::new())
     }
 
-    /// Past the end of a line, and past the heredocs that follow it.
+    /// Skips the end of a line and the heredocs after it.
     fn end_line(&mut self) {
         self.skip(1);
         self.line += 1;

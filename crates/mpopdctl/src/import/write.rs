@@ -1,4 +1,4 @@
-//! The new file.
+//! Writes the new file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,9 +17,9 @@ pub(crate) struct Imported {
     pub(crate) checks: usize,
 }
 
-/// Puts the new file together: what needs a person first, then the settings in the order of the manual.
+/// Creates the new file: first the CHECK comments, then the settings in the order of the manual.
 ///
-/// A value that the new setting does not accept becomes a comment like those others, so the file has no fault.
+/// A value that the new setting does not accept also becomes a CHECK comment, so the file has no errors.
 pub(super) fn written(old: &Path, items: &[Converted]) -> Imported {
     let mut notes = Vec::new();
     let mut lines: Vec<NewLine> = Vec::new();
@@ -44,13 +44,13 @@ pub(super) fn written(old: &Path, items: &[Converted]) -> Imported {
     finished(old, &notes, &toml)
 }
 
-/// A setting of the new file, and the line of the old one that it comes from.
+/// A setting of the new file, and its line in the old one.
 struct NewLine<'a> {
     set: &'a NewSetting,
     origin: Option<usize>,
 }
 
-/// Something for a person.
+/// A CHECK comment.
 struct CheckNote {
     line: Option<usize>,
     name: String,
@@ -61,7 +61,7 @@ fn finished(old: &Path, notes: &[CheckNote], body: &str) -> Imported {
     let file = one_line(&old.display().to_string());
     let mut toml = format!("# mpopd.conf, made by mpopdctl import from {file}.\n");
     if !notes.is_empty() {
-        toml.push_str("# Each CHECK is for a person; lines are those of the old file.\n#\n");
+        toml.push_str("# Check each CHECK by hand; lines are those of the old file.\n#\n");
     }
     for note in notes {
         let name = one_line(&note.name);
@@ -100,7 +100,7 @@ fn body(toml: &mut String, lines: &[NewLine<'_>]) {
             let _ = writeln!(toml, "addreceived = [{}]  # {}", names.join(", "), origin(first.origin));
             continue;
         }
-        // Of two old settings that are one today, the later one counts.
+        // If two old settings are one today, the later one counts.
         let mut seen = BTreeSet::new();
         here.reverse();
         here.retain(|line| seen.insert(&line.set.key));
@@ -131,7 +131,7 @@ fn shown_key(set: &NewSetting) -> String {
     if set.table.is_empty() { set.key.clone() } else { format!("[{}] {}", set.table, set.key) }
 }
 
-/// A text of the old file as a part of a comment: it must not end the line.
+/// Text of the old file for a comment, without line ends.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
