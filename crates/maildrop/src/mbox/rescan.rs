@@ -25,8 +25,8 @@ pub(super) struct MboxRescan<'a> {
 }
 
 impl MboxRescan<'_> {
-    /// Parses what `known` does not cover, or the whole file. Without `known`, `previous` says which of several
-    /// equal messages each one was.
+    /// Parses what `known` does not cover, or the whole file. Without `known`, `previous` says which of
+    /// several equal messages each one was.
     pub(super) fn run(
         &self,
         known: Option<&MboxIndex>,
