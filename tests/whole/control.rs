@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use ipc::control::Request;
+use ipc::control::ControlRequest;
 use ipc::wire::{self, Wait};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
@@ -204,7 +204,8 @@ fn what_clients_of_the_socket_do_wrong_harms_nobody() {
 
     // One that asks and asks, and takes no answer.
     let deaf = connect(&path);
-    let ended = (0..1_000_000).find_map(|_| ipc::send(&deaf, &Request::Status, &[], Wait::Forever).err());
+    let ended =
+        (0..1_000_000).find_map(|_| ipc::send(&deaf, &ControlRequest::Status, &[], Wait::Forever).err());
     assert!(matches!(ended, Some(wire::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe
             || error.kind() == io::ErrorKind::ConnectionReset));
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use config::Config;
-use ipc::directory::{Answer, Ask, Request, RequestId, Verdict};
+use ipc::directory::{DirectoryAnswer, DirectoryQuery, DirectoryRequest, LookupOutcome, RequestId};
 use ipc::wire::{self, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -47,21 +47,21 @@ impl DirectoryClient {
         client.channel = Some(channel);
     }
 
-    /// Sends a request and waits for the answer, which is never [`Verdict::Temporary`].
+    /// Sends a request and waits for the answer, which is never [`LookupOutcome::Temporary`].
     ///
     /// # Errors
     ///
     /// Why there is no answer now.
-    pub(crate) fn ask(&self, ask: Ask) -> Result<Verdict, DirectoryError> {
+    pub(crate) fn ask(&self, ask: DirectoryQuery) -> Result<LookupOutcome, DirectoryError> {
         match self.0.borrow_mut().ask(ask)? {
-            Verdict::Temporary(why) => Err(DirectoryError::Server(why)),
+            LookupOutcome::Temporary(why) => Err(DirectoryError::Server(why)),
             verdict => Ok(verdict),
         }
     }
 }
 
 impl DirectoryChannel {
-    fn ask(&mut self, ask: Ask) -> Result<Verdict, DirectoryError> {
+    fn ask(&mut self, ask: DirectoryQuery) -> Result<LookupOutcome, DirectoryError> {
         let until = Instant::now() + self.patience;
         let channel = self.channel.as_ref().ok_or(DirectoryError::NotConnected)?;
         let id = match self.last {
@@ -70,9 +70,10 @@ impl DirectoryChannel {
         };
         self.last = Some(id);
         // If the channel is full, mpopd-directory has not read for as long as it takes to fill it.
-        ipc::send(channel, &Request { id, ask }, &[], Wait::No).map_err(DirectoryError::NotSent)?;
+        ipc::send(channel, &DirectoryRequest { id, query: ask }, &[], Wait::No)
+            .map_err(DirectoryError::NotSent)?;
         loop {
-            match ipc::receive::<Answer>(channel, &mut self.buffer, Wait::No) {
+            match ipc::receive::<DirectoryAnswer>(channel, &mut self.buffer, Wait::No) {
                 Ok(Some((answer, _))) if answer.id == id => return Ok(answer.verdict),
                 // Answers a request that this process or its predecessor has given up.
                 Ok(Some(_)) => {}
@@ -136,18 +137,21 @@ impl fmt::Display for DirectoryError {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use ipc::directory::Name;
+    use ipc::directory::LookupName;
 
     /// The channel to a directory that answers each request as the function says, until it is closed.
-    pub(crate) fn channel_answering(answers: impl Fn(&Ask) -> Vec<Verdict> + Send + 'static) -> OwnedFd {
+    pub(crate) fn channel_answering(
+        answers: impl Fn(&DirectoryQuery) -> Vec<LookupOutcome> + Send + 'static,
+    ) -> OwnedFd {
         let (ours, theirs) = sys::seqpacket::pair().unwrap();
         std::thread::spawn(move || {
             let mut buffer = vec![0; wire::MOST_OCTETS];
             while let Some((request, _)) =
-                ipc::receive::<Request>(&theirs, &mut buffer, Wait::Forever).unwrap()
+                ipc::receive::<DirectoryRequest>(&theirs, &mut buffer, Wait::Forever).unwrap()
             {
-                for verdict in answers(&request.ask) {
-                    ipc::send(&theirs, &Answer { id: request.id, verdict }, &[], Wait::Forever).unwrap();
+                for verdict in answers(&request.query) {
+                    ipc::send(&theirs, &DirectoryAnswer { id: request.id, verdict }, &[], Wait::Forever)
+                        .unwrap();
                 }
             }
         });
@@ -157,15 +161,15 @@ pub(crate) mod tests {
     /// A client of such a directory.
     pub(crate) fn answering(
         config: &Config,
-        answers: impl Fn(&Ask) -> Vec<Verdict> + Send + 'static,
+        answers: impl Fn(&DirectoryQuery) -> Vec<LookupOutcome> + Send + 'static,
     ) -> DirectoryClient {
         let directory = DirectoryClient::new(config);
         directory.connect(channel_answering(answers));
         directory
     }
 
-    fn lookup() -> Ask {
-        Ask::Lookup(Name { user: "a".to_owned(), local_part: "a".to_owned(), domain: None })
+    fn lookup() -> DirectoryQuery {
+        DirectoryQuery::Lookup(LookupName { user: "a".to_owned(), local_part: "a".to_owned(), domain: None })
     }
 
     /// Why a lookup fails.
@@ -176,10 +180,10 @@ pub(crate) mod tests {
     #[test]
     fn late_answers_are_not_taken_for_the_next_one() {
         // Two answers to each request: the second one is still there when the next request is made.
-        let twice = |_: &Ask| vec![Verdict::NotFound, Verdict::Refused];
+        let twice = |_: &DirectoryQuery| vec![LookupOutcome::NotFound, LookupOutcome::Refused];
         let directory = answering(&Config::default(), twice);
         for _ in 0..3 {
-            assert_eq!(directory.ask(lookup()).unwrap(), Verdict::NotFound);
+            assert_eq!(directory.ask(lookup()).unwrap(), LookupOutcome::NotFound);
         }
     }
 
@@ -193,7 +197,7 @@ pub(crate) mod tests {
         assert_eq!(said(&directory), "mpopd-directory does not answer");
         drop(theirs);
         assert!(said(&directory).starts_with("mpopd-directory cannot be asked: "));
-        let down = |_: &Ask| vec![Verdict::Temporary("it is down".to_owned())];
+        let down = |_: &DirectoryQuery| vec![LookupOutcome::Temporary("it is down".to_owned())];
         let directory = answering(&Config::default(), down);
         assert_eq!(said(&directory), "it is down");
     }

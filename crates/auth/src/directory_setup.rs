@@ -1,26 +1,29 @@
 //! The settings of mpopd-directory.
 
 use config::{Config, SecretText};
-use ipc::directory::{Attributes, Bounds, Ldap, OAuth, Setup, Sql, TokensBy, Users};
+use ipc::directory::{
+    DirectorySettings, LdapAttributes, LdapSettings, OAuthSettings, ServerBounds, SqlSettings,
+    TokenVerification, UserSource,
+};
 
 /// The settings to start mpopd-directory with; `None` if the configuration names no server, and it is not
 /// needed.
 ///
 /// They contain passwords. [`config::Loaded::check_serving`] has checked that they are complete.
-pub fn directory_setup(config: &Config) -> Option<Setup> {
+pub fn directory_setup(config: &Config) -> Option<DirectorySettings> {
     let (sql, ldap) = (&config.sql, &config.ldap);
-    let bounds = |timeout, connections, ca: &Option<std::path::PathBuf>| Bounds {
+    let bounds = |timeout, connections, ca: &Option<std::path::PathBuf>| ServerBounds {
         timeout,
         connections,
         ca: ca.as_deref().map(Into::into),
     };
     let users = match (&sql.url, &ldap.url) {
-        (Some(url), _) => Some(Users::Sql(Sql {
+        (Some(url), _) => Some(UserSource::Sql(SqlSettings {
             url: secret(url),
             query: sql.query.as_ref().map_or_else(String::new, ToString::to_string),
             bounds: bounds(sql.timeout, sql.connections, &sql.ca),
         })),
-        (None, Some(url)) => Some(Users::Ldap(Box::new(Ldap {
+        (None, Some(url)) => Some(UserSource::Ldap(Box::new(LdapSettings {
             url: url.clone(),
             starttls: ldap.starttls,
             service: (!ldap.service_dn.is_empty())
@@ -28,7 +31,7 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
             base: ldap.base.clone(),
             filter: ldap.filter.to_string(),
             bind: ldap.bind,
-            attributes: Attributes {
+            attributes: LdapAttributes {
                 user: ldap.user_attribute.clone(),
                 password: ldap.password_attribute.clone(),
                 uid: ldap.uid_attribute.clone(),
@@ -45,15 +48,15 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
     };
     let oauth = &config.oauth;
     let by = match (&oauth.introspection_url, &oauth.jwks) {
-        (Some(url), _) => Some(TokensBy::Introspection {
+        (Some(url), _) => Some(TokenVerification::Introspection {
             url: url.clone(),
             client_id: oauth.client_id.clone(),
             client_secret: secret(&oauth.client_secret),
         }),
-        (None, Some(path)) => Some(TokensBy::Keys(path.as_path().into())),
+        (None, Some(path)) => Some(TokenVerification::Keys(path.as_path().into())),
         (None, None) => None,
     };
-    let oauth = by.map(|by| OAuth {
+    let oauth = by.map(|by| OAuthSettings {
         by,
         issuer: oauth.issuer.clone(),
         audience: oauth.audience.clone(),
@@ -61,11 +64,11 @@ pub fn directory_setup(config: &Config) -> Option<Setup> {
         user_claim: oauth.user_claim.clone(),
         bounds: bounds(oauth.timeout, oauth.connections, &oauth.ca),
     });
-    (users.is_some() || oauth.is_some()).then_some(Setup { users, oauth })
+    (users.is_some() || oauth.is_some()).then_some(DirectorySettings { users, oauth })
 }
 
-fn secret(text: &SecretText) -> ipc::Secret {
-    ipc::Secret::new(text.expose().as_bytes().to_vec())
+fn secret(text: &SecretText) -> ipc::SecretOctets {
+    ipc::SecretOctets::new(text.expose().as_bytes().to_vec())
 }
 
 #[cfg(test)]
@@ -83,15 +86,18 @@ mod tests {
             "[ldap]\nurl = \"ldaps://h\"\nbase = \"dc=org\"\nservice_dn = \"cn=s\"\nservice_password = \"pw\"\nuid = 7\n\
              [oauth]\njwks = \"/k\"\nissuer = \"i\"\naudience = \"a\"\n",
         ));
-        let Some(Setup { users: Some(Users::Ldap(ldap)), oauth: Some(oauth) }) = setup else {
+        let Some(DirectorySettings { users: Some(UserSource::Ldap(ldap)), oauth: Some(oauth) }) = setup
+        else {
             panic!("{setup:?}")
         };
         assert_eq!((ldap.filter.as_str(), ldap.uid, ldap.bind), ("(uid=%u)", Some(7), true));
-        assert_eq!(ldap.service, Some(("cn=s".to_owned(), ipc::Secret::new(b"pw".to_vec()))));
-        assert_eq!(oauth.by, TokensBy::Keys(std::path::Path::new("/k").into()));
+        assert_eq!(ldap.service, Some(("cn=s".to_owned(), ipc::SecretOctets::new(b"pw".to_vec()))));
+        assert_eq!(oauth.by, TokenVerification::Keys(std::path::Path::new("/k").into()));
         let setup =
             directory_setup(&config("[sql]\nurl = \"mysql://u:p@h/d\"\nquery = \"SELECT 1 WHERE a = %u\"\n"));
-        let Some(Setup { users: Some(Users::Sql(sql)), oauth: None }) = setup else { panic!("{setup:?}") };
+        let Some(DirectorySettings { users: Some(UserSource::Sql(sql)), oauth: None }) = setup else {
+            panic!("{setup:?}")
+        };
         assert_eq!(
             (sql.url.expose(), sql.query.as_str()),
             (&b"mysql://u:p@h/d"[..], "SELECT 1 WHERE a = %u")

@@ -1,7 +1,7 @@
 //! OAuth tokens, checked by mpopd-directory.
 
 use config::Config;
-use ipc::directory::{Ask, Verdict};
+use ipc::directory::{DirectoryQuery, LookupOutcome};
 
 use crate::directory_client::{DirectoryClient, DirectoryError};
 use crate::token_check::{BadToken, TokenCheck};
@@ -24,10 +24,14 @@ impl DirectoryTokens {
 impl TokenCheck for DirectoryTokens {
     fn check(&mut self, token: &[u8]) -> Result<String, BadToken> {
         let temporary = |error: DirectoryError| BadToken::Temporary(error.to_string());
-        match self.directory.ask(Ask::Token(ipc::Secret::new(token.to_vec()))).map_err(temporary)? {
-            Verdict::Granted(user) => Ok(user),
-            Verdict::Refused => Err(BadToken::Refused),
-            Verdict::Found(_) | Verdict::NotFound | Verdict::Temporary(_) => {
+        match self
+            .directory
+            .ask(DirectoryQuery::Token(ipc::SecretOctets::new(token.to_vec())))
+            .map_err(temporary)?
+        {
+            LookupOutcome::Granted(user) => Ok(user),
+            LookupOutcome::Refused => Err(BadToken::Refused),
+            LookupOutcome::Found(_) | LookupOutcome::NotFound | LookupOutcome::Temporary(_) => {
                 Err(temporary(DirectoryError::WrongAnswer))
             }
         }
@@ -53,11 +57,15 @@ mod tests {
             DirectoryTokens::new(&Config::default(), &DirectoryClient::new(&Config::default())).is_none()
         );
         let config = config("[oauth]\nintrospection_url = \"https://h/\"\nscope = \"pop\"\n");
-        let answers = |ask: &Ask| match ask {
-            Ask::Token(token) if token.expose() == b"good" => vec![Verdict::Granted("alice".to_owned())],
-            Ask::Token(token) if token.expose() == b"down" => vec![Verdict::Temporary("down".to_owned())],
-            Ask::Token(_) => vec![Verdict::Refused],
-            Ask::Lookup(_) | Ask::Verify { .. } => vec![Verdict::NotFound],
+        let answers = |ask: &DirectoryQuery| match ask {
+            DirectoryQuery::Token(token) if token.expose() == b"good" => {
+                vec![LookupOutcome::Granted("alice".to_owned())]
+            }
+            DirectoryQuery::Token(token) if token.expose() == b"down" => {
+                vec![LookupOutcome::Temporary("down".to_owned())]
+            }
+            DirectoryQuery::Token(_) => vec![LookupOutcome::Refused],
+            DirectoryQuery::Lookup(_) | DirectoryQuery::Verify { .. } => vec![LookupOutcome::NotFound],
         };
         let directory = answering(&config, answers);
         let mut tokens = DirectoryTokens::new(&config, &directory).unwrap();

@@ -4,13 +4,14 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use auth::sasl::{SaslClient, SaslExchange, SaslProgress, SaslRefusal};
 use auth::{Account, Authenticator, LoginError};
-use ipc::hire::Post;
+use ipc::hire::WorkerIdentity;
 use ipc::login::{
-    Attempt, Challenge, DEADLINE, Decision, Login, Reaction, Refused, Response, Said, SessionContext,
+    AuthVerdict, Challenge, ClientCredentials, DEADLINE, Decision, ExchangeReply, ExchangeResponse,
+    LoginRequest, RefusedLogin, SessionContext,
 };
-use ipc::open::Open;
+use ipc::open::OpenRequest;
 use ipc::wire::{self, Wait};
-use ipc::{Secret, Ticket, receive, send};
+use ipc::{SecretOctets, Ticket, receive, send};
 use logging::{StepTimer, Untrusted, step};
 use sys::deadline::Deadline;
 use sys::seqpacket;
@@ -73,7 +74,7 @@ struct LoginServer<'a> {
 
 /// What auth answers to a login itself, and the channel for an exchange that goes on.
 struct LoginReply {
-    said: Said,
+    verdict: AuthVerdict,
     channel: Option<OwnedFd>,
 }
 
@@ -106,7 +107,7 @@ impl LoginServer<'_> {
 
     /// Handles one login from the queue. Returns whether there can be another.
     fn serve_login(&mut self, wait: Wait) -> Result<bool, wire::Error> {
-        let login = match receive::<Login>(self.queue, &mut self.buffer, wait) {
+        let login = match receive::<LoginRequest>(self.queue, &mut self.buffer, wait) {
             Ok(Some((login, _))) => login,
             Ok(None) => return Ok(false),
             Err(error) if error.would_block() => return Ok(true),
@@ -116,22 +117,22 @@ impl LoginServer<'_> {
         let _ = self.deadline.arm(DEADLINE);
         let reply = self.judge(&login);
         let _ = self.deadline.disarm();
-        if let Some(LoginReply { said, channel }) = reply {
+        if let Some(LoginReply { verdict, channel }) = reply {
             let descriptors: Vec<_> = channel.iter().map(AsFd::as_fd).collect();
-            let decision = Decision { id: login.context.id, said };
+            let decision = Decision { id: login.context.id, verdict };
             send(self.queue, &decision, &descriptors, Wait::Forever)?;
         }
         Ok(true)
     }
 
     /// `None` if the login is accepted: the maildrop process answers it.
-    fn judge(&mut self, login: &Login) -> Option<LoginReply> {
+    fn judge(&mut self, login: &LoginRequest) -> Option<LoginReply> {
         let session = login.context.session;
         let timer = StepTimer::start();
         match &login.attempt {
-            Attempt::Name { user } => {
-                let said = self.check_name(user, login);
-                let answer = outcome_of(&said);
+            ClientCredentials::Name { user } => {
+                let verdict = self.check_name(user, login);
+                let answer = word_of(&verdict);
                 step!(
                     session,
                     "auth",
@@ -141,9 +142,9 @@ impl LoginServer<'_> {
                     answer,
                     us = timer.micros()
                 );
-                Some(LoginReply { said, channel: None })
+                Some(LoginReply { verdict, channel: None })
             }
-            Attempt::Password { user, password } => {
+            ClientCredentials::Password { user, password } => {
                 let outcome = self.check_password(user, password.expose(), login);
                 let answer = outcome.as_ref().map_or_else(|failure| failure.word(), |()| ACCEPTED);
                 step!(
@@ -156,11 +157,14 @@ impl LoginServer<'_> {
                     us = timer.micros()
                 );
                 let why = outcome.err()?;
-                Some(LoginReply { said: Said::Refused(Refused { why, user: user.clone() }), channel: None })
+                Some(LoginReply {
+                    verdict: AuthVerdict::Refused(RefusedLogin { why, user: user.clone() }),
+                    channel: None,
+                })
             }
-            Attempt::Sasl { mechanism, .. } => {
+            ClientCredentials::Sasl { mechanism, .. } => {
                 let reply = self.begin_exchange(login);
-                let answer = reply.as_ref().map_or(ACCEPTED, |reply| outcome_of(&reply.said));
+                let answer = reply.as_ref().map_or(ACCEPTED, |reply| word_of(&reply.verdict));
                 step!(
                     session,
                     "auth",
@@ -176,26 +180,33 @@ impl LoginServer<'_> {
     }
 
     /// Decides whether there is such a user.
-    fn check_name(&mut self, user: &[u8], login: &Login) -> Said {
+    fn check_name(&mut self, user: &[u8], login: &LoginRequest) -> AuthVerdict {
         let why = match self.authenticator.knows(user, login.peer) {
-            Ok(true) => return Said::Known,
+            Ok(true) => return AuthVerdict::Known,
             Ok(false) => LoginFailure::UnknownUser,
             Err(error) => failure(user, &error),
         };
-        Said::Refused(Refused { why, user: user.to_vec() })
+        AuthVerdict::Refused(RefusedLogin { why, user: user.to_vec() })
     }
 
-    fn check_password(&mut self, user: &[u8], password: &[u8], login: &Login) -> Result<(), LoginFailure> {
+    fn check_password(
+        &mut self,
+        user: &[u8],
+        password: &[u8],
+        login: &LoginRequest,
+    ) -> Result<(), LoginFailure> {
         let account =
             self.authenticator.login(user, password, login.peer).map_err(|error| failure(user, &error))?;
         self.order_maildrop(login.context, &account).map_err(|refused| refused.why)
     }
 
     /// Begins an exchange. If it needs another step, the reply has a channel for the client's responses.
-    fn begin_exchange(&mut self, login: &Login) -> Option<LoginReply> {
-        let Attempt::Sasl { mechanism, initial, binding, certificate } = &login.attempt else { return None };
-        let refused = |refused| Some(LoginReply { said: Said::Refused(refused), channel: None });
-        let unnamed = |why| refused(Refused { why, user: Vec::new() });
+    fn begin_exchange(&mut self, login: &LoginRequest) -> Option<LoginReply> {
+        let ClientCredentials::Sasl { mechanism, initial, binding, certificate } = &login.attempt else {
+            return None;
+        };
+        let refused = |refused| Some(LoginReply { verdict: AuthVerdict::Refused(refused), channel: None });
+        let unnamed = |why| refused(RefusedLogin { why, user: Vec::new() });
         let Some(mechanism) = SaslMechanism::from_word(mechanism) else {
             return unnamed(LoginFailure::Temporary);
         };
@@ -204,13 +215,13 @@ impl LoginServer<'_> {
             channel_binding: binding.clone().map(Vec::into_boxed_slice),
             certificate: certificate.clone().map(Vec::into_boxed_slice),
         };
-        let initial = initial.as_ref().map(Secret::expose);
+        let initial = initial.as_ref().map(SecretOctets::expose);
         match SaslExchange::begin(mechanism, initial, client, self.authenticator) {
             SaslProgress::Challenge(challenge, exchange) => match seqpacket::pair() {
                 Ok((ours, theirs)) => {
                     self.exchanges.push(WaitingExchange::new(login.context, mechanism, ours, exchange));
-                    let said = Said::Challenge(Challenge(challenge));
-                    Some(LoginReply { said, channel: Some(theirs) })
+                    let verdict = AuthVerdict::Challenge(Challenge(challenge));
+                    Some(LoginReply { verdict, channel: Some(theirs) })
                 }
                 Err(error) => {
                     tracing::error!("no channel for a login in several steps: {error}");
@@ -227,24 +238,26 @@ impl LoginServer<'_> {
     /// Continues an exchange whose client has responded. If the client is gone, the exchange is dropped.
     fn serve_response(&mut self, waiting: WaitingExchange) {
         let WaitingExchange { context, mechanism, channel, exchange, .. } = waiting;
-        let Ok(Some((Response(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else { return };
+        let Ok(Some((ExchangeResponse(response), _))) = receive(&channel, &mut self.buffer, Wait::No) else {
+            return;
+        };
         let timer = StepTimer::start();
         let _ = self.deadline.arm(DEADLINE);
         let (reaction, next) = match exchange.answer(response.expose(), self.authenticator) {
             SaslProgress::Challenge(challenge, exchange) => {
-                (Reaction::Challenge(Challenge(challenge)), Some(exchange))
+                (ExchangeReply::Challenge(Challenge(challenge)), Some(exchange))
             }
             SaslProgress::Done(account) => match self.order_maildrop(context, &account) {
-                Ok(()) => (Reaction::Accepted, None),
-                Err(refused) => (Reaction::Refused(refused), None),
+                Ok(()) => (ExchangeReply::Accepted, None),
+                Err(refused) => (ExchangeReply::Refused(refused), None),
             },
-            SaslProgress::Refused(refusal) => (Reaction::Refused(refused_by(refusal)), None),
+            SaslProgress::Refused(refusal) => (ExchangeReply::Refused(refused_by(refusal)), None),
         };
         let _ = self.deadline.disarm();
         let answer = match &reaction {
-            Reaction::Challenge(_) => CHALLENGE,
-            Reaction::Accepted => ACCEPTED,
-            Reaction::Refused(refused) => refused.why.word(),
+            ExchangeReply::Challenge(_) => CHALLENGE,
+            ExchangeReply::Accepted => ACCEPTED,
+            ExchangeReply::Refused(refused) => refused.why.word(),
         };
         step!(
             context.session,
@@ -262,7 +275,7 @@ impl LoginServer<'_> {
     }
 
     /// Has the maildrop of an authenticated user opened. The maildrop process answers the login.
-    fn order_maildrop(&mut self, context: SessionContext, account: &Account) -> Result<(), Refused> {
+    fn order_maildrop(&mut self, context: SessionContext, account: &Account) -> Result<(), RefusedLogin> {
         let timer = StepTimer::start();
         let outcome = self.open(context, account);
         step!(
@@ -278,19 +291,23 @@ impl LoginServer<'_> {
         outcome.map_err(|error| {
             let user = account.user.as_str().as_bytes().to_vec();
             tracing::error!("user={} has no maildrop process: {error}", Untrusted(&user));
-            Refused { why: LoginFailure::Temporary, user }
+            RefusedLogin { why: LoginFailure::Temporary, user }
         })
     }
 
     fn open(&mut self, context: SessionContext, account: &Account) -> Result<(), OrderError> {
-        let post = Post { uid: account.uid.get(), gid: account.gid, reach: self.roots.reach(account) };
+        let worker = WorkerIdentity {
+            uid: account.uid.get(),
+            gid: account.gid,
+            access: self.roots.file_access(account),
+        };
         // A user whose own log cannot be written can still read mail.
-        let log = self.user_logs.of(&account.user, post.uid, post.gid).unwrap_or_else(|error| {
+        let log = self.user_logs.of(&account.user, worker.uid, worker.gid).unwrap_or_else(|error| {
             let user = Untrusted(account.user.as_str().as_bytes());
             tracing::warn!("the own log of user={user} cannot be opened: {error}");
             None
         });
-        let order = Open {
+        let order = OpenRequest {
             context,
             ticket: Ticket::issue().map_err(OrderError::NoTicket)?,
             user: account.user.as_str().to_owned(),
@@ -298,7 +315,7 @@ impl LoginServer<'_> {
             path: account.maildrop.path.as_path().into(),
             user_log: log.as_ref().map(|(detail, _)| *detail),
         };
-        self.workers.order(&post, &order, log.as_ref().map(|(_, file)| file), &mut self.buffer)
+        self.workers.order(&worker, &order, log.as_ref().map(|(_, file)| file), &mut self.buffer)
     }
 }
 
@@ -308,16 +325,16 @@ const ACCEPTED: &str = "accepted";
 const CHALLENGE: &str = "challenge";
 
 /// The word for an answer in debug lines.
-fn outcome_of(said: &Said) -> &'static str {
-    match said {
-        Said::Refused(refused) => refused.why.word(),
-        Said::Known => "known",
-        Said::Challenge(_) => CHALLENGE,
+fn word_of(verdict: &AuthVerdict) -> &'static str {
+    match verdict {
+        AuthVerdict::Refused(refused) => refused.why.word(),
+        AuthVerdict::Known => "known",
+        AuthVerdict::Challenge(_) => CHALLENGE,
     }
 }
 
-fn refused_by(refusal: SaslRefusal) -> Refused {
-    Refused { why: failure(&refusal.user, &refusal.error), user: refusal.user }
+fn refused_by(refusal: SaslRefusal) -> RefusedLogin {
+    RefusedLogin { why: failure(&refusal.user, &refusal.error), user: refusal.user }
 }
 
 /// The reason of an error, whose detail is logged.

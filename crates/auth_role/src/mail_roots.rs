@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use auth::Account;
 use config::{AuthType, Config};
-use ipc::hire::Reach;
+use ipc::hire::FileAccess;
 use vocabulary::Storage;
 
 /// The folders in which mail lies by the configuration.
@@ -42,20 +42,20 @@ impl MailRoots {
     }
 
     /// The files that the process which opens the maildrop of `account` needs.
-    pub fn reach(&self, account: &Account) -> Reach {
+    pub fn file_access(&self, account: &Account) -> FileAccess {
         let path = &account.maildrop.path;
         let real = match path.canonicalize() {
             Ok(real) => real,
             // An empty maildrop: nothing will be opened.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Reach::Roots,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return FileAccess::Roots,
             // On NFS the owner may have more rights than root.
             Err(_) => path.clone(),
         };
         if self.0.iter().any(|root| real.starts_with(root)) {
-            return Reach::Roots;
+            return FileAccess::Roots;
         }
         if !account.own_uid {
-            return Reach::Anything;
+            return FileAccess::Anything;
         }
         let mut folders = match account.maildrop.storage {
             Storage::Maildir => vec![real],
@@ -65,7 +65,7 @@ impl MailRoots {
             }
         };
         folders.dedup();
-        Reach::Folders(folders.iter().map(|folder| folder.as_path().into()).collect())
+        FileAccess::Folders(folders.iter().map(|folder| folder.as_path().into()).collect())
     }
 }
 
@@ -78,7 +78,7 @@ fn resolved(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use auth::{OwnerUid, UserName};
-    use config::Template;
+    use config::PathTemplate;
     use std::os::unix::fs::symlink;
     use vocabulary::Location;
 
@@ -88,15 +88,15 @@ mod tests {
         Account { user, uid, gid: 8, own_uid, home: None, maildrop: Location { storage, path } }
     }
 
-    fn folders(paths: &[&Path]) -> Reach {
-        Reach::Folders(paths.iter().map(|path| (*path).into()).collect())
+    fn folders(paths: &[&Path]) -> FileAccess {
+        FileAccess::Folders(paths.iter().map(|path| (*path).into()).collect())
     }
 
     #[test]
     fn the_roots_are_those_of_the_settings_that_are_used() {
         let roots = |config: &Config| MailRoots::of(config).0;
         let mail = |name: &str| PathBuf::from("/nonexistent").join(name);
-        let template = |text: &str| Some(Template::parse(text).unwrap());
+        let template = |text: &str| Some(PathTemplate::parse(text).unwrap());
         let mut config = Config {
             mail_spool_dir: mail("spool"),
             host_mail_path: mail("popmail"),
@@ -130,20 +130,27 @@ mod tests {
 
         let inside = spool.join("alice");
         std::fs::write(&inside, "").unwrap();
-        assert_eq!(roots.reach(&account(Storage::Mbox, inside.clone(), true)), Reach::Roots);
-        assert_eq!(roots.reach(&account(Storage::Mbox, inside, false)), Reach::Roots);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, inside.clone(), true)), FileAccess::Roots);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, inside, false)), FileAccess::Roots);
 
         let away = home.join("mbox");
         std::fs::write(&away, "").unwrap();
         let linked = spool.join("bob");
         symlink(&away, &linked).unwrap();
-        assert_eq!(roots.reach(&account(Storage::Mbox, away.clone(), true)), folders(&[&home]));
-        assert_eq!(roots.reach(&account(Storage::Mbox, linked.clone(), true)), folders(&[&spool, &home]));
-        assert_eq!(roots.reach(&account(Storage::Mbox, linked, false)), Reach::Anything);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, away.clone(), true)), folders(&[&home]));
+        assert_eq!(
+            roots.file_access(&account(Storage::Mbox, linked.clone(), true)),
+            folders(&[&spool, &home])
+        );
+        assert_eq!(roots.file_access(&account(Storage::Mbox, linked, false)), FileAccess::Anything);
 
         let maildir = home.join("Maildir");
-        assert_eq!(roots.reach(&account(Storage::Maildir, maildir.clone(), true)), Reach::Roots, "none yet");
+        assert_eq!(
+            roots.file_access(&account(Storage::Maildir, maildir.clone(), true)),
+            FileAccess::Roots,
+            "none yet"
+        );
         symlink(&vmail, &maildir).unwrap();
-        assert_eq!(roots.reach(&account(Storage::Maildir, maildir, true)), folders(&[&vmail]));
+        assert_eq!(roots.file_access(&account(Storage::Maildir, maildir, true)), folders(&[&vmail]));
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use ipc::hire::{Hire, Hired, Post, WorkerId};
-use ipc::open::Open;
+use ipc::hire::{HireRequest, Hired, WorkerId, WorkerIdentity};
+use ipc::open::OpenRequest;
 use ipc::wire::{self, Wait};
 use ipc::{receive, send};
 
@@ -19,7 +19,7 @@ pub(crate) struct MaildropWorkers<'a> {
     /// To the supervisor.
     hire: &'a OwnedFd,
     /// Kept as long as this process lives: a dead one is noticed when it is next needed.
-    known: HashMap<Post, HiredWorker>,
+    known: HashMap<WorkerIdentity, HiredWorker>,
 }
 
 struct HiredWorker {
@@ -34,61 +34,61 @@ impl<'a> MaildropWorkers<'a> {
         Self { hire, known: HashMap::new() }
     }
 
-    /// Sends an order to the maildrop process for `post`, which is hired if need be. `log` is the descriptor
-    /// of the user's own log; `buffer` is for the supervisor's answer.
+    /// Sends an order to the maildrop process for `identity`, which is hired if need be. `log` is the
+    /// descriptor of the user's own log; `buffer` is for the supervisor's answer.
     ///
     /// # Errors
     ///
     /// No process could be given the order.
     pub(crate) fn order(
         &mut self,
-        post: &Post,
-        order: &Open,
+        identity: &WorkerIdentity,
+        order: &OpenRequest,
         log: Option<&OwnedFd>,
         buffer: &mut [u8],
     ) -> Result<(), OrderError> {
         // A known process may have ended since it was last used. A second one is new.
         let mut gone = None;
         for _ in 0..2 {
-            let worker = self.worker(post, order.context.id.generation, gone, buffer)?;
+            let worker = self.worker(identity, order.context.id.generation, gone, buffer)?;
             let log: Vec<_> = log.iter().map(AsFd::as_fd).collect();
             match send(&worker.orders, order, &log, Wait::Forever) {
                 Ok(()) => return Ok(()),
-                Err(wire::Error::Io(_)) => gone = self.known.remove(post).map(|worker| worker.id),
+                Err(wire::Error::Io(_)) => gone = self.known.remove(identity).map(|worker| worker.id),
                 Err(error) => return Err(OrderError::Channel(error)),
             }
         }
         Err(OrderError::EndsAtOnce)
     }
 
-    /// The process for `post` whose answers reach this generation of the session role.
+    /// The process for `identity` whose answers reach this generation of the session role.
     fn worker(
         &mut self,
-        post: &Post,
+        identity: &WorkerIdentity,
         generation: u32,
         gone: Option<WorkerId>,
         buffer: &mut [u8],
     ) -> Result<&HiredWorker, OrderError> {
-        let known = self.known.get(post);
+        let known = self.known.get(identity);
         if known.is_none_or(|worker| worker.generation != generation) {
             let instead_of = gone.or(known.map(|worker| worker.id));
             if self.known.len() >= MOST_REMEMBERED {
                 self.known.clear();
             }
-            let worker = self.hire(post, generation, instead_of, buffer)?;
-            self.known.insert(post.clone(), worker);
+            let worker = self.hire(identity, generation, instead_of, buffer)?;
+            self.known.insert(identity.clone(), worker);
         }
-        self.known.get(post).ok_or(OrderError::EndsAtOnce)
+        self.known.get(identity).ok_or(OrderError::EndsAtOnce)
     }
 
     fn hire(
         &self,
-        post: &Post,
+        identity: &WorkerIdentity,
         generation: u32,
         instead_of: Option<WorkerId>,
         buffer: &mut [u8],
     ) -> Result<HiredWorker, OrderError> {
-        let request = Hire { post: post.clone(), instead_of };
+        let request = HireRequest { worker: identity.clone(), instead_of };
         send(self.hire, &request, &[], Wait::Forever).map_err(OrderError::Channel)?;
         match receive::<Hired>(self.hire, buffer, Wait::Forever).map_err(OrderError::Channel)? {
             Some((Hired::Ready(id), descriptors)) => match descriptors.into_iter().next() {

@@ -1,4 +1,4 @@
-//! What keeps a server from starting, although each setting for itself is right.
+//! Checks that a server can start: settings that are valid on their own may still contradict each other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::table::Config;
 use crate::types::{AuthType, Certificates};
 
-/// The faults, each at the line of its setting if the file has it (`origins`).
+/// The errors, each at the line of its setting if the file has it (`origins`).
 pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, usize>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |key: &str, what: String| {
@@ -23,7 +23,7 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
     for (key, kind) in std::iter::once(("auth_type".to_owned(), config.auth_type)).chain(kinds) {
         match kind {
             AuthType::List if config.userlist.is_relative() && !other_users => {
-                // Where the list is at fault, not who uses it.
+                // At the list, not at the setting that uses it.
                 let key = if origins.contains_key("userlist") { "userlist" } else { &key };
                 fault(key, "kind 6 needs userlist, the absolute path of a user list".to_owned());
             }
@@ -36,7 +36,7 @@ pub(crate) fn serving(config: &Config, file: &Path, origins: &BTreeMap<String, u
     faults
 }
 
-/// What is missing or too much in the table `[tls]`, and what needs it.
+/// Missing and superfluous settings of the table `[tls]`.
 fn tls(config: &Config) -> Option<(&'static str, &'static str)> {
     match (&config.tls.certificate, &config.tls.key) {
         (Some(Certificates::One(_)), None) => Some(("tls.key", "missing, although tls.certificate is set")),
@@ -51,7 +51,7 @@ fn tls(config: &Config) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What is missing or too much in the tables `[sql]`, `[ldap]` and `[oauth]`.
+/// Missing and superfluous settings of the tables `[sql]`, `[ldap]` and `[oauth]`.
 fn directory(config: &Config) -> Vec<(&'static str, &'static str)> {
     let (sql, ldap, oauth) = (&config.sql, &config.ldap, &config.oauth);
     let mut faults = Vec::new();
@@ -69,7 +69,7 @@ fn directory(config: &Config) -> Vec<(&'static str, &'static str)> {
     );
     let base = "an LDAP server needs the DN below which users are, such as \"ou=people,dc=example,dc=org\"";
     fault_if(ldap.url.is_some() && ldap.base.is_empty(), "ldap.base", base);
-    // A bind with a name and no password is an anonymous one (RFC 4513 section 5.1.2).
+    // A bind with a name and no password is anonymous (RFC 4513 section 5.1.2).
     let half = ldap.service_dn.is_empty() != ldap.service_password.expose().is_empty();
     fault_if(
         half,

@@ -2,10 +2,10 @@
 
 use ipnet::IpNet;
 
-/// Reads `ADDRESS/BITS` (RFC 4632, section 3.1), whatever bits are set behind the prefix.
+/// Parses `ADDRESS/BITS` (RFC 4632, section 3.1). Bits may be set behind the prefix.
 ///
-/// No number may begin with a zero: to some programs `010` is ten, to others eight, and a rule must not depend on who reads
-/// it. The parser of `ipnet` takes it for ten.
+/// No number may begin with a zero: some programs read `010` as ten, others as eight, and a rule must mean
+/// the same to all. The parser of `ipnet` reads it as ten.
 pub fn cidr(text: &str) -> Option<IpNet> {
     let (address, bits) = text.split_once('/')?;
     let digits = bits.bytes().all(|octet| octet.is_ascii_digit()) && (bits == "0" || !bits.starts_with('0'));

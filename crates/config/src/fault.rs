@@ -1,35 +1,35 @@
-//! What is wrong, and where.
+//! Errors in files, with their place.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// One thing wrong in a file that the administrator wrote. Displays as `FILE:LINE: KEY: what is wrong`.
+/// An error in a file of the administrator. Displays as `FILE:LINE: KEY: what is wrong`.
 ///
-/// Warnings have the same shape; what makes a warning is the list that it is in.
+/// Warnings have the same form; they are in lists of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file, as it was named.
     pub file: PathBuf,
-    /// The line, from 1; absent where the fault is in no line (a file that cannot be read, a setting left out).
+    /// The line, from 1; `None` if the error is in no line (an unreadable file, a missing setting).
     pub line: Option<usize>,
-    /// The setting with its table (`tls.minimum`), or the user name; absent where the line has neither.
+    /// The setting with its table (`tls.minimum`), or the user name; `None` if the line has neither.
     pub key: Option<String>,
     /// What is wrong, and what to do about it.
     pub what: String,
 }
 
 impl Fault {
-    /// A fault of the file as a whole.
+    /// An error of the file as a whole.
     pub fn of_file(file: &Path, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, key: None, what: what.into() }
     }
 
-    /// A fault of one line, counted from 1.
+    /// An error of a line, counted from 1.
     pub fn of_line(file: &Path, line: usize, what: impl Into<String>) -> Self {
         Self { line: Some(line), ..Self::of_file(file, what) }
     }
 
-    /// The same fault, naming the setting or user that it is about.
+    /// The same error with the name of its setting or user.
     pub fn key(self, key: impl Into<String>) -> Self {
         Self { key: Some(key.into()), ..self }
     }
@@ -48,15 +48,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Every fault that was found, in the order of the lines. Displays as one line for each. Never empty.
+/// All errors of a file, in the order of the lines. Displays as one line for each. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// `Ok` when there is no fault in the list.
+    /// `Ok` if the list is empty.
     ///
     /// # Errors
-    /// The faults, sorted by line; those that are in no line come first.
+    ///
+    /// The errors, sorted by line; those in no line come first.
     pub fn none_in(mut found: Vec<Fault>) -> Result<(), Self> {
         if found.is_empty() {
             return Ok(());
@@ -65,7 +66,7 @@ impl Faults {
         Err(Self(found))
     }
 
-    /// The faults, one after the other.
+    /// The errors, one after the other.
     pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.0.iter()
     }

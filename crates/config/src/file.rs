@@ -1,4 +1,4 @@
-//! From the file to the settings.
+//! Reads and checks the configuration file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::check;
 use crate::fault::{Fault, Faults};
-use crate::reader::Findings;
+use crate::reader::ParseFindings;
 use crate::table::Config;
 
 /// The largest configuration file, in octets.
 pub const MAX_FILE_OCTETS: u64 = 1 << 20;
 
-/// A configuration file without a fault.
+/// A configuration file without errors.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The settings.
@@ -27,15 +27,16 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Checks that a server can work with these settings: nothing that belongs to a setting is left out.
+    /// Checks that a server can run with these settings: nothing that a setting requires is missing.
     ///
     /// # Errors
-    /// Every setting that stands in the way.
+    ///
+    /// Every setting that prevents it.
     pub fn check_serving(&self) -> Result<(), Faults> {
         Faults::none_in(check::serving(&self.config, &self.file, &self.origins))
     }
 
-    /// A fault of the setting `key`, at its line, that only those could find who work with it.
+    /// An error of the setting `key`, at its line, that was found later, when the setting was used.
     pub fn fault(&self, key: &str, what: impl Into<String>) -> Fault {
         let line = self.origins.get(key).copied();
         Fault { line, ..Fault::of_file(&self.file, what) }.key(key)
@@ -45,14 +46,15 @@ impl Loaded {
 /// Reads the configuration file. `euid` is the effective user id of this process, for [`check_permissions`].
 ///
 /// # Errors
-/// The file cannot be read, is no regular file, is larger than [`MAX_FILE_OCTETS`], may be written by the wrong people, or has
-/// faults; then all that [`parse`] finds.
+///
+/// The file cannot be read, is not a regular file, is larger than [`MAX_FILE_OCTETS`], has the wrong
+/// permissions, or contains errors: then all that [`parse`] finds.
 pub fn load(file: &Path, euid: u32) -> Result<Loaded, Faults> {
-    let text = read_bounded(file, euid).map_err(|what| Fault::of_file(file, what))?;
+    let text = read_bounded(file, euid)?;
     parse(file, &text)
 }
 
-/// Where a running daemon is found.
+/// The files through which a running daemon is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     /// `mpopd_pid_file`
@@ -61,27 +63,29 @@ pub struct Places {
     pub control_socket: PathBuf,
 }
 
-/// Reads only where a running daemon is found. Faults of the file are no obstacle: a daemon that was started before they
-/// were made must still be found, above all to be stopped.
+/// Reads only the settings that are needed to find a running daemon, and ignores errors of the file. A daemon
+/// that was started before somebody made an error must still be found, above all to be stopped.
 ///
 /// # Errors
-/// The file cannot be read at all, or belongs to the wrong people, as for [`load`].
+///
+/// The file cannot be read or has the wrong permissions, as for [`load`].
 pub fn places(file: &Path, euid: u32) -> Result<Places, Faults> {
-    let text = read_bounded(file, euid).map_err(|what| Fault::of_file(file, what))?;
+    let text = read_bounded(file, euid)?;
     let text = String::from_utf8_lossy(&text);
     let (table, _) = DeTable::parse_recoverable(&text);
     let Config { mpopd_pid_file, control_socket, .. } =
-        Config::read(table.into_inner(), &mut Findings::new(file, &text));
+        Config::read(table.into_inner(), &mut ParseFindings::new(file, &text));
     Ok(Places { pid_file: mpopd_pid_file, control_socket })
 }
 
-/// Reads settings from the octets of a file; `file` only stands in the messages.
+/// Parses the content of a file. `file` appears only in messages.
 ///
 /// # Errors
-/// Every fault of the text: it is not UTF-8, not TOML, has unknown settings or values that are not accepted.
+///
+/// Every error of the text: it is not UTF-8 or not TOML, or has unknown settings or invalid values.
 pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     let text = str::from_utf8(text).map_err(|error| not_utf8(file, text, error.valid_up_to()))?;
-    let mut findings = Findings::new(file, text);
+    let mut findings = ParseFindings::new(file, text);
 
     let (table, errors) = DeTable::parse_recoverable(text);
     findings.syntax(&errors);
@@ -89,9 +93,10 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     let config = Config::read(table.into_inner(), &mut findings);
     findings.forget_after_syntax(syntax_faults);
 
-    let Findings { mut faults, origins, .. } = findings;
+    let ParseFindings { mut faults, origins, .. } = findings;
     if !faults.is_empty() {
-        // All in one go: also what stands in the file and keeps a server from starting, unless its value is not even read.
+        // Also report settings that prevent a server from starting, except those whose value was not
+        // accepted.
         let lines: BTreeSet<_> = faults.iter().map(|fault| fault.line).collect();
         let unusable = check::serving(&config, file, &origins).into_iter();
         faults.extend(unusable.filter(|new| new.line.is_some() && !lines.contains(&new.line)));
@@ -100,10 +105,11 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<Loaded, Faults> {
     Ok(Loaded { config, file: file.to_owned(), origins })
 }
 
-/// Checks that only those may write the file who may say what this process does.
+/// Checks that nobody can write the file who may not control this process.
 ///
 /// # Errors
-/// Everyone may write it; or this process is root (`euid` 0) and the file belongs to someone else.
+///
+/// Everyone may write it, or this process is root (`euid` 0) and the file belongs to another user.
 pub fn check_permissions(file: &Path, metadata: &Metadata, euid: u32) -> Result<(), Fault> {
     let shown = file.display();
     if metadata.mode() & 0o002 != 0 {
@@ -121,22 +127,24 @@ pub fn check_permissions(file: &Path, metadata: &Metadata, euid: u32) -> Result<
     Ok(())
 }
 
-/// The text, which may hold passwords: it is wiped from memory afterwards.
-fn read_bounded(file: &Path, euid: u32) -> Result<Zeroizing<Vec<u8>>, String> {
-    let cannot_read = |error: std::io::Error| format!("cannot read the configuration: {error}");
-    // Before it is opened: to open a FIFO would wait for its writer.
+/// The content of the file. It may have passwords, so it is wiped from memory when dropped.
+fn read_bounded(file: &Path, euid: u32) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let cannot_read =
+        |error: std::io::Error| Fault::of_file(file, format!("cannot read the configuration: {error}"));
+    // Checked before opening, since opening a FIFO waits for a writer.
     if !fs::metadata(file).map_err(cannot_read)?.is_file() {
-        return Err("cannot read the configuration: not a regular file".to_owned());
+        return Err(Fault::of_file(file, "cannot read the configuration: not a regular file"));
     }
     let opened = File::open(file).map_err(cannot_read)?;
     let metadata = opened.metadata().map_err(cannot_read)?;
-    check_permissions(file, &metadata, euid).map_err(|fault| fault.what)?;
-    // All at once: a vector that grows leaves copies behind.
+    check_permissions(file, &metadata, euid)?;
+    // Allocated at once: a vector that grows leaves copies behind.
     let mut text = Zeroizing::new(vec![]);
-    text.reserve_exact(metadata.len().min(MAX_FILE_OCTETS) as usize + 2);
+    text.reserve_exact(usize::try_from(metadata.len().min(MAX_FILE_OCTETS)).map_or(0, |octets| octets + 2));
     opened.take(MAX_FILE_OCTETS + 1).read_to_end(&mut text).map_err(cannot_read)?;
     if text.len() as u64 > MAX_FILE_OCTETS {
-        return Err(format!("the file has more than {MAX_FILE_OCTETS} octets; a configuration is smaller"));
+        let what = format!("the file has more than {MAX_FILE_OCTETS} octets; a configuration is smaller");
+        return Err(Fault::of_file(file, what));
     }
     Ok(text)
 }
@@ -274,7 +282,7 @@ mod tests {
         assert!(fault(folder.path()).ends_with("not a regular file"));
         assert!(fault(&folder.path().join("missing")).contains("No such file"));
         let large = folder.path().join("large");
-        fs::write(&large, vec![b'#'; MAX_FILE_OCTETS as usize + 1]).unwrap();
+        fs::write(&large, vec![b'#'; usize::try_from(MAX_FILE_OCTETS).unwrap() + 1]).unwrap();
         assert!(fault(&large).contains("more than 1048576 octets"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a setting can be: how a value is read, how it is written back, and how it is described.
+//! Kinds of values: how they are parsed, printed and described.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use crate::types::SecretText;
 
-/// The type of a setting's value together with its bounds. The kinds there are, are in `kinds.rs`.
-pub(crate) struct Kind<T> {
+/// A type of values with its bounds. `kinds.rs` has the actual kinds.
+pub(crate) struct SettingKind<T> {
     accepts: String,
     read: Box<Read<T>>,
     show: Box<dyn Fn(&T) -> String>,
@@ -19,14 +19,14 @@ type Read<T> = dyn Fn(&Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>>;
 /// What is wrong with a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    /// Where it stands in the file: octets from its beginning.
+    /// Its place in the file, in octets.
     pub(crate) span: Range<usize>,
     /// Why it is wrong, and what is accepted.
     pub(crate) what: String,
 }
 
-impl<T: 'static> Kind<T> {
-    /// A kind whose values need no more said than whether they are accepted.
+impl<T: 'static> SettingKind<T> {
+    /// A kind whose values are either accepted or not.
     pub(crate) fn new(
         accepts: impl Into<String>,
         read: impl Fn(&DeValue<'_>) -> Option<T> + 'static,
@@ -42,7 +42,7 @@ impl<T: 'static> Kind<T> {
         Self { accepts, read: Box::new(read), show: Box::new(show) }
     }
 
-    /// A kind whose values may have values in them: who reads it knows what is wrong, and where.
+    /// A kind whose values contain other values. `read` reports what is wrong, and where.
     pub(crate) fn of_values(
         accepts: impl Into<String>,
         read: impl Fn(&Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>> + 'static,
@@ -51,7 +51,7 @@ impl<T: 'static> Kind<T> {
         Self { accepts: accepts.into(), read: Box::new(read), show: Box::new(show) }
     }
 
-    /// A kind written as a TOML string, and read by a parser that knows what is wrong with it.
+    /// A kind written as a TOML string. `read` reports what is wrong with it.
     pub(crate) fn of_text(
         accepts: impl Into<String>,
         read: impl Fn(&str) -> Result<T, String> + 'static,
@@ -70,7 +70,7 @@ impl<T: 'static> Kind<T> {
         Self { accepts, read: Box::new(read), show: Box::new(move |value| quoted(&show(value))) }
     }
 
-    /// A kind of secret, written as a TOML string. Neither a fault nor `--print-config` repeats it.
+    /// A secret, written as a TOML string. Neither errors nor `--print-config` repeat it.
     pub(crate) fn of_secret(
         accepts: impl Into<String>,
         read: impl Fn(&str) -> Result<T, String> + 'static,
@@ -92,10 +92,10 @@ impl<T: 'static> Kind<T> {
         Self { accepts, read: Box::new(read), show: Box::new(show) }
     }
 
-    /// The same kind, or nothing; nothing is written as the empty string.
-    pub(crate) fn or_none(self) -> Kind<Option<T>> {
+    /// The same kind, or none, which is written as the empty string.
+    pub(crate) fn or_none(self) -> SettingKind<Option<T>> {
         let Self { accepts, read, show } = self;
-        Kind {
+        SettingKind {
             accepts: format!("{accepts}; \"\" for none"),
             read: Box::new(move |value| match value.get_ref() {
                 DeValue::String(text) if text.is_empty() => Ok(None),
@@ -105,8 +105,8 @@ impl<T: 'static> Kind<T> {
         }
     }
 
-    /// A list of this kind, in which no value comes twice. Every wrong value of the list is told.
-    pub(crate) fn list(self, may_be_empty: bool) -> Kind<Vec<T>>
+    /// A list of this kind without duplicates. Every wrong value of the list is reported.
+    pub(crate) fn list(self, may_be_empty: bool) -> SettingKind<Vec<T>>
     where
         T: PartialEq,
     {
@@ -138,36 +138,37 @@ impl<T: 'static> Kind<T> {
             let shown: Vec<String> = values.iter().map(&show).collect();
             format!("[{}]", shown.join(", "))
         };
-        Kind { accepts, read: Box::new(read), show: Box::new(show) }
+        SettingKind { accepts, read: Box::new(read), show: Box::new(show) }
     }
 }
 
-impl<T> Kind<T> {
-    /// Reads a value of the file.
+impl<T> SettingKind<T> {
+    /// Parses a value of the file.
     ///
     /// # Errors
+    ///
     /// Everything that is wrong with it.
     pub(crate) fn parse(&self, value: &Spanned<DeValue<'_>>) -> Result<T, Vec<Wrong>> {
         (self.read)(value)
     }
 
-    /// The value as TOML. A kind that holds a secret shows something else in its place.
+    /// The value as TOML. Secrets are replaced.
     pub(crate) fn show(&self, value: &T) -> String {
         (self.show)(value)
     }
 
-    /// What may be written, as the end of a sentence.
+    /// The accepted values, as the end of a sentence.
     pub(crate) fn accepts(&self) -> &str {
         &self.accepts
     }
 }
 
-/// One thing that is wrong with a value: why, and what is accepted.
+/// An error of a value: why it is wrong, and what is accepted.
 pub(crate) fn wrong(value: &Spanned<DeValue<'_>>, why: &str, accepts: &str) -> Vec<Wrong> {
     vec![Wrong { span: value.span(), what: format!("{why}; use {accepts}") }]
 }
 
-/// A value as a message names it: short, and with nothing in it that could confuse a terminal.
+/// A value for a message: short, and without control characters.
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     const MOST: usize = 60;
     match value {
@@ -186,8 +187,9 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
-/// Text as a TOML string: a literal one where that is possible, because patterns are easier to read without escapes.
-pub(crate) fn quoted(text: &str) -> String {
+/// Text as a TOML string. Text with backslashes becomes a literal string if possible: patterns are easier to
+/// read that way.
+pub fn quoted(text: &str) -> String {
     if text.contains('\\') && !text.contains(|c: char| c == '\'' || c.is_control()) {
         return format!("'{text}'");
     }
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_repeated() {
-        let secret = Kind::of_secret(
+        let secret = SettingKind::of_secret(
             "nothing",
             |text| if text == "hunter2" { Ok(text.to_owned()) } else { Err("no".to_owned()) },
             String::is_empty,
@@ -243,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_list_tells_everything_that_is_wrong_with_it() {
-        let letters = Kind::new(
+        let letters = SettingKind::new(
             "\"a\" or \"b\"",
             |v| v.as_str().filter(|s| ["a", "b"].contains(s)).map(String::from),
             |s| quoted(s),

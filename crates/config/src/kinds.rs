@@ -1,4 +1,4 @@
-//! The kinds of values that the settings have.
+//! The kinds of values.
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -11,30 +11,30 @@ use toml::de::DeValue;
 use vocabulary::{LogTarget, Words};
 
 use crate::cidr::cidr;
-use crate::kind::{Kind, quoted};
-use crate::template::Template;
+use crate::kind::{SettingKind, quoted};
+use crate::path_template::PathTemplate;
 use crate::types::AuthType;
 
 /// `true` or `false`.
-pub(crate) fn flag() -> Kind<bool> {
-    Kind::new("true or false", |value| value.as_bool(), bool::to_string)
+pub(crate) fn flag() -> SettingKind<bool> {
+    SettingKind::new("true or false", |value| value.as_bool(), bool::to_string)
 }
 
 /// A whole number in a range.
-pub(crate) fn number<T>(range: RangeInclusive<T>) -> Kind<T>
+pub(crate) fn number<T>(range: RangeInclusive<T>) -> SettingKind<T>
 where
     T: TryFrom<i64> + PartialOrd + Display + Copy + 'static,
 {
     number_of("", range)
 }
 
-/// A whole number in a range, counting something: the unit follows the word "number".
-pub(crate) fn number_of<T>(unit: &str, range: RangeInclusive<T>) -> Kind<T>
+/// A whole number of units in a range. The unit follows the word "number".
+pub(crate) fn number_of<T>(unit: &str, range: RangeInclusive<T>) -> SettingKind<T>
 where
     T: TryFrom<i64> + PartialOrd + Display + Copy + 'static,
 {
     let accepts = format!("a whole number{unit} from {} to {}", range.start(), range.end());
-    Kind::new(
+    SettingKind::new(
         accepts,
         move |value| T::try_from(integer(value)?).ok().filter(|number| range.contains(number)),
         T::to_string,
@@ -42,13 +42,13 @@ where
 }
 
 /// A TCP port; never 0.
-pub(crate) fn port() -> Kind<u16> {
+pub(crate) fn port() -> SettingKind<u16> {
     number(1..=u16::MAX)
 }
 
 /// A TCP port, or 0 for none.
-pub(crate) fn port_or_off() -> Kind<Option<u16>> {
-    Kind::new(
+pub(crate) fn port_or_off() -> SettingKind<Option<u16>> {
+    SettingKind::new(
         format!("a whole number from 1 to {}, or 0 for off", u16::MAX),
         |value| u16::try_from(integer(value)?).ok().map(|port| (port != 0).then_some(port)),
         |port| port.unwrap_or(0).to_string(),
@@ -56,9 +56,9 @@ pub(crate) fn port_or_off() -> Kind<Option<u16>> {
 }
 
 /// A time in whole seconds.
-pub(crate) fn seconds(range: RangeInclusive<u64>) -> Kind<Duration> {
+pub(crate) fn seconds(range: RangeInclusive<u64>) -> SettingKind<Duration> {
     let accepts = format!("a whole number of seconds from {} to {}", range.start(), range.end());
-    Kind::new(
+    SettingKind::new(
         accepts,
         move |value| {
             u64::try_from(integer(value)?).ok().filter(|s| range.contains(s)).map(Duration::from_secs)
@@ -68,9 +68,9 @@ pub(crate) fn seconds(range: RangeInclusive<u64>) -> Kind<Duration> {
 }
 
 /// A number of days, or never.
-pub(crate) fn days_or_never() -> Kind<Option<u32>> {
+pub(crate) fn days_or_never() -> SettingKind<Option<u32>> {
     const MOST: u32 = 3650;
-    Kind::new(
+    SettingKind::new(
         format!("a whole number of days from 0 to {MOST}, or \"never\""),
         |value| match value {
             DeValue::String(word) => (word == "never").then_some(None),
@@ -81,9 +81,9 @@ pub(crate) fn days_or_never() -> Kind<Option<u32>> {
 }
 
 /// One of the words of an enum.
-pub(crate) fn word<T: Words>() -> Kind<T> {
+pub(crate) fn word<T: Words>() -> SettingKind<T> {
     let all: Vec<String> = T::WORDS.iter().map(|(word, _)| quoted(word)).collect();
-    Kind::new(
+    SettingKind::new(
         one_of(&all),
         |value| {
             let text = value.as_str()?;
@@ -94,8 +94,8 @@ pub(crate) fn word<T: Words>() -> Kind<T> {
 }
 
 /// `auth_type`: a number from 1 to 7.
-pub(crate) fn auth_type() -> Kind<AuthType> {
-    Kind::new(
+pub(crate) fn auth_type() -> SettingKind<AuthType> {
+    SettingKind::new(
         "a whole number from 1 to 7",
         |value| {
             let number = integer(value)?;
@@ -106,8 +106,8 @@ pub(crate) fn auth_type() -> Kind<AuthType> {
 }
 
 /// Text of one line, without control characters, of at most `most` octets.
-pub(crate) fn text(most: usize) -> Kind<String> {
-    Kind::of_text(
+pub(crate) fn text(most: usize) -> SettingKind<String> {
+    SettingKind::of_text(
         format!("one line of text, at most {most} octets"),
         move |text| match text {
             _ if text.len() > most => Err("it is too long".to_owned()),
@@ -119,8 +119,8 @@ pub(crate) fn text(most: usize) -> Kind<String> {
 }
 
 /// The same, but not empty.
-pub(crate) fn name() -> Kind<String> {
-    Kind::of_text(
+pub(crate) fn name() -> SettingKind<String> {
+    SettingKind::of_text(
         "a name, at most 255 octets",
         |text| match text {
             "" => Err("it is empty".to_owned()),
@@ -134,13 +134,13 @@ pub(crate) fn name() -> Kind<String> {
     )
 }
 
-/// The text after `+OK ` in the first line that a client gets.
+/// The text after `+OK ` in the first line that a client receives.
 ///
-/// RFC 1939 section 3 bounds a reply line to 512 octets with its end, in ASCII. A `<` would begin what section 7 calls a
-/// timestamp, and clients that see one try APOP.
-pub(crate) fn greeting() -> Kind<String> {
+/// RFC 1939 section 3 limits a reply line to 512 octets of ASCII with its end. A `<` would start a timestamp
+/// (section 7), and clients that see one try APOP.
+pub(crate) fn greeting() -> SettingKind<String> {
     const MOST: usize = 500;
-    Kind::of_text(
+    SettingKind::of_text(
         format!("printable ASCII without < and without [ at the beginning, at most {MOST} octets"),
         |text| match text {
             _ if text.len() > MOST => Err("it is too long".to_owned()),
@@ -158,9 +158,9 @@ pub(crate) fn greeting() -> Kind<String> {
     )
 }
 
-/// A regular expression for octets. Only its form as text is checked here: who uses it compiles it.
-pub(crate) fn pattern() -> Kind<String> {
-    Kind::of_text(
+/// A regular expression for octets. Only its length is checked here; it is compiled where it is used.
+pub(crate) fn pattern() -> SettingKind<String> {
+    SettingKind::of_text(
         "a regular expression",
         |text| match text {
             "" => Err("it is empty and would match everything".to_owned()),
@@ -172,8 +172,8 @@ pub(crate) fn pattern() -> Kind<String> {
 }
 
 /// An absolute path.
-pub(crate) fn path() -> Kind<PathBuf> {
-    Kind::of_text(
+pub(crate) fn path() -> SettingKind<PathBuf> {
+    SettingKind::of_text(
         "an absolute path, which begins with /",
         |text| {
             if text.starts_with('/') { clean_path(text) } else { Err("it does not begin with /".to_owned()) }
@@ -182,9 +182,9 @@ pub(crate) fn path() -> Kind<PathBuf> {
     )
 }
 
-/// An absolute path, or one that is looked for where the setting says.
-pub(crate) fn path_or_name() -> Kind<PathBuf> {
-    Kind::of_text(
+/// An absolute path, or a file name that the setting looks up elsewhere.
+pub(crate) fn path_or_name() -> SettingKind<PathBuf> {
+    SettingKind::of_text(
         "an absolute path, or a file name",
         |text| {
             let relative_with_folders = !text.starts_with('/') && text.contains('/');
@@ -198,18 +198,18 @@ pub(crate) fn path_or_name() -> Kind<PathBuf> {
     )
 }
 
-/// A path with names in it.
-pub(crate) fn template() -> Kind<Template> {
-    Kind::of_text(
+/// A path with placeholders for names.
+pub(crate) fn template() -> SettingKind<PathTemplate> {
+    SettingKind::of_text(
         "an absolute path, in which %u is the user, %n the local part, %d the domain, %h the home",
-        |text| Template::parse(text).map_err(|why| why.to_string()),
+        |text| PathTemplate::parse(text).map_err(|why| why.to_string()),
         |template| template.as_str().to_owned(),
     )
 }
 
 /// Where the log goes.
-pub(crate) fn log_target() -> Kind<LogTarget> {
-    Kind::of_text(
+pub(crate) fn log_target() -> SettingKind<LogTarget> {
+    SettingKind::of_text(
         "an absolute path, \"syslog\", \"journald\", or \"\" for none",
         |text| match text {
             "" => Ok(LogTarget::None),
@@ -227,9 +227,9 @@ pub(crate) fn log_target() -> Kind<LogTarget> {
     )
 }
 
-/// A time zone as RFC 5322 section 3.3 writes it; the value is in minutes east of UTC.
-pub(crate) fn utc_offset() -> Kind<i16> {
-    Kind::of_text(
+/// A time zone in the form of RFC 5322 section 3.3; the value is in minutes east of UTC.
+pub(crate) fn utc_offset() -> SettingKind<i16> {
+    SettingKind::of_text(
         "hours and minutes east of UTC, such as +0100 or -0330",
         |text| {
             let digits = text.strip_prefix(['+', '-']).filter(|digits| digits.len() == 4);
@@ -250,8 +250,8 @@ pub(crate) fn utc_offset() -> Kind<i16> {
 }
 
 /// An IP address.
-pub(crate) fn address() -> Kind<IpAddr> {
-    Kind::of_text(
+pub(crate) fn address() -> SettingKind<IpAddr> {
+    SettingKind::of_text(
         "an IPv4 or IPv6 address",
         |text| text.parse().map_err(|_| "it is no address".to_owned()),
         IpAddr::to_string,
@@ -259,17 +259,17 @@ pub(crate) fn address() -> Kind<IpAddr> {
 }
 
 /// An IP address with a port.
-pub(crate) fn socket_address() -> Kind<SocketAddr> {
-    Kind::of_text(
+pub(crate) fn socket_address() -> SettingKind<SocketAddr> {
+    SettingKind::of_text(
         "ADDRESS:PORT, with an IPv6 address in []",
         |text| text.parse().map_err(|_| "it is no address with a port".to_owned()),
         SocketAddr::to_string,
     )
 }
 
-/// A network in CIDR form; an address alone is the network of that one address.
-pub(crate) fn network() -> Kind<IpNet> {
-    Kind::of_text(
+/// A network in CIDR form; a plain address is a network with one address.
+pub(crate) fn network() -> SettingKind<IpNet> {
+    SettingKind::of_text(
         "an address or a network such as 192.0.2.0/24 or 2001:db8::/32",
         |text| {
             let network = match text.parse::<IpAddr>() {
@@ -279,14 +279,14 @@ pub(crate) fn network() -> Kind<IpNet> {
             if network == network.trunc() {
                 Ok(network)
             } else {
-                Err(format!("it has bits set behind its prefix, meant is perhaps {}", network.trunc()))
+                Err(format!("it has bits set behind its prefix; did you mean {}?", network.trunc()))
             }
         },
         IpNet::to_string,
     )
 }
 
-/// An integer that fits in 64 bits: the largest range of any setting is smaller.
+/// An integer of 64 bits. No setting has a larger range.
 pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
@@ -323,7 +323,7 @@ mod tests {
     use vocabulary::Storage;
 
     /// Reads one TOML value with a kind, and checks that what the kind then shows is read back as the same.
-    fn read<T: Debug + PartialEq + 'static>(kind: &Kind<T>, toml: &str) -> Option<T> {
+    fn read<T: Debug + PartialEq + 'static>(kind: &SettingKind<T>, toml: &str) -> Option<T> {
         let parse = |toml: &str| {
             let value = DeValue::parse(toml).unwrap().into_inner();
             kind.parse(&Spanned::new(0..toml.len(), value)).ok()

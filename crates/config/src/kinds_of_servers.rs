@@ -1,14 +1,14 @@
-//! The kinds of values that the tables `[sql]`, `[ldap]` and `[oauth]` have: how a server is reached, and what it is asked.
+//! The kinds of values of the tables `[sql]`, `[ldap]` and `[oauth]`: addresses of servers, and queries.
 
-use crate::kind::Kind;
+use crate::kind::SettingKind;
 use crate::kinds::integer;
-use crate::pattern::Pattern;
+use crate::query_pattern::QueryPattern;
 use crate::types::SecretText;
 
-/// A uid or gid of mail, or 0 for none: root owns no mail.
-pub(crate) fn id_or_none() -> Kind<Option<u32>> {
+/// The uid or gid of mail, or 0 for none, since root owns no mail.
+pub(crate) fn id_or_none() -> SettingKind<Option<u32>> {
     const MOST: u32 = u32::MAX - 1;
-    Kind::new(
+    SettingKind::new(
         format!("a whole number from 1 to {MOST}, or 0 for none"),
         |value| {
             u32::try_from(integer(value)?).ok().filter(|id| *id <= MOST).map(|id| (id != 0).then_some(id))
@@ -18,8 +18,8 @@ pub(crate) fn id_or_none() -> Kind<Option<u32>> {
 }
 
 /// A password or the like; empty for none.
-pub(crate) fn secret() -> Kind<SecretText> {
-    Kind::of_secret(
+pub(crate) fn secret() -> SettingKind<SecretText> {
+    SettingKind::of_secret(
         "one line of text, at most 1000 octets",
         |text| one_line(text, 1000).map(SecretText::new),
         |secret| secret.expose().is_empty(),
@@ -27,9 +27,9 @@ pub(crate) fn secret() -> Kind<SecretText> {
 }
 
 /// The URL of a database, which may have a password in it.
-pub(crate) fn database_url() -> Kind<SecretText> {
+pub(crate) fn database_url() -> SettingKind<SecretText> {
     const SCHEMES: [&str; 4] = ["postgresql://", "postgres://", "mysql://", "sqlite:/"];
-    Kind::of_secret(
+    SettingKind::of_secret(
         "postgresql://USER:PASSWORD@HOST/DATABASE, the same with mysql://, or sqlite:/PATH",
         |text| match one_line(text, 1000)? {
             text if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) => {
@@ -42,21 +42,21 @@ pub(crate) fn database_url() -> Kind<SecretText> {
 }
 
 /// A query that finds a user in a database.
-pub(crate) fn query() -> Kind<Pattern> {
-    Kind::of_text(
+pub(crate) fn query() -> SettingKind<QueryPattern> {
+    SettingKind::of_text(
         "a query, in which %u is the user, %n the local part, %d the domain",
         |text| match text {
             _ if text.len() > 4000 => Err("it is longer than 4000 octets".to_owned()),
-            _ => Pattern::parse_query(text).map_err(|why| why.to_string()),
+            _ => QueryPattern::parse_query(text).map_err(|why| why.to_string()),
         },
         |query| query.as_str().to_owned(),
     )
 }
 
 /// The URL of an LDAP server.
-pub(crate) fn ldap_url() -> Kind<String> {
+pub(crate) fn ldap_url() -> SettingKind<String> {
     const SCHEMES: [&str; 3] = ["ldap://", "ldaps://", "ldapi://"];
-    Kind::of_text(
+    SettingKind::of_text(
         "ldap://HOST, ldaps://HOST, or ldapi://PATH with %2F for each slash of PATH",
         |text| match one_line(text, 1000)? {
             text if !SCHEMES
@@ -72,21 +72,21 @@ pub(crate) fn ldap_url() -> Kind<String> {
 }
 
 /// A filter that finds a user in an LDAP server.
-pub(crate) fn ldap_filter() -> Kind<Pattern> {
-    Kind::of_text(
+pub(crate) fn ldap_filter() -> SettingKind<QueryPattern> {
+    SettingKind::of_text(
         "a filter in (), in which %u is the user, %n the local part, %d the domain",
         |text| match text {
             _ if text.len() > 1000 => Err("it is longer than 1000 octets".to_owned()),
             _ if !(text.starts_with('(') && text.ends_with(')')) => Err("it is not in ()".to_owned()),
-            _ => Pattern::parse(text).map_err(|why| why.to_string()),
+            _ => QueryPattern::parse(text).map_err(|why| why.to_string()),
         },
         |filter| filter.as_str().to_owned(),
     )
 }
 
 /// The name of an LDAP attribute (RFC 4512 section 1.4), or nothing.
-pub(crate) fn attribute() -> Kind<String> {
-    Kind::of_text(
+pub(crate) fn attribute() -> SettingKind<String> {
+    SettingKind::of_text(
         "the name of an attribute; \"\" for none",
         |text| match text {
             _ if text.len() > 255 => Err("it is too long".to_owned()),
@@ -99,9 +99,9 @@ pub(crate) fn attribute() -> Kind<String> {
     )
 }
 
-/// Where tokens are sent to: with TLS, or to this machine.
-pub(crate) fn token_url() -> Kind<String> {
-    Kind::of_text(
+/// The URL that tokens are sent to: with TLS, or on this machine.
+pub(crate) fn token_url() -> SettingKind<String> {
+    SettingKind::of_text(
         "https://HOST/PATH; http:// only with localhost, 127.0.0.1 or [::1] as HOST",
         |text| {
             let text = one_line(text, 1000)?;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     /// Reads a text with a kind, and checks that what the kind then shows is read back as the same.
-    fn read<T: Debug + PartialEq + 'static>(kind: &Kind<T>, value: &str) -> Option<T> {
+    fn read<T: Debug + PartialEq + 'static>(kind: &SettingKind<T>, value: &str) -> Option<T> {
         let value = kind.parse(&text(value)).ok()?;
         let shown = kind.show(&value);
         let again = DeValue::parse(&shown).unwrap().into_inner();

@@ -1,9 +1,9 @@
-//! What a server's certificates are: one file, or a table for each.
+//! The certificates of the server: one file, or a table for each.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::kind::{Kind, Wrong, describe, quoted, wrong};
+use crate::kind::{SettingKind, Wrong, describe, quoted, wrong};
 use crate::kinds::path;
 use crate::near::nearest;
 use crate::types::{CertificateFiles, Certificates};
@@ -12,8 +12,8 @@ use crate::types::{CertificateFiles, Certificates};
 const CERTIFICATE: &str = "certificate";
 const KEY: &str = "key";
 
-/// The path of a certificate; or tables `[[tls.certificate]]`, each with the paths of a certificate and its key.
-pub(crate) fn certificates() -> Kind<Certificates> {
+/// The path of a certificate, or tables `[[tls.certificate]]` with the paths of a certificate and its key.
+pub(crate) fn certificates() -> SettingKind<Certificates> {
     const ACCEPTS: &str =
         "an absolute path, which begins with /; or tables [[tls.certificate]], each with certificate and key";
     let read = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
@@ -35,7 +35,7 @@ pub(crate) fn certificates() -> Kind<Certificates> {
         }
         other => Err(wrong(value, &format!("{} is not accepted", describe(other)), ACCEPTS)),
     };
-    Kind::of_values(ACCEPTS, read, |certificates| match certificates {
+    SettingKind::of_values(ACCEPTS, read, |certificates| match certificates {
         Certificates::One(certificate) => path().show(certificate),
         Certificates::Several(tables) => {
             let show = |files: &CertificateFiles| {
@@ -47,7 +47,7 @@ pub(crate) fn certificates() -> Kind<Certificates> {
     })
 }
 
-/// The two files that one table names.
+/// The two files of a table.
 fn files(table: &Spanned<DeValue<'_>>, settings: &DeTable<'_>) -> Result<CertificateFiles, Vec<Wrong>> {
     let (mut certificate, mut key, mut bad) = (None, None, Vec::new());
     for (name, value) in settings {

@@ -1,19 +1,17 @@
-//! mpopd.conf: what an administrator may say, and what the programs make of it.
+//! mpopd.conf: the settings, their parser and their documentation.
 //!
-//! Each setting is stated once, in the table of [`Config`] (`table.rs`): name, type, default, what is accepted and
-//! the help text. From that one table come the typed [`Config`], its parser, the output of `--print-config`
-//! ([`Config::to_toml`]), the settings part of mpopd.conf(5) ([`man_settings`]) and the commented sample file
-//! ([`sample`]), so none of them can forget a setting.
+//! Each setting is declared once, in the table of [`Config`] (`table.rs`): name, type, default, accepted
+//! values and help text. This table generates the typed [`Config`], its parser, the output of
+//! `--print-config` ([`Config::to_toml`]), the settings in mpopd.conf(5) ([`man_settings`]) and the commented
+//! sample file ([`sample`]). None of them can miss a setting.
 //!
-//! [`load`] reads a file. It collects every [`Fault`] of the file, each with file, line and key, before it gives up:
-//! an administrator repairs a file in one go. What only matters to a server that is about to start is asked with
-//! [`Loaded::check_serving`], so that `--print-config` works on a file that is not finished yet.
-//!
-//! [`import`] reads the configurations of the Perl programs of the same name.
+//! [`load`] reads a file. It reports every error of the file as a [`Fault`] with file, line and key, so that
+//! an administrator can fix all of them at once. [`Loaded::check_serving`] checks what only matters for a
+//! server that is about to start, so that `--print-config` works with an unfinished file.
 //!
 //! ```
 //! let text = b"port = 8110\nauth_type = 6\nuserlist = \"/etc/mpopd/users\"\n";
-//! let loaded = config::parse(std::path::Path::new("mpopd.conf"), text).expect("no faults");
+//! let loaded = config::parse(std::path::Path::new("mpopd.conf"), text).expect("no errors");
 //! loaded.check_serving().expect("complete enough to serve");
 //! assert_eq!(loaded.config.port, 8110);
 //! ```
@@ -27,24 +25,23 @@ mod kind;
 mod kinds;
 mod kinds_of_servers;
 mod kinds_of_tls;
-mod legacy;
 mod macros;
 mod near;
 mod part;
-mod pattern;
+mod path_template;
+mod query_pattern;
 mod reader;
 mod render;
 mod table;
-mod template;
 mod types;
 
 pub use cidr::cidr;
 pub use fault::{Fault, Faults};
 pub use file::{Loaded, MAX_FILE_OCTETS, Places, check_permissions, load, parse, places};
-pub use legacy::{Imported, import};
+pub use kind::quoted;
 pub use part::{BadPart, path_part};
-pub use pattern::{Pattern, PatternError, PatternPiece};
-pub use render::{man_settings, sample};
+pub use path_template::{Expansion, ExpansionError, PathTemplate, TemplateError};
+pub use query_pattern::{QueryPart, QueryPattern, QueryPatternError};
+pub use render::{SettingName, man_settings, sample, setting_names};
 pub use table::{Config, Ldap, Metrics, Oauth, Sql, Tls};
-pub use template::{Expansion, ExpansionError, Template, TemplateError};
 pub use types::{AuthType, CertificateFiles, Certificates, PerUser, SecretText};

@@ -1,6 +1,6 @@
-//! The macro that turns the table of settings into the types, the parser and the rows for the manual.
+//! The macro that turns the table of settings into types, a parser and rows for the manual.
 
-/// Declares the settings. `table.rs` is the one place that uses it, and the example of its form.
+/// Declares the settings. It is used only in `table.rs`, which shows its form.
 ///
 /// A row is `NAME: TYPE = DEFAULT, KIND;`.
 /// The doc comment above a row is also its help text in the manual and in the sample file.
@@ -36,7 +36,7 @@ macro_rules! settings {
         )+
 
         impl Default for $config {
-            /// What holds without a configuration file.
+            /// The settings without a configuration file.
             fn default() -> Self {
                 Self {
                     $( $( $key: $default, )+ )+
@@ -47,14 +47,15 @@ macro_rules! settings {
         }
 
         impl $config {
-            /// Reads the settings out of a parsed file. What is missing or wrong has its default; what is wrong is noted.
+            /// Takes the settings from a parsed file. Missing and wrong ones get their default; wrong ones
+            /// are reported.
             pub(crate) fn read(
                 file: toml::de::DeTable<'_>,
-                findings: &mut $crate::reader::Findings<'_>,
+                findings: &mut $crate::reader::ParseFindings<'_>,
             ) -> Self {
                 const MAIN: &[&str] = &[$( $( stringify!($key), )+ )+];
                 let default = Self::default();
-                let mut main = $crate::reader::Reader::new(file);
+                let mut main = $crate::reader::TableReader::new(file);
                 let config = Self {
                     $( $( $key: main.take(
                         stringify!($key), &$kind, default.$key, findings,
@@ -77,13 +78,13 @@ macro_rules! settings {
                 config
             }
 
-            /// Every setting with its value here, in the order of the table.
-            pub(crate) fn rows(&self) -> Vec<$crate::render::Row> {
-                use $crate::render::{Row, Shown};
+            /// All settings with their values, in the order of the table.
+            pub(crate) fn rows(&self) -> Vec<$crate::render::SettingRow> {
+                use $crate::render::{SettingRow, Shown};
                 vec![
                     $( $( {
                         let kind = $kind;
-                        Row {
+                        SettingRow {
                             group: $group, table: "", key: stringify!($key), help: &[$( $help ),+],
                             accepts: kind.accepts().to_owned(),
                             value: Shown::Value(kind.show(&self.$key)),
@@ -92,7 +93,7 @@ macro_rules! settings {
                     $( {
                         let kind = $user_kind;
                         let users = self.$user_key.iter().map(|(user, value)| (user.clone(), kind.show(value)));
-                        Row {
+                        SettingRow {
                             group: $users, table: stringify!($user_key), key: "USER", help: &[$( $user_help ),+],
                             accepts: kind.accepts().to_owned(),
                             value: Shown::PerUser(users.collect()),
@@ -100,7 +101,7 @@ macro_rules! settings {
                     }, )+
                     $( $( {
                         let kind = $t_kind;
-                        Row {
+                        SettingRow {
                             group: $table_group, table: stringify!($table), key: stringify!($t_key),
                             help: &[$( $t_help ),+],
                             accepts: kind.accepts().to_owned(),

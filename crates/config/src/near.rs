@@ -1,8 +1,8 @@
-//! "Did you mean": the known name nearest to one that was mistyped.
+//! "Did you mean": the known name nearest to a mistyped one.
 
-/// The nearest of `known`, if it is near enough to be what was meant: one edit for each three letters, at least one.
+/// The nearest of `known`, if it is near enough: at most one edit for every three letters, at least one.
 pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A name much longer than any setting is nothing mistyped, and not worth comparing.
+    // A name much longer than any setting is not mistyped, and comparing it is slow.
     if typed.len() > 64 {
         return None;
     }
@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
-/// How many letters to insert, remove, replace or swap with their neighbour (optimal string alignment).
+/// The number of letters to insert, remove, replace or swap with their neighbour (optimal string alignment).
 fn edits(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before_last = vec![0; b.len() + 1];

@@ -1,15 +1,16 @@
-//! The one rule for text from outside that becomes part of a path.
+//! The rule for text from outside that becomes part of a path.
 
 use std::fmt;
 
-/// The most octets of one part of a path: NAME_MAX of Linux's file systems.
+/// The most octets of a part of a path: NAME_MAX of Linux.
 const MAX_OCTETS: usize = 255;
 
-/// Checks that `text` can stand as one part of a path and leads nowhere else: not empty, at most 255 octets, no `/`,
-/// no control character (so no NUL), no leading dot (so not `.`, not `..`, nothing hidden).
+/// Checks that `text` can be one part of a path and leads nowhere else: not empty, at most 255 octets, no
+/// `/`, no control character (so no NUL), no leading dot (so neither `.` nor `..` nor a hidden file).
 ///
 /// # Errors
-/// Which of these rules the text breaks.
+///
+/// The rule that the text violates.
 pub fn path_part(text: &str) -> Result<(), BadPart> {
     if text.is_empty() {
         Err(BadPart::Empty)
@@ -29,7 +30,7 @@ pub fn path_part(text: &str) -> Result<(), BadPart> {
 /// Why a text cannot be part of a path. The text itself is not repeated: it may come from an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadPart {
-    /// There is nothing in it.
+    /// It is empty.
     Empty,
     /// More than 255 octets.
     TooLong,

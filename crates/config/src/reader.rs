@@ -1,4 +1,4 @@
-//! Takes the settings out of a parsed TOML table, one after the other, and keeps account of what is wrong.
+//! Takes the settings out of a parsed TOML table one by one and collects the errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,40 +8,40 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use crate::fault::Fault;
-use crate::kind::{Kind, Wrong};
+use crate::kind::{SettingKind, Wrong};
 use crate::near::nearest;
 use crate::part::path_part;
 use crate::types::PerUser;
 
-/// What came of reading a file, besides the settings.
-pub(crate) struct Findings<'a> {
+/// The results of parsing a file, besides the settings.
+pub(crate) struct ParseFindings<'a> {
     file: &'a Path,
-    /// Where each line begins, in octets.
+    /// The offset of each line, in octets.
     lines: Vec<usize>,
     pub(crate) faults: Vec<Fault>,
     /// The line of each setting in the file, by its key with its table.
     pub(crate) origins: BTreeMap<String, usize>,
 }
 
-impl<'a> Findings<'a> {
+impl<'a> ParseFindings<'a> {
     pub(crate) fn new(file: &'a Path, text: &str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
         Self { file, lines, faults: Vec::new(), origins: BTreeMap::new() }
     }
 
-    /// Notes what is not TOML. One line has one such fault: the parser goes on within the line and stumbles again.
+    /// Adds syntax errors, one a line: the parser continues within the line and often fails again.
     pub(crate) fn syntax(&mut self, errors: &[Error]) {
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for error in errors {
             let line = self.line(&error.span().unwrap_or_default());
-            if told.insert(line) {
+            if reported.insert(line) {
                 self.faults.push(Fault::of_line(self.file, line, format!("not TOML: {}", error.message())));
             }
         }
     }
 
-    /// Drops the faults that only repeat, in other words, that a line is not TOML.
+    /// Drops errors that only repeat that a line is not TOML.
     pub(crate) fn forget_after_syntax(&mut self, syntax_faults: usize) {
         let lines: BTreeSet<_> = self.faults.iter().take(syntax_faults).map(|fault| fault.line).collect();
         let mut nth = 0;
@@ -52,8 +52,8 @@ impl<'a> Findings<'a> {
     }
 
     fn fault(&mut self, span: &Range<usize>, key: &str, what: String) {
-        // What the parser puts where a syntax error left no value has no place in the file, and that
-        // error is told.
+        // After a syntax error the parser inserts values that have no place in the file. That error is
+        // already reported.
         if span.is_empty() && !self.faults.is_empty() {
             return;
         }
@@ -65,14 +65,14 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// One table of the file: the main one (with the empty name) or one of those within it.
-pub(crate) struct Reader<'i> {
+/// A table of the file: the main one (with an empty name) or one within it.
+pub(crate) struct TableReader<'i> {
     name: &'static str,
     rest: DeTable<'i>,
     known: Vec<&'static str>,
 }
 
-impl<'i> Reader<'i> {
+impl<'i> TableReader<'i> {
     /// The main table.
     pub(crate) fn new(table: DeTable<'i>) -> Self {
         Self { name: "", rest: table, known: Vec::new() }
@@ -82,9 +82,9 @@ impl<'i> Reader<'i> {
     pub(crate) fn take<T>(
         &mut self,
         key: &'static str,
-        kind: &Kind<T>,
+        kind: &SettingKind<T>,
         default: T,
-        findings: &mut Findings<'_>,
+        findings: &mut ParseFindings<'_>,
     ) -> T {
         let Some((at, value)) = self.remove(key) else { return default };
         let key = self.full(key);
@@ -92,12 +92,12 @@ impl<'i> Reader<'i> {
         accept(&key, kind.parse(&value), findings).unwrap_or(default)
     }
 
-    /// A table of one setting for each user: empty where the file has none.
+    /// A table with a value for each user; empty if the file has none.
     pub(crate) fn per_user<T>(
         &mut self,
         key: &'static str,
-        kind: &Kind<T>,
-        findings: &mut Findings<'_>,
+        kind: &SettingKind<T>,
+        findings: &mut ParseFindings<'_>,
     ) -> PerUser<T> {
         let Some((at, value)) = self.remove(key) else { return PerUser::new() };
         findings.origins.insert(key.to_owned(), findings.line(&at));
@@ -116,16 +116,17 @@ impl<'i> Reader<'i> {
         users
     }
 
-    /// A table within this one, to be read like it: empty where the file has none.
-    pub(crate) fn table(&mut self, key: &'static str, findings: &mut Findings<'_>) -> Reader<'i> {
+    /// A table within this one; empty if the file has none.
+    pub(crate) fn table(&mut self, key: &'static str, findings: &mut ParseFindings<'_>) -> Self {
         let table = self.remove(key).and_then(|(_, value)| table(key, value, findings));
-        Reader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
+        TableReader { name: key, rest: table.unwrap_or_default(), known: Vec::new() }
     }
 
-    /// Makes a fault of every key that nothing has asked for. `main` is the list of keys of the main table.
+    /// Reports every unknown key. `main` has the keys of the main table.
     ///
-    /// The first hundred get a hint at what was meant: a file with more is none of ours, and looking for near names is slow.
-    pub(crate) fn finish(self, main: &[&'static str], findings: &mut Findings<'_>) {
+    /// The first hundred get a hint. A file with more is something else than a configuration, and looking for
+    /// near names is slow.
+    pub(crate) fn finish(self, main: &[&'static str], findings: &mut ParseFindings<'_>) {
         for (key, _) in &self.rest {
             let typed = key.get_ref().as_ref();
             let hint = if main.contains(&typed) {
@@ -141,7 +142,7 @@ impl<'i> Reader<'i> {
         }
     }
 
-    fn meant(&self, typed: &str, findings: &Findings<'_>) -> Option<&'static str> {
+    fn meant(&self, typed: &str, findings: &ParseFindings<'_>) -> Option<&'static str> {
         const HINTS: usize = 100;
         if findings.faults.len() < HINTS { nearest(typed, self.known.iter().copied()) } else { None }
     }
@@ -157,7 +158,7 @@ impl<'i> Reader<'i> {
     }
 }
 
-fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut Findings<'_>) -> Option<T> {
+fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut ParseFindings<'_>) -> Option<T> {
     match parsed {
         Ok(value) => Some(value),
         Err(wrong) => {
@@ -169,7 +170,11 @@ fn accept<T>(key: &str, parsed: Result<T, Vec<Wrong>>, findings: &mut Findings<'
     }
 }
 
-fn table<'i>(key: &str, value: Spanned<DeValue<'i>>, findings: &mut Findings<'_>) -> Option<DeTable<'i>> {
+fn table<'i>(
+    key: &str,
+    value: Spanned<DeValue<'i>>,
+    findings: &mut ParseFindings<'_>,
+) -> Option<DeTable<'i>> {
     let span = value.span();
     match value.into_inner() {
         DeValue::Table(table) => Some(table),

@@ -5,19 +5,39 @@ use std::fmt::Write;
 use crate::kind::quoted;
 use crate::table::Config;
 
-/// A setting, with everything that a reader may want to know of it.
-pub(crate) struct Row {
-    /// The heading under which it stands.
+/// A setting with its documentation and value.
+pub(crate) struct SettingRow {
+    /// The heading above it.
     pub(crate) group: &'static str,
-    /// The table that it is in; empty for the main table.
+    /// Its table; empty for the main table.
     pub(crate) table: &'static str,
     /// Its name in the table.
     pub(crate) key: &'static str,
     /// Its help text, in lines.
     pub(crate) help: &'static [&'static str],
-    /// What may be written, as the end of a sentence.
+    /// The accepted values, as the end of a sentence.
     pub(crate) accepts: String,
     pub(crate) value: Shown,
+}
+
+/// Where a setting stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingName {
+    /// The heading above it in the manual and the sample file.
+    pub group: &'static str,
+    /// Its table; empty for the main table.
+    pub table: &'static str,
+    /// Its name in the table; `USER` in a table that has a value for each user.
+    pub key: &'static str,
+}
+
+/// All settings, in the order of the manual.
+pub fn setting_names() -> impl Iterator<Item = SettingName> {
+    Config::default().rows().into_iter().map(|SettingRow { group, table, key, .. }| SettingName {
+        group,
+        table,
+        key,
+    })
 }
 
 /// The value of a row, in TOML.
@@ -27,9 +47,9 @@ pub(crate) enum Shown {
 }
 
 impl Config {
-    /// The settings as they are in force, in TOML: the output of `--print-config`. Reading it gives the same settings.
+    /// The effective settings as TOML: the output of `--print-config`. Parsing it gives the same settings.
     ///
-    /// In place of a secret stands ******, which is not accepted as one.
+    /// Secrets are replaced by ******, which is not accepted as a value.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let (mut group, mut table) = ("", "");
@@ -55,7 +75,8 @@ impl Config {
     }
 }
 
-/// The sample file: every setting with its help text, and its default in a comment that begins with `#` and no space.
+/// The sample file: every setting with its help text, and its default in a comment that begins with `#`
+/// without a space.
 pub fn sample() -> String {
     let mut text = String::from(
         "# mpopd.conf: the settings of mpopd(8); mpopd.conf(5) explains them.\n\
@@ -73,7 +94,7 @@ pub fn sample() -> String {
         }
         write_to(&mut text, format_args!("# Accepted: {}.\n", row.accepts));
         if row.table != table {
-            // In force, so that whoever uncomments a setting of the table need not think of it.
+            // Not a comment, so that uncommenting a setting of the table is enough.
             write_to(&mut text, format_args!("[{}]\n", row.table));
         }
         (group, table) = (row.group, row.table);
@@ -85,7 +106,7 @@ pub fn sample() -> String {
     text
 }
 
-/// The settings as a part of mpopd.conf(5), in man(7) form: one `.SH` for each group, one `.TP` for each setting.
+/// The settings for mpopd.conf(5), in man(7) form: a `.SH` for each group, a `.TP` for each setting.
 pub fn man_settings() -> String {
     let mut text = String::new();
     let mut group = "";
@@ -100,7 +121,7 @@ pub fn man_settings() -> String {
         };
         write_to(&mut text, format_args!(".TP\n.B {}\n", roff(&name)));
         for (nth, line) in row.help.iter().enumerate() {
-            // A list of values, one a line, stays one.
+            // A list of values has one a line.
             if nth > 0 && line.trim().starts_with(|c: char| c.is_ascii_digit()) {
                 text.push_str(".br\n");
             }
@@ -114,7 +135,7 @@ pub fn man_settings() -> String {
     text
 }
 
-/// Text that man(7) prints as it is.
+/// Escapes text so that man(7) prints it unchanged.
 fn roff(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     if text.starts_with('.') {

@@ -1,4 +1,4 @@
-//! The types that settings have, where the standard library has none.
+//! Types of settings that the standard library does not have.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use zeroize::Zeroizing;
 /// Values of one setting by user name.
 pub type PerUser<T> = BTreeMap<String, T>;
 
-/// The certificates that clients are shown.
+/// The certificates of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificates {
     /// The one in this file; `tls.key` names the file of its key.
     One(PathBuf),
-    /// One for each table `[[tls.certificate]]`, in their order.
+    /// One for each table `[[tls.certificate]]`, in the order of the file.
     Several(Vec<CertificateFiles>),
 }
 
 /// A certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The file with the certificate and those that lead from it to its root, in PEM form.
+    /// The file with the certificate and its intermediates, in PEM form.
     pub certificate: PathBuf,
     /// The file with the key, in PEM form.
     pub key: PathBuf,
@@ -32,17 +32,17 @@ pub struct CertificateFiles {
 pub enum AuthType {
     /// System users, by passwd and shadow or by PAM.
     System = 1,
-    /// System users, else the user list of the client's host name.
+    /// System users, or else the user list of the client's host name.
     SystemOrHost = 2,
-    /// The same, else `user@domain` in the user list of that domain.
+    /// As `SystemOrHost`, or else `user@domain` in the user list of that domain.
     SystemOrHostOrDomain = 3,
     /// The user list of the client's host name.
     Host = 4,
-    /// The same, else `user@domain` in the user list of that domain.
+    /// As `Host`, or else `user@domain` in the user list of that domain.
     HostOrDomain = 5,
-    /// One user list, for clients from anywhere.
+    /// One user list for all clients.
     List = 6,
-    /// Plugins: executables that judge the name and the password.
+    /// Plugins: programs that check the name and the password.
     Plugin = 7,
 }
 
@@ -64,16 +64,16 @@ impl AuthType {
     }
 }
 
-/// A password or the like, in the clear: neither `Debug` nor `--print-config` shows it, and it is wiped from memory with its owner, so
-/// that no process forked later inherits it.
+/// A password or other secret in the clear. Neither `Debug` nor `--print-config` shows it. It is wiped from
+/// memory when dropped, so that no process that is forked later inherits it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
-    /// What stands in its place wherever it would be shown.
+    /// What is shown in its place.
     pub(crate) const SHOWN: &'static str = "******";
 
-    /// Takes the text over.
+    /// Takes over the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }

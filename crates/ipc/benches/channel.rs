@@ -1,4 +1,4 @@
-//! What a request from session to maildrop costs: `cargo bench -p ipc --bench channel`.
+//! The cost of a request from session to maildrop: `cargo bench -p ipc --bench channel`.
 
 #[path = "../../../benches/kit.rs"]
 mod kit;
@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use ipc::Ticket;
-use ipc::mail::{Extent, FromMaildrop, ToMaildrop};
+use ipc::mail::{BodyExtent, FromMaildrop, ToMaildrop};
 use ipc::wire::{self, MOST_OCTETS, Wait};
 use kit::Work;
 use sys::seqpacket;
@@ -31,7 +31,7 @@ fn main() {
     ]);
 }
 
-/// A fetch, and its answer by another thread with so many descriptors.
+/// A fetch, and its reply by another thread with this number of descriptors.
 fn round_trip(descriptors: usize) -> (Work, Box<dyn FnMut()>) {
     let (session, maildrop) = seqpacket::pair().expect("a pair of sockets");
     // The thread ends when its peer is closed, with the case.
@@ -42,8 +42,9 @@ fn round_trip(descriptors: usize) -> (Work, Box<dyn FnMut()>) {
         while let Ok(Some((ToMaildrop::Fetch { ticket, first, .. }, _))) =
             wire::receive::<ToMaildrop>(&maildrop, &mut buffer, Wait::Forever)
         {
-            let extent = |descriptor| Extent { descriptor, offset: 0, length: 4000, prefix: Vec::new() };
-            let extents = (0..descriptors as u8).map(extent).collect();
+            let extent = |descriptor| BodyExtent { descriptor, offset: 0, length: 4000, prefix: Vec::new() };
+            let extents =
+                (0..u8::try_from(descriptors).expect("at most 32 descriptors")).map(extent).collect();
             let answer = FromMaildrop::Fetched { ticket, first, extents };
             if wire::send(&maildrop, &answer, &bodies, Wait::Forever).is_err() {
                 break;

@@ -1,86 +1,88 @@
-//! mpopdctl ↔ supervisor, over the control socket. Nothing here reads mail or carries a password.
+//! mpopdctl ↔ supervisor, over the control socket. No message carries mail or a password.
 //!
-//! A client has at most one request under way: the supervisor reads its next one after the answer.
+//! A client has at most one request under way: the supervisor reads the next one after its reply.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::payload::Payload;
-use crate::report::Figures;
-use crate::steer::Question;
-use crate::wire::Message;
+use crate::report::SessionFigures;
+use crate::steer::SteerQuestion;
+use crate::wire::ChannelMessage;
 
-/// The longest text that goes back, in octets.
+/// The longest text of a reply, in octets.
 pub const MOST_TEXT: usize = 32 * 1024;
 /// The most ports in a status.
 const MOST_PORTS: usize = 1024;
 /// The longest version, in octets.
 const MOST_VERSION: usize = 64;
 
-/// What a client asks.
+/// A request of mpopdctl.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Request {
-    /// Which daemon is this, and what has it done? Answered with [`Answer::Status`].
+pub enum ControlRequest {
+    /// Which daemon is this, and what has it done? Answered with [`ControlReply::Status`].
     Status,
-    /// Who is connected? Answered with [`Answer::Visitors`], any number of times, and [`Answer::NoMoreVisitors`].
+    /// List the connections. Answered with any number of [`ControlReply::Connections`], then
+    /// [`ControlReply::NoMoreConnections`].
     Who,
-    /// End the sessions of this user, or this one session: see [`Question::Kick`]. Answered with [`Answer::Kicked`].
+    /// End the sessions of this user, or this session: see [`SteerQuestion::Kick`]. Answered with
+    /// [`ControlReply::Kicked`].
     Kick(String),
-    /// Tell what becomes of the next re-reading of this kind. Answered with [`Answer::Awaiting`] at once, so that
-    /// the client may send the signal; and then with [`Answer::Reread`].
-    Await(Rereading),
-    /// Start the program anew, as it is installed now, and let it take over. Answered with [`Answer::Upgraded`].
+    /// Report the result of the next reload of this kind. Answered with [`ControlReply::Awaiting`] at once,
+    /// so that the client can send the signal, and later with [`ControlReply::Reread`].
+    Await(ReloadKind),
+    /// Start the installed program and let it take over. Answered with [`ControlReply::Upgraded`].
     Upgrade,
 }
 
-impl Message for Request {
+impl ChannelMessage for ControlRequest {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Request::Kick(who) => Question::Kick(who.clone()).check(),
-            Request::Status | Request::Who | Request::Await(_) | Request::Upgrade => Ok(()),
+            Self::Kick(who) => SteerQuestion::Kick(who.clone()).check(),
+            Self::Status | Self::Who | Self::Await(_) | Self::Upgrade => Ok(()),
         }
     }
 }
 
-/// How the configuration is read again.
+/// How the configuration is reloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rereading {
-    /// SIGHUP: all sessions end, the ports are bound anew.
+pub enum ReloadKind {
+    /// SIGHUP: all sessions end, and the ports are bound again.
     Refresh,
-    /// SIGUSR1: for sessions that begin later.
+    /// SIGUSR1: for sessions that start later.
     Config,
 }
 
-/// What the supervisor answers.
+/// A reply of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
-    /// To [`Request::Status`].
+pub enum ControlReply {
+    /// To [`ControlRequest::Status`].
     Status(Status),
-    /// To [`Request::Who`]: some of them, packed by [`crate::report::pack`].
-    Visitors(Payload),
-    /// To [`Request::Who`]: there are no more.
-    NoMoreVisitors,
-    /// To [`Request::Kick`]: so many sessions are being ended.
+    /// To [`ControlRequest::Who`]: some of the connections, packed by [`crate::report::pack`].
+    Connections(Payload),
+    /// To [`ControlRequest::Who`]: there are no more.
+    NoMoreConnections,
+    /// To [`ControlRequest::Kick`]: the number of sessions that are being ended.
     Kicked(u32),
-    /// To [`Request::Await`]: from here on.
+    /// To [`ControlRequest::Await`]: the next reload will be reported.
     Awaiting,
-    /// The configuration was read again.
-    Reread(Verdict),
-    /// To [`Request::Upgrade`]: this process serves from here on.
+    /// The result of the reload.
+    Reread(ReloadOutcome),
+    /// To [`ControlRequest::Upgrade`]: this process serves from now on.
     Upgraded {
         /// The new supervisor.
         pid: u32,
     },
-    /// Not now, and why.
+    /// The request is refused, for this reason.
     Refused(String),
 }
 
-impl Message for Answer {
+impl ChannelMessage for ControlReply {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Answer::Status(status) => status.check(),
-            Answer::Refused(text) | Answer::Reread(Verdict::Kept(text)) if text.len() > MOST_TEXT => {
+            Self::Status(status) => status.check(),
+            Self::Refused(text) | Self::Reread(ReloadOutcome::Kept(text)) if text.len() > MOST_TEXT => {
                 Err("a text out of bounds")
             }
             _ => Ok(()),
@@ -88,23 +90,23 @@ impl Message for Answer {
     }
 }
 
-/// What became of a re-reading.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum ReloadOutcome {
     /// The new settings are in force.
     InForce {
-        /// The port that is served now.
+        /// The present port.
         port: u16,
     },
-    /// The old settings go on, because of these faults, one a line.
+    /// The old settings stay in force because of these errors, one a line.
     Kept(String),
 }
 
-impl Verdict {
-    /// The old settings go on. What is too long of the faults is left out, and said to be.
-    pub fn kept(faults: &str) -> Verdict {
+impl ReloadOutcome {
+    /// The old settings stay in force. A list of errors that is too long is cut at a line, and says so.
+    pub fn kept(faults: &str) -> Self {
         if faults.len() <= MOST_TEXT {
-            return Verdict::Kept(faults.to_owned());
+            return Self::Kept(faults.to_owned());
         }
         const REST: &str = "\n(and more: mpopd -t shows all)";
         let mut end = MOST_TEXT - REST.len();
@@ -113,31 +115,31 @@ impl Verdict {
         }
         let shown = faults.get(..end).unwrap_or_default();
         let whole_lines = shown.rsplit_once('\n').map_or(shown, |(lines, _)| lines);
-        Verdict::Kept(format!("{whole_lines}{REST}"))
+        Self::Kept(format!("{whole_lines}{REST}"))
     }
 }
 
-/// Which daemon this is, and what it has done.
+/// The identity and the statistics of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its version.
     pub version: String,
-    /// The supervisor's process.
+    /// The pid of the supervisor.
     pub pid: u32,
-    /// Where it listens.
+    /// The addresses that it listens on.
     pub ports: Vec<Port>,
-    /// For how many seconds it has run.
+    /// Its run time in seconds.
     pub uptime: u64,
-    /// What is counted, over all session roles.
-    pub figures: Figures,
+    /// The counts of all session roles together.
+    pub figures: SessionFigures,
 }
 
-/// Where clients connect.
+/// An address for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// The address.
     pub address: SocketAddr,
-    /// With TLS from the first octet.
+    /// Whether TLS starts with the first octet.
     pub tls: bool,
 }
 
@@ -158,11 +160,11 @@ mod tests {
     #[test]
     fn requests_and_answers_survive() {
         for request in [
-            Request::Status,
-            Request::Who,
-            Request::Kick("alice".to_owned()),
-            Request::Await(Rereading::Refresh),
-            Request::Await(Rereading::Config),
+            ControlRequest::Status,
+            ControlRequest::Who,
+            ControlRequest::Kick("alice".to_owned()),
+            ControlRequest::Await(ReloadKind::Refresh),
+            ControlRequest::Await(ReloadKind::Config),
         ] {
             round_trip(&request);
         }
@@ -171,17 +173,17 @@ mod tests {
             pid: 7,
             ports: vec![Port { address: "[::]:995".parse().unwrap(), tls: true }],
             uptime: 60,
-            figures: Figures::default(),
+            figures: SessionFigures::default(),
         };
         for answer in [
-            Answer::Status(status),
-            Answer::Visitors(Payload::Inline(vec![0])),
-            Answer::NoMoreVisitors,
-            Answer::Kicked(1),
-            Answer::Awaiting,
-            Answer::Reread(Verdict::InForce { port: 110 }),
-            Answer::Reread(Verdict::kept("mpopd.conf:1: port: no")),
-            Answer::Refused("later".to_owned()),
+            ControlReply::Status(status),
+            ControlReply::Connections(Payload::Inline(vec![0])),
+            ControlReply::NoMoreConnections,
+            ControlReply::Kicked(1),
+            ControlReply::Awaiting,
+            ControlReply::Reread(ReloadOutcome::InForce { port: 110 }),
+            ControlReply::Reread(ReloadOutcome::kept("mpopd.conf:1: port: no")),
+            ControlReply::Refused("later".to_owned()),
         ] {
             round_trip(&answer);
         }
@@ -189,17 +191,17 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        assert!(encode(&Request::Kick("x".repeat(256))).is_err());
-        assert!(encode(&Answer::Refused("x".repeat(MOST_TEXT + 1))).is_err());
-        assert!(encode(&Answer::Reread(Verdict::Kept("x".repeat(MOST_TEXT + 1)))).is_err());
+        assert!(encode(&ControlRequest::Kick("x".repeat(256))).is_err());
+        assert!(encode(&ControlReply::Refused("x".repeat(MOST_TEXT + 1))).is_err());
+        assert!(encode(&ControlReply::Reread(ReloadOutcome::Kept("x".repeat(MOST_TEXT + 1)))).is_err());
     }
 
     #[test]
     fn a_long_list_of_faults_is_cut_at_a_line_and_says_so() {
         let faults = "mpopd.conf:1: prot: unknown setting – did you mean port?\n".repeat(2000);
-        let verdict = Verdict::kept(&faults);
-        let Verdict::Kept(text) = &verdict else { panic!("{verdict:?}") };
-        assert!(encode(&Answer::Reread(verdict.clone())).is_ok());
+        let verdict = ReloadOutcome::kept(&faults);
+        let ReloadOutcome::Kept(text) = &verdict else { panic!("{verdict:?}") };
+        assert!(encode(&ControlReply::Reread(verdict.clone())).is_ok());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.last(), Some(&"(and more: mpopd -t shows all)"));
         assert!(lines[..lines.len() - 1].iter().all(|line| line.ends_with("did you mean port?")));

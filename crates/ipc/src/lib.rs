@@ -1,10 +1,10 @@
-//! What the roles say to each other: typed messages with bounds, over `SOCK_SEQPACKET` pairs.
+//! The messages between the processes of mpopd: typed, with bounds, over `SOCK_SEQPACKET` pairs.
 //!
-//! One module for each line of the picture in ARCHITECTURE.md:
+//! Each channel in the picture in ARCHITECTURE.md has a module:
 //!
 //! | module | from → to |
 //! |---|---|
-//! | [`login`] | session → auth, and auth's refusals back |
+//! | [`login`] | session → auth, and the verdicts of auth back |
 //! | [`open`] | auth → maildrop |
 //! | [`mail`] | session ↔ maildrop |
 //! | [`hire`] | auth ↔ supervisor: "I need a maildrop process of this uid" |
@@ -13,8 +13,8 @@
 //! | [`log`] | every role → log |
 //! | [`directory`] | auth ↔ mpopd-directory, and its settings from the supervisor |
 //!
-//! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long,
-//! every text in it has a bound of its own, and what is left over after the last field is an error.
+//! Decoding never panics and never trusts a length: a message is at most [`wire::MOST_OCTETS`] long, every
+//! text in it has its own bound, and octets after the last field are an error.
 #![forbid(unsafe_code)]
 
 pub mod control;
@@ -37,10 +37,10 @@ pub mod update;
 pub mod user_log;
 pub mod wire;
 
-pub use listing::{Listing, ListingBuilder};
-pub use numbers::Numbers;
+pub use listing::{ListingBuilder, PackedListing};
+pub use numbers::MessageNumbers;
 pub use payload::Payload;
-pub use secret::Secret;
+pub use secret::SecretOctets;
 pub use ticket::{LoginId, Ticket};
-pub use update::Update;
-pub use wire::{Error, Message, receive, send};
+pub use update::SessionUpdate;
+pub use wire::{ChannelMessage, Error, receive, send};

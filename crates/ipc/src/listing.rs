@@ -1,17 +1,17 @@
 //! The sizes and UIDLs of an opened maildrop, packed so that both sides can share the memory.
 //!
-//! Layout, all numbers little-endian: count (u32), zero (u32), total octets (u64); then for each
-//! message its octets (u64) and where its UIDL ends in the heap (u32); then the heap of UIDLs.
+//! Layout, with little-endian numbers: count (u32), zero (u32), total octets (u64); for each message its
+//! octets (u64) and the end of its UIDL in the heap (u32); then the heap of UIDLs.
 
 use std::io;
 
-use crate::payload::Octets;
+use crate::payload::PayloadOctets;
 
 const HEADER: usize = 16;
 const ENTRY: usize = 12;
-/// A UIDL's longest form, in octets (RFC 1939, section 7).
+/// The longest UIDL, in octets (RFC 1939, section 7).
 pub const MOST_UIDL: usize = 70;
-/// The most messages a listing can speak of: the largest sensible `max_messages`.
+/// The most messages of a listing: the largest sensible `max_messages`.
 pub const MOST_MESSAGES: u32 = 1 << 24;
 /// The longest packed listing, in octets.
 pub const MOST_OCTETS: u64 = (HEADER + MOST_MESSAGES as usize * (ENTRY + MOST_UIDL)) as u64;
@@ -27,19 +27,19 @@ pub struct ListingBuilder {
 
 impl ListingBuilder {
     /// An empty listing with room for `count` messages.
-    pub fn with_capacity(count: u32) -> ListingBuilder {
+    pub fn with_capacity(count: u32) -> Self {
         let count = count as usize;
         let mut entries = Vec::with_capacity(HEADER + count * (ENTRY + 34));
         entries.resize(HEADER, 0);
-        ListingBuilder { entries, heap: Vec::with_capacity(count * 34), count: 0, total: 0 }
+        Self { entries, heap: Vec::with_capacity(count * 34), count: 0, total: 0 }
     }
 
     /// Adds the next message.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for what no listing may hold: a UIDL out of the bounds of RFC 1939 section 7,
-    /// too many messages, a sum of octets over 64 bits.
+    /// `InvalidInput` for a UIDL that violates RFC 1939 section 7, for too many messages, and for a sum of
+    /// octets over 64 bits.
     pub fn push(&mut self, octets: u64, uidl: &[u8]) -> io::Result<()> {
         let total = self.total.checked_add(octets);
         match (total, u32::try_from(self.heap.len() + uidl.len())) {
@@ -73,41 +73,41 @@ impl ListingBuilder {
 
 /// An unpacked listing. Messages are numbered from 1.
 #[derive(Debug)]
-pub struct Listing {
-    octets: Octets,
+pub struct PackedListing {
+    octets: PayloadOctets,
     count: u32,
     total: u64,
 }
 
-impl Listing {
-    /// Takes a packed listing over after checking all of it, so that no later access can fail.
+impl PackedListing {
+    /// Checks a whole packed listing, so that no later access can fail.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is no listing.
-    pub fn parse(octets: Octets) -> io::Result<Listing> {
+    /// `InvalidData` if it is not a listing.
+    pub fn parse(octets: PayloadOctets) -> io::Result<Self> {
         match check(&octets) {
-            Some((count, total)) => Ok(Listing { octets, count, total }),
+            Some((count, total)) => Ok(Self { octets, count, total }),
             None => Err(io::Error::new(io::ErrorKind::InvalidData, "a malformed listing of a maildrop")),
         }
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// The sum of all messages' octets.
+    /// The sum of the octets of all messages.
     pub fn total_octets(&self) -> u64 {
         self.total
     }
 
-    /// Message `n`'s octets on the wire before dot-stuffing; 0 for a number out of range.
+    /// The octets of message `n` on the wire before dot-stuffing; 0 for a number out of range.
     pub fn octets(&self, n: u32) -> u64 {
         entry(&self.octets, self.count, n).map_or(0, |(octets, _)| octets)
     }
 
-    /// Message `n`'s UIDL; empty for a number out of range.
+    /// The UIDL of message `n`; empty for a number out of range.
     pub fn uidl(&self, n: u32) -> &[u8] {
         let start = entry(&self.octets, self.count, n.wrapping_sub(1)).map_or(0, |(_, end)| end);
         let end = entry(&self.octets, self.count, n).map_or(0, |(_, end)| end);
@@ -160,18 +160,18 @@ mod tests {
 
     use super::*;
 
-    fn own(octets: Vec<u8>) -> Octets {
-        Octets::Own(octets.into_boxed_slice())
+    fn own(octets: Vec<u8>) -> PayloadOctets {
+        PayloadOctets::Own(octets.into_boxed_slice())
     }
 
     proptest! {
         #[test]
         fn what_was_packed_is_read(messages in prop::collection::vec((0u64..1 << 40, "[!-~]{1,70}"), 0..50)) {
-            let mut builder = ListingBuilder::with_capacity(messages.len() as u32);
+            let mut builder = ListingBuilder::with_capacity(u32::try_from(messages.len()).unwrap());
             for (octets, uidl) in &messages {
                 builder.push(*octets, uidl.as_bytes()).unwrap();
             }
-            let listing = Listing::parse(own(builder.finish())).unwrap();
+            let listing = PackedListing::parse(own(builder.finish())).unwrap();
             prop_assert_eq!(listing.count() as usize, messages.len());
             prop_assert_eq!(listing.total_octets(), messages.iter().map(|m| m.0).sum::<u64>());
             for (n, (octets, uidl)) in (1..).zip(&messages) {
@@ -190,7 +190,7 @@ mod tests {
                 octets[..4].copy_from_slice(&count.to_le_bytes());
                 octets[4..8].fill(0);
             }
-            if let Ok(listing) = Listing::parse(own(octets)) {
+            if let Ok(listing) = PackedListing::parse(own(octets)) {
                 for n in 0..=listing.count() {
                     let _ = (listing.octets(n), listing.uidl(n));
                 }
@@ -207,6 +207,6 @@ mod tests {
         builder.push(1, b"x").unwrap();
         let mut packed = builder.finish();
         *packed.last_mut().unwrap() = b' ';
-        assert!(Listing::parse(own(packed)).is_err());
+        assert!(PackedListing::parse(own(packed)).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Session → auth: who wants in. Auth answers here only when it refuses or asks; when it accepts, the
-//! maildrop process answers ([`crate::mail::FromMaildrop::Opened`]).
+//! Session → auth: login attempts. Auth replies here only when it refuses a login or continues an exchange.
+//! When it accepts a login, the maildrop process replies ([`crate::mail::FromMaildrop::Opened`]).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use vocabulary::LoginFailure;
 
-use crate::wire::Message;
-use crate::{LoginId, Secret};
+use crate::wire::ChannelMessage;
+use crate::{LoginId, SecretOctets};
 
 /// The longest user name that a client may claim, in octets.
 pub const MOST_USER: usize = 255;
@@ -16,17 +16,17 @@ pub const MOST_USER: usize = 255;
 pub const MOST_PASSWORD: usize = 12_288;
 /// The longest name of a SASL mechanism, in octets (RFC 4422, section 3.1).
 const MOST_MECHANISM: usize = 20;
-/// The longest proof of a TLS channel, in octets (RFC 9266: 32).
+/// The longest TLS channel binding, in octets (RFC 9266: 32).
 const MOST_BINDING: usize = 256;
 
-/// How long auth may take for one login. The session role waits a little longer, then gives the login up.
+/// The time limit of auth for one login. The session role waits a little longer, then gives up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the session role says about a login to the maildrop process. Auth passes it on as it is, from
-/// [`Login`] to [`Open`](crate::open::Open).
+/// [`LoginRequest`] to [`OpenRequest`](crate::open::OpenRequest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionContext {
-    /// The login. Every answer carries it.
+    /// The login. Every reply repeats it.
     pub id: LoginId,
     /// The number of the session in the log, which writes it in hexadecimal. One session may have several
     /// logins.
@@ -37,21 +37,21 @@ pub struct SessionContext {
 
 /// A login attempt, or a question before one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
+pub struct LoginRequest {
     /// The login, and what the maildrop process must know about the session.
     pub context: SessionContext,
     /// The client's address.
     pub peer: IpAddr,
-    /// What the client shows.
-    pub attempt: Attempt,
+    /// The name and proof of the client.
+    pub attempt: ClientCredentials,
 }
 
-/// What a client shows to get in.
+/// The credentials of a client.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Attempt {
-    /// Nothing yet: is there such a user?
+pub enum ClientCredentials {
+    /// Only a name: does the user exist?
     Name {
-        /// The name as the client sent it: auth decides whether it is one.
+        /// The name as the client sent it; auth checks it.
         #[serde(with = "serde_bytes")]
         user: Vec<u8>,
     },
@@ -61,44 +61,48 @@ pub enum Attempt {
         #[serde(with = "serde_bytes")]
         user: Vec<u8>,
         /// The password.
-        password: Secret,
+        password: SecretOctets,
     },
-    /// The beginning of a SASL exchange.
+    /// The start of a SASL exchange.
     Sasl {
-        /// The mechanism's name, in capitals.
+        /// The name of the mechanism, in capitals.
         mechanism: String,
         /// The initial response, if the client sent one.
-        initial: Option<Secret>,
-        /// What only the two ends of this TLS connection know (`tls-exporter`, RFC 9266).
+        initial: Option<SecretOctets>,
+        /// A value that only the two ends of this TLS connection know (`tls-exporter`, RFC 9266).
         #[serde(with = "serde_bytes")]
         binding: Option<Vec<u8>>,
-        /// Whom the client's certificate names, when it has one that was verified.
+        /// The name in the verified certificate of the client, if it has one.
         #[serde(with = "serde_bytes")]
         certificate: Option<Vec<u8>>,
     },
 }
 
-impl Message for Login {
+impl ChannelMessage for LoginRequest {
     const SECRET: bool = true;
 
     fn check(&self) -> Result<(), &'static str> {
         match &self.attempt {
-            Attempt::Name { user } | Attempt::Password { user, .. } if user.len() > MOST_USER => {
+            ClientCredentials::Name { user } | ClientCredentials::Password { user, .. }
+                if user.len() > MOST_USER =>
+            {
                 Err("the user name is too long")
             }
-            Attempt::Password { password, .. } if password.expose().len() > MOST_PASSWORD => {
+            ClientCredentials::Password { password, .. } if password.expose().len() > MOST_PASSWORD => {
                 Err("the password is too long")
             }
-            Attempt::Sasl { mechanism, .. } if mechanism.len() > MOST_MECHANISM => {
+            ClientCredentials::Sasl { mechanism, .. } if mechanism.len() > MOST_MECHANISM => {
                 Err("the mechanism's name is too long")
             }
-            Attempt::Sasl { initial: Some(initial), .. } if initial.expose().len() > MOST_PASSWORD => {
+            ClientCredentials::Sasl { initial: Some(initial), .. }
+                if initial.expose().len() > MOST_PASSWORD =>
+            {
                 Err("the initial response is too long")
             }
-            Attempt::Sasl { binding: Some(binding), .. } if binding.len() > MOST_BINDING => {
+            ClientCredentials::Sasl { binding: Some(binding), .. } if binding.len() > MOST_BINDING => {
                 Err("the channel binding is too long")
             }
-            Attempt::Sasl { certificate: Some(name), .. } if name.len() > MOST_USER => {
+            ClientCredentials::Sasl { certificate: Some(name), .. } if name.len() > MOST_USER => {
                 Err("the certificate's name is too long")
             }
             _ => Ok(()),
@@ -106,54 +110,54 @@ impl Message for Login {
     }
 }
 
-/// Auth's answer, where the maildrop process gives none.
+/// The reply of auth when the maildrop process sends none.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Which login.
+    /// The login.
     pub id: LoginId,
-    /// What auth says.
-    pub said: Said,
+    /// The verdict.
+    pub verdict: AuthVerdict,
 }
 
-/// What auth says to a login.
+/// The verdict of auth on a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Said {
-    /// No.
-    Refused(Refused),
-    /// There is such a user ([`Attempt::Name`]).
+pub enum AuthVerdict {
+    /// The login is refused.
+    Refused(RefusedLogin),
+    /// The user exists ([`ClientCredentials::Name`]).
     Known,
-    /// The exchange goes on: the descriptor beside this message is a channel for the rest of it,
-    /// to the auth process that began it.
+    /// The exchange continues. The descriptor of this message is a channel to the auth process that started
+    /// it.
     Challenge(Challenge),
 }
 
-impl Message for Decision {
+impl ChannelMessage for Decision {
     fn check(&self) -> Result<(), &'static str> {
-        match &self.said {
-            Said::Challenge(challenge) => challenge.check(),
-            Said::Refused(refused) => refused.check(),
-            Said::Known => Ok(()),
+        match &self.verdict {
+            AuthVerdict::Challenge(challenge) => challenge.check(),
+            AuthVerdict::Refused(refused) => refused.check(),
+            AuthVerdict::Known => Ok(()),
         }
     }
 }
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
-    /// Why, for the log; the client learns less.
+pub struct RefusedLogin {
+    /// The reason for the log; the client learns less.
     pub why: LoginFailure,
-    /// Whom the client claimed to be, as far as that is known: for the log.
+    /// The name that the client claimed, if it is known, for the log.
     #[serde(with = "serde_bytes")]
     pub user: Vec<u8>,
 }
 
-impl Refused {
+impl RefusedLogin {
     fn check(&self) -> Result<(), &'static str> {
         if self.user.len() > MOST_USER { Err("the user name is too long") } else { Ok(()) }
     }
 }
 
-/// What a client is to answer in an exchange.
+/// A challenge that the client must answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
@@ -163,12 +167,12 @@ impl Challenge {
     }
 }
 
-/// The client's answer to a challenge, on the channel of its exchange. An exchange that the client
-/// gives up ends with the channel.
+/// The client's response to a challenge, on the channel of the exchange. If the client cancels the exchange,
+/// the channel is closed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Response(pub Secret);
+pub struct ExchangeResponse(pub SecretOctets);
 
-impl Message for Response {
+impl ChannelMessage for ExchangeResponse {
     const SECRET: bool = true;
 
     fn check(&self) -> Result<(), &'static str> {
@@ -176,23 +180,23 @@ impl Message for Response {
     }
 }
 
-/// What auth says on the channel of an exchange.
+/// A reply of auth on the channel of an exchange.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reaction {
+pub enum ExchangeReply {
     /// The next challenge.
     Challenge(Challenge),
-    /// Yes: the maildrop process answers next.
+    /// The login is accepted: the maildrop process replies next.
     Accepted,
-    /// No.
-    Refused(Refused),
+    /// The login is refused.
+    Refused(RefusedLogin),
 }
 
-impl Message for Reaction {
+impl ChannelMessage for ExchangeReply {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Reaction::Challenge(challenge) => challenge.check(),
-            Reaction::Refused(refused) => refused.check(),
-            Reaction::Accepted => Ok(()),
+            Self::Challenge(challenge) => challenge.check(),
+            Self::Refused(refused) => refused.check(),
+            Self::Accepted => Ok(()),
         }
     }
 }
@@ -204,19 +208,22 @@ mod tests {
 
     const ID: LoginId = LoginId { generation: 3, number: 1 << 40 };
 
-    fn login(attempt: Attempt) -> Login {
+    fn login(attempt: ClientCredentials) -> LoginRequest {
         let context = SessionContext { id: ID, session: 5, utf8: true };
-        Login { context, peer: "2001:db8::1".parse().unwrap(), attempt }
+        LoginRequest { context, peer: "2001:db8::1".parse().unwrap(), attempt }
     }
 
-    fn password(user: usize, password: usize) -> Login {
-        login(Attempt::Password { user: vec![b'u'; user], password: Secret::new(vec![0xff; password]) })
+    fn password(user: usize, password: usize) -> LoginRequest {
+        login(ClientCredentials::Password {
+            user: vec![b'u'; user],
+            password: SecretOctets::new(vec![0xff; password]),
+        })
     }
 
-    fn sasl(initial: usize) -> Login {
-        login(Attempt::Sasl {
+    fn sasl(initial: usize) -> LoginRequest {
+        login(ClientCredentials::Sasl {
             mechanism: "SCRAM-SHA-256-PLUS".to_owned(),
-            initial: Some(Secret::new(vec![1; initial])),
+            initial: Some(SecretOctets::new(vec![1; initial])),
             binding: Some(vec![2; 32]),
             certificate: Some(b"alice".to_vec()),
         })
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn logins_and_answers_survive() {
-        round_trip(&login(Attempt::Name { user: b"alice".to_vec() }));
+        round_trip(&login(ClientCredentials::Name { user: b"alice".to_vec() }));
         round_trip(&password(0, 0));
         round_trip(&password(MOST_USER, 100));
         round_trip(&sasl(80));
@@ -235,15 +242,15 @@ mod tests {
             LoginFailure::DeniedHost,
             LoginFailure::Temporary,
         ] {
-            let refused = || Refused { why, user: b"alice\xff".to_vec() };
-            round_trip(&Decision { id: ID, said: Said::Refused(refused()) });
-            round_trip(&Reaction::Refused(refused()));
+            let refused = || RefusedLogin { why, user: b"alice\xff".to_vec() };
+            round_trip(&Decision { id: ID, verdict: AuthVerdict::Refused(refused()) });
+            round_trip(&ExchangeReply::Refused(refused()));
         }
-        round_trip(&Decision { id: ID, said: Said::Known });
-        round_trip(&Decision { id: ID, said: Said::Challenge(Challenge(b"r=x".to_vec())) });
-        round_trip(&Reaction::Accepted);
-        round_trip(&Reaction::Challenge(Challenge(Vec::new())));
-        round_trip(&Response(Secret::new(b"c=biws".to_vec())));
+        round_trip(&Decision { id: ID, verdict: AuthVerdict::Known });
+        round_trip(&Decision { id: ID, verdict: AuthVerdict::Challenge(Challenge(b"r=x".to_vec())) });
+        round_trip(&ExchangeReply::Accepted);
+        round_trip(&ExchangeReply::Challenge(Challenge(Vec::new())));
+        round_trip(&ExchangeResponse(SecretOctets::new(b"c=biws".to_vec())));
     }
 
     #[test]
@@ -253,14 +260,18 @@ mod tests {
         assert!(encode(&password(MOST_USER, MOST_PASSWORD)).is_ok());
         assert!(encode(&sasl(MOST_PASSWORD)).is_ok());
         assert!(encode(&sasl(MOST_PASSWORD + 1)).is_err());
-        assert!(encode(&Response(Secret::new(vec![0; MOST_PASSWORD + 1]))).is_err());
-        assert!(encode(&Reaction::Challenge(Challenge(vec![0; MOST_PASSWORD + 1]))).is_err());
+        assert!(encode(&ExchangeResponse(SecretOctets::new(vec![0; MOST_PASSWORD + 1]))).is_err());
+        assert!(encode(&ExchangeReply::Challenge(Challenge(vec![0; MOST_PASSWORD + 1]))).is_err());
     }
 
     #[test]
     fn a_login_shows_no_password() {
-        let attempt = Attempt::Password { user: b"u".to_vec(), password: Secret::new(b"hunter2".to_vec()) };
-        let shown = format!("{:?} {:?}", login(attempt), Response(Secret::new(b"hunter2".to_vec())));
+        let attempt = ClientCredentials::Password {
+            user: b"u".to_vec(),
+            password: SecretOctets::new(b"hunter2".to_vec()),
+        };
+        let shown =
+            format!("{:?} {:?}", login(attempt), ExchangeResponse(SecretOctets::new(b"hunter2".to_vec())));
         assert!(!shown.contains("hunter2") && !shown.contains("104"), "{shown}");
     }
 }

@@ -1,89 +1,91 @@
-//! Session ↔ maildrop: one channel for all sessions of one maildrop process, the ticket in each
-//! message. A session has at most one request under way, so an answer needs no number of its own.
+//! Session ↔ maildrop: one channel for all sessions of a maildrop process, with the ticket in each message. A
+//! session has at most one request under way, so replies need no number.
 
 use serde::{Deserialize, Serialize};
 use vocabulary::{LoginFailure, Storage};
 
 use crate::user_log::{self, Detail, Note};
-use crate::wire::Message;
+use crate::wire::ChannelMessage;
 use crate::{LoginId, Payload, Ticket};
 
-/// The most bodies in one answer of a maildrop of single files: one descriptor each.
-pub const MOST_WINDOW: u32 = sys::seqpacket::MOST_DESCRIPTORS as u32;
-/// The most bodies in one answer when they share a descriptor (mbox).
+/// The most bodies in a reply if each has a descriptor (Maildir).
+pub const MOST_WINDOW: u32 = 32;
+const _: () = assert!(MOST_WINDOW as usize == sys::seqpacket::MOST_DESCRIPTORS);
+/// The most bodies in a reply if they share a descriptor (mbox).
 pub const MOST_EXTENTS: usize = 1024;
-/// The most octets that all prefixes of an answer may have together.
+/// The most octets of all prefixes of a reply together.
 pub const MOST_PREFIXES: usize = 16 * 1024;
 
-/// What the session role asks for.
+/// A request of the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToMaildrop {
-    /// The bodies of message `first` and of those after it, as far as the maildrop finds sensible.
+    /// Get the body of message `first`, and those of as many messages after it as the maildrop process sees
+    /// fit.
     Fetch {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The message wanted now.
+        /// The message that is needed now.
         first: u32,
-        /// How many in all are likely to be wanted, 1 to [`MOST_WINDOW`].
+        /// The number of messages that are likely to be needed, from 1 to [`MOST_WINDOW`].
         window: u32,
     },
-    /// The session ends with QUIT: do what it leaves to be done, give up the locks.
+    /// The session ends with QUIT: carry out its update and release the locks.
     Finish {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// A packed [`crate::Update`].
+        /// A packed [`crate::SessionUpdate`].
         update: Payload,
-        /// The last of the user's log.
+        /// The last notes for the user's log.
         notes: Vec<Note>,
     },
-    /// The session ended in any other way: remove nothing, give up the locks. No answer.
+    /// The session ended in another way: remove nothing and release the locks. There is no reply.
     Abandon {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The last of the user's log.
+        /// The last notes for the user's log.
         notes: Vec<Note>,
     },
-    /// Write these into the user's log.
+    /// Write these notes to the user's log.
     Note {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
         /// In the order in which they happened.
         notes: Vec<Note>,
     },
 }
 
-impl Message for ToMaildrop {
+impl ChannelMessage for ToMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            ToMaildrop::Fetch { first, window, .. } => {
+            Self::Fetch { first, window, .. } => {
                 if *first == 0 || *window == 0 || *window > MOST_WINDOW {
                     return Err("a fetch out of range");
                 }
                 Ok(())
             }
-            ToMaildrop::Finish { notes, .. }
-            | ToMaildrop::Abandon { notes, .. }
-            | ToMaildrop::Note { notes, .. } => user_log::check(notes),
+            Self::Finish { notes, .. } | Self::Abandon { notes, .. } | Self::Note { notes, .. } => {
+                user_log::check(notes)
+            }
         }
     }
 }
 
-/// What a maildrop process answers.
+/// A reply of a maildrop process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromMaildrop {
     /// The maildrop is open and locked for this login.
     Opened {
         /// The login that auth accepted.
         login: LoginId,
-        /// What the session shows from now on.
+        /// The ticket for all requests of the session.
         ticket: Ticket,
-        /// The user's name as auth settled it.
+        /// The user name as auth decided it.
         user: String,
-        /// A packed [`crate::Listing`].
+        /// A packed [`crate::PackedListing`].
         listing: Payload,
-        /// What to note for the user's log, if there is one.
+        /// What the user's log records, if there is one.
         user_log: Option<Detail>,
-        /// Whether [`crate::Update::read`] is wanted at the end.
+        /// Whether [`crate::SessionUpdate::read`] is needed at the end.
         marks_read: bool,
         /// How the maildrop is stored.
         storage: Storage,
@@ -94,50 +96,51 @@ pub enum FromMaildrop {
     NotOpened {
         /// The login.
         login: LoginId,
-        /// The user's name as auth settled it.
+        /// The user name as auth decided it.
         user: String,
-        /// Why: [`LoginFailure::InUse`], `LoginDelay`, `Maildrop` or `Temporary`. The maildrop role has logged path and cause.
+        /// [`LoginFailure::InUse`], `LoginDelay`, `Maildrop` or `Temporary`. The maildrop role has logged the
+        /// path and the cause.
         why: LoginFailure,
     },
-    /// The bodies of message `first` and the following ones, with their descriptors.
+    /// The bodies of message `first` and those after it, with their descriptors.
     Fetched {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// The first message's number.
+        /// The number of the first message.
         first: u32,
-        /// Where each body lies.
-        extents: Vec<Extent>,
+        /// The location of each body.
+        extents: Vec<BodyExtent>,
     },
-    /// There is no body of the first message of a fetch.
+    /// The first message of a fetch has no body.
     NotFetched {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// Why.
+        /// The reason.
         why: NotFetched,
     },
-    /// The end of a session that asked for [`ToMaildrop::Finish`]; the locks are given up.
+    /// The session has ended after [`ToMaildrop::Finish`], and the locks are released.
     Finished {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
-        /// What became of the deletions.
-        outcome: Outcome,
+        /// The result of the deletions.
+        outcome: UpdateOutcome,
     },
-    /// Another program held a mailbox's lock; belongs to no session.
+    /// Another program held the lock of a mailbox. Belongs to no session.
     LockWait {
-        /// For how long it was waited for, in milliseconds.
+        /// The time spent waiting for it, in milliseconds.
         millis: u64,
     },
-    /// The notes were taken.
+    /// The notes are written.
     Noted {
-        /// Whose maildrop.
+        /// The maildrop.
         ticket: Ticket,
     },
 }
 
-impl Message for FromMaildrop {
+impl ChannelMessage for FromMaildrop {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromMaildrop::Fetched { extents, first, .. } => {
+            Self::Fetched { extents, first, .. } => {
                 if extents.is_empty() || extents.len() > MOST_EXTENTS || *first == 0 {
                     return Err("bodies out of range");
                 }
@@ -149,30 +152,30 @@ impl Message for FromMaildrop {
                 }
                 Ok(())
             }
-            FromMaildrop::Opened { user, .. } | FromMaildrop::NotOpened { user, .. } => {
+            Self::Opened { user, .. } | Self::NotOpened { user, .. } => {
                 if user.len() > crate::login::MOST_USER {
                     return Err("the user name is too long");
                 }
                 Ok(())
             }
-            FromMaildrop::NotFetched { .. }
-            | FromMaildrop::Finished { .. }
-            | FromMaildrop::LockWait { .. }
-            | FromMaildrop::Noted { .. } => Ok(()),
+            Self::NotFetched { .. } | Self::Finished { .. } | Self::LockWait { .. } | Self::Noted { .. } => {
+                Ok(())
+            }
         }
     }
 }
 
-/// A body: a part of what one of the message's descriptors reads.
+/// A body: a range of the file behind one of the descriptors of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extent {
+pub struct BodyExtent {
     /// Which descriptor, counted from 0.
     pub descriptor: u8,
-    /// Where the body begins, in octets.
+    /// The offset of the body, in octets.
     pub offset: u64,
-    /// How long it is, in octets as stored.
+    /// The length of the body, in octets as stored.
     pub length: u64,
-    /// Whole header lines that come before it, ended by CRLF; of all bodies of an answer together at most [`MOST_PREFIXES`] octets.
+    /// Whole header lines, ended by CRLF, to send before the body. At most [`MOST_PREFIXES`] octets in a
+    /// reply.
     #[serde(with = "serde_bytes")]
     pub prefix: Vec<u8>,
 }
@@ -182,13 +185,13 @@ pub struct Extent {
 pub enum NotFetched {
     /// Another program removed the message during the session.
     Vanished,
-    /// A failure that may pass.
+    /// A temporary failure.
     Temporary,
 }
 
-/// What became of a session's deletions (RFC 1939, section 6).
+/// The result of the deletions of a session (RFC 1939, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
+pub enum UpdateOutcome {
     /// All are removed.
     Removed,
     /// Another program changed the maildrop: nothing was removed, nothing is lost.
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn answers_survive() {
         let login = LoginId { generation: 9, number: 7 };
-        let extent = Extent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
+        let extent = BodyExtent { descriptor: 1, offset: 1 << 40, length: 12, prefix: b"X: y\r\n".to_vec() };
         let user = String::from("alice");
         let listing = Payload::Inline(vec![0; 100]);
         let user_log = Some(Detail::Commands);
@@ -251,7 +254,7 @@ mod tests {
         round_trip(&FromMaildrop::NotOpened { login, user, why: LoginFailure::InUse });
         round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
-        round_trip(&FromMaildrop::Finished { ticket, outcome: Outcome::Remaining(3) });
+        round_trip(&FromMaildrop::Finished { ticket, outcome: UpdateOutcome::Remaining(3) });
     }
 
     fn note(what: Noted) -> Note {
@@ -279,7 +282,7 @@ mod tests {
     #[test]
     fn the_largest_answer_fits_its_packet() {
         let prefix = vec![0; MOST_PREFIXES / MOST_EXTENTS];
-        let extent = Extent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2, prefix };
+        let extent = BodyExtent { descriptor: 0, offset: u64::MAX / 2, length: u64::MAX / 2, prefix };
         let largest =
             FromMaildrop::Fetched { ticket: ticket(), first: u32::MAX, extents: vec![extent; MOST_EXTENTS] };
         assert!(encode(&largest).is_ok());
@@ -290,8 +293,8 @@ mod tests {
         for (first, window) in [(0, 1), (1, 0), (1, MOST_WINDOW + 1)] {
             assert!(encode(&ToMaildrop::Fetch { ticket: ticket(), first, window }).is_err());
         }
-        let beyond = Extent { descriptor: 0, offset: u64::MAX, length: 1, prefix: vec![] };
-        let wordy = Extent { offset: 0, prefix: vec![0; MOST_PREFIXES + 1], ..beyond.clone() };
+        let beyond = BodyExtent { descriptor: 0, offset: u64::MAX, length: 1, prefix: vec![] };
+        let wordy = BodyExtent { offset: 0, prefix: vec![0; MOST_PREFIXES + 1], ..beyond.clone() };
         for extents in [vec![], vec![beyond], vec![wordy]] {
             assert!(encode(&FromMaildrop::Fetched { ticket: ticket(), first: 1, extents }).is_err());
         }
@@ -302,12 +305,12 @@ mod tests {
         fn no_octets_make_decoding_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode::<ToMaildrop>(&octets);
             let _ = decode::<FromMaildrop>(&octets);
-            let _ = decode::<crate::login::Login>(&octets);
-            let _ = decode::<crate::open::Open>(&octets);
-            let _ = decode::<crate::hire::Hire>(&octets);
+            let _ = decode::<crate::login::LoginRequest>(&octets);
+            let _ = decode::<crate::open::OpenRequest>(&octets);
+            let _ = decode::<crate::hire::HireRequest>(&octets);
             let _ = decode::<crate::hire::Hired>(&octets);
             let _ = decode::<crate::steer::ToSession>(&octets);
-            let _ = decode::<crate::log::Line>(&octets);
+            let _ = decode::<crate::log::LogLine>(&octets);
         }
     }
 }

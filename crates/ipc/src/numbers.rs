@@ -1,4 +1,4 @@
-//! Numbers of messages, packed as runs: those that a session wants removed, those that its client has read.
+//! Message numbers, packed as runs: those that a session deletes, and those that its client has read.
 
 use std::io;
 
@@ -7,20 +7,20 @@ pub(crate) const MOST_OCTETS: u64 = (crate::listing::MOST_MESSAGES as u64 / 2) *
 
 /// Message numbers from 1, ascending, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Numbers(Vec<u32>);
+pub struct MessageNumbers(Vec<u32>);
 
-impl Numbers {
-    /// Takes ascending numbers.
+impl MessageNumbers {
+    /// Checks ascending numbers.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when they start at 0, are not ascending or name one twice.
-    pub fn new(numbers: Vec<u32>) -> io::Result<Numbers> {
+    /// `InvalidInput` if they start at 0, are not ascending or repeat one.
+    pub fn new(numbers: Vec<u32>) -> io::Result<Self> {
         let ascending = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         if !ascending || numbers.first() == Some(&0) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "message numbers out of order"));
         }
-        Ok(Numbers(numbers))
+        Ok(Self(numbers))
     }
 
     /// The numbers.
@@ -34,22 +34,27 @@ impl Numbers {
         for run in self.0.chunk_by(|a, b| a + 1 == *b) {
             if let Some(first) = run.first() {
                 packed.extend_from_slice(&first.to_le_bytes());
-                packed.extend_from_slice(&(run.len() as u32).to_le_bytes());
+                packed.extend_from_slice(&count(run).to_le_bytes());
             }
         }
         packed
     }
 
-    /// Unpacks what another role packed, for a maildrop of `count` messages.
+    /// Unpacks numbers from another role, for a maildrop of `count` messages.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not that, or names a message beyond `count`.
-    pub fn unpack(octets: &[u8], count: u32) -> io::Result<Numbers> {
+    /// `InvalidData` if they are malformed or beyond `count`.
+    pub fn unpack(octets: &[u8], count: u32) -> io::Result<Self> {
         parse(octets, count)
-            .map(Numbers)
+            .map(MessageNumbers)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed list of messages"))
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a run has at most as many numbers as a u32 has values")]
+fn count(run: &[u32]) -> u32 {
+    run.len() as u32
 }
 
 fn parse(octets: &[u8], count: u32) -> Option<Vec<u32>> {
@@ -80,15 +85,15 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_packed_is_unpacked(set in prop::collection::btree_set(1u32..200, 0..100)) {
-            let numbers = Numbers::new(set.into_iter().collect()).unwrap();
-            prop_assert_eq!(&Numbers::unpack(&numbers.pack(), 199).unwrap(), &numbers);
+            let numbers = MessageNumbers::new(set.into_iter().collect()).unwrap();
+            prop_assert_eq!(&MessageNumbers::unpack(&numbers.pack(), 199).unwrap(), &numbers);
         }
 
         #[test]
         fn no_octets_name_a_message_that_is_not_there(octets in prop::collection::vec(any::<u8>(), 0..64)) {
-            if let Ok(numbers) = Numbers::unpack(&octets, 50) {
+            if let Ok(numbers) = MessageNumbers::unpack(&octets, 50) {
                 prop_assert!(numbers.numbers().iter().all(|n| (1..=50).contains(n)));
-                prop_assert!(Numbers::new(numbers.numbers().to_vec()).is_ok());
+                prop_assert!(MessageNumbers::new(numbers.numbers().to_vec()).is_ok());
             }
         }
     }
@@ -96,11 +101,11 @@ mod tests {
     #[test]
     fn numbers_out_of_order_are_refused() {
         for numbers in [vec![0], vec![2, 1], vec![1, 1]] {
-            assert!(Numbers::new(numbers).is_err());
+            assert!(MessageNumbers::new(numbers).is_err());
         }
         for pairs in [[2u32, 1, 2, 1], [0, 1, 5, 1], [1, 0, 2, 1], [3, 1, 1, 1], [1, 60, 61, 1]] {
             let packed: Vec<u8> = pairs.iter().flat_map(|n| n.to_le_bytes()).collect();
-            assert!(Numbers::unpack(&packed, 50).is_err(), "{pairs:?}");
+            assert!(MessageNumbers::unpack(&packed, 50).is_err(), "{pairs:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Auth → maildrop: open this one. Only auth holds the sending end.
+//! Auth → maildrop: the order to open a maildrop. Only auth has the sending end.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,53 +9,53 @@ use vocabulary::Storage;
 use crate::Ticket;
 use crate::login::{self, SessionContext};
 use crate::user_log::Detail;
-use crate::wire::Message;
+use crate::wire::ChannelMessage;
 
 /// The longest path, in octets (`PATH_MAX` with its NUL).
 const MOST_PATH: usize = 4095;
 
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
-    /// The login that this serves, and what its session role said about the session.
+pub struct OpenRequest {
+    /// The login, and what its session role said about the session.
     pub context: SessionContext,
-    /// The right to the opened maildrop.
+    /// The ticket for the opened maildrop.
     pub ticket: Ticket,
-    /// The user's name as auth settled it.
+    /// The user name as auth decided it.
     pub user: String,
     /// How it is stored.
     pub storage: Storage,
-    /// Where it lies: an absolute path.
+    /// Its absolute path.
     pub path: PathOctets,
-    /// What the user's own log tells, if there is one. Its file is the descriptor beside this message.
+    /// What the user's own log records, if there is one. The descriptor of this message is its file.
     pub user_log: Option<Detail>,
 }
 
-/// A path as its octets: serde's own form of paths refuses what is not UTF-8.
+/// A path as octets. serde cannot encode a path that is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathOctets(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl From<&Path> for PathOctets {
-    fn from(path: &Path) -> PathOctets {
+    fn from(path: &Path) -> Self {
         use std::os::unix::ffi::OsStrExt;
-        PathOctets(path.as_os_str().as_bytes().to_vec())
+        Self(path.as_os_str().as_bytes().to_vec())
     }
 }
 
 impl From<PathOctets> for std::path::PathBuf {
-    fn from(path: PathOctets) -> std::path::PathBuf {
+    fn from(path: PathOctets) -> Self {
         use std::os::unix::ffi::OsStringExt;
         OsString::from_vec(path.0).into()
     }
 }
 
-impl Message for Open {
+impl ChannelMessage for OpenRequest {
     fn check(&self) -> Result<(), &'static str> {
         if self.user.len() > login::MOST_USER {
             return Err("the user name is too long");
         }
         if self.path.0.len() > MOST_PATH || self.path.0.contains(&0) {
-            return Err("the path is none");
+            return Err("the path is invalid");
         }
         if self.path.0.first() != Some(&b'/') {
             return Err("the path is not absolute");
@@ -70,9 +70,9 @@ mod tests {
     use crate::LoginId;
     use crate::wire::{encode, tests::round_trip};
 
-    fn open(path: &[u8]) -> Open {
+    fn open(path: &[u8]) -> OpenRequest {
         use std::os::unix::ffi::OsStrExt;
-        Open {
+        OpenRequest {
             context: SessionContext { id: LoginId { generation: 1, number: 2 }, session: 3, utf8: true },
             ticket: Ticket::issue().unwrap(),
             user: "alice".into(),

@@ -1,48 +1,48 @@
-//! Octets that may be too long for a message: inline when short, else as sealed memory beside it.
+//! Octets that may be too long for a message: inline if they are short, or in sealed memory that is sent along.
 
 use std::io;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
-use sys::sealed;
+use sys::memfd;
 
-/// What is longer than this, in octets, travels as sealed memory.
+/// The most octets that are sent inline.
 pub const MOST_INLINE: usize = 32 * 1024;
 
-/// The part of a message that stands for the octets.
+/// The part of a message that represents the octets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Payload {
     /// They are in the message.
     Inline(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// They are in the sealed memory that is the message's only descriptor.
+    /// They are in sealed memory, the only descriptor of the message.
     Sealed,
 }
 
 impl Payload {
-    /// Packs octets: the payload, and the descriptor to send along, if it needs one.
+    /// Packs octets. Returns the payload and, if needed, the descriptor to send along.
     ///
     /// # Errors
     ///
-    /// What [`sealed::seal`] says.
-    pub fn pack(octets: Vec<u8>) -> io::Result<(Payload, Option<OwnedFd>)> {
+    /// What [`memfd::sealed`] says.
+    pub fn pack(octets: Vec<u8>) -> io::Result<(Self, Option<OwnedFd>)> {
         if octets.len() <= MOST_INLINE {
-            return Ok((Payload::Inline(octets), None));
+            return Ok((Self::Inline(octets), None));
         }
-        Ok((Payload::Sealed, Some(sealed::seal(&octets)?)))
+        Ok((Self::Sealed, Some(memfd::sealed(&octets)?)))
     }
 
-    /// Unpacks what was received: at most `most` octets.
+    /// Unpacks a received payload of at most `most` octets.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when the memory is missing, not sealed or too long.
-    pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<Octets> {
+    /// `InvalidData` if the memory is missing, not sealed or too long.
+    pub fn unpack(self, descriptor: Option<OwnedFd>, most: u64) -> io::Result<PayloadOctets> {
         match (self, descriptor) {
-            (Payload::Inline(octets), _) => Ok(Octets::Own(octets.into_boxed_slice())),
-            (Payload::Sealed, Some(memory)) => Ok(Octets::Mapped(sealed::Mapping::of(memory, most)?)),
-            (Payload::Sealed, None) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "a message without the memory it speaks of"))
+            (Self::Inline(octets), _) => Ok(PayloadOctets::Own(octets.into_boxed_slice())),
+            (Self::Sealed, Some(memory)) => Ok(PayloadOctets::Mapped(memfd::Mapping::new(memory, most)?)),
+            (Self::Sealed, None) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "a message without its memory"))
             }
         }
     }
@@ -50,20 +50,20 @@ impl Payload {
 
 /// Unpacked octets.
 #[derive(Debug)]
-pub enum Octets {
-    /// Came in the message.
+pub enum PayloadOctets {
+    /// They were in the message.
     Own(Box<[u8]>),
-    /// Came as sealed memory.
-    Mapped(sealed::Mapping),
+    /// They are in sealed memory.
+    Mapped(memfd::Mapping),
 }
 
-impl Deref for Octets {
+impl Deref for PayloadOctets {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         match self {
-            Octets::Own(octets) => octets,
-            Octets::Mapped(mapping) => mapping,
+            Self::Own(octets) => octets,
+            Self::Mapped(mapping) => mapping,
         }
     }
 }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn short_and_long_octets_survive() {
         for length in [0, 1, MOST_INLINE, MOST_INLINE + 1, 1 << 20] {
-            let octets: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let octets: Vec<u8> = (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
             let (payload, memory) = Payload::pack(octets.clone()).unwrap();
             assert_eq!(memory.is_some(), length > MOST_INLINE);
             assert_eq!(&*payload.unpack(memory, 1 << 20).unwrap(), &octets[..]);

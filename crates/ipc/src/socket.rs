@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use tokio::io::unix::AsyncFd;
 
-use crate::wire::{self, Error, Message, Wait};
+use crate::wire::{self, ChannelMessage, Error, Wait};
 
 thread_local! {
     /// Shared by all channels of a thread: each message is decoded before the next one is received.
@@ -36,7 +36,11 @@ impl MessageSocket {
     /// # Errors
     ///
     /// Those of [`wire::send`], except `WouldBlock`.
-    pub async fn send<M: Message>(&self, message: &M, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+    pub async fn send<M: ChannelMessage>(
+        &self,
+        message: &M,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), Error> {
         loop {
             match self.try_send(message, descriptors) {
                 Err(error) if error.would_block() => {
@@ -57,7 +61,11 @@ impl MessageSocket {
     /// # Errors
     ///
     /// Those of [`wire::send`]; a full channel is `WouldBlock`.
-    pub fn try_send<M: Message>(&self, message: &M, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+    pub fn try_send<M: ChannelMessage>(
+        &self,
+        message: &M,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), Error> {
         wire::send(self.0.get_ref(), message, descriptors, Wait::No)
     }
 
@@ -66,7 +74,7 @@ impl MessageSocket {
     /// # Errors
     ///
     /// Those of [`wire::receive`], except `WouldBlock`.
-    pub async fn receive<M: Message>(&self) -> Result<Option<(M, Vec<OwnedFd>)>, Error> {
+    pub async fn receive<M: ChannelMessage>(&self) -> Result<Option<(M, Vec<OwnedFd>)>, Error> {
         loop {
             let mut ready = self.0.readable().await?;
             let received = BUFFER.with_borrow_mut(|buffer| wire::receive(self.0.get_ref(), buffer, Wait::No));

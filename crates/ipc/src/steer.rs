@@ -1,49 +1,49 @@
-//! Supervisor ↔ session: orders one way, answers to questions the other way.
+//! Supervisor ↔ session: orders and questions in one direction, answers in the other.
 
 use serde::{Deserialize, Serialize};
 
 use crate::LoginId;
 use crate::payload::Payload;
-use crate::report::Figures;
-use crate::wire::Message;
+use crate::report::SessionFigures;
+use crate::wire::ChannelMessage;
 
-/// The longest name of whom to end, in octets.
+/// The longest name in [`SteerQuestion::Kick`], in octets.
 pub const MOST_WHO: usize = 255;
 
 /// The most logins of [`ToSession::Unanswered`].
 pub const MOST_LOGINS: usize = 256;
 
-/// What the supervisor tells the session role.
+/// A message of the supervisor to the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
-    /// The descriptor beside this message is the channel to a new maildrop process.
+    /// The descriptor of this message is the channel to a new maildrop process.
     Maildrop,
     /// A maildrop process has ended, and these logins will not be answered.
     Unanswered(Vec<LoginId>),
-    /// Tell every client `-ERR [SYS/TEMP]`, close all connections and end. A QUIT that is being
-    /// carried out is waited for.
+    /// Send `-ERR [SYS/TEMP]` to every client, close all connections and exit. Updates under way are
+    /// completed first.
     ShutDown,
-    /// Accept no more: another session role does. End when the last connection has ended by itself.
+    /// Stop accepting, because another session role does. Exit when the last connection has ended.
     Retire,
-    /// Roles had to be started again.
+    /// Roles were restarted.
     Restarted(Restarts),
     /// Answer this with [`FromSession`].
     Ask {
-        /// The answer bears it too.
+        /// The number that the answer repeats.
         number: u64,
-        /// What is asked.
-        question: Question,
+        /// The question.
+        question: SteerQuestion,
     },
 }
 
-/// How often processes of each role ended unasked since the supervisor began.
+/// The number of unexpected ends of each role since the supervisor started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restarts {
     /// The session role.
     pub session: u64,
     /// Auth processes.
     pub auth: u64,
-    /// Maildrop processes that ended with a fault: they are started again when they are needed.
+    /// Maildrop processes that ended with an error; they are started again when they are needed.
     pub maildrop: u64,
     /// The log role.
     pub log: u64,
@@ -52,84 +52,82 @@ pub struct Restarts {
 }
 
 impl Restarts {
-    /// Each role's name and number.
+    /// The name and the number of each role.
     pub fn each(&self) -> [(&'static str, u64); 5] {
-        let Restarts { session, auth, maildrop, log, directory } = *self;
+        let Self { session, auth, maildrop, log, directory } = *self;
         [("session", session), ("auth", auth), ("maildrop", maildrop), ("log", log), ("directory", directory)]
     }
 }
 
-/// What the supervisor asks the session role, in the name of an administrator.
+/// A question of an administrator, which the supervisor passes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Question {
-    /// What was counted?
+pub enum SteerQuestion {
+    /// The counts.
     Figures,
-    /// Who is there?
-    Visitors,
-    /// End the sessions of this user; if there are none, the one with this number, in hexadecimal digits as in
-    /// the log. Their deletions do not happen. How many are there?
+    /// The list of connections.
+    Connections,
+    /// End the sessions of this user or, if there are none, the session with this number, in hexadecimal as
+    /// in the log. Their deletions are not carried out. The answer is the number of sessions.
     Kick(String),
 }
 
-impl Message for ToSession {
+impl ChannelMessage for ToSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            ToSession::Ask { question, .. } => question.check(),
-            ToSession::Unanswered(logins) if logins.len() > MOST_LOGINS => Err("too many logins"),
-            ToSession::Unanswered(_)
-            | ToSession::Maildrop
-            | ToSession::ShutDown
-            | ToSession::Retire
-            | ToSession::Restarted(_) => Ok(()),
+            Self::Ask { question, .. } => question.check(),
+            Self::Unanswered(logins) if logins.len() > MOST_LOGINS => Err("too many logins"),
+            Self::Unanswered(_) | Self::Maildrop | Self::ShutDown | Self::Retire | Self::Restarted(_) => {
+                Ok(())
+            }
         }
     }
 }
 
-impl Question {
+impl SteerQuestion {
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         match self {
-            Question::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
-            Question::Kick(_) | Question::Figures | Question::Visitors => Ok(()),
+            Self::Kick(who) if who.is_empty() || who.len() > MOST_WHO => Err("a name out of bounds"),
+            Self::Kick(_) | Self::Figures | Self::Connections => Ok(()),
         }
     }
 }
 
-/// What the session role says.
+/// A message of the session role to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSession {
     /// It accepts connections.
     Ready,
     /// The answer to [`ToSession::Ask`].
     Answer {
-        /// The question's.
+        /// The number of the question.
         number: u64,
-        /// What it asked for.
-        told: Told,
+        /// The answer.
+        answer: SteerAnswer,
     },
-    /// All connections have ended, and the role ends now. This is what it counted.
-    Ending(Figures),
+    /// All connections have ended, and the role exits now. These are its counts.
+    Ending(SessionFigures),
 }
 
-/// What the session role tells.
+/// An answer of the session role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Told {
-    /// To [`Question::Figures`].
-    Figures(Figures),
-    /// To [`Question::Visitors`]: packed by [`crate::report::pack`].
-    Visitors(Payload),
-    /// To [`Question::Kick`]: so many sessions are being ended.
+pub enum SteerAnswer {
+    /// To [`SteerQuestion::Figures`].
+    Figures(SessionFigures),
+    /// To [`SteerQuestion::Connections`]: packed by [`crate::report::pack`].
+    Connections(Payload),
+    /// To [`SteerQuestion::Kick`]: the number of sessions that are being ended.
     Kicked(u32),
-    /// It cannot be told now; the session role has logged why.
+    /// It cannot be answer now; the session role has logged why.
     Failed,
 }
 
-impl Message for FromSession {
+impl ChannelMessage for FromSession {
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            FromSession::Answer { told: Told::Figures(figures), .. } | FromSession::Ending(figures) => {
+            Self::Answer { answer: SteerAnswer::Figures(figures), .. } | Self::Ending(figures) => {
                 figures.check()
             }
-            FromSession::Answer { .. } | FromSession::Ready => Ok(()),
+            Self::Answer { .. } | Self::Ready => Ok(()),
         }
     }
 }
@@ -149,27 +147,36 @@ mod tests {
         round_trip(&ToSession::Retire);
         round_trip(&FromSession::Ready);
         round_trip(&ToSession::Restarted(Restarts { auth: u64::MAX, ..Restarts::default() }));
-        for question in [Question::Figures, Question::Visitors, Question::Kick("alice".to_owned())] {
+        for question in
+            [SteerQuestion::Figures, SteerQuestion::Connections, SteerQuestion::Kick("alice".to_owned())]
+        {
             round_trip(&ToSession::Ask { number: u64::MAX, question });
         }
-        let figures = Figures { logins_failed: vec![("password".to_owned(), 3)], ..Figures::default() };
+        let figures =
+            SessionFigures { logins_failed: vec![("password".to_owned(), 3)], ..SessionFigures::default() };
         round_trip(&FromSession::Ending(figures.clone()));
-        for told in [Told::Figures(figures), Told::Visitors(Payload::Sealed), Told::Kicked(2), Told::Failed] {
-            round_trip(&FromSession::Answer { number: 7, told });
+        for answer in [
+            SteerAnswer::Figures(figures),
+            SteerAnswer::Connections(Payload::Sealed),
+            SteerAnswer::Kicked(2),
+            SteerAnswer::Failed,
+        ] {
+            round_trip(&FromSession::Answer { number: 7, answer });
         }
     }
 
     #[test]
     fn bounds_hold() {
         assert!(encode(&ToSession::Unanswered(vec![LOGIN; MOST_LOGINS + 1])).is_err());
-        let kick = |who: String| ToSession::Ask { number: 1, question: Question::Kick(who) };
+        let kick = |who: String| ToSession::Ask { number: 1, question: SteerQuestion::Kick(who) };
         assert!(encode(&kick("u".repeat(MOST_WHO))).is_ok());
         assert!(encode(&kick("u".repeat(MOST_WHO + 1))).is_err());
         assert!(encode(&kick(String::new())).is_err());
-        let told = |word: &str| {
-            let figures = Figures { logins_failed: vec![(word.to_owned(), 3)], ..Figures::default() };
-            FromSession::Answer { number: 1, told: Told::Figures(figures) }
+        let answer = |word: &str| {
+            let figures =
+                SessionFigures { logins_failed: vec![(word.to_owned(), 3)], ..SessionFigures::default() };
+            FromSession::Answer { number: 1, answer: SteerAnswer::Figures(figures) }
         };
-        assert!(encode(&told("two words")).is_err());
+        assert!(encode(&answer("two words")).is_err());
     }
 }

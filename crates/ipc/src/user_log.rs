@@ -1,22 +1,22 @@
-//! What goes into a user's own log: the session role notes it, the maildrop process writes it.
+//! Notes for a user's own log: the session role takes them, the maildrop process writes them.
 
 use serde::{Deserialize, Serialize};
 
-/// The most octets of text and notes in one message; each note counts with [`Note::OCTETS`] and its text.
+/// The most octets of notes in a message; a note counts [`Note::OCTETS`] and its text.
 pub const MOST_OCTETS: usize = 8 * 1024;
 /// The longest text of a note, in octets.
 pub const MOST_TEXT: usize = 600;
 
-/// How much a user's log tells.
+/// How detailed a user's log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Detail {
-    /// Connections and what was retrieved.
+    /// Connections and retrieved octets.
     Sessions,
-    /// Every command, too.
+    /// Also every command.
     Commands,
 }
 
-/// One line of the log.
+/// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// When it happened, in seconds since 1970, UTC.
@@ -25,26 +25,26 @@ pub struct Note {
     pub what: Noted,
 }
 
-/// What a [`Note`] tells.
+/// The event of a [`Note`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Noted {
     /// The session began.
     Opened,
-    /// A message was sent, as so many octets.
+    /// A message of this many octets was sent.
     Retrieved(u64),
-    /// A command was taken. Without control characters.
+    /// A command was received. It has no control characters.
     Command(String),
-    /// The session is over, for this reason.
+    /// The session has ended, for this reason.
     Closed(String),
 }
 
 impl Note {
-    /// What a note without its text counts as.
+    /// The size of a note without its text.
     pub const OCTETS: usize = 16;
 
-    /// What it counts as.
+    /// Its size.
     pub fn octets(&self) -> usize {
-        Note::OCTETS + self.text().len()
+        Self::OCTETS + self.text().len()
     }
 
     fn text(&self) -> &str {
@@ -65,7 +65,7 @@ pub(crate) fn check(notes: &[Note]) -> Result<(), &'static str> {
         return Err("too many notes for a user's log");
     }
     if notes.iter().any(|note| note.text().len() > MOST_TEXT || note.text().contains(char::is_control)) {
-        return Err("a note for a user's log is none");
+        return Err("a malformed note for a user's log");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Messages as octets: postcard inside one packet, with a bound and no trailing octets.
+//! Messages as octets: postcard in a packet, with a bound and without trailing octets.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,15 +8,15 @@ use sys::seqpacket;
 pub use sys::seqpacket::Wait;
 use zeroize::Zeroize;
 
-/// The longest message, in octets. What does not fit travels as sealed memory ([`crate::Payload`]).
+/// The longest message, in octets. Longer content is sent as sealed memory ([`crate::Payload`]).
 pub const MOST_OCTETS: usize = 64 * 1024;
 
 /// A message of one of the channels.
-pub trait Message: Serialize + DeserializeOwned {
-    /// Whether it may carry a password: its octets are wiped from every buffer after use.
+pub trait ChannelMessage: Serialize + DeserializeOwned {
+    /// Whether it may carry a secret: its octets are wiped from every buffer after use.
     const SECRET: bool = false;
 
-    /// Checks what the types alone do not say: lengths of texts, ranges of numbers.
+    /// Checks the bounds that the types do not express: lengths of texts, ranges of numbers.
     ///
     /// # Errors
     ///
@@ -24,30 +24,31 @@ pub trait Message: Serialize + DeserializeOwned {
     fn check(&self) -> Result<(), &'static str>;
 }
 
-/// Why a message did not pass.
+/// Why a message was not sent or received.
 #[derive(Debug)]
 pub enum Error {
-    /// The socket's failure. `WouldBlock` means: later.
+    /// The socket failed. `WouldBlock` means: try again later.
     Io(io::Error),
-    /// The peer sent what is no message of this channel: the peer's fault, and the end of the channel.
+    /// The peer sent something else than a message of this channel. That is a bug of the peer, and the end of
+    /// the channel.
     Malformed(&'static str),
-    /// We tried to send what is out of bounds: our own fault.
+    /// Our message exceeds the bound. That is our own bug.
     TooLong(usize),
 }
 
 impl Error {
-    /// Whether the call should be made again when the socket is ready.
+    /// Whether the call should be repeated when the socket is ready.
     pub fn would_block(&self) -> bool {
-        matches!(self, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Io(error) => write!(f, "the channel to another role failed: {error}"),
-            Error::Malformed(what) => write!(f, "another role sent a malformed message: {what}"),
-            Error::TooLong(octets) => {
+            Self::Io(error) => write!(f, "the channel to another role failed: {error}"),
+            Self::Malformed(what) => write!(f, "another role sent a malformed message: {what}"),
+            Self::TooLong(octets) => {
                 write!(f, "a message of {octets} octets exceeds the bound of {MOST_OCTETS}")
             }
         }
@@ -57,15 +58,15 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Io(error) => Some(error),
-            Error::Malformed(_) | Error::TooLong(_) => None,
+            Self::Io(error) => Some(error),
+            Self::Malformed(_) | Self::TooLong(_) => None,
         }
     }
 }
 
 impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Error {
-        Error::Io(error)
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
@@ -73,8 +74,8 @@ impl From<io::Error> for Error {
 ///
 /// # Errors
 ///
-/// [`Error::TooLong`] or [`Error::Malformed`] when it is out of bounds.
-pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, Error> {
+/// [`Error::TooLong`] or [`Error::Malformed`] if it is out of bounds.
+pub fn encode<M: ChannelMessage>(message: &M) -> Result<Vec<u8>, Error> {
     message.check().map_err(Error::Malformed)?;
     let encoded = postcard::to_allocvec(message).map_err(|_| Error::Malformed("it cannot be encoded"))?;
     if encoded.len() > MOST_OCTETS {
@@ -88,7 +89,7 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, Error> {
 /// # Errors
 ///
 /// [`Error::Malformed`] for anything else.
-pub fn decode<M: Message>(octets: &[u8]) -> Result<M, Error> {
+pub fn decode<M: ChannelMessage>(octets: &[u8]) -> Result<M, Error> {
     if octets.len() > MOST_OCTETS {
         return Err(Error::Malformed("it exceeds the bound"));
     }
@@ -103,9 +104,9 @@ pub fn decode<M: Message>(octets: &[u8]) -> Result<M, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] with `WouldBlock` when it would have to wait and may not, `BrokenPipe` when the
-/// peer is gone; [`Error::TooLong`] or [`Error::Malformed`] when the message itself is at fault.
-pub fn send<M: Message>(
+/// [`Error::Io`] with `WouldBlock` if the channel is full and the call may not wait, and with `BrokenPipe` if
+/// the peer is gone. [`Error::TooLong`] or [`Error::Malformed`] if the message itself is out of bounds.
+pub fn send<M: ChannelMessage>(
     socket: impl AsFd,
     message: &M,
     descriptors: &[BorrowedFd<'_>],
@@ -119,21 +120,21 @@ pub fn send<M: Message>(
     Ok(sent?)
 }
 
-/// Receives one message. `buffer` has [`MOST_OCTETS`] and serves for one message after the other.
-/// `Ok(None)`: the peer is gone.
+/// Receives one message; `None` if the peer is gone. `buffer` has [`MOST_OCTETS`] and can be used for any
+/// number of messages.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] with `WouldBlock` when nothing has come; [`Error::Malformed`] when the peer broke
-/// the rules.
-pub fn receive<M: Message>(
+/// [`Error::Io`] with `WouldBlock` if there is no message; [`Error::Malformed`] if the peer sent something
+/// else.
+pub fn receive<M: ChannelMessage>(
     socket: impl AsFd,
     buffer: &mut [u8],
     wait: Wait,
 ) -> Result<Option<(M, Vec<OwnedFd>)>, Error> {
     let received = match seqpacket::receive(socket, buffer, wait) {
         Ok(received) => received,
-        // Reading from a peer that was killed with our messages unread.
+        // The peer was killed before it read our messages.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -153,7 +154,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// For the tests of each channel: the message survives, and nothing else passes for it.
-    pub(crate) fn round_trip<M: Message + PartialEq + std::fmt::Debug>(message: &M) {
+    pub(crate) fn round_trip<M: ChannelMessage + PartialEq + std::fmt::Debug>(message: &M) {
         let octets = encode(message).unwrap();
         assert_eq!(&decode::<M>(&octets).unwrap(), message);
         for cut in 0..octets.len() {

@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime};
 
-use ipc::log::{Level, Line};
-use vocabulary::{LogFormat, LogTarget};
+use ipc::log::LogLine;
+use vocabulary::{LogFormat, LogLevel, LogTarget};
 
 use crate::datagrams::Datagrams;
 use crate::file::LogFile;
@@ -48,14 +48,14 @@ impl Keeper {
     }
 
     /// Takes a line. The next [`Keeper::write`] writes it.
-    pub(crate) fn take(&mut self, line: &Line) {
+    pub(crate) fn take(&mut self, line: &LogLine) {
         self.lost(u64::from(line.lost));
         if self.target.kept() > MOST_KEPT {
             return self.lost(1);
         }
         if self.lost > 0 {
             let lost = std::mem::take(&mut self.lost);
-            self.add(&own(Level::Warn, format!("{lost} log lines were lost: the log could not keep up")));
+            self.add(&own(LogLevel::Warn, format!("{lost} log lines were lost: the log could not keep up")));
         }
         self.add(line);
     }
@@ -104,7 +104,7 @@ impl Keeper {
         !denied
     }
 
-    fn add(&mut self, line: &Line) {
+    fn add(&mut self, line: &LogLine) {
         match &mut self.target {
             LogWriter::Nowhere => {}
             LogWriter::File(file) => line_of(line, self.format, file.room()),
@@ -132,7 +132,7 @@ impl Keeper {
             }
         };
         let line = own(
-            Level::Error,
+            LogLevel::Error,
             format!("{what} cannot be written: {error}; mail goes on, the log is tried again every second"),
         );
         let mut text = Vec::new();
@@ -165,7 +165,7 @@ impl LogWriter {
     }
 }
 
-fn line_of(line: &Line, format: LogFormat, out: &mut Vec<u8>) {
+fn line_of(line: &LogLine, format: LogFormat, out: &mut Vec<u8>) {
     match format {
         LogFormat::Text => render::text(line, out),
         LogFormat::Json => render::json(line, out),
@@ -173,8 +173,8 @@ fn line_of(line: &Line, format: LogFormat, out: &mut Vec<u8>) {
 }
 
 /// A line of this role itself.
-fn own(level: Level, event: String) -> Line {
-    Line { time: render::now(SystemTime::now()), level, lost: 0, event, fields: Vec::new() }
+fn own(level: LogLevel, event: String) -> LogLine {
+    LogLine { time: render::now(SystemTime::now()), level, lost: 0, event, fields: Vec::new() }
 }
 
 /// The pid that administrators know mpopd by: the supervisor's.

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use ipc::log::{Line, ToLog};
+use ipc::log::{LogLine, ToLog};
 use ipc::receive;
 use ipc::wire::{self, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -58,7 +58,7 @@ pub fn run(channels: Channels<'_>, settings: &Settings) -> i32 {
 /// Takes what is in the queue. Returns the number of messages.
 fn take_lines(lines: &OwnedFd, keeper: &mut Keeper, buffer: &mut [u8]) -> usize {
     for taken in 0..MOST_GATHERED {
-        match receive::<Line>(lines, buffer, Wait::No) {
+        match receive::<LogLine>(lines, buffer, Wait::No) {
             Ok(Some((line, _))) => keeper.take(&line),
             // A message that is no line counts as a lost one; the next one may be good.
             Err(wire::Error::Malformed(_) | wire::Error::TooLong(_)) => keeper.lost(1),

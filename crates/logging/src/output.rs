@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ipc::log::Line;
+use ipc::log::LogLine;
 use ipc::wire::Wait;
 use rustix::net::sockopt;
 
@@ -53,7 +53,7 @@ pub fn descriptor() -> Option<BorrowedFd<'static>> {
 }
 
 /// Writes a line, without waiting: one that does not fit into the queue is dropped and counted.
-pub(crate) fn write(mut line: Line) {
+pub(crate) fn write(mut line: LogLine) {
     match OUTPUT.get() {
         Some(Output::Queue(queue)) => {
             line.lost = LOST.swap(0, Ordering::Relaxed);

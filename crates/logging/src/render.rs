@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use ipc::log::{Level, Line, Value};
+use ipc::log::{LogLine, LogValue};
+use vocabulary::LogLevel;
 
 /// The last second of the year 9999, in seconds since 1970: the last one that RFC 3339 can write.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -18,21 +19,25 @@ pub fn now(moment: SystemTime) -> u64 {
 }
 
 /// `2026-11-23T10:00:00Z INFO login ok user=<alice> ip=192.0.2.1` and a line end.
-pub fn text(line: &Line, out: &mut Vec<u8>) {
+pub fn text(line: &LogLine, out: &mut Vec<u8>) {
     let _ = write!(out, "{} {} ", date(line.time), word(line.level));
     words(line, out);
     out.push(b'\n');
 }
 
 /// One JSON object and a line end: `time`, `level`, `event`, then the fields.
-pub fn json(line: &Line, out: &mut Vec<u8>) {
+pub fn json(line: &LogLine, out: &mut Vec<u8>) {
     json_object(line, out);
     out.push(b'\n');
 }
 
 /// A datagram for syslog(3): facility `mail`, the form that every syslog daemon reads from `/dev/log`.
 /// `offset` is the offset of local time from UTC in seconds.
+<<<<<<< HEAD
 pub fn syslog(line: &Line, json: bool, pid: i32, offset: i32) -> Vec<u8> {
+=======
+pub fn syslog(line: &LogLine, json: bool, pid: i32, offset: i32) -> Vec<u8> {
+>>>>>>> auth
     let mut out = Vec::with_capacity(256);
     let local = line.time.saturating_add_signed(i64::from(offset));
     let _ = write!(out, "<{}>{} mpopd[{pid}]: ", MAIL * 8 + severity(line.level), syslog_date(local));
@@ -47,7 +52,11 @@ pub fn syslog(line: &Line, json: bool, pid: i32, offset: i32) -> Vec<u8> {
 
 /// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): one field on each
 /// line.
+<<<<<<< HEAD
 pub fn journal(line: &Line) -> Vec<u8> {
+=======
+pub fn journal(line: &LogLine) -> Vec<u8> {
+>>>>>>> auth
     let mut out = Vec::with_capacity(512);
     let _ = write!(
         out,
@@ -71,32 +80,32 @@ fn moment(time: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(time.min(LAST_SECOND))
 }
 
-fn word(level: Level) -> &'static str {
+fn word(level: LogLevel) -> &'static str {
     match level {
-        Level::Error => "ERROR",
-        Level::Warn => "WARN",
-        Level::Info => "INFO",
-        Level::Debug => "DEBUG",
-        Level::Trace => "TRACE",
+        LogLevel::Error => "ERROR",
+        LogLevel::Warn => "WARN",
+        LogLevel::Info => "INFO",
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Trace => "TRACE",
     }
 }
 
 /// The severity as syslog(3) counts.
-fn severity(level: Level) -> u8 {
+fn severity(level: LogLevel) -> u8 {
     match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
+        LogLevel::Error => 3,
+        LogLevel::Warn => 4,
+        LogLevel::Info => 6,
+        LogLevel::Debug | LogLevel::Trace => 7,
     }
 }
 
 /// The event and its fields.
-fn words(line: &Line, out: &mut Vec<u8>) {
+fn words(line: &LogLine, out: &mut Vec<u8>) {
     let _ = write!(out, "{}", OneLine(&line.event));
     for field in &line.fields {
         let _ = match &field.value {
-            Value::Client(text) => write!(out, " {}=<{text}>", field.name),
+            LogValue::Client(text) => write!(out, " {}=<{text}>", field.name),
             other => write!(out, " {}={}", field.name, BareValue(other)),
         };
     }
@@ -113,7 +122,7 @@ fn syslog_date(local: u64) -> String {
     format!("{} {day:>2} {}", month.unwrap_or(&MONTHS[0]), part(11..19))
 }
 
-fn json_object(line: &Line, out: &mut Vec<u8>) {
+fn json_object(line: &LogLine, out: &mut Vec<u8>) {
     let _ = write!(
         out,
         "{{\"time\":\"{}\",\"level\":\"{}\",\"event\":{}",
@@ -123,8 +132,8 @@ fn json_object(line: &Line, out: &mut Vec<u8>) {
     );
     for field in &line.fields {
         let _ = match &field.value {
-            Value::Number(number) => write!(out, ",\"{}\":{number}", field.name),
-            Value::Text(text) | Value::Client(text) => {
+            LogValue::Number(number) => write!(out, ",\"{}\":{number}", field.name),
+            LogValue::Text(text) | LogValue::Client(text) => {
                 write!(out, ",\"{}\":{}", field.name, JsonString(text))
             }
         };
@@ -133,13 +142,13 @@ fn json_object(line: &Line, out: &mut Vec<u8>) {
 }
 
 /// A value without brackets.
-struct BareValue<'a>(&'a Value);
+struct BareValue<'a>(&'a LogValue);
 
 impl fmt::Display for BareValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Value::Text(text) | Value::Client(text) => OneLine(text).fmt(f),
-            Value::Number(number) => number.fmt(f),
+            LogValue::Text(text) | LogValue::Client(text) => OneLine(text).fmt(f),
+            LogValue::Number(number) => number.fmt(f),
         }
     }
 }
@@ -183,24 +192,24 @@ impl fmt::Display for JsonString<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipc::log::Field;
+    use ipc::log::LogField;
 
-    fn line(event: &str) -> Line {
-        let field = |name: &'static str, value| Field { name: name.into(), value };
-        Line {
+    fn line(event: &str) -> LogLine {
+        let field = |name: &'static str, value| LogField { name: name.into(), value };
+        LogLine {
             time: 1_793_700_000,
-            level: Level::Warn,
+            level: LogLevel::Warn,
             lost: 0,
             event: event.to_owned(),
             fields: vec![
-                field("user", Value::Client("a\\x3e".into())),
-                field("ip", Value::Text("192.0.2.1".into())),
-                field("size", Value::Number(51200)),
+                field("user", LogValue::Client("a\\x3e".into())),
+                field("ip", LogValue::Text("192.0.2.1".into())),
+                field("size", LogValue::Number(51200)),
             ],
         }
     }
 
-    fn written(write: impl Fn(&Line, &mut Vec<u8>), event: &str) -> String {
+    fn written(write: impl Fn(&LogLine, &mut Vec<u8>), event: &str) -> String {
         let mut out = Vec::new();
         write(&line(event), &mut out);
         String::from_utf8(out).unwrap()

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::SystemTime;
 
-use ipc::log::{Field, Level, Line, MOST_EVENT, MOST_FIELDS, MOST_VALUE, Value};
+use ipc::log::{LogField, LogLine, LogValue, MOST_EVENT, MOST_FIELDS, MOST_VALUE};
 use tracing::field::Visit;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -89,7 +89,7 @@ impl Subscriber for LineSubscriber {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line {
+        let mut line = LogLine {
             time: render::now(SystemTime::now()),
             level: level_of(event.metadata().level()),
             lost: 0,
@@ -110,18 +110,18 @@ impl Subscriber for LineSubscriber {
     fn exit(&self, _: &Id) {}
 }
 
-fn level_of(level: &tracing::Level) -> Level {
+fn level_of(level: &tracing::Level) -> LogLevel {
     match *level {
-        tracing::Level::ERROR => Level::Error,
-        tracing::Level::WARN => Level::Warn,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::DEBUG => Level::Debug,
-        tracing::Level::TRACE => Level::Trace,
+        tracing::Level::ERROR => LogLevel::Error,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::TRACE => LogLevel::Trace,
     }
 }
 
 /// Collects the text and the fields of an event.
-struct LineCollector<'a>(&'a mut Line);
+struct LineCollector<'a>(&'a mut LogLine);
 
 impl Visit for LineCollector<'_> {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
@@ -136,10 +136,10 @@ impl Visit for LineCollector<'_> {
         self.push(
             field.name(),
             match client {
-                Some(client) => Value::Client(client),
+                Some(client) => LogValue::Client(client),
                 None => {
                     cut(&mut text, MOST_VALUE);
-                    Value::Text(text)
+                    LogValue::Text(text)
                 }
             },
         );
@@ -150,14 +150,14 @@ impl Visit for LineCollector<'_> {
     }
 
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.push(field.name(), Value::Number(value));
+        self.push(field.name(), LogValue::Number(value));
     }
 }
 
 impl LineCollector<'_> {
-    fn push(&mut self, name: &'static str, value: Value) {
+    fn push(&mut self, name: &'static str, value: LogValue) {
         if self.0.fields.len() < MOST_FIELDS {
-            self.0.fields.push(Field { name: name.into(), value });
+            self.0.fields.push(LogField { name: name.into(), value });
         }
     }
 }

@@ -150,7 +150,7 @@ fn locked_by_another_program() {
     fs::remove_file(mbox.place().path("mbox.lock")).unwrap();
 
     let file = File::options().read(true).write(true).open(mbox.path()).unwrap();
-    assert!(sys::ofd::set(&file, sys::ofd::Claim::Write, sys::ofd::Range::All).unwrap());
+    assert!(sys::ofd::set(&file, sys::ofd::RecordLock::Write, sys::ofd::LockRange::All).unwrap());
     held(LockMethod::Dotlock, false);
     held(LockMethod::Fcntl, true);
     held(LockMethod::Flock, false);

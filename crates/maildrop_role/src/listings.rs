@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(memory.is_some(), payload == Payload::Sealed);
         if let Some(memory) = &memory {
             let octets = payload.unpack(Some(memory.try_clone().unwrap()), 1 << 30).unwrap();
-            let listing = ipc::Listing::parse(octets).unwrap();
+            let listing = ipc::PackedListing::parse(octets).unwrap();
             assert_eq!((listing.count(), listing.octets(1)), (mail.count, mail.octets));
         }
         memory.map(|memory| memory.as_raw_fd())

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use ipc::mail::FromMaildrop;
-use ipc::open::Open;
+use ipc::open::OpenRequest;
 use ipc::receive;
 use ipc::wire::{self, Wait};
 use logging::{Untrusted, micros, step};
@@ -25,7 +25,7 @@ impl Worker<'_> {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed);
         let mut buffer = vec![0; wire::MOST_OCTETS];
         loop {
-            match receive::<Open>(self.channels.orders, &mut buffer, Wait::Forever) {
+            match receive::<OpenRequest>(self.channels.orders, &mut buffer, Wait::Forever) {
                 Ok(Some((order, descriptors))) => {
                     self.note_order();
                     self.settings.in_progress.set(slot, Some(order.context.id));
@@ -51,8 +51,8 @@ impl Worker<'_> {
         self.exit_when_done();
     }
 
-    fn open(&self, order: Open, log: Option<OwnedFd>) {
-        let Open { context, ticket, user, storage, path, user_log } = order;
+    fn open(&self, order: OpenRequest, log: Option<OwnedFd>) {
+        let OpenRequest { context, ticket, user, storage, path, user_log } = order;
         let (login, session) = (context.id, context.session);
         let log = log.zip(user_log).map(|(file, detail)| UserLog::new(file.into(), detail));
         let path = PathBuf::from(path);

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use ipc::mail::{
-    Extent, FromMaildrop, MOST_EXTENTS, MOST_PREFIXES, MOST_WINDOW, NotFetched, Outcome, ToMaildrop,
+    BodyExtent, FromMaildrop, MOST_EXTENTS, MOST_PREFIXES, MOST_WINDOW, NotFetched, ToMaildrop, UpdateOutcome,
 };
 use ipc::user_log::Note;
 use ipc::wire::{self, Wait};
@@ -88,41 +88,47 @@ impl Worker<'_> {
         }
     }
 
-    fn finish(&self, ticket: Ticket, update: Payload, descriptors: Vec<OwnedFd>, notes: &[Note]) -> Outcome {
+    fn finish(
+        &self,
+        ticket: Ticket,
+        update: Payload,
+        descriptors: Vec<OwnedFd>,
+        notes: &[Note],
+    ) -> UpdateOutcome {
         let timer = StepTimer::start();
         let Some(OpenMaildrop { session, user, mail, .. }) = self.close(ticket, notes) else {
-            return Outcome::Changed;
+            return UpdateOutcome::Changed;
         };
         let count = mail.count();
         let user = Untrusted(user.as_bytes());
         let update = update
             .unpack(descriptors.into_iter().next(), ipc::update::MOST_OCTETS)
-            .and_then(|octets| ipc::Update::unpack(&octets, count));
+            .and_then(|octets| ipc::SessionUpdate::unpack(&octets, count));
         let update = match update {
             Ok(update) => update,
             Err(error) => {
                 tracing::error!("nothing removed for user={user}: {error}");
-                return Outcome::Changed;
+                return UpdateOutcome::Changed;
             }
         };
         let update = MaildropUpdate { deleted: update.deleted.numbers(), read: update.read.numbers() };
         if update.is_empty() {
             step!(session, "maildrop", "finish", "nothing to delete", us = timer.micros());
-            return Outcome::Removed;
+            return UpdateOutcome::Removed;
         }
         let outcome = match mail.commit(update) {
-            Ok(()) => Outcome::Removed,
+            Ok(()) => UpdateOutcome::Removed,
             Err(error) => {
                 tracing::error!("deletions of user={user} incomplete: {error}");
                 match error {
-                    CommitError::Changed { .. } => Outcome::Changed,
+                    CommitError::Changed { .. } => UpdateOutcome::Changed,
                     CommitError::NoSuchMessage { .. }
                     | CommitError::Locked { .. }
                     | CommitError::Io { .. }
                     | CommitError::Interrupted { .. }
                     | CommitError::Partial { .. } => {
                         let remaining = error.remaining(update.deleted).len();
-                        Outcome::Remaining(u32::try_from(remaining).unwrap_or(u32::MAX))
+                        UpdateOutcome::Remaining(u32::try_from(remaining).unwrap_or(u32::MAX))
                     }
                 }
             }
@@ -142,7 +148,7 @@ impl Worker<'_> {
 }
 
 /// The extents of as many bodies as fit into one answer, and their descriptors.
-fn pack(bodies: &[StoredMessage]) -> (Vec<Extent>, Vec<BorrowedFd<'_>>) {
+fn pack(bodies: &[StoredMessage]) -> (Vec<BodyExtent>, Vec<BorrowedFd<'_>>) {
     let mut descriptors: Vec<BorrowedFd<'_>> = Vec::new();
     let mut extents = Vec::with_capacity(bodies.len().min(MOST_EXTENTS));
     let mut prefixes = 0;
@@ -164,7 +170,7 @@ fn pack(bodies: &[StoredMessage]) -> (Vec<Extent>, Vec<BorrowedFd<'_>>) {
             break;
         };
         let (offset, length, prefix) = (body.offset, body.length, body.prefix.clone());
-        extents.push(Extent { descriptor, offset, length, prefix });
+        extents.push(BodyExtent { descriptor, offset, length, prefix });
     }
     (extents, descriptors)
 }

@@ -2,53 +2,53 @@
 
 use std::sync::Arc;
 
-use ipc::directory::{Answer, Request, Verdict};
+use ipc::directory::{DirectoryAnswer, DirectoryRequest, LookupOutcome};
 use ipc::socket::MessageSocket;
-use ipc::wire::Message;
+use ipc::wire::ChannelMessage;
 use tokio::sync::Semaphore;
 
-use crate::directory::Directory;
+use crate::directory::UserDirectory;
 use crate::failure::one_line;
 
-/// How many requests of one auth process may be under way. It asks one after the other; more are those that a predecessor,
-/// killed at its deadline, has left behind.
+/// The number of requests of one auth process that may be under way. A process sends one at a time; the
+/// others are left over from predecessors that were killed at their deadline.
 const MOST_UNDER_WAY: usize = 16;
 
 /// Answers requests until the auth process is gone.
-pub(crate) async fn serve(socket: Arc<MessageSocket>, directory: Arc<Directory>) {
+pub(crate) async fn serve(socket: Arc<MessageSocket>, directory: Arc<UserDirectory>) {
     let under_way = Arc::new(Semaphore::new(MOST_UNDER_WAY));
     loop {
         // The semaphore is never closed.
-        let Ok(place) = under_way.clone().acquire_owned().await else { return };
-        let request = match socket.receive::<Request>().await {
+        let Ok(slot) = under_way.clone().acquire_owned().await else { return };
+        let request = match socket.receive::<DirectoryRequest>().await {
             Ok(Some((request, _))) => request,
             Ok(None) => return,
             Err(error) => {
-                eprintln!("mpopd-directory: an auth process is given up: {error}");
+                eprintln!("mpopd-directory: the channel of an auth process is closed: {error}");
                 return;
             }
         };
         let (socket, directory) = (socket.clone(), directory.clone());
         tokio::spawn(async move {
             let id = request.id;
-            // In a task of its own: a library that panics over what a server sent costs that one answer.
-            let found = tokio::spawn(async move { directory.answer(&request.ask).await }).await;
+            // In a task of its own: if a library panics over the data of a server, only this answer is lost.
+            let found = tokio::spawn(async move { directory.answer(&request.query).await }).await;
             let verdict =
-                found.unwrap_or_else(|_| Verdict::Temporary("mpopd-directory has a fault".to_owned()));
-            // Who does not hear it any more is gone; the loop above learns it.
-            let _ = socket.send(&sendable(Answer { id, verdict }), &[]).await;
-            drop(place);
+                found.unwrap_or_else(|_| LookupOutcome::Temporary("mpopd-directory has a bug".to_owned()));
+            // If this fails, the auth process is gone, and the loop above notices.
+            let _ = socket.send(&sendable(DirectoryAnswer { id, verdict }), &[]).await;
+            drop(slot);
         });
     }
 }
 
-/// The answer, or, if it exceeds its bounds, one that says so.
-fn sendable(answer: Answer) -> Answer {
+/// The answer itself, or one that reports that it exceeds its bounds.
+fn sendable(answer: DirectoryAnswer) -> DirectoryAnswer {
     match answer.check() {
         Ok(()) => answer,
         Err(why) => {
-            let why = one_line(&format!("what the server says of the user cannot be used: {why}"));
-            Answer { id: answer.id, verdict: Verdict::Temporary(why) }
+            let why = one_line(&format!("the record of the user cannot be used: {why}"));
+            DirectoryAnswer { id: answer.id, verdict: LookupOutcome::Temporary(why) }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The channel of the supervisor: the settings come here, then the channels of the auth processes.
+//! The channel of the supervisor: the settings arrive here, then the channels of the auth processes.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,15 +9,15 @@ use ipc::directory::{FromDirectory, ToDirectory};
 use ipc::socket::MessageSocket;
 
 use crate::channel;
-use crate::directory::Directory;
+use crate::directory::UserDirectory;
 use crate::failure::one_line;
 
-/// How many threads may wait at a time for what cannot be waited for otherwise: SQLite, HTTP, names of hosts.
+/// The number of threads for calls that block: SQLite, HTTP, the resolution of host names.
 const MOST_THREADS: usize = 128;
 
 /// Runs the program until the supervisor is gone.
 pub(crate) fn run() -> ExitCode {
-    // It holds the passwords of databases: no other process of its user may look into it.
+    // The process holds the passwords of databases: no other process of its user may read its memory.
     if let Err(error) = sys::process::not_dumpable() {
         return failed(&format!("its memory cannot be protected: {error}"));
     }
@@ -26,7 +26,7 @@ pub(crate) fn run() -> ExitCode {
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(serve());
-            // A thread that waits for a server is not waited for.
+            // Does not wait for threads that wait for a server.
             runtime.shutdown_background();
             code
         }
@@ -35,18 +35,18 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn serve() -> ExitCode {
-    let (control, setup) = match settings().await {
-        Ok(settings) => settings,
+    let (control, settings) = match receive_settings().await {
+        Ok(received) => received,
         Err(error) => {
             eprintln!("mpopd-directory is started by mpopd, not by hand: {error}");
             return ExitCode::from(2);
         }
     };
-    let directory = match Directory::new(setup) {
+    let directory = match UserDirectory::new(settings) {
         Ok(directory) => Arc::new(directory),
         Err(why) => {
             let why = one_line(&why.to_string());
-            // If the supervisor is gone as well, standard error still tells it.
+            // If the supervisor is gone as well, standard error still has the reason.
             let _ = control.send(&FromDirectory::Failed(why.clone()), &[]).await;
             return failed(&why);
         }
@@ -66,18 +66,18 @@ async fn serve() -> ExitCode {
                     }
                 }
             }
-            Ok(Some((ToDirectory::Setup(_), _))) => return failed("its settings came twice"),
+            Ok(Some((ToDirectory::Settings(_), _))) => return failed("its settings came twice"),
             Ok(None) => return ExitCode::SUCCESS,
             Err(error) => return failed(&error.to_string()),
         }
     }
 }
 
-/// Descriptor 0, and the message that must come first there.
-async fn settings() -> io::Result<(MessageSocket, ipc::directory::Setup)> {
+/// The channel on descriptor 0, and the settings, which must be its first message.
+async fn receive_settings() -> io::Result<(MessageSocket, ipc::directory::DirectorySettings)> {
     let control = MessageSocket::new(io::stdin().as_fd().try_clone_to_owned()?)?;
     match control.receive::<ToDirectory>().await.map_err(io::Error::other)? {
-        Some((ToDirectory::Setup(setup), _)) => Ok((control, *setup)),
+        Some((ToDirectory::Settings(settings), _)) => Ok((control, *settings)),
         Some((ToDirectory::Serve, _)) => Err(io::Error::other("the settings did not come first")),
         None => Err(io::Error::other("no settings came")),
     }

@@ -1,62 +1,67 @@
-//! From a question to its answer.
+//! Queries and their answers.
 
-use ipc::directory::{Ask, Entry, Setup, Users, Verdict};
+use ipc::directory::{DirectoryQuery, DirectorySettings, LookupOutcome, UserRecord, UserSource};
 
-use crate::failure::{Failure, NotStarted, one_line};
-use crate::ldap::{Bound, Ldap};
+use crate::failure::{LookupError, SettingsError, one_line};
+use crate::ldap::{BindResult, Ldap};
 use crate::oauth::OAuth;
 use crate::sql::Sql;
 
-/// All servers that the settings name.
-pub(crate) struct Directory {
-    users: Option<Source>,
+/// The servers that the settings name.
+pub(crate) struct UserDirectory {
+    users: Option<UserBackend>,
     oauth: Option<OAuth>,
 }
 
-enum Source {
+enum UserBackend {
     Sql(Sql),
     Ldap(Box<Ldap>),
 }
 
-impl Directory {
-    /// Makes ready. No server is spoken to yet.
+impl UserDirectory {
+    /// Prepares the clients. No server is contacted yet.
     ///
     /// # Errors
-    /// Settings, or files that they name, that cannot be used.
-    pub(crate) fn new(setup: Setup) -> Result<Self, NotStarted> {
-        let users = match setup.users {
-            Some(Users::Sql(sql)) => Some(Source::Sql(Sql::new(sql)?)),
-            Some(Users::Ldap(ldap)) => Some(Source::Ldap(Box::new(Ldap::new(*ldap)?))),
+    ///
+    /// A setting, or a file that it names, cannot be used.
+    pub(crate) fn new(settings: DirectorySettings) -> Result<Self, SettingsError> {
+        let users = match settings.users {
+            Some(UserSource::Sql(sql)) => Some(UserBackend::Sql(Sql::new(sql)?)),
+            Some(UserSource::Ldap(ldap)) => Some(UserBackend::Ldap(Box::new(Ldap::new(*ldap)?))),
             None => None,
         };
-        Ok(Self { users, oauth: setup.oauth.map(OAuth::new).transpose()? })
+        Ok(Self { users, oauth: settings.oauth.map(OAuth::new).transpose()? })
     }
 
-    /// Finds the answer.
-    pub(crate) async fn answer(&self, ask: &Ask) -> Verdict {
-        let found = match (ask, &self.users, &self.oauth) {
-            (Ask::Lookup(name), Some(Source::Sql(sql)), _) => sql.find(name).await.map(found),
-            (Ask::Lookup(name), Some(Source::Ldap(ldap)), _) => ldap.find(name).await.map(found),
-            (Ask::Verify { name, password }, Some(Source::Ldap(ldap)), _) => {
+    /// Answers a query.
+    pub(crate) async fn answer(&self, query: &DirectoryQuery) -> LookupOutcome {
+        let found = match (query, &self.users, &self.oauth) {
+            (DirectoryQuery::Lookup(name), Some(UserBackend::Sql(sql)), _) => sql.find(name).await.map(found),
+            (DirectoryQuery::Lookup(name), Some(UserBackend::Ldap(ldap)), _) => {
+                ldap.find(name).await.map(found)
+            }
+            (DirectoryQuery::Verify { name, password }, Some(UserBackend::Ldap(ldap)), _) => {
                 ldap.verify(name, password).await.map(|bound| match bound {
-                    Bound::As(entry) => Verdict::Found(entry),
-                    Bound::Unknown => Verdict::NotFound,
-                    Bound::Refused => Verdict::Refused,
+                    BindResult::As(record) => LookupOutcome::Found(record),
+                    BindResult::Unknown => LookupOutcome::NotFound,
+                    BindResult::Refused => LookupOutcome::Refused,
                 })
             }
-            (Ask::Token(token), _, Some(oauth)) => oauth.check(token).await.map(|user| match user {
-                Some(user) => Verdict::Granted(user),
-                None => Verdict::Refused,
-            }),
-            // Auth knows the same settings: this would be our own fault, and must not look like a wrong password.
-            (Ask::Lookup(_) | Ask::Verify { .. } | Ask::Token(_), _, _) => {
-                return Verdict::Temporary("mpopd-directory has no server for this request".to_owned());
+            (DirectoryQuery::Token(token), _, Some(oauth)) => {
+                oauth.check(token).await.map(|user| match user {
+                    Some(user) => LookupOutcome::Granted(user),
+                    None => LookupOutcome::Refused,
+                })
+            }
+            // Auth knows the same settings: this would be a bug, and must not look like a wrong password.
+            (DirectoryQuery::Lookup(_) | DirectoryQuery::Verify { .. } | DirectoryQuery::Token(_), _, _) => {
+                return LookupOutcome::Temporary("mpopd-directory has no server for this request".to_owned());
             }
         };
-        found.unwrap_or_else(|failure: Failure| Verdict::Temporary(one_line(&failure.to_string())))
+        found.unwrap_or_else(|error: LookupError| LookupOutcome::Temporary(one_line(&error.to_string())))
     }
 }
 
-fn found(entry: Option<Entry>) -> Verdict {
-    entry.map_or(Verdict::NotFound, Verdict::Found)
+fn found(record: Option<UserRecord>) -> LookupOutcome {
+    record.map_or(LookupOutcome::NotFound, LookupOutcome::Found)
 }

@@ -1,4 +1,4 @@
-//! What goes wrong, and whose fault it is.
+//! The errors of this program.
 
 use std::error::Error;
 use std::fmt;
@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use ipc::directory::MOST_WHY;
 
-/// Why a request has no answer. The login fails for now; the text is for the log.
+/// Why a query has no answer. The login fails for now; the text is for the log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The server, or the way to it, is at fault.
+pub(crate) enum LookupError {
+    /// The server or the network fails.
     Unreachable {
-        /// Which server; without any secret.
+        /// The name of the server, without any secret.
         server: String,
         why: String,
     },
-    /// The server, or the load on it, is at fault.
+    /// The server is too slow.
     Late { server: String, after: Duration },
-    /// The server does not do what it is asked: the settings are at fault, or the server's.
+    /// The server refuses the request: its settings or ours are wrong.
     Rejected { server: String, why: String },
-    /// What the server says of a user is at fault.
+    /// The record of the user on the server is wrong.
     Unusable { server: String, why: String },
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { server, why } => write!(f, "{server} cannot be reached: {why}"),
@@ -41,18 +41,18 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Error for Failure {}
+impl Error for LookupError {}
 
-/// Why the program does not start: the settings are at fault.
+/// Why the program does not start: the settings are wrong.
 #[derive(Debug)]
-pub(crate) enum NotStarted {
-    /// This setting.
+pub(crate) enum SettingsError {
+    /// This setting is wrong.
     Setting { key: &'static str, why: String },
-    /// This file.
+    /// This file cannot be read.
     File { path: PathBuf, why: String },
 }
 
-impl fmt::Display for NotStarted {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting { key, why } => write!(f, "{key} cannot be used: {why}"),
@@ -65,15 +65,15 @@ impl fmt::Display for NotStarted {
     }
 }
 
-impl Error for NotStarted {}
+impl Error for SettingsError {}
 
-/// An error with its causes.
+/// The text of an error and its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let cause_text = cause.to_string();
-        // Some errors name their cause themselves.
+        // Some errors contain the text of their cause.
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
@@ -83,7 +83,8 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Text as a log may have it: in one line, without control characters, bounded. A server's words may repeat a client's.
+/// Text for the log: one line without control characters, of bounded length. Errors of a server may quote a
+/// client.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {

@@ -1,10 +1,12 @@
-//! Users in an LDAP server (RFC 4511): found by a filter; their password checked by binding as them, or read.
+//! Users in an LDAP server (RFC 4511): found by a filter. Their password is checked by binding as them, or
+//! read.
 
+use std::fmt;
 use std::sync::Arc;
 
-use config::{Pattern, PatternPiece};
-use ipc::Secret;
-use ipc::directory::{self, Attributes, Entry, Name};
+use config::{QueryPart, QueryPattern};
+use ipc::SecretOctets;
+use ipc::directory::{self, LdapAttributes, LookupName, UserRecord};
 use ldap3::{
     LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, SearchOptions, ldap_escape,
     parse_filter,
@@ -12,11 +14,11 @@ use ldap3::{
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
-use crate::entry::Fields;
-use crate::failure::{Failure, NotStarted, chain};
-use crate::names::Which;
-use crate::pool::{Pool, Server, Trouble};
-use crate::tls::Roots;
+use crate::failure::{LookupError, SettingsError, chain};
+use crate::names::NameKind;
+use crate::pool::{AskError, Pool, PooledServer};
+use crate::record::{BadRecord, RecordFields};
+use crate::tls::TrustedRoots;
 
 /// Result codes of RFC 4511 appendix A.
 mod code {
@@ -31,70 +33,108 @@ mod code {
 }
 
 /// The server of the table `[ldap]`.
-pub(crate) struct Ldap(Pool<Directory>);
+pub(crate) struct Ldap(Pool<LdapServer>);
 
-/// What came of checking a password.
-pub(crate) enum Bound {
-    /// It is right.
-    As(Entry),
+/// The result of a lookup with or without a password.
+pub(crate) enum BindResult {
+    /// The user exists, and the password is right if there was one.
+    As(UserRecord),
     /// There is no such user.
     Unknown,
-    /// It is wrong, or the user may not log in.
+    /// The password is wrong, or the user may not log in.
     Refused,
 }
 
+/// Why an entry describes no user. The data on the server, or the settings, are wrong.
+enum BadLdapEntry {
+    /// The filter matches several entries.
+    SeveralEntries,
+    /// The entry has no readable password.
+    NoPassword { dn: String, attribute: String },
+    /// The attribute is not UTF-8.
+    NotUtf8 { dn: String, attribute: String },
+    /// The attribute has several values.
+    SeveralValues { dn: String, attribute: String },
+    /// The values describe no user.
+    Record { dn: String, why: BadRecord },
+}
+
+impl fmt::Display for BadLdapEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SeveralEntries => f.write_str("the filter finds more than one entry"),
+            Self::NoPassword { dn, attribute } => {
+                write!(f, "{dn} has no {attribute} that service_dn may read")
+            }
+            Self::NotUtf8 { dn, attribute } => write!(f, "{dn}: {attribute} is not UTF-8"),
+            Self::SeveralValues { dn, attribute } => write!(f, "{dn}: {attribute} has more than one value"),
+            Self::Record { dn, why } => write!(f, "{dn}: {why}"),
+        }
+    }
+}
+
 impl Ldap {
-    /// Makes ready; no connection is opened yet.
+    /// Checks the settings; opens no connection yet.
     ///
     /// # Errors
+    ///
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::Ldap) -> Result<Self, NotStarted> {
-        let bad = |key, why: String| NotStarted::Setting { key, why };
-        let filter = Pattern::parse(&settings.filter).map_err(|why| bad("ldap.filter", why.to_string()))?;
-        let sample = Name { user: "u".to_owned(), local_part: "u".to_owned(), domain: Some("d".to_owned()) };
-        // Names are escaped, so what is a filter for one name is one for all.
+    pub(crate) fn new(settings: directory::LdapSettings) -> Result<Self, SettingsError> {
+        let bad = |key, why: String| SettingsError::Setting { key, why };
+        let filter =
+            QueryPattern::parse(&settings.filter).map_err(|why| bad("ldap.filter", why.to_string()))?;
+        let sample =
+            LookupName { user: "u".to_owned(), local_part: "u".to_owned(), domain: Some("d".to_owned()) };
+        // Names are escaped, so a filter that is valid for one name is valid for all.
         if fill(&filter, &sample).is_none_or(|filter| parse_filter(filter).is_err()) {
             return Err(bad("ldap.filter", "it is no filter (RFC 4515)".to_owned()));
         }
-        let tls = Arc::new(Roots::of(&settings.bounds)?.client()?);
+        let tls = Arc::new(TrustedRoots::of(&settings.bounds)?.client()?);
         let (connections, timeout) = (settings.bounds.connections, settings.bounds.timeout);
         let name = format!("LDAP at {}", settings.url);
-        Ok(Self(Pool::new(Directory { settings, filter, tls, name }, connections, timeout)))
+        Ok(Self(Pool::new(LdapServer { settings, filter, tls, name }, connections, timeout)))
     }
 
-    /// The user of this name, with what is stored of the password if it is read.
+    /// The user of this name, with the stored password if the settings ask for it.
     ///
     /// # Errors
-    /// The server does not say.
-    pub(crate) async fn find(&self, name: &Name) -> Result<Option<Entry>, Failure> {
-        match self.0.ask(&Question { name: name.clone(), password: None }).await? {
-            Bound::As(entry) => Ok(Some(entry)),
-            Bound::Unknown | Bound::Refused => Ok(None),
+    ///
+    /// The server gives no usable answer.
+    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, LookupError> {
+        match self.0.ask(&LdapLookup { name: name.clone(), password: None }).await? {
+            BindResult::As(entry) => Ok(Some(entry)),
+            BindResult::Unknown | BindResult::Refused => Ok(None),
         }
     }
 
-    /// Checks a password. A name that is not found takes as many steps as one that is.
+    /// Checks a password. An unknown name takes as many steps as a known one.
     ///
     /// # Errors
-    /// The server does not say.
-    pub(crate) async fn verify(&self, name: &Name, password: &Secret) -> Result<Bound, Failure> {
-        // To bind without a password is to be anonymous, and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8 (5.1.3).
+    ///
+    /// The server gives no usable answer.
+    pub(crate) async fn verify(
+        &self,
+        name: &LookupName,
+        password: &SecretOctets,
+    ) -> Result<BindResult, LookupError> {
+        // A bind without a password is anonymous and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8
+        // (5.1.3).
         match str::from_utf8(password.expose()) {
-            Ok("") | Err(_) => Ok(Bound::Refused),
+            Ok("") | Err(_) => Ok(BindResult::Refused),
             Ok(password) => {
                 let password = Some(Zeroizing::new(password.to_owned()));
-                self.0.ask(&Question { name: name.clone(), password }).await
+                self.0.ask(&LdapLookup { name: name.clone(), password }).await
             }
         }
     }
 }
 
-/// The filter for a name; none if it asks for a domain that the name does not have.
-fn fill(filter: &Pattern, name: &Name) -> Option<String> {
+/// The filter for a name; `None` if it needs a domain and the name has none.
+fn fill(filter: &QueryPattern, name: &LookupName) -> Option<String> {
     let mut text = String::new();
     for piece in filter.pieces() {
-        match (piece, Which::of(piece)) {
-            (PatternPiece::Literal(literal), _) => text.push_str(literal),
+        match (piece, NameKind::of(piece)) {
+            (QueryPart::Literal(literal), _) => text.push_str(literal),
             (_, Some(which)) => text.push_str(&ldap_escape(which.in_name(name)?)),
             (_, None) => {}
         }
@@ -102,80 +142,89 @@ fn fill(filter: &Pattern, name: &Name) -> Option<String> {
     Some(text)
 }
 
-struct Directory {
-    settings: directory::Ldap,
-    filter: Pattern,
+struct LdapServer {
+    settings: directory::LdapSettings,
+    filter: QueryPattern,
     tls: Arc<ClientConfig>,
     name: String,
 }
 
-struct Question {
-    name: Name,
-    /// To be checked, if there is one.
+struct LdapLookup {
+    name: LookupName,
+    /// The password to check, if there is one.
     password: Option<Zeroizing<String>>,
 }
 
-struct Connection {
+struct LdapConnection {
     ldap: ldap3::Ldap,
-    /// Bound as the one who searches; after a login it is bound as the user.
+    /// Whether it is bound for searching. After a login it is bound as the user.
     searches: bool,
 }
 
-impl Server for Directory {
-    type Connection = Connection;
-    type Question = Question;
-    type Answer = Bound;
+impl PooledServer for LdapServer {
+    type Connection = LdapConnection;
+    type Question = LdapLookup;
+    type Answer = BindResult;
 
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self) -> Result<LdapConnection, LookupError> {
         let settings =
             LdapConnSettings::new().set_starttls(self.settings.starttls).set_config(self.tls.clone());
         let (driver, ldap) = LdapConnAsync::with_settings(settings, &self.settings.url)
             .await
-            .map_err(|error| Failure::Unreachable { server: self.name.clone(), why: chain(&error) })?;
-        // Ends when `ldap` is dropped, or with the server. What went wrong then, the next request tells.
+            .map_err(|error| LookupError::Unreachable { server: self.name.clone(), why: chain(&error) })?;
+        // Ends when `ldap` is dropped or the server closes the connection. The next request reports the
+        // error.
         tokio::spawn(async move {
             let _ = driver.drive().await;
         });
-        Ok(Connection { ldap, searches: false })
+        Ok(LdapConnection { ldap, searches: false })
     }
 
-    fn is_open(&self, connection: &mut Connection) -> bool {
+    fn is_open(&self, connection: &mut LdapConnection) -> bool {
         !connection.ldap.is_closed()
     }
 
-    async fn ask(&self, connection: &mut Connection, question: &Question) -> Result<Bound, Trouble> {
+    async fn ask(
+        &self,
+        connection: &mut LdapConnection,
+        question: &LdapLookup,
+    ) -> Result<BindResult, AskError> {
         let found = self.search(connection, &question.name).await?;
         let Some(password) = &question.password else {
             return match found {
-                Some(found) => self.entry(found).map(Bound::As).map_err(|why| self.unusable(why)),
-                None => Ok(Bound::Unknown),
+                Some(found) => self.record(found).map(BindResult::As).map_err(|why| self.unusable(&why)),
+                None => Ok(BindResult::Unknown),
             };
         };
-        // Nobody has this name, so that a name that is not found takes the same steps.
+        // Nobody has this name. The bind makes an unknown user take the same steps as a known one.
         let nobody = format!("cn=mpopd-nobody,{}", self.settings.base);
         let dn = found.as_ref().map_or(nobody.as_str(), |found| found.dn.as_str());
         connection.searches = false;
         let bound = connection.ldap.simple_bind(dn, password).await.map_err(|error| self.lost(&error))?;
-        let Some(found) = found else { return Ok(Bound::Unknown) };
+        let Some(found) = found else { return Ok(BindResult::Unknown) };
         match bound.rc {
             code::INVALID_CREDENTIALS
             | code::INAPPROPRIATE_AUTHENTICATION
             | code::UNWILLING_TO_PERFORM
-            | code::CONSTRAINT_VIOLATION => Ok(Bound::Refused),
+            | code::CONSTRAINT_VIOLATION => Ok(BindResult::Refused),
             _ => {
                 self.succeeded(&bound, "to bind as the user")?;
-                self.entry(found).map(Bound::As).map_err(|why| self.unusable(why))
+                self.record(found).map(BindResult::As).map_err(|why| self.unusable(&why))
             }
         }
     }
 }
 
-impl Directory {
-    async fn search(&self, connection: &mut Connection, name: &Name) -> Result<Option<SearchEntry>, Trouble> {
+impl LdapServer {
+    async fn search(
+        &self,
+        connection: &mut LdapConnection,
+        name: &LookupName,
+    ) -> Result<Option<SearchEntry>, AskError> {
         let Some(filter) = fill(&self.filter, name) else { return Ok(None) };
         if !connection.searches {
             let (dn, password) = match &self.settings.service {
@@ -186,7 +235,7 @@ impl Directory {
             self.succeeded(&bound, "to bind for searching")?;
             connection.searches = true;
         }
-        // The second one shows that the filter does not find one user.
+        // A second entry shows that the filter is ambiguous.
         let bounds = SearchOptions::new().sizelimit(2);
         let base = &self.settings.base;
         let found = connection
@@ -202,13 +251,13 @@ impl Directory {
         match (entries.next(), entries.next()) {
             (None, _) => Ok(None),
             (Some(entry), None) => Ok(Some(SearchEntry::construct(entry))),
-            (Some(_), Some(_)) => Err(self.unusable("the filter finds more than one entry".to_owned())),
+            (Some(_), Some(_)) => Err(self.unusable(&BadLdapEntry::SeveralEntries)),
         }
     }
 
-    /// The attributes to be read. The password is not sent for nothing.
+    /// The attributes to read. The password is not requested unless it is needed.
     fn wanted(&self) -> Vec<&str> {
-        let Attributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
+        let LdapAttributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
         let password = if self.settings.bind { "" } else { password };
         let all = [user, uid, gid, home, mbox, maildir].map(String::as_str).into_iter().chain([password]);
         let wanted: Vec<&str> = all.filter(|name| !name.is_empty()).collect();
@@ -216,14 +265,14 @@ impl Directory {
         if wanted.is_empty() { vec!["1.1"] } else { wanted }
     }
 
-    fn entry(&self, mut found: SearchEntry) -> Result<Entry, String> {
-        let Attributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
+    fn record(&self, mut found: SearchEntry) -> Result<UserRecord, BadLdapEntry> {
+        let LdapAttributes { user, password, uid, gid, home, mbox, maildir } = &self.settings.attributes;
         let number = |number: Option<u32>| number.map(|number| number.to_string());
-        let mut fields = Fields::default();
+        let mut fields = RecordFields::default();
         if !self.settings.bind {
             fields.password = take(&mut found, password)?.map(Zeroizing::new);
             if fields.password.is_none() {
-                return Err(format!("{} has no {password} that service_dn may read", found.dn));
+                return Err(BadLdapEntry::NoPassword { dn: found.dn, attribute: password.clone() });
             }
         }
         fields.user = take(&mut found, user)?;
@@ -232,39 +281,39 @@ impl Directory {
         fields.home = take(&mut found, home)?;
         fields.mbox = take(&mut found, mbox)?;
         fields.maildir = take(&mut found, maildir)?;
-        fields.into_entry().map_err(|why| format!("{}: {why}", found.dn))
+        fields.into_record().map_err(|why| BadLdapEntry::Record { dn: found.dn, why })
     }
 
-    fn succeeded(&self, result: &LdapResult, doing: &str) -> Result<(), Trouble> {
+    fn succeeded(&self, result: &LdapResult, doing: &str) -> Result<(), AskError> {
         let (server, why) = (self.name.clone(), format!("{doing}: {result}"));
         match result.rc {
             code::SUCCESS => Ok(()),
-            code::BUSY | code::UNAVAILABLE => Err(Trouble::Lost(Failure::Unreachable { server, why })),
-            _ => Err(Trouble::Lost(Failure::Rejected { server, why })),
+            code::BUSY | code::UNAVAILABLE => Err(AskError::Lost(LookupError::Unreachable { server, why })),
+            _ => Err(AskError::Lost(LookupError::Rejected { server, why })),
         }
     }
 
-    fn lost(&self, error: &LdapError) -> Trouble {
-        Trouble::Lost(Failure::Unreachable { server: self.name.clone(), why: chain(error) })
+    fn lost(&self, error: &LdapError) -> AskError {
+        AskError::Lost(LookupError::Unreachable { server: self.name.clone(), why: chain(error) })
     }
 
-    fn unusable(&self, why: String) -> Trouble {
-        Trouble::Kept(Failure::Unusable { server: self.name.clone(), why })
+    fn unusable(&self, why: &BadLdapEntry) -> AskError {
+        AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
     }
 }
 
-/// The one value of an attribute. Its name may be in other letters than it was asked for with.
-fn take(found: &mut SearchEntry, name: &str) -> Result<Option<String>, String> {
+/// The only value of an attribute. The server may spell the name in other letters than the request.
+fn take(found: &mut SearchEntry, name: &str) -> Result<Option<String>, BadLdapEntry> {
     if name.is_empty() {
         return Ok(None);
     }
     if found.bin_attrs.keys().any(|key| key.eq_ignore_ascii_case(name)) {
-        return Err(format!("{}: {name} is not UTF-8", found.dn));
+        return Err(BadLdapEntry::NotUtf8 { dn: found.dn.clone(), attribute: name.to_owned() });
     }
     let key = found.attrs.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
     let mut values = key.and_then(|key| found.attrs.remove(&key)).unwrap_or_default();
     match (values.pop(), values.is_empty()) {
         (value, true) => Ok(value),
-        (_, false) => Err(format!("{}: {name} has more than one value", found.dn)),
+        (_, false) => Err(BadLdapEntry::SeveralValues { dn: found.dn.clone(), attribute: name.to_owned() }),
     }
 }

@@ -1,29 +1,29 @@
-//! The names that a pattern is filled with.
+//! The names of a user in queries and filters.
 
-use config::PatternPiece;
-use ipc::directory::Name;
+use config::QueryPart;
+use ipc::directory::LookupName;
 
-/// Which of a user's names.
+/// One of the names of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum NameKind {
     User,
     LocalPart,
     Domain,
 }
 
-impl Which {
+impl NameKind {
     /// `None` for literal text.
-    pub(crate) fn of(piece: &PatternPiece) -> Option<Self> {
+    pub(crate) fn of(piece: &QueryPart) -> Option<Self> {
         match piece {
-            PatternPiece::Literal(_) => None,
-            PatternPiece::User => Some(Self::User),
-            PatternPiece::LocalPart => Some(Self::LocalPart),
-            PatternPiece::Domain => Some(Self::Domain),
+            QueryPart::Literal(_) => None,
+            QueryPart::User => Some(Self::User),
+            QueryPart::LocalPart => Some(Self::LocalPart),
+            QueryPart::Domain => Some(Self::Domain),
         }
     }
 
-    /// The name itself; none for the domain of a user without one.
-    pub(crate) fn in_name(self, name: &Name) -> Option<&str> {
+    /// The name itself; `None` for the domain of a user without one.
+    pub(crate) fn in_name(self, name: &LookupName) -> Option<&str> {
         match self {
             Self::User => Some(&name.user),
             Self::LocalPart => Some(&name.local_part),

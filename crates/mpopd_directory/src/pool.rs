@@ -1,4 +1,4 @@
-//! The connections to one server: a few, kept while they work, made anew when they do not.
+//! The connections to one server: a few are kept open, and broken ones are replaced.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::failure::Failure;
+use crate::failure::LookupError;
 
-/// For so long an idle connection is used again. A firewall between us and the server may forget it, and says nothing.
+/// How long an idle connection is kept. A firewall on the way may forget it after that without telling us.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// A server, as a pool sees it.
-pub(crate) trait Server: Send + Sync {
+/// A server with pooled connections.
+pub(crate) trait PooledServer: Send + Sync {
     type Connection: Send;
     type Question: Sync + ?Sized;
     type Answer: Send;
@@ -21,9 +21,9 @@ pub(crate) trait Server: Send + Sync {
     fn name(&self) -> &str;
 
     /// Opens a connection.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, LookupError>> + Send;
 
-    /// Whether the connection is still open, as far as that can be seen.
+    /// Whether the connection is still open, as far as the client knows.
     fn is_open(&self, connection: &mut Self::Connection) -> bool;
 
     /// Asks one question.
@@ -31,27 +31,27 @@ pub(crate) trait Server: Send + Sync {
         &self,
         connection: &mut Self::Connection,
         question: &Self::Question,
-    ) -> impl Future<Output = Result<Self::Answer, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Self::Answer, AskError>> + Send;
 }
 
 /// Why there is no answer.
-pub(crate) enum Trouble {
-    /// The connection is not usable any more.
-    Lost(Failure),
-    /// The connection is as good as before.
-    Kept(Failure),
+pub(crate) enum AskError {
+    /// The connection is no longer usable.
+    Lost(LookupError),
+    /// The connection can be used again.
+    Kept(LookupError),
 }
 
 /// The connections to one server.
-pub(crate) struct Pool<S: Server> {
+pub(crate) struct Pool<S: PooledServer> {
     server: S,
     limit: Duration,
     slots: Semaphore,
     idle: Mutex<Vec<(S::Connection, Instant)>>,
 }
 
-impl<S: Server> Pool<S> {
-    /// At most so many connections at a time; an answer must be there within `limit`.
+impl<S: PooledServer> Pool<S> {
+    /// Allows this number of concurrent connections; each answer must arrive within `limit`.
     pub(crate) fn new(server: S, connections: u16, limit: Duration) -> Self {
         let slots = Semaphore::new(usize::from(connections.max(1)));
         Self { server, limit, slots, idle: Mutex::default() }
@@ -64,19 +64,20 @@ impl<S: Server> Pool<S> {
     /// Asks the server one question.
     ///
     /// # Errors
-    /// Why there is no answer. A connection that was left in the middle of one is closed.
-    pub(crate) async fn ask(&self, question: &S::Question) -> Result<S::Answer, Failure> {
-        let late = || Failure::Late { server: self.server.name().to_owned(), after: self.limit };
+    ///
+    /// Why there is no answer. A connection with an unfinished answer is closed.
+    pub(crate) async fn ask(&self, question: &S::Question) -> Result<S::Answer, LookupError> {
+        let late = || LookupError::Late { server: self.server.name().to_owned(), after: self.limit };
         tokio::time::timeout(self.limit, self.ask_in_time(question)).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn ask_in_time(&self, question: &S::Question) -> Result<S::Answer, Failure> {
+    async fn ask_in_time(&self, question: &S::Question) -> Result<S::Answer, LookupError> {
         // The semaphore is never closed.
         let _slot = self.slots.acquire().await;
         while let Some(mut connection) = self.take_idle() {
             match self.server.ask(&mut connection, question).await {
-                // The server may have closed it while it was idle: the next one, or a new one, decides.
-                Err(Trouble::Lost(_)) => {}
+                // The server may have closed it while it was idle: try the next one, or a new one.
+                Err(AskError::Lost(_)) => {}
                 answer => return self.keep(connection, answer),
             }
         }
@@ -88,11 +89,11 @@ impl<S: Server> Pool<S> {
     fn keep(
         &self,
         connection: S::Connection,
-        answer: Result<S::Answer, Trouble>,
-    ) -> Result<S::Answer, Failure> {
+        answer: Result<S::Answer, AskError>,
+    ) -> Result<S::Answer, LookupError> {
         match answer {
-            Err(Trouble::Lost(failure)) => Err(failure),
-            Err(Trouble::Kept(failure)) => {
+            Err(AskError::Lost(failure)) => Err(failure),
+            Err(AskError::Kept(failure)) => {
                 self.idle().push((connection, Instant::now()));
                 Err(failure)
             }
@@ -114,7 +115,7 @@ impl<S: Server> Pool<S> {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(S::Connection, Instant)>> {
-        // Every change is one call: a panic elsewhere leaves it whole.
+        // Every change is a single call, so a panic elsewhere leaves the list consistent.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,7 +125,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A server whose answer is the number of the connection. Connections up to `broken` are lost when they are asked.
+    /// A server that answers with the number of the connection. Connections up to `broken` fail when they are
+    /// used.
     #[derive(Default)]
     struct Numbered {
         opened: AtomicUsize,
@@ -137,7 +139,7 @@ mod tests {
         WhatItNeverAnswers,
     }
 
-    impl Server for Numbered {
+    impl PooledServer for Numbered {
         type Connection = usize;
         type Question = Question;
         type Answer = usize;
@@ -146,7 +148,7 @@ mod tests {
             "the server"
         }
 
-        async fn connect(&self) -> Result<usize, Failure> {
+        async fn connect(&self) -> Result<usize, LookupError> {
             Ok(self.opened.fetch_add(1, Ordering::SeqCst) + 1)
         }
 
@@ -154,14 +156,14 @@ mod tests {
             true
         }
 
-        async fn ask(&self, connection: &mut usize, question: &Question) -> Result<usize, Trouble> {
-            let failure = || Failure::Rejected { server: String::new(), why: String::new() };
+        async fn ask(&self, connection: &mut usize, question: &Question) -> Result<usize, AskError> {
+            let failure = || LookupError::Rejected { server: String::new(), why: String::new() };
             if *connection <= self.broken.load(Ordering::SeqCst) {
-                return Err(Trouble::Lost(failure()));
+                return Err(AskError::Lost(failure()));
             }
             match question {
                 Question::Which => Ok(*connection),
-                Question::WhatItRejects => Err(Trouble::Kept(failure())),
+                Question::WhatItRejects => Err(AskError::Kept(failure())),
                 Question::WhatItNeverAnswers => std::future::pending().await,
             }
         }
@@ -180,13 +182,13 @@ mod tests {
         run(async {
             let pool = pool(Duration::from_secs(60));
             assert_eq!(pool.ask(&Question::Which).await, Ok(1));
-            assert!(matches!(pool.ask(&Question::WhatItRejects).await, Err(Failure::Rejected { .. })));
+            assert!(matches!(pool.ask(&Question::WhatItRejects).await, Err(LookupError::Rejected { .. })));
             assert_eq!(pool.ask(&Question::Which).await, Ok(1));
             pool.server().broken.store(1, Ordering::SeqCst);
             assert_eq!(pool.ask(&Question::Which).await, Ok(2), "the first one was lost while it was idle");
             pool.server().broken.store(3, Ordering::SeqCst);
             assert!(
-                matches!(pool.ask(&Question::Which).await, Err(Failure::Rejected { .. })),
+                matches!(pool.ask(&Question::Which).await, Err(LookupError::Rejected { .. })),
                 "a new one is lost"
             );
             assert_eq!(pool.ask(&Question::Which).await, Ok(4));
@@ -198,7 +200,7 @@ mod tests {
         run(async {
             let limit = Duration::from_millis(50);
             let pool = pool(limit);
-            let late = Err(Failure::Late { server: "the server".to_owned(), after: limit });
+            let late = Err(LookupError::Late { server: "the server".to_owned(), after: limit });
             let (first, second) =
                 tokio::join!(pool.ask(&Question::WhatItNeverAnswers), pool.ask(&Question::Which));
             assert_eq!(first, late);

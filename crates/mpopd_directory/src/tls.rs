@@ -1,40 +1,41 @@
-//! Whom we believe that a server is who it says.
+//! How the certificates of servers are checked.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ipc::directory::Bounds;
+use ipc::directory::ServerBounds;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::failure::{NotStarted, chain};
+use crate::failure::{SettingsError, chain};
 
-/// The certificates that vouch for servers.
-pub(crate) struct Roots(Vec<CertificateDer<'static>>);
+/// The certificate authorities that are trusted.
+pub(crate) struct TrustedRoots(Vec<CertificateDer<'static>>);
 
-impl Roots {
-    /// Those of the file in the settings, else those of the system.
+impl TrustedRoots {
+    /// The authorities of the file in the settings, or else of the system.
     ///
     /// # Errors
+    ///
     /// The file cannot be used.
-    pub(crate) fn of(bounds: &Bounds) -> Result<Self, NotStarted> {
+    pub(crate) fn of(bounds: &ServerBounds) -> Result<Self, SettingsError> {
         match &bounds.ca {
             Some(path) => Self::read(&PathBuf::from(path.clone())),
-            // What cannot be read of the system's is missing when it is needed, and the handshake says so.
+            // If one of the system's cannot be read and is needed, the handshake says so.
             None => Ok(Self(rustls_native_certs::load_native_certs().certs)),
         }
     }
 
-    fn read(path: &Path) -> Result<Self, NotStarted> {
-        let fault = |why: String| NotStarted::File { path: path.to_owned(), why };
+    fn read(path: &Path) -> Result<Self, SettingsError> {
+        let bad = |why: String| SettingsError::File { path: path.to_owned(), why };
         let certificates: Result<Vec<_>, _> =
-            CertificateDer::pem_file_iter(path).map_err(|error| fault(chain(&error)))?.collect();
+            CertificateDer::pem_file_iter(path).map_err(|error| bad(chain(&error)))?.collect();
         match certificates {
-            Ok(none) if none.is_empty() => Err(fault("it has no certificate in PEM form".to_owned())),
+            Ok(none) if none.is_empty() => Err(bad("it has no certificate in PEM form".to_owned())),
             Ok(certificates) => Ok(Self(certificates)),
-            Err(error) => Err(fault(chain(&error))),
+            Err(error) => Err(bad(chain(&error))),
         }
     }
 
@@ -43,23 +44,24 @@ impl Roots {
         &self.0
     }
 
-    /// The settings for a client that believes them.
+    /// The settings of a client that trusts these authorities.
     ///
     /// # Errors
+    ///
     /// The library has no version of TLS in common with its cryptography.
-    pub(crate) fn client(&self) -> Result<ClientConfig, NotStarted> {
+    pub(crate) fn client(&self) -> Result<ClientConfig, SettingsError> {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(self.0.iter().cloned());
         let client = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(|error| NotStarted::Setting { key: "TLS", why: error.to_string() })?;
+            .map_err(|error| SettingsError::Setting { key: "TLS", why: error.to_string() })?;
         Ok(client.with_root_certificates(store).with_no_client_auth())
     }
 }
 
-/// The cryptography, also for libraries that do not ask.
+/// The cryptography, made the default of the process for libraries that take no other.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    // A second call finds the first one's, which is the same.
+    // A second call fails because the same provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Arc::new(rustls::crypto::ring::default_provider())
 }

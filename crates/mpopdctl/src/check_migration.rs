@@ -1,7 +1,7 @@
-//! `mpopdctl check-migration`: will clients know their messages again after a move from another server?
+//! `mpopdctl check-migration`: will clients recognize their messages after a move from another server?
 //!
-//! The maildrop is only read: no lock is taken, nothing is remembered. So a check and a server do not hinder each other, and
-//! mail that arrives meanwhile is at worst not in the list.
+//! The maildrop is only read: no lock is taken, and nothing is stored. So the check does not disturb a
+//! server. Mail that arrives meanwhile may be missing from the list.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,20 +15,22 @@ use config::Config;
 use maildrop::{Opener, Settings, UidlComparison, UidlScheme};
 use vocabulary::{Location, Storage};
 
+use crate::error::CtlError;
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// The user
     user: String,
-    /// The server that served the mail before, in the words of the setting uidl: dovecot, courier, qmail, a template ...
+    /// The former server, as in the setting uidl: dovecot, courier, qmail, a template ...
     #[arg(long, value_name = "SCHEME", value_parser = UidlScheme::parse)]
     from: UidlScheme,
-    /// The user's maildrop, an mbox file or a Maildir; needed for users that are not in passwd(5)
+    /// The user's maildrop, an mbox file or a Maildir; required for users that are not in passwd(5)
     #[arg(long, value_name = "PATH")]
     maildrop: Option<PathBuf>,
 }
 
-/// Prints the comparison. Succeeds when no message has another UIDL than before.
-pub(crate) fn run(config: &Path, options: &Options) -> Result<ExitCode, String> {
+/// Prints the comparison. Succeeds if no message has a new UIDL.
+pub(crate) fn run(config: &Path, options: &Options) -> Result<ExitCode, CtlError> {
     let euid = rustix::process::geteuid().as_raw();
     let config = config::load(config, euid).map_err(|faults| faults.to_string())?.config;
     let location = match &options.maildrop {
@@ -43,12 +45,12 @@ pub(crate) fn run(config: &Path, options: &Options) -> Result<ExitCode, String> 
         }
     };
     let compared = compare(&config, &location, &options.from)?;
-    report(&compared).map_err(|error| format!("cannot print: {error}"))?;
+    report(&compared)?;
     Ok(if compared.iter().all(UidlComparison::is_same) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The maildrop of a user of this system.
-fn location(config: &Config, name: &str) -> Result<Location, String> {
+fn location(config: &Config, name: &str) -> Result<Location, CtlError> {
     let user = UserName::try_from(name.as_bytes()).map_err(|error| format!("user {name:?}: {error}"))?;
     let known = sys::identity::user_by_name(name)
         .map_err(|error| format!("user {user} cannot be looked up: {error}"))?
@@ -62,8 +64,8 @@ fn location(config: &Config, name: &str) -> Result<Location, String> {
     Ok(Location { storage, path: place.path })
 }
 
-/// As root, becomes the owner of the maildrop: what that user may not read is not read here either.
-fn become_owner(path: &Path) -> Result<(), String> {
+/// As root, becomes the owner of the maildrop, so that only files are read that the owner may read.
+fn become_owner(path: &Path) -> Result<(), CtlError> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
     if !sys::identity::is_root() {
@@ -71,32 +73,32 @@ fn become_owner(path: &Path) -> Result<(), String> {
     }
     let (uid, gid) = (metadata.uid(), metadata.gid());
     if uid == 0 {
-        return Err(format!("{shown}: belongs to root, as no maildrop may; chown it to its user"));
+        return Err(format!("{shown}: belongs to root, as no maildrop may; chown it to its user").into());
     }
     sys::identity::become_user(uid, gid, None)
-        .map_err(|error| format!("{shown}: cannot become its owner: {error}"))
+        .map_err(|error| format!("{shown}: cannot become its owner: {error}").into())
 }
 
-fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Vec<UidlComparison>, String> {
+fn compare(config: &Config, location: &Location, from: &UidlScheme) -> Result<Vec<UidlComparison>, CtlError> {
     let settings = Settings {
         max_messages: config.max_messages,
         lock_methods: Vec::new(),
         uidl: UidlScheme::parse(&config.uidl).map_err(|error| format!("uidl: {error}"))?,
         ..Settings::default()
     };
-    // The server's own state folder would make this call wait for a session, and write.
+    // With the server's own state folder this call would wait for a session, and write.
     let temporary = |error: io::Error| format!("cannot use a temporary folder: {error}");
     let state = tempfile::tempdir().map_err(temporary)?;
     let folder = File::open(state.path()).map_err(temporary)?;
     let opener = Opener::new(settings, folder.into(), |notice| eprintln!("{notice}")).map_err(temporary)?;
-    opener.compare(location, from).map_err(|error| error.to_string())
+    opener.compare(location, from).map_err(|error| error.to_string().into())
 }
 
 fn report(compared: &[UidlComparison]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{:>7}  {:<34}  {:<34}", "message", "old UIDL", "new UIDL")?;
     for (number, one) in (1..).zip(compared) {
-        // What another server wrote must not move the cursor of a terminal.
+        // Text of another server must not control the terminal.
         let old = one.old.as_ref().map_or_else(|| "-".to_owned(), |old| old.escape_ascii().to_string());
         let verdict = if one.is_same() { "" } else { "  differs" };
         writeln!(out, "{}", format!("{number:>7}  {old:<34}  {:<34}{verdict}", one.new.as_str()).trim_end())?;

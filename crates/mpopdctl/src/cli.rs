@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Places;
-use ipc::control::Rereading;
+use ipc::control::ReloadKind;
 
-use crate::client::Client;
-use crate::failure::Failure;
-use crate::start::How;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
+use crate::start::StartOptions;
 use crate::{check_migration, edit, import, kick, program, reread, start, status, top, upgrade, who};
 
 #[derive(Parser)]
@@ -19,64 +19,65 @@ struct Cli {
     /// Read this configuration file
     #[arg(short = 'c', value_name = "FILE", default_value = "/etc/mpopd/mpopd.conf", global = true)]
     config: PathBuf,
-    /// Remove the pid file that a killed daemon left (start, restart)
+    /// Remove the pid file that a killed daemon left behind (start, restart)
     #[arg(short = 'f', global = true)]
     force: bool,
-    /// Listen on this port in place of the file's (start, restart)
+    /// Listen on this port instead of the one in the file (start, restart)
     #[arg(short = 'p', value_name = "PORT", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Edit the configuration first (config)
     #[arg(short = 'e', global = true)]
     edit: bool,
     #[command(subcommand)]
-    command: Command,
+    command: CtlCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CtlCommand {
     /// Start the daemon, and return when it accepts connections
     Start,
-    /// End the daemon, and return when it is gone
+    /// Stop the daemon, and return when it is gone
     Stop,
-    /// Stop, then start on the port that it was running on
+    /// Stop the daemon, and start it again on the same port
     Restart,
-    /// Close all sessions, read the configuration again and bind the ports anew
+    /// Close all sessions, reload the configuration and bind the ports again
     Refresh,
-    /// Read the configuration again, for sessions that begin later
+    /// Reload the configuration for sessions that start later
     Config,
-    /// Close the log files and open them anew
+    /// Close and reopen the log files
     ReopenLogs,
-    /// Show what the daemon is and what it has done
-    Status(Form),
+    /// Show version, ports, uptime and statistics of the daemon
+    Status(OutputFormat),
     /// List the connections
-    Who(Form),
-    /// End the sessions of a user, or one session; their deletions do not happen
+    Who(OutputFormat),
+    /// End the sessions of a user, or one session, without their deletions
     Kick {
-        /// A user's name, or a session's id as it stands in the log. Names come first
+        /// A user name, or the id of a session as in the log. A user of that name has precedence
         #[arg(value_name = "USER|ID")]
         who: String,
     },
-    /// Have the installed mpopd take over from the running one. Nobody is refused, and running sessions go on
+    /// Let the installed mpopd take over from the running one. No client is refused, and running sessions
+    /// continue
     Upgrade,
-    /// Watch sessions, rates and failures; q ends it
+    /// Watch sessions, rates and failures; q quits
     Top,
-    /// Check the configuration and the files it names
+    /// Check the configuration and the files that it names
     Check,
-    /// Show the UIDLs of a maildrop as another server made them and as mpopd makes them, and count the differences
+    /// Compare the UIDLs of a maildrop from another server with those of mpopd, and count the differences
     CheckMigration(check_migration::Options),
-    /// Read a configuration of mpopd 2.x or Mail::POP3 3.x and write it in the new form; what needs a person is marked CHECK
+    /// Convert a configuration of mpopd 2.x or Mail::POP3 3.x. Lines that you must check are marked CHECK
     Import(import::Options),
 }
 
-/// How an answer is printed.
+/// How the result is printed.
 #[derive(clap::Args)]
-struct Form {
+struct OutputFormat {
     /// Print it as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The command line, for those who describe it.
+/// The command line, for manual pages and completions.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -86,23 +87,25 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     cli.refuse_stray_options();
     let Cli { config, force, port, edit, command } = cli;
-    let how = How { config: &config, force, port };
+    let options = StartOptions { config: &config, force, port };
     let done = match command {
-        Command::Start => start::start(&how),
-        Command::Stop => start::stop(&config),
-        Command::Restart => start::restart(&how),
-        Command::Refresh => reread::run(&config, Rereading::Refresh),
-        Command::Config if edit => edit::run(&config),
-        Command::Config => reread::run(&config, Rereading::Config),
-        Command::ReopenLogs => reread::reopen_logs(&config),
-        Command::Status(Form { json }) => client(&config).and_then(|daemon| status::run(&daemon, json)),
-        Command::Who(Form { json }) => client(&config).and_then(|daemon| who::run(&daemon, json)),
-        Command::Kick { who } => client(&config).and_then(|daemon| kick::run(&daemon, who)),
-        Command::Upgrade => client(&config).and_then(|daemon| upgrade::run(&daemon)),
-        Command::Top => places(&config).and_then(|places| top::run(&places.control_socket)),
-        Command::Check => program::check(&config),
-        Command::CheckMigration(options) => check_migration::run(&config, &options).map_err(Failure::from),
-        Command::Import(options) => import::run(&options).map_err(Failure::from),
+        CtlCommand::Start => start::start(&options),
+        CtlCommand::Stop => start::stop(&config),
+        CtlCommand::Restart => start::restart(&options),
+        CtlCommand::Refresh => reread::run(&config, ReloadKind::Refresh),
+        CtlCommand::Config if edit => edit::run(&config),
+        CtlCommand::Config => reread::run(&config, ReloadKind::Config),
+        CtlCommand::ReopenLogs => reread::reopen_logs(&config),
+        CtlCommand::Status(OutputFormat { json }) => {
+            client(&config).and_then(|daemon| status::run(&daemon, json))
+        }
+        CtlCommand::Who(OutputFormat { json }) => client(&config).and_then(|daemon| who::run(&daemon, json)),
+        CtlCommand::Kick { who } => client(&config).and_then(|daemon| kick::run(&daemon, who)),
+        CtlCommand::Upgrade => client(&config).and_then(|daemon| upgrade::run(&daemon)),
+        CtlCommand::Top => places(&config).and_then(|places| top::run(&places.control_socket)),
+        CtlCommand::Check => program::check(&config),
+        CtlCommand::CheckMigration(options) => check_migration::run(&config, &options),
+        CtlCommand::Import(options) => import::run(&options),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("{failure}");
@@ -111,26 +114,26 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
-    /// Ends the program where an option was given that the command knows nothing of: it would be ignored.
+    /// Ends the program if an option does not belong to the command: it would be ignored.
     fn refuse_stray_options(&self) {
-        let starts = matches!(self.command, Command::Start | Command::Restart);
+        let starts = matches!(self.command, CtlCommand::Start | CtlCommand::Restart);
         let stray = [
             ("-f", self.force && !starts, "start and restart"),
             ("-p", self.port.is_some() && !starts, "start and restart"),
-            ("-e", self.edit && !matches!(self.command, Command::Config), "config"),
+            ("-e", self.edit && !matches!(self.command, CtlCommand::Config), "config"),
         ];
         if let Some((option, _, commands)) = stray.iter().find(|(_, is_stray, _)| *is_stray) {
             let what = format!("{option} belongs to {commands}");
-            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+            Self::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
     }
 }
 
-/// A connection to the daemon of this configuration.
-fn client(config: &Path) -> Result<Client, Failure> {
-    Client::connect(&places(config)?.control_socket)
+/// Connects to the daemon of this configuration.
+fn client(config: &Path) -> Result<DaemonClient, CtlError> {
+    DaemonClient::connect(&places(config)?.control_socket)
 }
 
-fn places(config: &Path) -> Result<Places, Failure> {
+fn places(config: &Path) -> Result<Places, CtlError> {
     Ok(config::places(config, rustix::process::geteuid().as_raw())?)
 }

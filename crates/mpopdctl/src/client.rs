@@ -1,35 +1,35 @@
-//! A connection to the daemon's control socket.
+//! A connection to the control socket of the daemon.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipc::control::{Answer, Request, Rereading, Verdict};
-use ipc::report::{self, Visitor};
+use ipc::control::{ControlReply, ControlRequest, ReloadKind, ReloadOutcome};
+use ipc::report::{self, ConnectionInfo};
 use ipc::wire::{self, Wait};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::failure::Failure;
+use crate::error::CtlError;
 
-/// How long the daemon may take for an answer.
+/// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long it may take to read its configuration again, lists of users with it, and to start what works by it.
-const PATIENCE_FOR_VERDICT: Duration = Duration::from_secs(180);
+/// How long it may take to reload its configuration and user lists and to start new processes.
+const PATIENCE_FOR_RELOAD: Duration = Duration::from_secs(180);
 
-pub(crate) struct Client {
+pub(crate) struct DaemonClient {
     channel: OwnedFd,
     path: PathBuf,
 }
 
-impl Client {
-    /// Connects to the daemon whose control socket this is.
+impl DaemonClient {
+    /// Connects to the daemon with this control socket.
     ///
     /// # Errors
     ///
-    /// There is none, or it is not for us.
-    pub(crate) fn connect(path: &Path) -> Result<Client, Failure> {
+    /// It is not running, or this user may not connect.
+    pub(crate) fn connect(path: &Path) -> Result<Self, CtlError> {
         let shown = path.display();
         let channel = connect(path).map_err(|errno| match errno {
             Errno::NOENT | Errno::CONNREFUSED => {
@@ -46,80 +46,80 @@ impl Client {
         for timeout in [Timeout::Recv, Timeout::Send] {
             sockopt::set_socket_timeout(&channel, timeout, Some(PATIENCE)).map_err(unknown)?;
         }
-        Ok(Client { channel, path: path.to_owned() })
+        Ok(Self { channel, path: path.to_owned() })
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request and waits for the reply.
     ///
     /// # Errors
     ///
-    /// The daemon refuses, or is gone or silent.
-    pub(crate) fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+    /// The daemon refuses, is gone, or does not answer.
+    pub(crate) fn ask(&self, request: &ControlRequest) -> Result<ControlReply, CtlError> {
         self.ask_for(request).map(|(answer, _)| answer)
     }
 
-    /// All connections there are.
+    /// All connections of the daemon.
     ///
     /// # Errors
     ///
-    /// As for [`Client::ask`].
-    pub(crate) fn visitors(&self) -> Result<Vec<Visitor>, Failure> {
-        let mut visitors = Vec::new();
-        let mut said = self.ask_for(&Request::Who)?;
+    /// As for [`DaemonClient::ask`].
+    pub(crate) fn connections(&self) -> Result<Vec<ConnectionInfo>, CtlError> {
+        let mut connections = Vec::new();
+        let mut reply = self.ask_for(&ControlRequest::Who)?;
         loop {
-            match said {
-                (Answer::Visitors(packed), memory) => {
+            match reply {
+                (ControlReply::Connections(packed), memory) => {
                     let octets = packed.unpack(memory, report::MOST_OCTETS);
                     let some = octets.and_then(|octets| report::unpack(&octets));
-                    visitors.extend(some.map_err(|error| self.failed(&error))?);
+                    connections.extend(some.map_err(|error| self.failed(&error))?);
                 }
-                (Answer::NoMoreVisitors, _) => break,
-                _ => return Err(self.confused()),
+                (ControlReply::NoMoreConnections, _) => break,
+                _ => return Err(self.unexpected_reply()),
             }
-            said = self.hear(PATIENCE)?;
+            reply = self.receive(PATIENCE)?;
         }
-        visitors.sort_unstable_by_key(|visitor| visitor.session);
-        Ok(visitors)
+        connections.sort_unstable_by_key(|connection| connection.session);
+        Ok(connections)
     }
 
-    /// Asks to be told of the next re-reading, has it begun by `begin`, and waits for what becomes of it.
+    /// Registers for the next reload, triggers it with `begin`, and waits for its result.
     ///
     /// # Errors
     ///
-    /// As for [`Client::ask`], and what `begin` says.
-    pub(crate) fn verdict(
+    /// As for [`DaemonClient::ask`], and those of `begin`.
+    pub(crate) fn await_reload(
         &self,
-        kind: Rereading,
-        begin: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<Verdict, Failure> {
-        match self.ask(&Request::Await(kind))? {
-            Answer::Awaiting => {}
-            _ => return Err(self.confused()),
+        kind: ReloadKind,
+        begin: impl FnOnce() -> Result<(), CtlError>,
+    ) -> Result<ReloadOutcome, CtlError> {
+        match self.ask(&ControlRequest::Await(kind))? {
+            ControlReply::Awaiting => {}
+            _ => return Err(self.unexpected_reply()),
         }
-        // From here on the daemon tells us, however fast it is.
+        // The daemon will report the reload even if it is done at once.
         begin()?;
-        sockopt::set_socket_timeout(&self.channel, Timeout::Recv, Some(PATIENCE_FOR_VERDICT))
+        sockopt::set_socket_timeout(&self.channel, Timeout::Recv, Some(PATIENCE_FOR_RELOAD))
             .map_err(|errno| self.failed(&errno))?;
-        match self.hear(PATIENCE_FOR_VERDICT)? {
-            (Answer::Reread(verdict), _) => Ok(verdict),
-            _ => Err(self.confused()),
+        match self.receive(PATIENCE_FOR_RELOAD)? {
+            (ControlReply::Reread(verdict), _) => Ok(verdict),
+            _ => Err(self.unexpected_reply()),
         }
     }
 
-    /// The daemon answered something else than it was asked for.
-    pub(crate) fn confused(&self) -> Failure {
+    /// The error for a reply that does not fit the request.
+    pub(crate) fn unexpected_reply(&self) -> CtlError {
         self.failed(&"an answer to another question; mpopd and mpopdctl are of different versions")
     }
 
-    fn ask_for(&self, request: &Request) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    fn ask_for(&self, request: &ControlRequest) -> Result<(ControlReply, Option<OwnedFd>), CtlError> {
         ipc::send(&self.channel, request, &[], Wait::Forever).map_err(|error| self.failed(&error))?;
-        self.hear(PATIENCE)
+        self.receive(PATIENCE)
     }
 
-    fn hear(&self, patience: Duration) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    fn receive(&self, patience: Duration) -> Result<(ControlReply, Option<OwnedFd>), CtlError> {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         match ipc::receive(&self.channel, &mut buffer, Wait::Forever) {
-            Ok(Some((Answer::Refused(why), _))) => Err(why.into()),
+            Ok(Some((ControlReply::Refused(why), _))) => Err(why.into()),
             Ok(Some((answer, descriptors))) => Ok((answer, descriptors.into_iter().next())),
             Ok(None) => Err(self.failed(&"mpopd hung up; perhaps it is being stopped")),
             Err(error) if error.would_block() => {
@@ -129,8 +129,8 @@ impl Client {
         }
     }
 
-    fn failed(&self, what: &dyn std::fmt::Display) -> Failure {
-        Failure::Other(format!("{}: {what}", self.path.display()))
+    fn failed(&self, what: &dyn std::fmt::Display) -> CtlError {
+        CtlError::Other(format!("{}: {what}", self.path.display()))
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn where_nobody_answers_mpopd_is_not_running() {
         let folder = tempfile::tempdir().unwrap();
-        let said = |path: &Path| Client::connect(path).err().unwrap().to_string();
+        let said = |path: &Path| DaemonClient::connect(path).err().unwrap().to_string();
         let path = folder.path().join("control");
         assert!(said(&path).contains("mpopd is not running"), "{}", said(&path));
         let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();

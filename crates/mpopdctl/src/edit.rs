@@ -1,28 +1,28 @@
-//! `mpopdctl -e config`: edits the configuration, checks it, and has it read again if that is wanted.
+//! `mpopdctl -e config`: edits the configuration, checks it, and reloads it on request.
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use ipc::control::Rereading;
+use ipc::control::ReloadKind;
 
-use crate::failure::Failure;
+use crate::error::CtlError;
 use crate::{program, reread};
 
-/// Lets the user edit the file, and asks before the daemon is told.
-pub(crate) fn run(config: &Path) -> Result<ExitCode, Failure> {
+/// Lets the user edit the file, and asks before reloading.
+pub(crate) fn run(config: &Path) -> Result<ExitCode, CtlError> {
     edit(config)?;
     program::check_quietly(config)?;
     match confirmed()? {
-        true => reread::run(config, Rereading::Config),
+        true => reread::run(config, ReloadKind::Config),
         false => Ok(ExitCode::SUCCESS),
     }
 }
 
-fn edit(config: &Path) -> Result<(), Failure> {
+fn edit(config: &Path) -> Result<(), CtlError> {
     let chosen = |name| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
     let editor = chosen("VISUAL").or_else(|| chosen("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-    // By a shell, since these variables may hold options too.
+    // Runs a shell, since these variables may contain options.
     let status = Command::new("/bin/sh")
         .args(["-c", &format!("exec {editor} \"$1\""), "sh"])
         .arg(config)
@@ -34,8 +34,8 @@ fn edit(config: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Asks until there is an answer. The end of the input is a no.
-fn confirmed() -> Result<bool, Failure> {
+/// Asks until there is an answer. End of input means no.
+fn confirmed() -> Result<bool, CtlError> {
     let mut answers = io::stdin().lock();
     loop {
         print!("Re-read the config file now [y/n]? ");

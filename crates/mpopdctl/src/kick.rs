@@ -2,28 +2,28 @@
 
 use std::process::ExitCode;
 
-use ipc::control::{Answer, Request};
+use ipc::control::{ControlReply, ControlRequest};
 use ipc::steer::MOST_WHO;
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 
-/// Ends the sessions of a user, or the one of this id.
-pub(crate) fn run(daemon: &Client, who: String) -> Result<ExitCode, Failure> {
+/// Ends the sessions of a user, or the session with this id.
+pub(crate) fn run(daemon: &DaemonClient, who: String) -> Result<ExitCode, CtlError> {
     if who.is_empty() || who.len() > MOST_WHO {
         return Err("neither a user's name nor a session's id".into());
     }
-    match daemon.ask(&Request::Kick(who.clone()))? {
-        Answer::Kicked(0) => {
+    match daemon.ask(&ControlRequest::Kick(who.clone()))? {
+        ControlReply::Kicked(0) => {
             Err(format!("{who} is neither logged in nor the id of a session; see mpopdctl who").into())
         }
-        Answer::Kicked(1) => said("kicked 1 session"),
-        Answer::Kicked(sessions) => said(&format!("kicked {sessions} sessions")),
-        _ => Err(daemon.confused()),
+        ControlReply::Kicked(1) => print("kicked 1 session"),
+        ControlReply::Kicked(sessions) => print(&format!("kicked {sessions} sessions")),
+        _ => Err(daemon.unexpected_reply()),
     }
 }
 
-fn said(what: &str) -> Result<ExitCode, Failure> {
+fn print(what: &str) -> Result<ExitCode, CtlError> {
     println!("{what}");
     Ok(ExitCode::SUCCESS)
 }

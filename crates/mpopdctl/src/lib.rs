@@ -7,7 +7,7 @@ mod check_migration;
 mod cli;
 mod client;
 mod edit;
-mod failure;
+mod error;
 mod import;
 mod kick;
 mod program;
@@ -20,3 +20,14 @@ mod upgrade;
 mod who;
 
 pub use cli::{command, run};
+
+/// Converts an old configuration as `mpopdctl import` does, for the fuzz target `legacy`: the new file, and
+/// how many of its comments begin with `CHECK`.
+///
+/// # Errors
+///
+/// The file is too large, or a quoted text or bracket in it is never closed.
+#[cfg(feature = "fuzzing")]
+pub fn import(file: &std::path::Path, octets: &[u8]) -> Result<(String, usize), config::Fault> {
+    import::legacy::import(file, octets).map(|imported| (imported.toml, imported.checks))
+}

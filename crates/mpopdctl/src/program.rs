@@ -5,34 +5,34 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
-use crate::failure::Failure;
+use crate::error::CtlError;
 
-/// `mpopdctl check`: what `mpopd -t` says, and its exit status.
-pub(crate) fn check(config: &Path) -> Result<ExitCode, Failure> {
+/// `mpopdctl check`: the output of `mpopd -t`, and whether it succeeds.
+pub(crate) fn check(config: &Path) -> Result<ExitCode, CtlError> {
     let status = run(["-t".as_ref(), "-c".as_ref(), config.as_os_str()])?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The same, which says something only where there is a fault.
+/// The same, but prints only errors.
 ///
 /// # Errors
 ///
-/// There is.
-pub(crate) fn check_quietly(config: &Path) -> Result<(), Failure> {
+/// The configuration is wrong.
+pub(crate) fn check_quietly(config: &Path) -> Result<(), CtlError> {
     let checked = command(["-t".as_ref(), "-c".as_ref(), config.as_os_str()]).output().map_err(cannot_run)?;
     if checked.status.success() {
         return Ok(());
     }
     std::io::stderr().write_all(&checked.stderr)?;
-    Err("the configuration has faults; mpopd was not told, and stays as it is".into())
+    Err("the configuration has errors; mpopd was not told, and stays as it is".into())
 }
 
-/// Runs mpopd with these arguments and waits for its end. What it says is said here.
+/// Runs mpopd with these arguments and waits for its end. It prints to our output.
 ///
 /// # Errors
 ///
 /// It cannot be run.
-pub(crate) fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<ExitStatus, Failure> {
+pub(crate) fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<ExitStatus, CtlError> {
     command(arguments).status().map_err(cannot_run)
 }
 
@@ -42,11 +42,11 @@ fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
 }
 
-fn cannot_run(error: std::io::Error) -> Failure {
+fn cannot_run(error: std::io::Error) -> CtlError {
     format!("cannot run {}: {error}; install it beside mpopdctl or in PATH", path().display()).into()
 }
 
-/// The one that was installed together with this program; else whichever PATH has.
+/// The mpopd beside this program, or else the one in PATH.
 fn path() -> PathBuf {
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name("mpopd"));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("mpopd"))

@@ -1,34 +1,34 @@
-//! `mpopdctl refresh`, `config` and `reopen-logs`: what is done by a signal.
+//! `mpopdctl refresh`, `config` and `reopen-logs`: the commands that send a signal.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use config::Places;
-use ipc::control::{Rereading, Verdict};
+use ipc::control::{ReloadKind, ReloadOutcome};
 use rustix::process::Signal;
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 use crate::running;
 
-/// Has the configuration read again, and waits for what becomes of it.
-pub(crate) fn run(config: &Path, kind: Rereading) -> Result<ExitCode, Failure> {
+/// Reloads the configuration and waits for the result.
+pub(crate) fn run(config: &Path, kind: ReloadKind) -> Result<ExitCode, CtlError> {
     let Places { pid_file, control_socket } = places(config)?;
     let daemon = running::require(&pid_file)?;
-    let client = Client::connect(&control_socket).map_err(|failure| {
+    let client = DaemonClient::connect(&control_socket).map_err(|failure| {
         format!(
-            "mpopd runs, process {}, but cannot be asked what it makes of the file: {failure}",
+            "mpopd runs, process {}, but cannot be asked for the result: {failure}",
             daemon.pid.as_raw_nonzero()
         )
     })?;
     let signal = match kind {
-        Rereading::Refresh => Signal::HUP,
-        Rereading::Config => Signal::USR1,
+        ReloadKind::Refresh => Signal::HUP,
+        ReloadKind::Config => Signal::USR1,
     };
-    match (client.verdict(kind, || daemon.signal(signal))?, kind) {
-        (Verdict::InForce { port }, Rereading::Refresh) => println!("mpopd refreshed on port {port}"),
-        (Verdict::InForce { .. }, Rereading::Config) => println!("mpopd re-read its config file"),
-        (Verdict::Kept(faults), _) => {
+    match (client.await_reload(kind, || daemon.signal(signal))?, kind) {
+        (ReloadOutcome::InForce { port }, ReloadKind::Refresh) => println!("mpopd refreshed on port {port}"),
+        (ReloadOutcome::InForce { .. }, ReloadKind::Config) => println!("mpopd re-read its config file"),
+        (ReloadOutcome::Kept(faults), _) => {
             eprintln!("{faults}");
             return Err("the old settings stay in force".into());
         }
@@ -36,13 +36,13 @@ pub(crate) fn run(config: &Path, kind: Rereading) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has the log files opened anew.
-pub(crate) fn reopen_logs(config: &Path) -> Result<ExitCode, Failure> {
+/// Reopens the log files.
+pub(crate) fn reopen_logs(config: &Path) -> Result<ExitCode, CtlError> {
     running::require(&places(config)?.pid_file)?.signal(Signal::USR2)?;
     println!("mpopd reopens its log files");
     Ok(ExitCode::SUCCESS)
 }
 
-fn places(config: &Path) -> Result<Places, Failure> {
+fn places(config: &Path) -> Result<Places, CtlError> {
     Ok(config::places(config, rustix::process::geteuid().as_raw())?)
 }

@@ -1,18 +1,18 @@
-//! `mpopdctl status`: which daemon this is, and what it has done.
+//! `mpopdctl status`: the identity and the statistics of the daemon.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ipc::control::{Answer, Port, Request, Status};
-use ipc::report::Figures;
+use ipc::control::{ControlReply, ControlRequest, Port, Status};
+use ipc::report::SessionFigures;
 use serde_json::{Map, Value, json};
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 
-/// Prints the daemon's status.
-pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {
+/// Prints the status of the daemon.
+pub(crate) fn run(daemon: &DaemonClient, as_json: bool) -> Result<ExitCode, CtlError> {
     let status = ask(daemon)?;
     let mut out = io::stdout().lock();
     match as_json {
@@ -23,26 +23,26 @@ pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {
 }
 
 /// Asks for the status.
-pub(crate) fn ask(daemon: &Client) -> Result<Status, Failure> {
-    match daemon.ask(&Request::Status)? {
-        Answer::Status(status) => Ok(status),
-        _ => Err(daemon.confused()),
+pub(crate) fn ask(daemon: &DaemonClient) -> Result<Status, CtlError> {
+    match daemon.ask(&ControlRequest::Status)? {
+        ControlReply::Status(status) => Ok(status),
+        _ => Err(daemon.unexpected_reply()),
     }
 }
 
-/// A length of time in words: `3days 4h 5m 6s`.
+/// A duration in words: `3days 4h 5m 6s`.
 pub(crate) fn duration(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
-/// Where it listens, in one line.
+/// The addresses that it listens on, in one line.
 pub(crate) fn ports(status: &Status) -> String {
     let port = |Port { address, tls }: &Port| format!("{address}{}", if *tls { " (TLS)" } else { "" });
     status.ports.iter().map(port).collect::<Vec<_>>().join(", ")
 }
 
-/// The reasons for which logins failed, in one line; those that never occurred are left out.
-pub(crate) fn reasons(figures: &Figures) -> String {
+/// The reasons of failed logins in one line, without those that never occurred.
+pub(crate) fn reasons(figures: &SessionFigures) -> String {
     let occurred = figures.logins_failed.iter().filter(|(_, count)| *count > 0);
     occurred.map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")
 }
@@ -61,8 +61,8 @@ fn to_text(status: &Status) -> String {
         .collect()
 }
 
-fn counted(figures: &Figures) -> [(&'static str, String); 5] {
-    let Figures { connections, sessions, logins, octets_sent, octets_received, .. } = figures;
+fn counted(figures: &SessionFigures) -> [(&'static str, String); 5] {
+    let SessionFigures { connections, sessions, logins, octets_sent, octets_received, .. } = figures;
     let failed = match figures.all_failed() {
         0 => "0".to_owned(),
         all => format!("{all} ({})", reasons(figures)),
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn status() -> Status {
-        let figures = Figures {
+        let figures = SessionFigures {
             sessions: 2,
             connections: 3,
             connections_total: 90,
@@ -119,7 +119,7 @@ mod tests {
                 ("in-use".to_owned(), 1),
             ],
             octets_sent: 123_456,
-            ..Figures::default()
+            ..SessionFigures::default()
         };
         Status {
             version: "1.2.3".to_owned(),

@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
-use ipc::control::{Answer, Request};
+use ipc::control::{ControlReply, ControlRequest};
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 
-/// Waits until the new one serves.
-pub(crate) fn run(daemon: &Client) -> Result<ExitCode, Failure> {
-    match daemon.ask(&Request::Upgrade)? {
-        Answer::Upgraded { pid } => {
+/// Waits until the new process serves.
+pub(crate) fn run(daemon: &DaemonClient) -> Result<ExitCode, CtlError> {
+    match daemon.ask(&ControlRequest::Upgrade)? {
+        ControlReply::Upgraded { pid } => {
             println!("mpopd upgraded: process {pid} serves, and the sessions of the old one go on");
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(daemon.confused()),
+        _ => Err(daemon.unexpected_reply()),
     }
 }

@@ -3,47 +3,49 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ipc::report::Visitor;
+use ipc::report::ConnectionInfo;
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 use crate::status::duration;
 
-/// What the columns are called; numbers stand to the right.
+/// The titles of the columns.
 pub(crate) const TITLES: [&str; 8] = ["ID", "USER", "ADDRESS", "TLS", "STATE", "IDLE", "MESSAGES", "BYTES"];
+/// The first column of right-aligned numbers.
 pub(crate) const FIRST_NUMBER: usize = 5;
 
 /// Prints the connections.
-pub(crate) fn run(daemon: &Client, as_json: bool) -> Result<ExitCode, Failure> {
-    let visitors = daemon.visitors()?;
+pub(crate) fn run(daemon: &DaemonClient, as_json: bool) -> Result<ExitCode, CtlError> {
+    let connections = daemon.connections()?;
     let mut out = io::stdout().lock();
     match as_json {
-        true => writeln!(out, "{:#}", Value::from_iter(visitors.iter().map(to_json)))?,
-        false => write!(out, "{}", to_text(&visitors))?,
+        true => writeln!(out, "{:#}", Value::from_iter(connections.iter().map(to_json)))?,
+        false => write!(out, "{}", to_text(&connections))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One connection as text, a cell for each of [`TITLES`].
-pub(crate) fn cells(visitor: &Visitor) -> [String; 8] {
-    // A name is text that a client chose: it must not move the cursor of a terminal.
-    let user = visitor.user.as_deref().map_or_else(|| "-".to_owned(), |user| user.escape_debug().to_string());
+/// A connection as text, with a cell for each of [`TITLES`].
+pub(crate) fn cells(connection: &ConnectionInfo) -> [String; 8] {
+    // The client chose the name: it must not control the terminal.
+    let user =
+        connection.user.as_deref().map_or_else(|| "-".to_owned(), |user| user.escape_debug().to_string());
     [
-        format!("{:x}", visitor.session),
+        format!("{:x}", connection.session),
         user,
-        visitor.peer.to_string(),
-        visitor.tls.clone(),
-        visitor.state.word().to_owned(),
-        duration(visitor.idle),
-        visitor.messages.to_string(),
-        visitor.octets_sent.to_string(),
+        connection.peer.to_string(),
+        connection.tls.clone(),
+        connection.state.word().to_owned(),
+        duration(connection.idle),
+        connection.messages.to_string(),
+        connection.octets_sent.to_string(),
     ]
 }
 
-fn to_text(visitors: &[Visitor]) -> String {
+fn to_text(connections: &[ConnectionInfo]) -> String {
     let rows: Vec<[String; 8]> =
-        std::iter::once(TITLES.map(str::to_owned)).chain(visitors.iter().map(cells)).collect();
+        std::iter::once(TITLES.map(str::to_owned)).chain(connections.iter().map(cells)).collect();
     let widths: [usize; 8] = std::array::from_fn(|column| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
@@ -57,17 +59,17 @@ fn to_text(visitors: &[Visitor]) -> String {
     rows.iter().map(line).collect()
 }
 
-fn to_json(visitor: &Visitor) -> Value {
+fn to_json(connection: &ConnectionInfo) -> Value {
     json!({
-        "id": format!("{:x}", visitor.session),
-        "user": visitor.user,
-        "address": visitor.peer,
-        "tls": (visitor.tls != "none").then_some(&visitor.tls),
-        "state": visitor.state.word(),
-        "seconds": visitor.seconds,
-        "idle": visitor.idle,
-        "messages": visitor.messages,
-        "bytes_sent": visitor.octets_sent,
+        "id": format!("{:x}", connection.session),
+        "user": connection.user,
+        "address": connection.peer,
+        "tls": (connection.tls != "none").then_some(&connection.tls),
+        "state": connection.state.word(),
+        "seconds": connection.seconds,
+        "idle": connection.idle,
+        "messages": connection.messages,
+        "bytes_sent": connection.octets_sent,
     })
 }
 
@@ -76,8 +78,8 @@ mod tests {
     use super::*;
     use ipc::report::Activity;
 
-    fn visitors() -> [Visitor; 2] {
-        let alice = Visitor {
+    fn connections() -> [ConnectionInfo; 2] {
+        let alice = ConnectionInfo {
             session: 0x1_0000_004f,
             peer: "192.0.2.1".parse().unwrap(),
             user: Some("alice\x1b[2J".to_owned()),
@@ -88,7 +90,7 @@ mod tests {
             messages: 12,
             octets_sent: 4096,
         };
-        let nobody = Visitor {
+        let nobody = ConnectionInfo {
             session: 0x1_0000_0050,
             user: None,
             tls: "none".to_owned(),
@@ -108,13 +110,13 @@ ID         USER            ADDRESS    TLS      STATE           IDLE  MESSAGES  B
 10000004f  alice\\u{1b}[2J  192.0.2.1  TLSv1.3  transaction    1m 1s        12   4096
 100000050  -               192.0.2.1  none     authorization     0s         0     17
 ";
-        assert_eq!(to_text(&visitors()), expected);
+        assert_eq!(to_text(&connections()), expected);
         assert_eq!(to_text(&[]).lines().count(), 1);
     }
 
     #[test]
     fn the_json_has_the_same() {
-        let [alice, nobody] = visitors().map(|visitor| to_json(&visitor));
+        let [alice, nobody] = connections().map(|connection| to_json(&connection));
         assert_eq!((&alice["id"], &alice["tls"]), (&json!("10000004f"), &json!("TLSv1.3")));
         assert!(nobody["user"].is_null() && nobody["tls"].is_null());
     }

@@ -11,7 +11,7 @@ fn import(arguments: &[&Path]) -> Output {
 }
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/src/legacy/samples").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/samples").join(name)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use ipc::socket::MessageSocket;
-use ipc::steer::{FromSession, Question, ToSession, Told};
+use ipc::steer::{FromSession, SteerAnswer, SteerQuestion, ToSession};
 use pop3::Shutdown;
 use tokio::runtime::{Builder, Runtime};
 
@@ -107,20 +107,20 @@ async fn serve(channels: Channels<'_>, settings: Settings, generation: u32) -> i
 }
 
 /// Answers a question of the supervisor, which does not wait for the answer.
-async fn answer(shared: &Shared, steer: &MessageSocket, number: u64, question: Question) {
-    let (told, memory) = match question {
-        Question::Figures => (Told::Figures(shared.counters.figures()), None),
-        Question::Kick(target) => (Told::Kicked(shared.connections.kick(&target)), None),
-        Question::Visitors => match ipc::report::pack(&shared.connections.describe()) {
-            Ok((packed, memory)) => (Told::Visitors(packed), memory),
+async fn answer(shared: &Shared, steer: &MessageSocket, number: u64, question: SteerQuestion) {
+    let (answer, memory) = match question {
+        SteerQuestion::Figures => (SteerAnswer::Figures(shared.counters.figures()), None),
+        SteerQuestion::Kick(target) => (SteerAnswer::Kicked(shared.connections.kick(&target)), None),
+        SteerQuestion::Connections => match ipc::report::pack(&shared.connections.describe()) {
+            Ok((packed, memory)) => (SteerAnswer::Connections(packed), memory),
             Err(error) => {
                 tracing::error!("the list of connections cannot be passed on: {error}");
-                (Told::Failed, None)
+                (SteerAnswer::Failed, None)
             }
         },
     };
     let memory: Vec<_> = memory.iter().map(AsFd::as_fd).collect();
-    if let Err(error) = steer.send(&FromSession::Answer { number, told }, &memory).await {
+    if let Err(error) = steer.send(&FromSession::Answer { number, answer }, &memory).await {
         tracing::error!("the supervisor cannot be answered: {error}");
     }
 }

@@ -1,23 +1,26 @@
-//! What somebody would try who has taken a process over. For tests of [`crate::seal`]: nobody else has a use for these.
+//! What an attacker would try in a process that was taken over. For tests of [`crate::sandbox`] only.
 //!
-//! Each does no harm where it succeeds, and fails with what the kernel says where it is refused.
+//! An attempt that succeeds does no harm. One that is denied returns the error of the kernel.
 
 use std::ffi::CStr;
 use std::io;
 
 use rustix::process::Pid;
 
-use crate::process::Ending;
+use crate::process::ProcessEnd;
 
-/// Calls `body` in a process with one thread, whose exit status is the answer, and waits for its end. For a test, which has more
-/// threads: the caller sees to it that the others do nothing meanwhile, for what they hold stays held in that process.
+/// Calls `body` in a child process with one thread and waits for its end; the result of `body` is its exit
+/// status.
+///
+/// A test has more threads. The caller ensures that the others do nothing meanwhile: locks that they hold
+/// would stay locked in the child.
 ///
 /// # Errors
 ///
 /// What fork(2) or waitpid(2) says.
-pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<Ending> {
-    // SAFETY: the child is a copy of this thread alone. glibc makes the allocator usable in it (malloc(3), fork(2)); of other
-    // locks none is held, as the caller promises.
+pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<ProcessEnd> {
+    // SAFETY: the child is a copy of this thread only. glibc keeps the allocator usable in it (malloc(3),
+    // fork(2)), and no other lock is held, as the caller promises.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
@@ -39,7 +42,8 @@ pub fn in_one_thread(body: impl FnOnce() -> i32) -> io::Result<Ending> {
 pub fn run_a_program() -> io::Result<()> {
     let program = c"/bin/true".as_ptr();
     let (arguments, environment) = ([program, std::ptr::null()], [std::ptr::null()]);
-    // SAFETY: the texts are NUL-terminated, the lists end with a null pointer, and all of them live for the call.
+    // SAFETY: the texts are NUL-terminated, the lists end with a null pointer, and all of them live for the
+    // call.
     unsafe { libc::execve(program, arguments.as_ptr(), environment.as_ptr()) };
     Err(io::Error::last_os_error())
 }
@@ -50,7 +54,7 @@ pub fn run_a_program() -> io::Result<()> {
 ///
 /// What fork(2) says.
 pub fn start_a_process() -> io::Result<()> {
-    // SAFETY: the child only ends, which is allowed even if other threads were lost.
+    // SAFETY: the child only exits, which is allowed even if other threads are lost.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => crate::process::exit_now(0),
@@ -58,7 +62,7 @@ pub fn start_a_process() -> io::Result<()> {
     }
 }
 
-/// Runs instructions that the process has written itself; returns only whether it could.
+/// Asks for memory that is writable and executable (mmap(2)).
 ///
 /// # Errors
 ///
@@ -78,7 +82,7 @@ pub fn have_executable_memory() -> io::Result<()> {
 /// What setuid(2) says.
 pub fn become_somebody() -> io::Result<()> {
     // SAFETY: a plain number.
-    answer(unsafe { libc::syscall(libc::SYS_setuid, 1) })
+    outcome(unsafe { libc::syscall(libc::SYS_setuid, 1) })
 }
 
 /// Follows another process as a debugger does (ptrace(2), `PTRACE_SEIZE`).
@@ -89,10 +93,11 @@ pub fn become_somebody() -> io::Result<()> {
 pub fn trace(pid: Pid) -> io::Result<()> {
     let pid = pid.as_raw_nonzero().get();
     // SAFETY: this request takes no memory of ours.
-    answer(unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0) })
+    outcome(unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0) })
 }
 
-/// Reads nothing from another process's memory, with all the checks that reading something has (process_vm_readv(2)).
+/// Reads zero octets of the memory of another process, with all the checks of a real read
+/// (process_vm_readv(2)).
 ///
 /// # Errors
 ///
@@ -106,48 +111,48 @@ pub fn read_memory(pid: Pid) -> io::Result<()> {
     let done = unsafe {
         libc::syscall(libc::SYS_process_vm_readv, pid, &raw const local, 1, &raw const remote, 1, 0)
     };
-    answer(done)
+    outcome(done)
 }
 
-/// Mounts a file system (mount(2)), where there is no folder for it.
+/// Mounts a file system on a folder that does not exist (mount(2)).
 ///
 /// # Errors
 ///
-/// What mount(2) says: `ENOENT` for whoever may.
+/// What mount(2) says: `ENOENT` if the process may mount.
 pub fn mount() -> io::Result<()> {
     let (none, nowhere, kind): (&CStr, &CStr, &CStr) = (c"none", c"/nonexistent/folder", c"tmpfs");
     // SAFETY: the texts are NUL-terminated; this kind of file system takes no data.
     let done =
         unsafe { libc::syscall(libc::SYS_mount, none.as_ptr(), nowhere.as_ptr(), kind.as_ptr(), 0, 0) };
-    answer(done)
+    outcome(done)
 }
 
-/// Gives the kernel a module to load (init_module(2)), which is none.
+/// Has the kernel load something that is not a module (init_module(2)).
 ///
 /// # Errors
 ///
-/// What init_module(2) says: `ENOEXEC` for whoever may.
+/// What init_module(2) says: `ENOEXEC` if the process may load modules.
 pub fn load_a_module() -> io::Result<()> {
     let (module, parameters) = ([0_u8; 64], c"");
-    // SAFETY: the module's memory has the length that is said, and the parameters are NUL-terminated.
-    answer(unsafe {
+    // SAFETY: the memory of the module has the given length, and the parameters are NUL-terminated.
+    outcome(unsafe {
         libc::syscall(libc::SYS_init_module, module.as_ptr(), module.len(), parameters.as_ptr())
     })
 }
 
-/// Gives the kernel a program to run (bpf(2)), which is none.
+/// Has the kernel load something that is not a BPF program (bpf(2)).
 ///
 /// # Errors
 ///
-/// What bpf(2) says: `EINVAL` for whoever may.
+/// What bpf(2) says: `EINVAL` if the process may load programs.
 pub fn program_the_kernel() -> io::Result<()> {
     /// `BPF_PROG_LOAD`
     const LOAD: libc::c_int = 5;
     let attributes = [0_u8; 64];
-    // SAFETY: the attributes have the length that is said.
-    answer(unsafe { libc::syscall(libc::SYS_bpf, LOAD, attributes.as_ptr(), attributes.len()) })
+    // SAFETY: the attributes have the given length.
+    outcome(unsafe { libc::syscall(libc::SYS_bpf, LOAD, attributes.as_ptr(), attributes.len()) })
 }
 
-fn answer(done: libc::c_long) -> io::Result<()> {
+fn outcome(done: libc::c_long) -> io::Result<()> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -1,5 +1,5 @@
-//! crypt(3) of the system's own libcrypt, so that every hash that the system's login accepts works
-//! here, and the build needs no development package.
+//! crypt(3) of the system's libcrypt. Every hash that the system's login accepts works here, and the build
+//! needs no development package.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
@@ -16,7 +16,7 @@ const NAMES: [&str; 2] = ["libcrypt.so.1", "libcrypt.so.2"];
 /// The longest hash or setting with its NUL (`CRYPT_OUTPUT_SIZE`).
 const OUTPUT: usize = 384;
 
-/// The loaded library with the scratch memory for one hash at a time.
+/// The loaded library, with memory for one hash at a time.
 pub struct Crypt {
     crypt_rn: CryptRn,
     data: Box<CryptData>,
@@ -37,7 +37,8 @@ struct CryptData {
     internal: [u8; 30720],
 }
 
-const _: () = assert!(size_of::<CryptData>() == 32768);
+const DATA_SIZE: c_int = 32768;
+const _: () = assert!(size_of::<CryptData>() == DATA_SIZE.unsigned_abs() as usize);
 
 impl Crypt {
     /// Loads the library (dlopen(3)).
@@ -45,35 +46,35 @@ impl Crypt {
     /// # Errors
     ///
     /// [`CryptError::Library`]: there is none, or it is too old to have crypt_rn(3).
-    pub fn load() -> Result<Crypt, CryptError> {
+    pub fn load() -> Result<Self, CryptError> {
         let mut tried = Vec::new();
         for name in NAMES {
-            // SAFETY: the initialisers of libcrypt only set up its own tables. The name has no slash,
-            // so the loader takes the system's library.
+            // SAFETY: the initialisers of libcrypt only set up its own tables. The name has no slash, so the
+            // loader takes the system's library.
             match unsafe { Library::new(name) } {
-                Ok(library) => return Crypt::of(library),
+                Ok(library) => return Self::of(library),
                 Err(error) => tried.push(error.to_string()),
             }
         }
         Err(CryptError::Library(tried.join("; ")))
     }
 
-    fn of(library: Library) -> Result<Crypt, CryptError> {
-        // SAFETY: the type is that of crypt_rn in crypt.h, and has been since the function exists.
+    fn of(library: Library) -> Result<Self, CryptError> {
+        // SAFETY: the type is that of crypt_rn in crypt.h, which has never changed.
         let crypt_rn = unsafe { library.get::<CryptRn>(c"crypt_rn") };
         let crypt_rn = *crypt_rn.map_err(|error| CryptError::Library(error.to_string()))?;
-        Ok(Crypt { crypt_rn, data: CryptData::zeroed(), _library: library })
+        Ok(Self { crypt_rn, data: CryptData::zeroed(), _library: library })
     }
 
-    /// Hashes a password as `setting` says: with the scheme, cost and salt of a hash made before, or
-    /// of what crypt_gensalt(3) gives. The password is right if the result equals that hash; compare
-    /// in constant time. Costs what the setting asks for: milliseconds to seconds.
+    /// Hashes a password with the scheme, cost and salt of `setting`, which is an earlier hash or the result
+    /// of crypt_gensalt(3). The password is right if the result equals the earlier hash; compare in constant
+    /// time. This takes milliseconds to seconds, depending on the setting.
     ///
     /// # Errors
     ///
-    /// [`CryptError::Phrase`]: no password of this form can ever have been hashed.
-    /// [`CryptError::Setting`]: the setting is none that this libcrypt knows.
-    /// [`CryptError::System`]: out of memory and the like.
+    /// - [`CryptError::Phrase`]: the password has a form that crypt(3) cannot hash.
+    /// - [`CryptError::Setting`]: this libcrypt does not know the setting.
+    /// - [`CryptError::System`]: out of memory and the like.
     pub fn hash(&mut self, phrase: &[u8], setting: &[u8]) -> Result<Vec<u8>, CryptError> {
         self.data.wipe();
         let hash = self.hash_in_place(phrase, setting);
@@ -85,12 +86,12 @@ impl Crypt {
         copy_as_c_string(phrase, &mut self.data.input).ok_or(CryptError::Phrase)?;
         copy_as_c_string(setting, &mut self.data.setting).ok_or(CryptError::Setting)?;
         let data: *mut CryptData = &mut *self.data;
-        // SAFETY: `data` points to a whole `struct crypt_data`, zeroed before use as crypt(3) asks, and
-        // its size is passed. `input` and `setting` lie in it, where crypt.h provides for them, and end
-        // in NUL. All three pointers derive from `data`, which nothing else uses during the call.
+        // SAFETY: `data` points to a whole `struct crypt_data`, zeroed before use as crypt(3) requires, and
+        // its size is passed. `input` and `setting` are fields of it, meant for these texts in crypt.h, and
+        // end in NUL. All three pointers derive from `data`, which nothing else uses during the call.
         let hash = unsafe {
             let (input, setting) = (&raw const (*data).input, &raw const (*data).setting);
-            (self.crypt_rn)(input.cast(), setting.cast(), data.cast(), size_of::<CryptData>() as c_int)
+            (self.crypt_rn)(input.cast(), setting.cast(), data.cast(), DATA_SIZE)
         };
         if hash.is_null() {
             let error = io::Error::last_os_error();
@@ -100,8 +101,7 @@ impl Crypt {
                 _ => CryptError::System(error),
             });
         }
-        // SAFETY: crypt_rn returned a NUL-terminated string that lies in `data`, and nothing has written
-        // there since.
+        // SAFETY: crypt_rn returned a NUL-terminated string in `data`, and nothing has written there since.
         Ok(unsafe { CStr::from_ptr(hash) }.to_bytes().to_vec())
     }
 }
@@ -113,21 +113,21 @@ impl fmt::Debug for Crypt {
 }
 
 impl CryptData {
-    fn zeroed() -> Box<CryptData> {
+    fn zeroed() -> Box<Self> {
         // SAFETY: all fields are octets, for which zero is valid.
         Box::new(unsafe { std::mem::zeroed() })
     }
 
     /// Removes every trace of the password and the hash.
     fn wipe(&mut self) {
-        let data: *mut CryptData = self;
-        // SAFETY: the pointer is that of a whole CryptData that we hold alone, all of whose octets may be
-        // zero. (explicit_bzero is not optimised away, as a plain write before a drop may be.)
-        unsafe { libc::explicit_bzero(data.cast(), size_of::<CryptData>()) }
+        let data: *mut Self = self;
+        // SAFETY: the pointer is to a whole CryptData that only we hold, and zero is valid for all of its
+        // octets. explicit_bzero is not optimised away, as a plain write before a drop may be.
+        unsafe { libc::explicit_bzero(data.cast(), size_of::<Self>()) }
     }
 }
 
-/// Copies `text` and a NUL to the beginning of `to`; `None` where it does not fit or has a NUL inside.
+/// Copies `text` and a NUL to the beginning of `to`; `None` if it does not fit or contains a NUL.
 fn copy_as_c_string(text: &[u8], to: &mut [u8]) -> Option<()> {
     if text.contains(&0) {
         return None;
@@ -143,25 +143,25 @@ fn copy_as_c_string(text: &[u8], to: &mut [u8]) -> Option<()> {
 pub enum CryptError {
     /// The system's libcrypt could not be loaded.
     Library(String),
-    /// The setting is malformed, or of a scheme that this libcrypt does not have.
+    /// The setting is malformed, or its scheme is unknown to this libcrypt.
     Setting,
-    /// The password has a NUL or is longer than libcrypt takes.
+    /// The password contains a NUL or is too long for libcrypt.
     Phrase,
-    /// The system failed us.
+    /// The system failed.
     System(io::Error),
 }
 
 impl fmt::Display for CryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CryptError::Library(why) => {
+            Self::Library(why) => {
                 write!(f, "cannot load the system's libcrypt (Debian: apt install libcrypt1): {why}")
             }
-            CryptError::Setting => {
+            Self::Setting => {
                 f.write_str("the system's libcrypt does not know this kind of hash, see crypt(5)")
             }
-            CryptError::Phrase => write!(f, "a password has at most {MOST_PHRASE} octets and no NUL"),
-            CryptError::System(error) => write!(f, "libcrypt failed: {error}"),
+            Self::Phrase => write!(f, "a password has at most {MOST_PHRASE} octets and no NUL"),
+            Self::System(error) => write!(f, "libcrypt failed: {error}"),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A deadline that the kernel keeps: when it passes, this process is killed.
 //!
-//! The auth role calls code that nobody can interrupt from inside (PAM modules, name services). A
-//! timer whose signal is SIGKILL cannot be blocked or redirected by what such code does to alarm(2)
-//! or to signal masks. The supervisor starts a successor.
+//! The auth role calls code that cannot be interrupted (PAM modules, name services). A timer with SIGKILL
+//! works whatever such code does to alarm(2) or to signal masks. The supervisor then starts another process.
 
 use std::io;
 use std::time::Duration;
@@ -20,16 +19,16 @@ impl Deadline {
     /// # Errors
     ///
     /// What timer_create(2) says.
-    pub fn new() -> io::Result<Deadline> {
-        // SAFETY: sigevent is plain data for which all-zero is valid; the kernel reads it during
-        // the call and writes the timer's id to `timer`.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: sigevent is plain data for which all-zero is valid. The kernel reads it during the call and
+        // writes the id of the timer to `timer`.
         unsafe {
             let mut event: libc::sigevent = std::mem::zeroed();
             event.sigev_notify = libc::SIGEV_SIGNAL;
             event.sigev_signo = libc::SIGKILL;
             let mut timer: libc::timer_t = std::ptr::null_mut();
             match libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) {
-                0 => Ok(Deadline(timer)),
+                0 => Ok(Self(timer)),
                 _ => Err(io::Error::last_os_error()),
             }
         }
@@ -45,7 +44,7 @@ impl Deadline {
         self.set(time.max(Duration::from_nanos(1)))
     }
 
-    /// The work is done: the process lives.
+    /// Stops the timer: the work is done.
     ///
     /// # Errors
     ///
@@ -62,8 +61,8 @@ impl Deadline {
                 tv_nsec: i64::from(time.subsec_nanos()),
             },
         };
-        // SAFETY: `self.0` is a timer that `new` created and `drop` has not deleted; `spec` is read
-        // during the call, and the old value is not asked for.
+        // SAFETY: `self.0` is a timer that `new` created and `drop` has not deleted. `spec` is read during
+        // the call, and the old value is not requested.
         match unsafe { libc::timer_settime(self.0, 0, &spec, std::ptr::null_mut()) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),

@@ -3,11 +3,12 @@
 use std::ffi::CString;
 use std::io;
 
-/// Looks a group up by name through the system's name service (getgrnam_r(3)): its id.
+/// The id of a group by its name, from the system's name service (getgrnam_r(3)); `None` if there is no such
+/// group.
 ///
 /// # Errors
 ///
-/// The name service's failure. `Ok(None)`: it works, and there is no such group.
+/// The name service fails.
 pub fn group_by_name(name: &str) -> io::Result<Option<u32>> {
     /// No sane entry is larger: a group may list thousands of members.
     const MOST: usize = 1 << 22;
@@ -17,8 +18,8 @@ pub fn group_by_name(name: &str) -> io::Result<Option<u32>> {
         // SAFETY: group is a plain C struct of integers and pointers, for which all-zero is valid.
         let mut entry: libc::group = unsafe { std::mem::zeroed() };
         let mut found: *mut libc::group = std::ptr::null_mut();
-        // SAFETY: `name` is NUL-terminated; all pointers are valid for the call, and the buffer's length is its own. Of
-        // the entry only the id is used, which points nowhere.
+        // SAFETY: `name` is NUL-terminated, all pointers are valid for the call, and the length is that of
+        // the buffer. Only the id of the entry is used, which is no pointer.
         let answer = unsafe {
             libc::getgrnam_r(name.as_ptr(), &mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found)
         };
@@ -26,7 +27,7 @@ pub fn group_by_name(name: &str) -> io::Result<Option<u32>> {
             0 => return Ok((!found.is_null()).then_some(entry.gr_gid)),
             libc::EINTR => {}
             libc::ERANGE if buffer.len() < MOST => buffer.resize(buffer.len() * 2, 0),
-            // What some name services say for "no such group" (getgrnam(3), section Errors).
+            // Some name services report "no such group" this way (getgrnam(3), section Errors).
             libc::ENOENT | libc::ESRCH => return Ok(None),
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
@@ -35,44 +36,50 @@ pub fn group_by_name(name: &str) -> io::Result<Option<u32>> {
 
 /// Calls `action` while this thread, and no other, accesses files with the group `gid`.
 ///
-/// The group must be one of the process's real, effective or saved ones, or the process root.
+/// The group must be a real, effective or saved group of the process, or the process must be root.
 ///
 /// # Errors
 ///
-/// `EPERM` when it is none of them; then `action` is not called.
+/// `EPERM` if it is neither; then `action` is not called.
 pub fn with_file_group<T>(gid: u32, action: impl FnOnce() -> T) -> io::Result<T> {
     let signal = rustix::process::parent_process_death_signal()?;
     let before = set_file_group(gid);
-    // Dropped by a panic of `action` as well.
-    let _back = Back { gid: before, signal };
-    // The call tells of no failure; asking for an impossible group changes nothing and tells the present one.
+    // Also dropped if `action` panics.
+    let _back = RestoreGroup { gid: before, signal };
+    // The call reports no error. Asking for an impossible group changes nothing and returns the present
+    // group.
     if set_file_group(u32::MAX) != gid {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
     Ok(action())
 }
 
-/// Gives the thread its own group again, and what the kernel takes away with every change: the signal that ends it with its
-/// parent (prctl(2), `PR_SET_PDEATHSIG`).
-struct Back {
+/// Restores the group of the thread. Also restores the signal at the end of the parent (prctl(2),
+/// `PR_SET_PDEATHSIG`), which the kernel clears with every change of a group.
+struct RestoreGroup {
     gid: u32,
     signal: Option<rustix::process::Signal>,
 }
 
-impl Drop for Back {
+impl Drop for RestoreGroup {
     fn drop(&mut self) {
         set_file_group(self.gid);
         if self.signal.is_some() {
-            // It was set before, so it can be set.
+            // It was set before, so it can be set again.
             let _ = rustix::process::set_parent_process_death_signal(self.signal);
         }
     }
 }
 
-/// Returns the group before.
+/// Returns the previous group.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the kernel returns a gid of 32 bits"
+)]
 fn set_file_group(gid: u32) -> u32 {
-    // SAFETY: the call takes a plain number and touches no memory. The system call itself is used, which changes the
-    // calling thread alone.
+    // SAFETY: the call takes a number and touches no memory. The system call, unlike its wrapper, changes
+    // only the calling thread.
     unsafe { libc::syscall(libc::SYS_setfsgid, gid) as u32 }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// An entry of the user database (passwd(5)), without its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The login name as the database spells it.
+pub struct SystemUser {
+    /// The login name in the spelling of the database.
     pub name: String,
     /// The user id.
     pub uid: u32,
@@ -23,49 +23,50 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Looks a user up by name through the system's name service (getpwnam_r(3)).
+/// Looks a user up by name in the system's name service (getpwnam_r(3)); `None` if there is no such user.
 ///
 /// # Errors
 ///
-/// The name service's failure. `Ok(None)`: it works, and there is no such user.
-pub fn user_by_name(name: &str) -> io::Result<Option<User>> {
+/// The name service fails.
+pub fn user_by_name(name: &str) -> io::Result<Option<SystemUser>> {
     by_name(name, |entry| entry.user())
 }
 
-/// The password field of a user's entry, as passwd(5) has it: mostly `x`, which means that shadow(5) has the password.
+/// The password field of a user's entry in passwd(5): usually `x`, which means that shadow(5) has the
+/// password. `None` if there is no such user.
 ///
 /// # Errors
 ///
-/// The name service's failure. `Ok(None)`: it works, and there is no such user.
+/// The name service fails.
 pub fn password_field(name: &str) -> io::Result<Option<Vec<u8>>> {
     by_name(name, |entry| entry.password.to_bytes().to_vec())
 }
 
-/// Looks a user up by uid (getpwuid_r(3)).
+/// Looks a user up by uid (getpwuid_r(3)); `None` if there is no such user.
 ///
 /// # Errors
 ///
-/// The name service's failure. `Ok(None)`: it works, and there is no such user.
-pub fn user_by_uid(uid: u32) -> io::Result<Option<User>> {
+/// The name service fails.
+pub fn user_by_uid(uid: u32) -> io::Result<Option<SystemUser>> {
     let ask = |entry, buffer, length, found| {
-        // SAFETY: the pointers are those that `lookup` vouches for.
+        // SAFETY: `lookup` guarantees that the pointers are valid.
         unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) }
     };
     lookup(ask, |entry| entry.user())
 }
 
-fn by_name<T>(name: &str, read: impl Fn(Entry<'_>) -> T) -> io::Result<Option<T>> {
+fn by_name<T>(name: &str, read: impl Fn(PasswdEntry<'_>) -> T) -> io::Result<Option<T>> {
     let Ok(name) = CString::new(name) else { return Ok(None) };
     let ask = |entry, buffer, length, found| {
-        // SAFETY: `name` is NUL-terminated and outlives the call; the other pointers are those
-        // that `lookup` vouches for.
+        // SAFETY: `name` is NUL-terminated and outlives the call. `lookup` guarantees that the other pointers
+        // are valid.
         unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found) }
     };
     lookup(ask, read)
 }
 
-/// What a lookup has found, before it is copied.
-struct Entry<'a> {
+/// The entry that a lookup found, before it is copied.
+struct PasswdEntry<'a> {
     name: &'a CStr,
     password: &'a CStr,
     uid: u32,
@@ -73,9 +74,9 @@ struct Entry<'a> {
     home: &'a CStr,
 }
 
-impl Entry<'_> {
-    fn user(self) -> User {
-        User {
+impl PasswdEntry<'_> {
+    fn user(self) -> SystemUser {
+        SystemUser {
             name: self.name.to_string_lossy().into_owned(),
             uid: self.uid,
             gid: self.gid,
@@ -86,7 +87,7 @@ impl Entry<'_> {
 
 fn lookup<T>(
     ask: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> libc::c_int,
-    read: impl Fn(Entry<'_>) -> T,
+    read: impl Fn(PasswdEntry<'_>) -> T,
 ) -> io::Result<Option<T>> {
     /// No sane entry is larger; the lookup doubles its buffer up to here.
     const MOST: usize = 1 << 20;
@@ -99,7 +100,7 @@ fn lookup<T>(
             0 if found.is_null() => return Ok(None),
             0 => {
                 // SAFETY: on success the strings of `entry` are NUL-terminated and lie in `buffer`
-                // (getpwnam_r(3)), which lives until after `read` has copied what it wants of them.
+                // (getpwnam_r(3)), which lives until `read` has copied them.
                 let (name, password, home) = unsafe {
                     (
                         CStr::from_ptr(entry.pw_name),
@@ -107,32 +108,32 @@ fn lookup<T>(
                         CStr::from_ptr(entry.pw_dir),
                     )
                 };
-                let entry = Entry { name, password, uid: entry.pw_uid, gid: entry.pw_gid, home };
+                let entry = PasswdEntry { name, password, uid: entry.pw_uid, gid: entry.pw_gid, home };
                 return Ok(Some(read(entry)));
             }
             libc::EINTR => {}
             libc::ERANGE if buffer.len() < MOST => buffer.resize(buffer.len() * 2, 0),
-            // What some name services say for "no such user" (getpwnam(3), section Errors).
+            // Some name services report "no such user" this way (getpwnam(3), section Errors).
             libc::ENOENT | libc::ESRCH => return Ok(None),
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
     }
 }
 
-/// Becomes the given user and group for good: real, effective and saved ids, no supplementary
-/// groups, and with uid 0 all capabilities gone. The process must have one thread.
+/// Becomes the given user and group for good: real, effective and saved ids, no supplementary groups.
+/// Capabilities are lost with uid 0. The process must have one thread.
 ///
-/// With `file_group` the saved group id is that one instead: [`crate::group::with_file_group`] can take it for a moment.
+/// If `file_group` is given it becomes the saved group id, and [`crate::group::with_file_group`] can use it
+/// for a moment.
 ///
 /// # Errors
 ///
-/// `EPERM` unless root, and for uid 0, which no role that needs this call may keep. After an error
-/// the process must end: it may be half changed.
+/// `EPERM` unless root, and for uid 0. After an error the process must exit: it may have changed in part.
 pub fn become_user(uid: u32, gid: u32, file_group: Option<u32>) -> io::Result<()> {
     if uid == 0 {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
-    // SAFETY: these calls take plain numbers; setgroups with length 0 reads nothing from its pointer.
+    // SAFETY: these calls take numbers, and setgroups with length 0 does not read its pointer.
     let changed = unsafe {
         libc::setgroups(0, std::ptr::null()) == 0
             && libc::setresgid(gid, gid, file_group.unwrap_or(gid)) == 0
@@ -141,20 +142,20 @@ pub fn become_user(uid: u32, gid: u32, file_group: Option<u32>) -> io::Result<()
     if !changed {
         return Err(io::Error::last_os_error());
     }
-    // Belt and braces: whoever could go back to root has not changed user at all.
-    // SAFETY: a plain number.
+    // Make sure that there is no way back.
+    // SAFETY: the call takes a number.
     if unsafe { libc::setuid(0) } == 0 {
         return Err(io::Error::other("root could be regained after changing the user"));
     }
     Ok(())
 }
 
-/// Confines this process to a directory (chroot(2)) and goes to its top.
+/// Makes a directory the root of this process (chroot(2)) and its working directory.
 ///
 /// # Errors
 ///
 /// What chroot(2) or chdir(2) says of `directory`.
-pub fn confine_to(directory: &Path) -> io::Result<()> {
+pub fn enter_chroot(directory: &Path) -> io::Result<()> {
     rustix::process::chroot(directory)?;
     Ok(rustix::process::chdir("/")?)
 }

@@ -1,12 +1,12 @@
-//! Descriptors that this program was started with, by number.
+//! Descriptors that this program inherited, by number.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-/// Takes an inherited descriptor over, closed on exec from here on.
+/// Takes over an inherited descriptor and sets close-on-exec.
 ///
-/// To be called once for each number, by a program that has just started, and only for numbers that whoever started it
-/// named as passed to it (sd_listen_fds(3) and the like).
+/// A program calls this at its start, once for each number, and only for numbers that its parent named as
+/// passed to it (sd_listen_fds(3) and the like).
 ///
 /// # Errors
 ///
@@ -15,12 +15,12 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     if number < 3 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    // SAFETY: fcntl(2) with F_SETFD takes plain numbers, and says EBADF for what is no descriptor.
+    // SAFETY: fcntl(2) with F_SETFD takes numbers, and returns EBADF if there is no such descriptor.
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call above has found it open. By this function's contract it was passed in from outside, so no object of
-    // ours owns it.
+    // SAFETY: the call above found it open. By the contract of this function the parent passed it, so no
+    // object of ours owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

@@ -1,4 +1,4 @@
-//! Host names and addresses, as the system's resolver has them (hosts(5), DNS, what nsswitch.conf(5) says).
+//! Host names and addresses from the system's resolver (hosts(5), DNS, whatever nsswitch.conf(5) names).
 
 use std::ffi::{CStr, CString, c_char};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,26 +7,27 @@ use std::{fmt, io, mem, ptr};
 /// The longest host name that getnameinfo(3) gives, with its NUL (`NI_MAXHOST`).
 const MOST_NAME: usize = 1025;
 
-/// The name that is registered for an address (getnameinfo(3)). Whoever owns the address may have written anything there:
-/// it means something only if [`addresses_of`] leads back. Blocks for as long as the resolver tries.
+/// The name that is registered for an address (getnameinfo(3)); `None` if there is none. The owner of the
+/// address can register any name, so it means something only if [`addresses_of`] leads back. Blocks for as
+/// long as the resolver tries.
 ///
 /// # Errors
 ///
-/// The resolver could not find out. `Ok(None)`: it did, and there is no name.
+/// The resolver fails.
 pub fn name_of(address: IpAddr) -> Result<Option<String>, Unresolved> {
     let mut name = [0u8; MOST_NAME];
     let status = match address {
         IpAddr::V4(address) => {
             // SAFETY: sockaddr_in is a plain C struct of integers, for which all-zero is valid.
             let mut socket: libc::sockaddr_in = unsafe { mem::zeroed() };
-            socket.sin_family = libc::AF_INET as libc::sa_family_t;
+            socket.sin_family = family(libc::AF_INET);
             socket.sin_addr.s_addr = u32::from_ne_bytes(address.octets());
             getnameinfo(&socket, &mut name)
         }
         IpAddr::V6(address) => {
             // SAFETY: as above.
             let mut socket: libc::sockaddr_in6 = unsafe { mem::zeroed() };
-            socket.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            socket.sin6_family = family(libc::AF_INET6);
             socket.sin6_addr.s6_addr = address.octets();
             getnameinfo(&socket, &mut name)
         }
@@ -40,13 +41,14 @@ pub fn name_of(address: IpAddr) -> Result<Option<String>, Unresolved> {
     }
 }
 
-/// The addresses of a host name (getaddrinfo(3)); none if there is no such name. Blocks likewise.
+/// The addresses of a host name (getaddrinfo(3)); none if there is no such name. Blocks for as long as the
+/// resolver tries.
 ///
 /// # Errors
 ///
-/// The resolver could not find out.
+/// The resolver fails.
 pub fn addresses_of(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
-    /// What glibc says, besides `EAI_NONAME`, of a name that exists without an address (netdb.h).
+    /// glibc returns this, besides `EAI_NONAME`, for a name without an address (netdb.h).
     const EAI_NODATA: i32 = -5;
     let Ok(name) = CString::new(name) else { return Ok(Vec::new()) };
     // SAFETY: addrinfo is a plain C struct of integers and pointers, for which all-zero is valid.
@@ -61,30 +63,40 @@ pub fn addresses_of(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
     }
     let mut addresses = Vec::new();
     let mut next = first;
-    // SAFETY: a list that getaddrinfo made ends in a null pointer, and is ours until it is freed.
+    // SAFETY: a list from getaddrinfo ends in a null pointer, and is ours until it is freed.
     while let Some(entry) = unsafe { next.as_ref() } {
         addresses.extend(address_in(entry));
         next = entry.ai_next;
     }
-    // SAFETY: `first` is what getaddrinfo gave, and nothing refers to it after this.
+    // SAFETY: `first` comes from getaddrinfo, and nothing refers to it after this.
     unsafe { libc::freeaddrinfo(first) };
     Ok(addresses)
 }
 
 fn getnameinfo<T>(socket: &T, name: &mut [u8; MOST_NAME]) -> i32 {
-    // SAFETY: `socket` is a whole socket address of the length passed, `name` is writable for its length, and no service
-    // is asked for.
+    // SAFETY: `socket` is a whole socket address of the given length, `name` is writable for its length, and
+    // no service is requested.
     unsafe {
         libc::getnameinfo(
             ptr::from_ref(socket).cast(),
-            mem::size_of::<T>() as libc::socklen_t,
+            length(mem::size_of::<T>()),
             name.as_mut_ptr().cast::<c_char>(),
-            name.len() as libc::socklen_t,
+            length(name.len()),
             ptr::null_mut(),
             0,
             libc::NI_NAMEREQD,
         )
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "address families are small numbers")]
+const fn family(number: i32) -> libc::sa_family_t {
+    number.unsigned_abs() as libc::sa_family_t
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "socket addresses and names have at most 1025 octets")]
+const fn length(octets: usize) -> libc::socklen_t {
+    octets as libc::socklen_t
 }
 
 fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
@@ -103,17 +115,17 @@ fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
     }
 }
 
-/// The resolver could not find out: no server answers, or the system failed us. Later it may.
+/// The resolver failed: no server answers, or the system failed. It may work later.
 #[derive(Debug)]
 pub struct Unresolved(String);
 
 impl Unresolved {
-    fn new(code: i32) -> Unresolved {
+    fn new(code: i32) -> Self {
         if code == libc::EAI_SYSTEM {
-            return Unresolved(io::Error::last_os_error().to_string());
+            return Self(io::Error::last_os_error().to_string());
         }
-        // SAFETY: gai_strerror gives a NUL-terminated string that is never freed, for every number.
-        Unresolved(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned())
+        // SAFETY: for every number gai_strerror returns a NUL-terminated string that is never freed.
+        Self(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned())
     }
 }
 

@@ -1,6 +1,6 @@
-//! PAM: the system's own libpam, loaded when the first login needs it.
+//! PAM: the system's libpam, loaded when the first login needs it.
 //!
-//! A module can do anything, and take any time for it: whoever calls this has a [`crate::deadline`] around it.
+//! A module can do anything and take any time, so callers set a [`crate::deadline`].
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::{fmt, io, ptr};
@@ -9,42 +9,43 @@ use libloading::Library;
 
 /// The loaded library.
 pub struct Pam {
-    start: Start,
-    end: End,
+    start: PamStart,
+    end: PamEnd,
     set_item: SetItem,
     get_item: GetItem,
-    authenticate: Phase,
-    acct_mgmt: Phase,
+    authenticate: PamStep,
+    acct_mgmt: PamStep,
     strerror: StrError,
     /// Keeps the functions loaded.
     _library: Library,
 }
 
-/// A login to be judged.
+/// A login to check.
 #[derive(Clone, Copy)]
-pub struct Login<'a> {
+pub struct PamLogin<'a> {
     /// The service: the name of a file in /etc/pam.d.
     pub service: &'a str,
     /// The user name as the client sent it.
     pub user: &'a str,
-    /// The answer to each question for a password.
+    /// The answer to each password prompt.
     pub password: &'a [u8],
-    /// The client's address, for modules that have rules by host (`PAM_RHOST`).
+    /// The address of the client, for modules with rules by host (`PAM_RHOST`).
     pub remote_host: &'a str,
-    /// What stands for the terminal (`PAM_TTY`); some modules want one.
+    /// The name of the terminal (`PAM_TTY`), which some modules require.
     pub terminal: &'a str,
 }
 
-/// Why PAM let nobody in.
+/// Why PAM denied a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// The password is wrong.
     Password,
     /// There is no such user.
     UnknownUser,
-    /// The user may not log in: expired, locked, not now, not from there.
+    /// The user may not log in: expired, locked, not at this time, not from this host.
     Disabled,
-    /// A module or PAM itself failed, or asked for more than a password. The text says what, without the password.
+    /// A module or PAM itself failed, or asked for more than a password. The text does not contain the
+    /// password.
     Failed(String),
 }
 
@@ -53,18 +54,20 @@ impl Pam {
     ///
     /// # Errors
     ///
-    /// There is none on this machine.
-    pub fn load() -> io::Result<Pam> {
-        // SAFETY: libpam has no initialisers of its own. The name has no slash, so the loader takes the system's library.
-        unsafe { Library::new("libpam.so.0") }.and_then(Pam::of).map_err(|error| {
+    /// This machine has no PAM.
+    pub fn load() -> io::Result<Self> {
+        // SAFETY: libpam has no initialisers. The name has no slash, so the loader takes the system's
+        // library.
+        unsafe { Library::new("libpam.so.0") }.and_then(Self::of).map_err(|error| {
             io::Error::other(format!("cannot load PAM (Debian: apt install libpam0g): {error}"))
         })
     }
 
-    fn of(library: Library) -> Result<Pam, libloading::Error> {
-        // SAFETY: the types are those of security/pam_appl.h, which are part of libpam's stable interface.
+    fn of(library: Library) -> Result<Self, libloading::Error> {
+        // SAFETY: the types are those of security/pam_appl.h, which are part of the stable interface of
+        // libpam.
         unsafe {
-            Ok(Pam {
+            Ok(Self {
                 start: *library.get(c"pam_start")?,
                 end: *library.get(c"pam_end")?,
                 set_item: *library.get(c"pam_set_item")?,
@@ -77,22 +80,22 @@ impl Pam {
         }
     }
 
-    /// Asks whether this is who they say (pam_authenticate(3)) and whether they may log in (pam_acct_mgmt(3)). Gives the user
-    /// name as the modules left it: they may have changed it. An empty password is never right.
+    /// Checks the password (pam_authenticate(3)) and whether the user may log in (pam_acct_mgmt(3)). Returns
+    /// the user name, which modules may have changed. An empty password is never right.
     ///
-    /// A password that is so old that it must be changed (`PAM_NEW_AUTHTOK_REQD`) lets nobody in: a mail program cannot change it.
+    /// An expired password (`PAM_NEW_AUTHTOK_REQD`) denies the login: a mail program cannot change it.
     ///
-    /// The delay that modules ask for after a failure (pam_fail_delay(3)) is left to the caller.
+    /// The delay after a failure that modules request (pam_fail_delay(3)) is left to the caller.
     ///
     /// # Errors
     ///
-    /// Why they are not let in.
-    pub fn login(&self, login: &Login<'_>) -> Result<Vec<u8>, Denied> {
+    /// Why the login is denied.
+    pub fn login(&self, login: &PamLogin<'_>) -> Result<Vec<u8>, Denied> {
         if login.password.is_empty() {
             return Err(Denied::Password);
         }
-        // No password with a NUL can have been set through a C interface.
-        let password = Answer::new(login.password).ok_or(Denied::Password)?;
+        // A password with a NUL cannot have been set through a C interface.
+        let password = CPassword::new(login.password).ok_or(Denied::Password)?;
         let user = CString::new(login.user).map_err(|_| Denied::UnknownUser)?;
         let setting =
             |text| CString::new(text).map_err(|_| Denied::Failed("a NUL in a setting for PAM".to_owned()));
@@ -100,11 +103,11 @@ impl Pam {
         let remote_host = setting(login.remote_host)?;
         let terminal = setting(login.terminal)?;
         let conversation =
-            Conversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
+            PamConversation { converse, data: ptr::from_ref(&password).cast_mut().cast::<c_void>() };
 
-        let mut transaction = Transaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
-        // SAFETY: the strings are NUL-terminated, and `conversation` and the password that it points to outlive the
-        // transaction: they are declared before it, so dropped after it.
+        let mut transaction = PamTransaction { pam: self, handle: ptr::null_mut(), last: SUCCESS };
+        // SAFETY: the strings are NUL-terminated. `conversation`, and the password that it points to, are
+        // declared before the transaction, so they are dropped after it.
         let started =
             unsafe { (self.start)(service.as_ptr(), user.as_ptr(), &conversation, &mut transaction.handle) };
         transaction.done("pam_start", started, |_| None)?;
@@ -113,7 +116,7 @@ impl Pam {
         transaction.set(FAIL_DELAY, no_delay as FailDelay as *const c_void)?;
 
         const FLAGS: c_int = SILENT | DISALLOW_NULL_AUTHTOK;
-        // SAFETY: the handle is that of a transaction which has begun and not ended.
+        // SAFETY: the transaction of the handle has begun and not ended.
         let authenticated = unsafe { (self.authenticate)(transaction.handle, FLAGS) };
         transaction.done("pam_authenticate", authenticated, |code| match code {
             AUTH_ERR | MAXTRIES | CRED_INSUFFICIENT => Some(Denied::Password),
@@ -140,33 +143,33 @@ impl fmt::Debug for Pam {
     }
 }
 
-impl fmt::Debug for Login<'_> {
+impl fmt::Debug for PamLogin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login(service {:?}, user {:?}, password ******)", self.service, self.user)
     }
 }
 
 /// A transaction that ends when it is dropped, whatever happened in it.
-struct Transaction<'a> {
+struct PamTransaction<'a> {
     pam: &'a Pam,
     /// Null until pam_start has succeeded.
     handle: *mut c_void,
-    /// What the last call returned; pam_end wants to know.
+    /// The result of the last call, for pam_end.
     last: c_int,
 }
 
-impl Transaction<'_> {
+impl PamTransaction<'_> {
     fn set(&mut self, item: c_int, value: *const c_void) -> Result<(), Denied> {
-        // SAFETY: the transaction has begun, and `value` is what pam_set_item(3) wants for this item: a NUL-terminated
-        // string, which libpam copies, or the function for delays.
+        // SAFETY: the transaction has begun, and `value` has the type of this item (pam_set_item(3)): a
+        // NUL-terminated string, which libpam copies, or the function for delays.
         let set = unsafe { (self.pam.set_item)(self.handle, item, value) };
         self.done("pam_set_item", set, |_| None)
     }
 
-    /// The user name now; it is libpam's, so it is copied.
+    /// A copy of the present user name, which belongs to libpam.
     fn user(&mut self) -> Result<Vec<u8>, Denied> {
         let mut user: *const c_void = ptr::null();
-        // SAFETY: the transaction has begun; `user` takes a pointer that stays valid until it ends.
+        // SAFETY: the transaction has begun, and the pointer in `user` stays valid until it ends.
         let got = unsafe { (self.pam.get_item)(self.handle, USER, &mut user) };
         self.done("pam_get_item", got, |_| None)?;
         if user.is_null() {
@@ -176,7 +179,7 @@ impl Transaction<'_> {
         Ok(unsafe { CStr::from_ptr(user.cast()) }.to_bytes().to_vec())
     }
 
-    /// Sorts the outcome of a call; `denied` says which codes are about the user.
+    /// Checks the result of a call; `denied` knows the codes that are about the user.
     fn done(
         &mut self,
         call: &str,
@@ -188,72 +191,75 @@ impl Transaction<'_> {
             return Ok(());
         }
         Err(denied(code).unwrap_or_else(|| {
-            // SAFETY: pam_strerror gives a NUL-terminated string that is never freed, for every number, and does not
-            // use the handle.
+            // SAFETY: for every number pam_strerror returns a NUL-terminated string that is never freed. It
+            // does not use the handle.
             let text = unsafe { CStr::from_ptr((self.pam.strerror)(self.handle, code)) };
             Denied::Failed(format!("{call}: {}", text.to_string_lossy()))
         }))
     }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for PamTransaction<'_> {
     fn drop(&mut self) {
         if !self.handle.is_null() {
-            // SAFETY: the transaction has begun, and this is its one end.
+            // SAFETY: the transaction has begun, and ends only here.
             unsafe { (self.pam.end)(self.handle, self.last) };
         }
     }
 }
 
-/// The password as a C string, wiped in the end.
-struct Answer(Vec<u8>);
+/// The password as a C string, wiped when dropped.
+struct CPassword(Vec<u8>);
 
-impl Answer {
-    fn new(password: &[u8]) -> Option<Answer> {
+impl CPassword {
+    fn new(password: &[u8]) -> Option<Self> {
         if password.contains(&0) {
             return None;
         }
-        // Of the right size at once: a vector that grows leaves copies behind.
+        // With its final size: a vector that grows leaves copies behind.
         let mut text = Vec::with_capacity(password.len() + 1);
         text.extend_from_slice(password);
         text.push(0);
-        Some(Answer(text))
+        Some(Self(text))
     }
 
-    /// A copy on the C heap, which libpam frees; null where there is no memory.
+    /// A copy on the C heap, which libpam frees; null if there is no memory.
     fn for_libpam(&self) -> *mut c_char {
         // SAFETY: the text ends in NUL.
         unsafe { libc::strdup(self.0.as_ptr().cast()) }
     }
 }
 
-impl Drop for Answer {
+impl Drop for CPassword {
     fn drop(&mut self) {
-        // SAFETY: the pointer and length are those of a vector that we hold alone. (explicit_bzero is not optimised away.)
+        // SAFETY: the pointer and length are those of a vector that only we hold. explicit_bzero is not
+        // optimised away.
         unsafe { libc::explicit_bzero(self.0.as_mut_ptr().cast(), self.0.len()) }
     }
 }
 
-/// Answers the modules (pam_conv(3)): a question for a password gets the password, a remark gets nothing, and any other
-/// question ends the conversation.
+/// Answers the modules (pam_conv(3)): a password prompt gets the password, a message gets nothing, and any
+/// other prompt ends the conversation.
 unsafe extern "C" fn converse(
     count: c_int,
-    messages: *mut *const Message,
-    responses: *mut *mut Response,
+    messages: *mut *const PamMessage,
+    responses: *mut *mut PamResponse,
     password: *mut c_void,
 ) -> c_int {
     let Some(count) = usize::try_from(count).ok().filter(|count| (1..=MOST_MESSAGES).contains(count)) else {
         return CONV_ERR;
     };
-    // SAFETY: libpam passes back the pointer that `login` gave it, and the `Answer` there outlives the transaction.
-    let password = unsafe { &*password.cast::<Answer>() };
-    // SAFETY: calloc has no preconditions; all-zero is a valid Response.
-    let answers = unsafe { libc::calloc(count, size_of::<Response>()) }.cast::<Response>();
+    // SAFETY: libpam passes the pointer that it got from `login`, and the `CPassword` there outlives the
+    // transaction.
+    let password = unsafe { &*password.cast::<CPassword>() };
+    // SAFETY: calloc has no preconditions; all-zero is a valid PamResponse.
+    let answers = unsafe { libc::calloc(count, size_of::<PamResponse>()) }.cast::<PamResponse>();
     if answers.is_null() {
         return BUF_ERR;
     }
     for nth in 0..count {
-        // SAFETY: Linux-PAM passes an array of `count` pointers to messages, and `answers` has `count` elements.
+        // SAFETY: Linux-PAM passes an array of `count` pointers to messages, and `answers` has `count`
+        // elements.
         let (style, answer) = unsafe { ((**messages.add(nth)).style, &mut *answers.add(nth)) };
         let good = match style {
             PROMPT_ECHO_OFF => {
@@ -264,12 +270,13 @@ unsafe extern "C" fn converse(
             _ => false,
         };
         if !good {
-            // SAFETY: `answers` has `count` elements, each null or from strdup, and libpam does not get them.
+            // SAFETY: `answers` has `count` elements, whose texts are null or from strdup, and libpam does
+            // not get them.
             unsafe { discard(answers, count) };
             return CONV_ERR;
         }
     }
-    // SAFETY: libpam passes a place for one pointer. It owns the answers from here on.
+    // SAFETY: libpam passes a pointer to write to, and owns the answers from here on.
     unsafe { *responses = answers };
     SUCCESS
 }
@@ -278,8 +285,9 @@ unsafe extern "C" fn converse(
 ///
 /// # Safety
 ///
-/// `answers` comes from calloc and has `count` elements, whose texts are null or from strdup; no one else refers to them.
-unsafe fn discard(answers: *mut Response, count: usize) {
+/// `answers` comes from calloc and has `count` elements, whose texts are null or from strdup; no one else
+/// refers to them.
+unsafe fn discard(answers: *mut PamResponse, count: usize) {
     for nth in 0..count {
         // SAFETY: in bounds, and each text is NUL-terminated and ours.
         unsafe {
@@ -294,35 +302,37 @@ unsafe fn discard(answers: *mut Response, count: usize) {
     unsafe { libc::free(answers.cast()) }
 }
 
-/// In place of libpam's sleep after a failure (pam_fail_delay(3)): the caller holds the answer back without holding a process.
+/// Replaces the sleep of libpam after a failure (pam_fail_delay(3)). The session role delays the reply
+/// without blocking a process.
 extern "C" fn no_delay(_status: c_int, _microseconds: c_uint, _data: *mut c_void) {}
 
 type FailDelay = extern "C" fn(c_int, c_uint, *mut c_void);
-type Start =
-    unsafe extern "C" fn(*const c_char, *const c_char, *const Conversation, *mut *mut c_void) -> c_int;
-type End = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+type PamStart =
+    unsafe extern "C" fn(*const c_char, *const c_char, *const PamConversation, *mut *mut c_void) -> c_int;
+type PamEnd = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 type SetItem = unsafe extern "C" fn(*mut c_void, c_int, *const c_void) -> c_int;
 type GetItem = unsafe extern "C" fn(*const c_void, c_int, *mut *const c_void) -> c_int;
-type Phase = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+type PamStep = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 type StrError = unsafe extern "C" fn(*mut c_void, c_int) -> *const c_char;
 
 /// `struct pam_conv`.
 #[repr(C)]
-struct Conversation {
-    converse: unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int,
+struct PamConversation {
+    converse:
+        unsafe extern "C" fn(c_int, *mut *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
     data: *mut c_void,
 }
 
 /// `struct pam_message`.
 #[repr(C)]
-struct Message {
+struct PamMessage {
     style: c_int,
     text: *const c_char,
 }
 
 /// `struct pam_response`.
 #[repr(C)]
-struct Response {
+struct PamResponse {
     text: *mut c_char,
     /// Unused; zero.
     code: c_int,
@@ -356,20 +366,22 @@ const AUTHTOK_EXPIRED: c_int = 27;
 mod tests {
     use super::*;
 
-    fn message(style: c_int) -> Message {
-        Message { style, text: c"Password: ".as_ptr() }
+    fn message(style: c_int) -> PamMessage {
+        PamMessage { style, text: c"Password: ".as_ptr() }
     }
 
     /// What the conversation answers to questions of these styles.
     fn answers(styles: &[c_int]) -> Result<Vec<Option<String>>, c_int> {
-        let messages: Vec<Message> = styles.iter().map(|style| message(*style)).collect();
-        let mut pointers: Vec<*const Message> = messages.iter().map(ptr::from_ref).collect();
-        let password = Answer::new(b"se cret").unwrap();
+        let messages: Vec<PamMessage> = styles.iter().map(|style| message(*style)).collect();
+        let mut pointers: Vec<*const PamMessage> = messages.iter().map(ptr::from_ref).collect();
+        let password = CPassword::new(b"se cret").unwrap();
         let data = ptr::from_ref(&password).cast_mut().cast::<c_void>();
-        let mut responses: *mut Response = ptr::null_mut();
-        // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the result, and
-        // the pointer to the password.
-        let code = unsafe { converse(styles.len() as c_int, pointers.as_mut_ptr(), &mut responses, data) };
+        let mut responses: *mut PamResponse = ptr::null_mut();
+        // SAFETY: the arguments are those that libpam passes: as many pointers as announced, a place for the
+        // result, and the pointer to the password.
+        let code = unsafe {
+            converse(c_int::try_from(styles.len()).unwrap(), pointers.as_mut_ptr(), &mut responses, data)
+        };
         if code != SUCCESS {
             assert!(responses.is_null());
             return Err(code);
@@ -401,7 +413,7 @@ mod tests {
     #[test]
     fn what_no_password_can_be_is_not_asked() {
         let pam = Pam::load().unwrap();
-        let login = Login {
+        let login = PamLogin {
             service: "mpopd-none",
             user: "root",
             password: b"",
@@ -409,8 +421,8 @@ mod tests {
             terminal: "mpopd",
         };
         assert_eq!(pam.login(&login), Err(Denied::Password));
-        assert_eq!(pam.login(&Login { password: b"a\0b", ..login }), Err(Denied::Password));
-        assert_eq!(pam.login(&Login { password: b"a", user: "a\0b", ..login }), Err(Denied::UnknownUser));
-        assert!(!format!("{:?}", Login { password: b"hunter2", ..login }).contains("hunter2"));
+        assert_eq!(pam.login(&PamLogin { password: b"a\0b", ..login }), Err(Denied::Password));
+        assert_eq!(pam.login(&PamLogin { password: b"a", user: "a\0b", ..login }), Err(Denied::UnknownUser));
+        assert!(!format!("{:?}", PamLogin { password: b"hunter2", ..login }).contains("hunter2"));
     }
 }

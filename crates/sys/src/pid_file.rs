@@ -1,10 +1,11 @@
-//! The file that names a daemon: its pid in the first line, a number of its own (a port) in the second.
+//! The file that names a running daemon: its pid in the first line, its port in the second.
 //!
-//! The living daemon holds a record lock on it ([`crate::ofd`]), which the kernel drops with the process: whether the daemon
-//! lives is a question to the lock, never to the pid, which may long be another program's.
+//! The daemon holds a record lock on it ([`crate::ofd`]), which the kernel releases when the process ends.
+//! The lock, not the pid, shows whether the daemon is running: another process may have the pid by now.
 //!
-//! What stands in the file is replaced by rename(2), so that a reader sees the old lines or the new ones. The new file is
-//! locked before it has the name. So whoever gets the lock of the file that has the name holds it alone.
+//! The file is replaced by rename(2), so that a reader sees the old lines or the new ones. The new file is
+//! locked before it gets the name. So a process that holds the lock of the file with the name is the only
+//! one.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,28 +15,28 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-use crate::ofd::{self, Claim, Range};
+use crate::ofd::{self, LockRange, RecordLock};
 
-/// The most octets that are read of such a file.
+/// The number of octets that are read of the file.
 const MOST_OCTETS: u64 = 64;
 
-/// What a pid file says, and whether it is true.
+/// The content of a pid file, and whether its daemon is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// The first line; `None` where there is no number, as in the moment in which a daemon starts.
+pub struct PidFileContent {
+    /// The first line; `None` if it has no number, as for a moment while a daemon starts.
     pub pid: Option<Pid>,
     /// The second line.
     pub port: Option<u16>,
-    /// Whether a living process holds the lock. Without it the file was left behind by one that was killed.
+    /// Whether a process holds the lock. If not, the file was left behind by a daemon that was killed.
     pub held: bool,
 }
 
-/// Reads a pid file. `None`: there is none.
+/// Reads a pid file; `None` if there is none.
 ///
 /// # Errors
 ///
 /// What open(2), read(2) or fcntl(2) says.
-pub fn read(path: &Path) -> io::Result<Option<Found>> {
+pub fn read(path: &Path) -> io::Result<Option<PidFileContent>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -47,25 +48,25 @@ pub fn read(path: &Path) -> io::Result<Option<Found>> {
     let number = lines.next().and_then(|line| line.trim().parse::<u32>().ok());
     let pid = number.and_then(|number| Pid::from_raw(number.try_into().ok()?));
     let port = lines.next().and_then(|line| line.trim().parse().ok());
-    Ok(Some(Found { pid, port, held: ofd::is_held(&file, Range::All)? }))
+    Ok(Some(PidFileContent { pid, port, held: ofd::is_held(&file, LockRange::All)? }))
 }
 
-/// A pid file that this process, or one that it was forked from, holds.
+/// A pid file that is locked by this process or by the one that forked it.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
     locked: File,
-    /// Whether another process holds it, too, and it is that one's to remove.
+    /// Whether another process holds it too and is responsible for removing it.
     shared: bool,
 }
 
 impl PidFile {
-    /// Takes hold of the file, making it and its folder first if need be. One that nobody holds is taken over.
+    /// Locks the file. Creates it and its folder if needed, and takes over a file that no process holds.
     ///
     /// # Errors
     ///
     /// `WouldBlock`: another process holds it. Otherwise what open(2), mkdir(2) or fcntl(2) says.
-    pub fn take(path: &Path) -> io::Result<PidFile> {
+    pub fn take(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent()
             && !folder.exists()
         {
@@ -73,43 +74,44 @@ impl PidFile {
         }
         loop {
             let file = options().create(true).truncate(false).open(path)?;
-            if !ofd::set(&file, Claim::Write, Range::All)? {
+            if !ofd::set(&file, RecordLock::Write, LockRange::All)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            // The lock may be that of a file whose name is gone by now: its holder replaced or removed it.
+            // The locked file may have lost its name by now, because its holder replaced or removed it.
             if has_name(&file, path)? {
                 file.set_len(0)?;
-                return Ok(PidFile { path: path.to_owned(), locked: file, shared: false });
+                return Ok(Self { path: path.to_owned(), locked: file, shared: false });
             }
         }
     }
 
-    /// A file that another process took hold of and shares: `locked` is its descriptor. With [`PidFile::write`] it becomes this
-    /// process's alone.
-    pub fn inherited(path: PathBuf, locked: OwnedFd) -> PidFile {
-        PidFile { path, locked: locked.into(), shared: true }
+    /// A file that another process has locked and shares; `locked` is its descriptor. After
+    /// [`PidFile::write`] only this process holds it.
+    pub fn inherited(path: PathBuf, locked: OwnedFd) -> Self {
+        Self { path, locked: locked.into(), shared: true }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes both lines, for this process.
+    /// Writes the pid of this process and the port.
     ///
     /// # Errors
     ///
-    /// What open(2), write(2) or rename(2) says. The old lines stand then.
+    /// What open(2), write(2) or rename(2) says. The old lines remain then.
     pub fn write(&mut self, port: u16) -> io::Result<()> {
         let pid = rustix::process::getpid().as_raw_nonzero();
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let new = PathBuf::from(name);
-        // Only who holds the old file gets here: what lies there was left by one that was killed in the middle of this.
+        // Only the holder of the old file gets here, so such a file was left behind by a process that was
+        // killed right here.
         let _ = std::fs::remove_file(&new);
         let mut file = options().create_new(true).open(&new)?;
         let written = file.write_all(format!("{pid}\n{port}\n").as_bytes()).and_then(|()| {
-            if !ofd::set(&file, Claim::Write, Range::All)? {
+            if !ofd::set(&file, RecordLock::Write, LockRange::All)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             std::fs::rename(&new, &self.path)
@@ -123,7 +125,7 @@ impl PidFile {
         Ok(())
     }
 
-    /// Removes the file, unless another process has replaced it or shares it, and lets go of it.
+    /// Removes the file, unless another process has replaced it or shares it, and releases the lock.
     pub fn remove(self) {
         if !self.shared && has_name(&self.locked, &self.path).is_ok_and(|same| same) {
             let _ = std::fs::remove_file(&self.path);
@@ -139,7 +141,7 @@ impl AsFd for PidFile {
 
 fn options() -> OpenOptions {
     let mut options = File::options();
-    // A link where only root should write is somebody's trap.
+    // A link in a folder where only root may write is a trap.
     options.read(true).write(true).mode(0o644).custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY);
     options
 }
@@ -167,14 +169,14 @@ mod tests {
         let path = folder.path().join("run/x.pid");
         assert_eq!(read(&path).unwrap(), None);
         let mut first = PidFile::take(&path).unwrap();
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: None, port: None, held: true }));
         first.write(110).unwrap();
         assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         first.write(8110).unwrap();
         assert_eq!(PidFile::take(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: true }));
         drop(first);
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: false }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: false }));
         let second = PidFile::take(&path).unwrap();
         second.remove();
         assert_eq!(read(&path).unwrap(), None);
@@ -204,7 +206,7 @@ mod tests {
         let mut second = share();
         second.write(8110).unwrap();
         first.remove();
-        assert_eq!(read(&path).unwrap(), Some(Found { pid: me(), port: Some(8110), held: true }));
+        assert_eq!(read(&path).unwrap(), Some(PidFileContent { pid: me(), port: Some(8110), held: true }));
         second.remove();
         assert_eq!(read(&path).unwrap(), None);
     }
@@ -215,7 +217,11 @@ mod tests {
         let path = folder.path().join("x.pid");
         for text in ["", "-1\nx\n", "0\n\n", "99999999999999999999\n", "alpha"] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(read(&path).unwrap(), Some(Found { pid: None, port: None, held: false }), "{text:?}");
+            assert_eq!(
+                read(&path).unwrap(),
+                Some(PidFileContent { pid: None, port: None, held: false }),
+                "{text:?}"
+            );
         }
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();

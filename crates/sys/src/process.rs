@@ -1,4 +1,4 @@
-//! Processes: forking a role, ending it, reaping it, and shutting doors behind it.
+//! Processes: forking, ending and reaping them, and what they give up.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -16,31 +16,31 @@ pub enum Forked {
 
 /// How a child ended (waitpid(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum ProcessEnd {
     /// It called exit with this status.
     Exited(i32),
     /// This signal ended it.
     Signalled(i32),
 }
 
-impl Ending {
-    /// Whether the process ended because it tried what its seal forbids ([`crate::seal`]).
-    pub fn is_of_a_seal(self) -> bool {
-        self == Ending::Signalled(libc::SIGSYS)
+impl ProcessEnd {
+    /// Whether the kernel killed the process because it violated its sandbox ([`crate::sandbox`]).
+    pub fn is_sandbox_violation(self) -> bool {
+        self == Self::Signalled(libc::SIGSYS)
     }
 }
 
-impl std::fmt::Display for Ending {
+impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Ending::Exited(status) => write!(f, "exit status {status}"),
-            Ending::Signalled(signal) if self.is_of_a_seal() => {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signalled(signal) if self.is_sandbox_violation() => {
                 write!(
                     f,
                     "signal {signal}: it tried what is forbidden to it; somebody may have taken it over"
                 )
             }
-            Ending::Signalled(signal) => write!(f, "signal {signal}"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
         }
     }
 }
@@ -49,15 +49,15 @@ impl std::fmt::Display for Ending {
 ///
 /// # Errors
 ///
-/// `EBUSY` when the process has more than one thread: in the child only the calling thread would
-/// live on, and a lock held by any other, the allocator's among them, would stay held for ever.
-/// Otherwise what fork(2) says, above all `EAGAIN` (process limit) and `ENOMEM`.
+/// `EBUSY` if the process has more than one thread: only the calling thread would exist in the child, and
+/// locks of the others, such as the allocator's, would stay locked for ever. Otherwise those of fork(2),
+/// above all `EAGAIN` (process limit) and `ENOMEM`.
 pub fn fork() -> io::Result<Forked> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
-    // SAFETY: the process has exactly one thread, checked above, and only that thread could start
-    // another. So the child is a complete copy and may run any code.
+    // SAFETY: the process has exactly one thread, checked above, and only that thread could start another. So
+    // the child is a complete copy and may run any code.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
@@ -69,20 +69,20 @@ pub fn fork() -> io::Result<Forked> {
 
 /// Ends this process at once: no destructors, no `atexit` handlers, no flushing.
 ///
-/// The end of every forked role: what it inherited from the supervisor must not be torn down twice.
+/// Every forked role ends with this: destructors of objects that it inherited must not run twice.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit(2) has no preconditions and does not return.
     unsafe { libc::_exit(status) }
 }
 
 /// Reaps one ended child, if there is one. Never blocks.
-pub fn reap() -> Option<(Pid, Ending)> {
+pub fn reap() -> Option<(Pid, ProcessEnd)> {
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 let ending = match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Ending::Exited(code),
-                    (None, Some(signal)) => Ending::Signalled(signal),
+                    (Some(code), _) => ProcessEnd::Exited(code),
+                    (None, Some(signal)) => ProcessEnd::Signalled(signal),
                     (None, None) => continue, // stopped or continued: it lives
                 };
                 return Some((pid, ending));
@@ -98,12 +98,12 @@ pub fn reap() -> Option<(Pid, Ending)> {
 /// # Errors
 ///
 /// What waitpid(2) says; `ECHILD` when it is none.
-pub fn await_end(pid: Pid) -> io::Result<Ending> {
+pub fn await_end(pid: Pid) -> io::Result<ProcessEnd> {
     loop {
         match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
             Ok(Some((_, status))) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => return Ok(Ending::Exited(code)),
-                (None, Some(signal)) => return Ok(Ending::Signalled(signal)),
+                (Some(code), _) => return Ok(ProcessEnd::Exited(code)),
+                (None, Some(signal)) => return Ok(ProcessEnd::Signalled(signal)),
                 (None, None) => {} // stopped or continued: it lives
             },
             Ok(None) | Err(rustix::io::Errno::INTR) => {}
@@ -114,11 +114,11 @@ pub fn await_end(pid: Pid) -> io::Result<Ending> {
 
 /// Closes every descriptor above standard error that is not in `keep`.
 ///
-/// A forked role calls this first: it must own only what it was meant to have, and a socket that
-/// stays open in a stranger never reports the end of its peer.
+/// A forked role calls this first, so that it has only its own descriptors. A socket that another process
+/// keeps open would never report the end of its peer.
 ///
-/// The caller must not use any descriptor object it inherited and did not list; the role's entry
-/// functions take what they keep by value and never return, so no other object is dropped.
+/// The caller must not use any inherited descriptor object that it did not list. The entry functions of roles
+/// take what they keep by value and never return, so no other object is dropped.
 ///
 /// # Errors
 ///
@@ -139,22 +139,22 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {
-    // SAFETY: close_range(2) touches no memory of ours. That no live descriptor object refers to
-    // the range is the contract of `close_all_but`, its only caller.
+    // SAFETY: close_range(2) touches no memory of ours. The contract of `close_all_but`, the only caller,
+    // says that no live descriptor object refers to the range.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Names this process for ps(1) and the log: at most 15 octets are shown (`PR_SET_NAME`).
 pub fn set_name(name: &std::ffi::CStr) {
-    // A name that cannot be set is cosmetic: nothing depends on it.
+    // Nothing depends on the name.
     let _ = rustix::thread::set_name(name);
 }
 
-/// Asks the kernel to send SIGKILL when the parent ends, so that no role outlives its supervisor.
+/// Asks the kernel to send SIGKILL when the parent ends, so that no role outlives the supervisor.
 ///
-/// Changing the user clears this, so a role calls it after [`crate::identity::become_user`].
-/// `parent` is the supervisor's pid: when it is gone already, this process ends here.
+/// A change of the user clears this, so a role calls it after [`crate::identity::become_user`]. `parent` is
+/// the pid of the supervisor: if it is gone already, this process exits.
 ///
 /// # Errors
 ///
@@ -167,7 +167,7 @@ pub fn die_with_parent(parent: Pid) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up, for this process and all its children, ever to gain rights by exec (`PR_SET_NO_NEW_PRIVS`).
+/// Makes this process and its children give up gaining rights by exec (`PR_SET_NO_NEW_PRIVS`).
 ///
 /// # Errors
 ///
@@ -178,8 +178,8 @@ pub fn no_new_privileges() -> io::Result<()> {
 
 /// Refuses ptrace(2), core dumps and `/proc/PID` access by processes of the same user.
 ///
-/// A maildrop role has its owner's uid, but also descriptors that its owner's other programs must
-/// not reach.
+/// A maildrop process has the uid of a user, but also descriptors that the user's other programs must not
+/// get.
 ///
 /// # Errors
 ///
@@ -188,27 +188,27 @@ pub fn not_dumpable() -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
-/// As many open descriptors as any load that we serve needs, and as Linux allows unless told otherwise (`fs.nr_open`).
+/// Enough open descriptors for any load that we serve, and the default maximum of Linux (`fs.nr_open`).
 const ENOUGH_DESCRIPTORS: u64 = 1 << 20;
 
-/// Lets this process and those that it forks raise their limits of open descriptors to where only root may, if this is root.
-/// The limit in force stays.
+/// Raises the hard limit of open descriptors for this process and its children, if this is root. The soft
+/// limit stays.
 pub fn allow_enough_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
     if now.maximum.is_some_and(|hard| hard < ENOUGH_DESCRIPTORS) {
-        // Without the right to do so, it stays as the administrator has set it.
+        // If this is not permitted, the limit of the administrator stays.
         let _ = setrlimit(Resource::Nofile, Rlimit { maximum: Some(ENOUGH_DESCRIPTORS), ..now });
     }
 }
 
-/// How many descriptors this process may have open.
+/// The number of descriptors that this process may have open.
 pub fn descriptor_limit() -> u64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current.unwrap_or(ENOUGH_DESCRIPTORS)
 }
 
-/// Raises the limit of open descriptors as far as this process may; returns the limit in force.
+/// Raises the soft limit of open descriptors as far as this process may; returns the limit.
 pub fn raise_descriptor_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);

@@ -1,9 +1,10 @@
-//! Memory for hard times: some is kept aside and given back to the system piece by piece when an allocation fails, so that
-//! those who have work to finish can finish it. Nobody new is let in meanwhile.
+//! A reserve of memory. When an allocation fails, part of it is returned to the system, so that work under
+//! way can finish. No new work is accepted meanwhile.
 //!
-//! Rust ends a process whose memory runs out. With thousands of clients in one process that must not be the first thing that
-//! happens: the allocator ([`crate::wiping`]) spends the reserve first. Nobody writes to the reserve, so it takes hardly
-//! any pages: what is kept is room below `RLIMIT_AS`, or the kernel's promise where it keeps count (`vm.overcommit_memory=2`).
+//! Rust aborts a process that runs out of memory. With thousands of clients in one process that must be the
+//! last resort: the allocator ([`crate::wiping`]) uses the reserve first. Nothing is written to the reserve,
+//! so it takes hardly any pages. It keeps address space below `RLIMIT_AS`, or committed memory where the
+//! kernel counts it (`vm.overcommit_memory=2`).
 
 use std::alloc::{GlobalAlloc as _, Layout, System};
 use std::ptr;
@@ -16,33 +17,33 @@ const MOST: usize = 64;
 
 const LAYOUT: Layout = Layout::new::<[u8; PIECE]>();
 
-/// The pieces that are kept now. Whoever takes a pointer out of here owns it.
+/// The pieces in the reserve. Code that takes a pointer out of here owns it.
 static PIECES: [AtomicPtr<u8>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
-/// How many there shall be.
+/// The intended number of pieces.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
-/// Whether one had to be given back and is not there again.
+/// Whether a piece was used and has not been replaced.
 static SHORT: AtomicBool = AtomicBool::new(false);
 
-/// Keeps about so many octets aside from now on, 16 MB at most.
+/// Sets the size of the reserve to about this many octets, at most 16 MB, and fills it.
 pub fn keep(octets: usize) {
     WANTED.store(octets.div_ceil(PIECE).min(MOST), Ordering::Relaxed);
     fill();
 }
 
-/// Whether memory is short: the reserve had to be touched, and cannot be filled again now. Then nothing is to be begun that
-/// needs memory for long.
+/// Whether memory is short: the reserve was used, and cannot be filled again now. Then nothing should be
+/// started that needs memory for long.
 pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed) && !fill()
 }
 
-/// Fills the reserve as far as it can; whether it is full.
+/// Fills the reserve as far as possible; returns whether it is full.
 fn fill() -> bool {
     SHORT.store(false, Ordering::Relaxed);
     for place in PIECES.iter().take(WANTED.load(Ordering::Relaxed)) {
         if !place.load(Ordering::Relaxed).is_null() {
             continue;
         }
-        // SAFETY: the layout's size is not zero.
+        // SAFETY: the size of the layout is not zero.
         let piece = unsafe { System.alloc(LAYOUT) };
         if piece.is_null() {
             SHORT.store(true, Ordering::Relaxed);
@@ -51,20 +52,21 @@ fn fill() -> bool {
         let put = place.compare_exchange(ptr::null_mut(), piece, Ordering::AcqRel, Ordering::Relaxed);
         if put.is_err() {
             // Another thread was quicker.
-            // SAFETY: allocated above with this layout, and nobody else has it.
+            // SAFETY: it was allocated above with this layout, and nobody else has it.
             unsafe { System.dealloc(piece, LAYOUT) };
         }
     }
     true
 }
 
-/// Gives one piece back to the system; whether there was one.
-fn spend() -> bool {
+/// Returns one piece to the system; `false` if there was none.
+fn release_one() -> bool {
     for place in &PIECES {
         let piece = place.swap(ptr::null_mut(), Ordering::AcqRel);
         if !piece.is_null() {
             SHORT.store(true, Ordering::Relaxed);
-            // SAFETY: what is in `PIECES` was allocated with this layout, and the swap made it ours alone.
+            // SAFETY: pieces in `PIECES` were allocated with this layout, and after the swap only we have
+            // this one.
             unsafe { System.dealloc(piece, LAYOUT) };
             return true;
         }
@@ -72,11 +74,11 @@ fn spend() -> bool {
     false
 }
 
-/// Allocates, and spends piece after piece until it can.
-pub(crate) fn insist(allocate: impl Fn() -> *mut u8) -> *mut u8 {
+/// Allocates; if that fails, releases one piece after the other until it succeeds.
+pub(crate) fn allocate(attempt: impl Fn() -> *mut u8) -> *mut u8 {
     loop {
-        let got = allocate();
-        if !got.is_null() || !spend() {
+        let got = attempt();
+        if !got.is_null() || !release_one() {
             return got;
         }
     }

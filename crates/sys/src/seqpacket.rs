@@ -1,5 +1,5 @@
-//! The sockets between the roles: `SOCK_SEQPACKET` pairs, which keep message boundaries, carry
-//! descriptors (`SCM_RIGHTS`, unix(7)) and report the end of the peer.
+//! The sockets between the roles: `SOCK_SEQPACKET` pairs. They keep message boundaries, carry descriptors
+//! (`SCM_RIGHTS`, unix(7)) and report the end of the peer.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -10,25 +10,25 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
-/// The most descriptors that one message carries. The kernel's own limit is 253.
+/// The most descriptors in a message. The kernel's own limit is 253.
 pub const MOST_DESCRIPTORS: usize = 32;
 
 /// Whether a call may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Until the message is sent or one has come.
+    /// Until the message is sent, or one arrives.
     Forever,
     /// Not at all: `WouldBlock` instead.
     No,
 }
 
-/// What [`receive`] gave.
+/// A message that [`receive`] received.
 #[derive(Debug)]
-pub struct Received {
+pub struct ReceivedPacket {
     /// The message's length in octets; 0 means that the peer is gone.
     pub length: usize,
-    /// The descriptors that came with it, closed on exec. Those for which this process had no room (`RLIMIT_NOFILE`)
-    /// are missing at the end, and closed: that is no reason to give up a channel that others share.
+    /// Its descriptors, closed on exec. If they exceed the limit of this process (`RLIMIT_NOFILE`), the last
+    /// ones are missing and closed. That must not end a channel that others share.
     pub descriptors: Vec<OwnedFd>,
 }
 
@@ -45,8 +45,8 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for an empty message (it would look like the end of the peer) and for more than
-/// [`MOST_DESCRIPTORS`]; otherwise what sendmsg(2) says.
+/// `InvalidInput` for an empty message, which would look like the end of the peer, and for more than
+/// [`MOST_DESCRIPTORS`]; otherwise those of sendmsg(2).
 pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], wait: Wait) -> io::Result<()> {
     if message.is_empty() || descriptors.len() > MOST_DESCRIPTORS {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -73,9 +73,9 @@ pub fn send(socket: impl AsFd, message: &[u8], descriptors: &[BorrowedFd<'_>], w
 ///
 /// # Errors
 ///
-/// `InvalidData` when the message did not fit: the peer broke the bounds, and what came with it is closed; otherwise
-/// what recvmsg(2) says.
-pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<Received> {
+/// `InvalidData` if the message did not fit: the peer violated the bounds, and the descriptors of the message
+/// are closed. Otherwise those of recvmsg(2).
+pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<ReceivedPacket> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = match wait {
@@ -98,7 +98,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: Wait) -> io::Result<R
     if got.flags.contains(ReturnFlags::TRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message between roles exceeds its bound"));
     }
-    Ok(Received { length: got.bytes, descriptors })
+    Ok(ReceivedPacket { length: got.bytes, descriptors })
 }
 
 #[cfg(test)]

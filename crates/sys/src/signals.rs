@@ -1,18 +1,18 @@
-//! Signals as a descriptor (signalfd(2)), so that a poll loop handles them like everything else.
+//! Signals as a descriptor (signalfd(2)), so that a poll loop can wait for them.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// The signals that the supervisor listens to.
+/// The signals that the supervisor handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM or SIGINT: end.
     Terminate,
-    /// SIGHUP: close all, read the configuration again, bind anew.
+    /// SIGHUP: close all connections, read the configuration and bind the ports again.
     Hangup,
     /// SIGUSR1: read the configuration again.
     User1,
-    /// SIGUSR2: open the log files again.
+    /// SIGUSR2: reopen the log files.
     User2,
     /// SIGCHLD: a child ended.
     Child,
@@ -27,28 +27,28 @@ const LISTENED: [(libc::c_int, Signal); 6] = [
     (libc::SIGCHLD, Signal::Child),
 ];
 
-/// A descriptor that becomes readable when one of the [`Signal`]s arrived.
+/// A descriptor that is readable when one of the [`Signal`]s has arrived.
 #[derive(Debug)]
 pub struct Signals(OwnedFd);
 
 impl Signals {
-    /// Blocks the signals' usual effects and opens the descriptor. Children inherit the blocking:
-    /// they call [`restore`].
+    /// Blocks the usual effects of the signals and opens the descriptor. Children inherit the blocking and
+    /// call [`restore`].
     ///
     /// # Errors
     ///
     /// What sigprocmask(2) or signalfd(2) says.
-    pub fn listen() -> io::Result<Signals> {
+    pub fn listen() -> io::Result<Self> {
         let set = listened_set();
-        // SAFETY: `set` is an initialised sigset_t, the old mask is not asked for, and -1 asks for
-        // a new descriptor, which is ours alone.
+        // SAFETY: `set` is an initialised sigset_t, the old mask is not requested, and -1 requests a new
+        // descriptor, which only we own.
         unsafe {
             if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
             match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
                 -1 => Err(io::Error::last_os_error()),
-                fd => Ok(Signals(OwnedFd::from_raw_fd(fd))),
+                fd => Ok(Self(OwnedFd::from_raw_fd(fd))),
             }
         }
     }
@@ -68,7 +68,7 @@ impl Signals {
                         return Ok(Some(*signal));
                     }
                 }
-                Ok(_) => return Err(io::Error::other("signalfd gave a part of a signal")),
+                Ok(_) => return Err(io::Error::other("signalfd returned part of a signal")),
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -89,16 +89,16 @@ impl AsRawFd for Signals {
     }
 }
 
-/// In a forked role: no signal is blocked any more. Those that a terminal, an init system or an administrator may send
-/// to all processes of a group are the supervisor's alone and ignored: it ends the roles in an order that loses nothing.
-/// A file that may not grow is an error of the call that writes it, not the end of the process.
+/// For a forked role: unblocks all signals. The role ignores the signals that a terminal, an init system or
+/// an administrator may send to a whole process group: only the supervisor handles them, and it ends the
+/// roles in an order that loses nothing. SIGXFSZ is ignored too, so that a file over its size limit is an
+/// error of write(2) instead of the end of the process.
 ///
 /// # Errors
 ///
 /// What sigprocmask(2) or signal(2) says.
 pub fn restore() -> io::Result<()> {
-    // SAFETY: an empty set is initialised by sigemptyset; the calls keep no pointers; SIG_IGN is a
-    // valid handler.
+    // SAFETY: sigemptyset initialises the set, the calls keep no pointers, and SIG_IGN is a valid handler.
     unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);

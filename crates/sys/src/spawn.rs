@@ -1,4 +1,4 @@
-//! Running a program of the administrator's and hearing its answer, within bounds of time and octets.
+//! Running a program of the administrator and reading its output, within bounds of time and octets.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -11,81 +11,85 @@ use std::{fmt, io};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::process::Ending;
+use crate::process::ProcessEnd;
 
-/// The most octets that a program may read from descriptor 3: what a pipe holds, so that writing them never waits.
+/// The most octets of input on descriptor 3: a pipe holds them all, so writing them never blocks.
 pub const MOST_INPUT: usize = 65_536;
 
-/// The most octets of standard error that are kept, and that a program may write there at all.
-const MOST_ERRORS: (usize, usize) = (1024, 65_536);
+/// The most octets of standard error that are kept.
+const MOST_KEPT_ERRORS: usize = 1024;
+/// The most octets that a program may write to standard error.
+const MOST_ERRORS: usize = 65_536;
 
-/// What to run, and within which bounds.
+/// What to run, and its bounds.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// The program, by its absolute path.
+    /// The absolute path of the program.
     pub program: &'a Path,
-    /// Its arguments, from the first.
+    /// Its arguments, without its own name.
     pub arguments: &'a [&'a OsStr],
-    /// The whole of its environment.
+    /// Its whole environment.
     pub environment: &'a [(&'a str, &'a OsStr)],
-    /// What it reads from descriptor 3; at most [`MOST_INPUT`] octets.
+    /// Its input on descriptor 3; at most [`MOST_INPUT`] octets.
     pub input: &'a [u8],
-    /// How long it may take. After that it is killed.
+    /// The time after which it is killed.
     pub time: Duration,
-    /// How many octets it may write to standard output. One more, and it is killed.
+    /// The most octets of standard output. If it writes more, it is killed.
     pub most_output: usize,
 }
 
-/// What became of a program.
+/// The result of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProgramOutput {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: ProcessEnd,
     /// All that it wrote to standard output.
     pub output: Vec<u8>,
     /// The beginning of what it wrote to standard error.
     pub errors: Vec<u8>,
 }
 
-/// Runs a program to its end and hears what it says.
+/// Runs a program to its end and reads its output.
 ///
-/// It is the leader of a process group of its own, in the folder `/`, with `/dev/null` as standard input, and has no
-/// descriptors but 0 to 3. When it ends, or must end, the whole group is killed. It dies with this process.
+/// The program leads its own process group, in the folder `/`, with `/dev/null` as standard input and no
+/// descriptors but 0 to
+/// 3. When it exits, or exceeds a bound, the whole group is killed. The program is also killed when this
+///    process ends.
 ///
 /// # Errors
 ///
 /// It could not be started, took too long, or wrote too much. No process of its group is left then either.
-pub fn run(run: &Run<'_>) -> Result<Answer, Failed> {
+pub fn run(run: &Run<'_>) -> Result<ProgramOutput, ProgramError> {
     let deadline = Instant::now() + run.time;
     let (input, fill) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(start)?;
     if run.input.len() > MOST_INPUT {
-        return Err(Failed::Start(io::ErrorKind::ArgumentListTooLong.into()));
+        return Err(ProgramError::Start(io::ErrorKind::ArgumentListTooLong.into()));
     }
-    write_all(&fill, run.input).map_err(Failed::Start)?;
+    write_all(&fill, run.input).map_err(ProgramError::Start)?;
     drop(fill);
 
     let mut command = Command::new(run.program);
     command.args(run.arguments).env_clear().envs(run.environment.iter().copied()).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let number = input.as_raw_fd();
-    // SAFETY: between fork and exec `only_descriptors_to_3` makes nothing but system calls with plain numbers: it neither
-    // allocates nor takes a lock. `input` is open until after the spawn.
+    // SAFETY: between fork and exec `only_descriptors_to_3` only makes system calls that take numbers: it
+    // neither allocates nor takes a lock. `input` is open until after the spawn.
     unsafe { command.pre_exec(move || only_descriptors_to_3(number)) };
-    let mut group = Group(command.spawn().map_err(Failed::Start)?);
+    let mut group = ProcessGroup(command.spawn().map_err(ProgramError::Start)?);
     drop(input);
 
-    let heard = group.hear(run.most_output, deadline);
-    let status = group.end().map_err(Failed::Lost);
-    let (output, errors) = heard?;
-    Ok(Answer { ending: ending(status?), output, errors })
+    let written = group.read(run.most_output, deadline);
+    let status = group.end().map_err(ProgramError::Lost);
+    let (output, errors) = written?;
+    Ok(ProgramOutput { ending: ending(status?), output, errors })
 }
 
-/// The program with all that it started.
-struct Group(Child);
+/// The program and the processes that it started.
+struct ProcessGroup(Child);
 
-impl Group {
-    /// Reads until the leader ends and nothing more is to be read.
-    fn hear(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), Failed> {
+impl ProcessGroup {
+    /// Reads until the leader exits and there is nothing more to read.
+    fn read(&mut self, most_output: usize, deadline: Instant) -> Result<(Vec<u8>, Vec<u8>), ProgramError> {
         let pid = Pid::from_child(&self.0);
         let leader = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(start)?;
         let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -95,33 +99,33 @@ impl Group {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failed::Time);
+                return Err(ProgramError::Time);
             }
             let ready = readable(
                 [Some(leader.as_fd()), stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)],
                 left,
             )
-            .map_err(Failed::Lost)?;
+            .map_err(ProgramError::Lost)?;
             let [ended, out, err] = ready;
             let mut chunk = [0; 4096];
             if out {
-                match read_some(stdout.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                match read_some(stdout.as_ref(), &mut chunk).map_err(ProgramError::Lost)? {
                     [] => stdout = None,
                     octets => output.extend_from_slice(octets),
                 }
             }
             if err {
-                match read_some(stderr.as_ref(), &mut chunk).map_err(Failed::Lost)? {
+                match read_some(stderr.as_ref(), &mut chunk).map_err(ProgramError::Lost)? {
                     [] => stderr = None,
                     octets => {
                         written_errors += octets.len();
-                        let room = MOST_ERRORS.0.saturating_sub(errors.len());
+                        let room = MOST_KEPT_ERRORS.saturating_sub(errors.len());
                         errors.extend(octets.iter().take(room));
                     }
                 }
             }
-            if output.len() > most_output || written_errors > MOST_ERRORS.1 {
-                return Err(Failed::Chatty);
+            if output.len() > most_output || written_errors > MOST_ERRORS {
+                return Err(ProgramError::TooMuchOutput);
             }
             if ended && !out && !err {
                 return Ok((output, errors));
@@ -129,31 +133,32 @@ impl Group {
         }
     }
 
-    /// Kills what is left of the group and reaps the leader.
+    /// Kills the rest of the group and reaps the leader.
     fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until the leader is reaped below, its number is no one else's. An error says that nothing is left to be killed.
+        // Until the leader is reaped below, no other process can have its pid. An error means that the group
+        // is empty.
         let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         self.0.wait()
     }
 }
 
-fn start(error: rustix::io::Errno) -> Failed {
-    Failed::Start(error.into())
+fn start(error: rustix::io::Errno) -> ProgramError {
+    ProgramError::Start(error.into())
 }
 
 /// Runs in the child, between fork and exec.
 fn only_descriptors_to_3(input: RawFd) -> io::Result<()> {
     let errno = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-    // SAFETY: these calls take plain numbers. Descriptor 3 of the child, whatever it was, is not used by it any more:
-    // the pipe through which the child reports a failed exec is not 3, because `input` was opened before it and took
-    // that number if it was free.
+    // SAFETY: these calls take numbers. The child no longer uses its descriptor 3, whatever it was. The pipe
+    // through which it reports a failed exec is not 3: `input` was opened before it and took that number if
+    // it was free.
     unsafe {
         if input == 3 {
             errno(libc::fcntl(input, libc::F_SETFD, 0))?;
         } else {
             errno(libc::dup2(input, 3))?;
         }
-        // Not closed at once: the pipe just spoken of must stay until the exec.
+        // Not closed at once: that pipe must stay open until the exec.
         let rest = libc::syscall(libc::SYS_close_range, 4u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         errno(if rest < 0 { -1 } else { 0 })?;
         errno(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
@@ -168,7 +173,7 @@ fn write_all(fill: &OwnedFd, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until one of the descriptors can be read or has ended, or the time is over; says which.
+/// Waits until a descriptor is readable or closed, or the time is over; returns which are ready.
 fn readable<const N: usize>(
     descriptors: [Option<BorrowedFd<'_>>; N],
     time: Duration,
@@ -191,45 +196,45 @@ fn read_some<'a>(from: Option<&OwnedFd>, chunk: &'a mut [u8]) -> io::Result<&'a 
     Ok(chunk.get(..octets).unwrap_or_default())
 }
 
-fn ending(status: ExitStatus) -> Ending {
+fn ending(status: ExitStatus) -> ProcessEnd {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Exited(code),
-        (None, signal) => Ending::Signalled(signal.unwrap_or(0)),
+        (Some(code), _) => ProcessEnd::Exited(code),
+        (None, signal) => ProcessEnd::Signalled(signal.unwrap_or(0)),
     }
 }
 
-/// Why a program gave no answer.
+/// Why a program has no result.
 #[derive(Debug)]
-pub enum Failed {
+pub enum ProgramError {
     /// It could not be started.
     Start(io::Error),
     /// It took too long.
     Time,
     /// It wrote too much.
-    Chatty,
-    /// This process lost sight of it.
+    TooMuchOutput,
+    /// This process could not observe it.
     Lost(io::Error),
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failed::Start(error) => write!(f, "it cannot be started: {error}"),
-            Failed::Time => f.write_str("it took too long and was killed"),
-            Failed::Chatty => f.write_str("it wrote too much and was killed"),
-            Failed::Lost(error) => write!(f, "it cannot be listened to: {error}"),
+            Self::Start(error) => write!(f, "it cannot be started: {error}"),
+            Self::Time => f.write_str("it took too long and was killed"),
+            Self::TooMuchOutput => f.write_str("it wrote too much and was killed"),
+            Self::Lost(error) => write!(f, "its output cannot be read: {error}"),
         }
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for ProgramError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Runs a line of sh(1).
-    fn sh(line: &str, input: &[u8], time: Duration) -> Result<Answer, Failed> {
+    fn sh(line: &str, input: &[u8], time: Duration) -> Result<ProgramOutput, ProgramError> {
         run(&Run {
             program: Path::new("/bin/sh"),
             arguments: &["-c".as_ref(), line.as_ref()],
@@ -252,7 +257,7 @@ mod tests {
         let answer = answer.unwrap();
         // 3 is the input, and 4 what ls itself opens to list them.
         assert_eq!(String::from_utf8_lossy(&answer.output), "a\0b\n/\n0\n1\n2\n3\n4\nPATH=/usr/bin:/bin\n");
-        assert_eq!((answer.ending, answer.errors.as_slice()), (Ending::Exited(3), &b"x\n"[..]));
+        assert_eq!((answer.ending, answer.errors.as_slice()), (ProcessEnd::Exited(3), &b"x\n"[..]));
     }
 
     #[test]
@@ -260,7 +265,7 @@ mod tests {
         let answer = sh("cat <&3 | wc -c", &[b'x'; MOST_INPUT], LONG).unwrap();
         assert_eq!(answer.output.trim_ascii(), b"65536");
         assert!(sh("exit 0", &[b'x'; MOST_INPUT], LONG).is_ok(), "it need not be read");
-        assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(Failed::Start(_))));
+        assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(ProgramError::Start(_))));
     }
 
     #[test]
@@ -268,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pids = folder.path().join("pids");
         let line = format!("sleep 1000 & echo $! > {0}; echo $$ >> {0}; wait", pids.display());
-        assert!(matches!(sh(&line, b"", Duration::from_secs(2)), Err(Failed::Time)));
+        assert!(matches!(sh(&line, b"", Duration::from_secs(2)), Err(ProgramError::Time)));
         for pid in std::fs::read_to_string(pids).unwrap().lines() {
             assert_gone(pid);
         }
@@ -278,7 +283,7 @@ mod tests {
     fn what_it_leaves_behind_is_killed_and_does_not_delay() {
         // The sleeper holds standard output open.
         let answer = sh("sleep 1000 & echo $!", b"", LONG).unwrap();
-        assert_eq!(answer.ending, Ending::Exited(0));
+        assert_eq!(answer.ending, ProcessEnd::Exited(0));
         assert_gone(String::from_utf8(answer.output).unwrap().trim());
     }
 
@@ -298,15 +303,15 @@ mod tests {
 
     #[test]
     fn a_flood_ends_it() {
-        assert!(matches!(sh("yes", b"", LONG), Err(Failed::Chatty)));
-        assert!(matches!(sh("yes >&2", b"", LONG), Err(Failed::Chatty)));
+        assert!(matches!(sh("yes", b"", LONG), Err(ProgramError::TooMuchOutput)));
+        assert!(matches!(sh("yes >&2", b"", LONG), Err(ProgramError::TooMuchOutput)));
         let answer = sh("head -c 5000 /dev/zero >&2", b"", LONG).unwrap();
-        assert_eq!(answer.errors.len(), MOST_ERRORS.0);
+        assert_eq!(answer.errors.len(), MOST_KEPT_ERRORS);
     }
 
     #[test]
     fn other_ends_are_told() {
-        assert_eq!(sh("kill -SEGV $$", b"", LONG).unwrap().ending, Ending::Signalled(libc::SIGSEGV));
+        assert_eq!(sh("kill -SEGV $$", b"", LONG).unwrap().ending, ProcessEnd::Signalled(libc::SIGSEGV));
         let missing = Run {
             program: Path::new("/nonexistent/plugin"),
             arguments: &[],
@@ -316,7 +321,7 @@ mod tests {
             most_output: 0,
         };
         assert!(
-            matches!(run(&missing), Err(Failed::Start(error)) if error.kind() == io::ErrorKind::NotFound)
+            matches!(run(&missing), Err(ProgramError::Start(error)) if error.kind() == io::ErrorKind::NotFound)
         );
     }
 }

@@ -1,25 +1,27 @@
-//! What of TCP no library sets for us.
+//! TCP options that no library sets for us.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Has the kernel take no more data to be sent once it holds so many octets that it could not send yet (tcp(7)
-/// `TCP_NOTSENT_LOWAT`). Set on a listening socket it holds for every connection that is accepted later.
+/// Bounds the octets that the kernel buffers before it can send them (tcp(7) `TCP_NOTSENT_LOWAT`). If set on
+/// a listening socket, connections that are accepted later inherit the bound.
 ///
-/// Without it the kernel takes megabytes for a client that does not read.
+/// Without it the kernel buffers megabytes for a client that does not read.
 ///
 /// # Errors
 ///
 /// What setsockopt(2) says.
 pub fn limit_unsent(socket: impl AsFd, octets: u32) -> io::Result<()> {
-    // SAFETY: the pointer and the length are those of a live value of the type that the option takes.
+    /// The length of a `u32`.
+    const LENGTH: libc::socklen_t = 4;
+    // SAFETY: the pointer and the length are those of a live value of the type of the option.
     let done = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_NOTSENT_LOWAT,
             (&raw const octets).cast(),
-            size_of::<u32>() as libc::socklen_t,
+            LENGTH,
         )
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

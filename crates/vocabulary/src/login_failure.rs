@@ -19,14 +19,13 @@ words! {
         Plaintext = "plaintext",
         /// The user has as many sessions as one user may have.
         Limit = "limit",
-        /// It could not be decided now.
+        /// The login could not be checked now.
         Temporary = "temporary",
         /// Another session has the maildrop, or a delivery agent holds its lock for too long.
         InUse = "in-use",
         /// The user's last login was less than `login_delay` ago.
         LoginDelay = "login-delay",
-        /// What lies at the maildrop's path is no maildrop, or one beyond a limit: an administrator must
-        /// look.
+        /// The maildrop is not valid or exceeds a limit. An administrator must look.
         Maildrop = "maildrop",
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use config::{Config, Fault};
-use ipc::directory::{Ask, Entry, Name, Verdict};
+use ipc::directory::{DirectoryQuery, LookupName, LookupOutcome, UserRecord};
 use vocabulary::{Location, LoginFailure, Storage};
 
 use super::host_and_local::host_and_local;
@@ -42,7 +42,7 @@ struct ByHost {
 
 /// The name to look up, and where the mail is unless the server states it.
 struct DirectoryLookup {
-    name: Name,
+    name: LookupName,
     mail: StatedMaildrop,
     /// What the server states about the mail's location is ignored.
     fixed: bool,
@@ -73,7 +73,7 @@ impl DirectoryUsers {
                 Some((local_part, domain)) => (local_part, Some(domain.to_owned())),
                 None => (user, None),
             };
-            let name = Name { user: user.to_owned(), local_part: local_part.to_owned(), domain };
+            let name = LookupName { user: user.to_owned(), local_part: local_part.to_owned(), domain };
             return Ok(Some(DirectoryLookup { name, mail: StatedMaildrop::BySettings, fixed: false }));
         };
         let Some((host, local)) = host_and_local(query)? else { return Ok(None) };
@@ -83,7 +83,7 @@ impl DirectoryUsers {
                 by_host.host_mail_path.join(host.initial()).join(host.as_str()).join(local.as_str()),
             ),
         };
-        let name = Name {
+        let name = LookupName {
             user: user.to_owned(),
             local_part: local.as_str().to_owned(),
             domain: Some(host.as_str().to_owned()),
@@ -91,11 +91,11 @@ impl DirectoryUsers {
         Ok(Some(DirectoryLookup { name, mail, fixed: by_host.switch }))
     }
 
-    fn lookup(&self, query: &UserQuery<'_>, name: Name) -> Result<Option<Entry>, LoginError> {
-        match self.directory.ask(Ask::Lookup(name)) {
-            Ok(Verdict::Found(entry)) => Ok(Some(entry)),
-            Ok(Verdict::NotFound) => Ok(None),
-            Ok(Verdict::Refused | Verdict::Granted(_) | Verdict::Temporary(_)) => {
+    fn lookup(&self, query: &UserQuery<'_>, name: LookupName) -> Result<Option<UserRecord>, LoginError> {
+        match self.directory.ask(DirectoryQuery::Lookup(name)) {
+            Ok(LookupOutcome::Found(entry)) => Ok(Some(entry)),
+            Ok(LookupOutcome::NotFound) => Ok(None),
+            Ok(LookupOutcome::Refused | LookupOutcome::Granted(_) | LookupOutcome::Temporary(_)) => {
                 Err(temporary(query, &DirectoryError::WrongAnswer))
             }
             Err(error) => Err(temporary(query, &error)),
@@ -133,12 +133,12 @@ impl Passdb for DirectoryUsers {
 
     fn ask(&mut self, query: &UserQuery<'_>, password: &[u8]) -> Result<Owner, LoginError> {
         let Some(plan) = self.plan(query)? else { return Err(LoginFailure::UnknownUser.into()) };
-        let password = ipc::Secret::new(password.to_vec());
-        match self.directory.ask(Ask::Verify { name: plan.name.clone(), password }) {
-            Ok(Verdict::Found(entry)) => owner(query, entry, plan),
-            Ok(Verdict::NotFound) => Err(LoginFailure::UnknownUser.into()),
-            Ok(Verdict::Refused) => Err(LoginFailure::Password.into()),
-            Ok(Verdict::Granted(_) | Verdict::Temporary(_)) => {
+        let password = ipc::SecretOctets::new(password.to_vec());
+        match self.directory.ask(DirectoryQuery::Verify { name: plan.name.clone(), password }) {
+            Ok(LookupOutcome::Found(entry)) => owner(query, entry, plan),
+            Ok(LookupOutcome::NotFound) => Err(LoginFailure::UnknownUser.into()),
+            Ok(LookupOutcome::Refused) => Err(LoginFailure::Password.into()),
+            Ok(LookupOutcome::Granted(_) | LookupOutcome::Temporary(_)) => {
                 Err(temporary(query, &DirectoryError::WrongAnswer))
             }
             Err(error) => Err(temporary(query, &error)),
@@ -167,7 +167,7 @@ impl Passdb for DirectoryUsers {
 }
 
 /// The owner as the server describes them.
-fn owner(query: &UserQuery<'_>, entry: Entry, plan: DirectoryLookup) -> Result<Owner, LoginError> {
+fn owner(query: &UserQuery<'_>, entry: UserRecord, plan: DirectoryLookup) -> Result<Owner, LoginError> {
     let user = match entry.user {
         Some(name) => UserName::try_from(name.as_bytes())
             .map_err(|why| temporary(query, &format!("the server's name for them is none: {why}")))?,
@@ -177,8 +177,8 @@ fn owner(query: &UserQuery<'_>, entry: Entry, plan: DirectoryLookup) -> Result<O
     let at =
         |storage, path: ipc::open::PathOctets| StatedMaildrop::At(Location { storage, path: path.into() });
     let mail = match entry.mail {
-        Some(ipc::directory::Mail::Mbox(path)) if !plan.fixed => at(Storage::Mbox, path),
-        Some(ipc::directory::Mail::Maildir(path)) if !plan.fixed => at(Storage::Maildir, path),
+        Some(ipc::directory::MailPath::Mbox(path)) if !plan.fixed => at(Storage::Mbox, path),
+        Some(ipc::directory::MailPath::Maildir(path)) if !plan.fixed => at(Storage::Maildir, path),
         _ => plan.mail,
     };
     Ok(Owner { user, uid, gid: entry.gid, own_uid: false, home: entry.home.map(PathBuf::from), mail })
@@ -203,39 +203,42 @@ mod tests {
         config
     }
 
-    fn entry(password: Option<&str>) -> Entry {
-        let password = password.map(|text| ipc::Secret::new(text.as_bytes().to_vec()));
-        Entry { user: None, password, uid: 5000, gid: Some(8), home: None, mail: None }
+    fn entry(password: Option<&str>) -> UserRecord {
+        let password = password.map(|text| ipc::SecretOctets::new(text.as_bytes().to_vec()));
+        UserRecord { user: None, password, uid: 5000, gid: Some(8), home: None, mail: None }
     }
 
     /// Knows alice without a domain, alice at example.org, and users with various errors.
-    fn answers(ask: &Ask) -> Vec<Verdict> {
-        let maildir = || Some(ipc::directory::Mail::Maildir(Path::new("/m/alice").into()));
+    fn answers(ask: &DirectoryQuery) -> Vec<LookupOutcome> {
+        let maildir = || Some(ipc::directory::MailPath::Maildir(Path::new("/m/alice").into()));
         vec![match ask {
-            Ask::Lookup(name) => match (name.local_part.as_str(), name.domain.as_deref()) {
-                ("alice", None) => Verdict::Found(entry(Some("{PLAIN}pw"))),
+            DirectoryQuery::Lookup(name) => match (name.local_part.as_str(), name.domain.as_deref()) {
+                ("alice", None) => LookupOutcome::Found(entry(Some("{PLAIN}pw"))),
                 ("alice", Some("example.org")) => {
                     let user = Some("alice@example.org".to_owned());
-                    Verdict::Found(Entry { user, mail: maildir(), ..entry(Some("{PLAIN}pw")) })
+                    LookupOutcome::Found(UserRecord { user, mail: maildir(), ..entry(Some("{PLAIN}pw")) })
                 }
-                ("alice", Some("a.example.org")) => Verdict::Found(entry(Some("{PLAIN}pw"))),
-                ("locked", _) => Verdict::Found(entry(Some("!"))),
-                ("bare", _) => Verdict::Found(entry(None)),
-                ("odd", _) => Verdict::Found(entry(Some("{MD5}hunter2"))),
-                ("root", _) => Verdict::Found(Entry { uid: 0, ..entry(Some("{PLAIN}pw")) }),
-                ("lost", _) => {
-                    Verdict::Found(Entry { user: Some("../x".to_owned()), ..entry(Some("{PLAIN}pw")) })
+                ("alice", Some("a.example.org")) => LookupOutcome::Found(entry(Some("{PLAIN}pw"))),
+                ("locked", _) => LookupOutcome::Found(entry(Some("!"))),
+                ("bare", _) => LookupOutcome::Found(entry(None)),
+                ("odd", _) => LookupOutcome::Found(entry(Some("{MD5}hunter2"))),
+                ("root", _) => LookupOutcome::Found(UserRecord { uid: 0, ..entry(Some("{PLAIN}pw")) }),
+                ("lost", _) => LookupOutcome::Found(UserRecord {
+                    user: Some("../x".to_owned()),
+                    ..entry(Some("{PLAIN}pw"))
+                }),
+                ("down", _) => LookupOutcome::Temporary("it is down".to_owned()),
+                _ => LookupOutcome::NotFound,
+            },
+            DirectoryQuery::Verify { name, password } => {
+                match (name.local_part.as_str(), password.expose()) {
+                    ("alice", b"pw") => LookupOutcome::Found(entry(None)),
+                    ("alice", _) => LookupOutcome::Refused,
+                    ("down", _) => LookupOutcome::Temporary("it is down".to_owned()),
+                    _ => LookupOutcome::NotFound,
                 }
-                ("down", _) => Verdict::Temporary("it is down".to_owned()),
-                _ => Verdict::NotFound,
-            },
-            Ask::Verify { name, password } => match (name.local_part.as_str(), password.expose()) {
-                ("alice", b"pw") => Verdict::Found(entry(None)),
-                ("alice", _) => Verdict::Refused,
-                ("down", _) => Verdict::Temporary("it is down".to_owned()),
-                _ => Verdict::NotFound,
-            },
-            Ask::Token(_) => Verdict::Refused,
+            }
+            DirectoryQuery::Token(_) => LookupOutcome::Refused,
         }]
     }
 

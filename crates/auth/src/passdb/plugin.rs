@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::{Config, Fault, check_permissions};
 use sys::identity::user_by_name;
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 use sys::spawn::{Run, run};
 use vocabulary::{Location, LoginFailure, Storage};
 use zeroize::Zeroizing;
@@ -118,10 +118,10 @@ impl Plugins {
         }
         let printed = Zeroizing::new(output.output);
         match output.ending {
-            Ending::Exited(0) => PluginAccount::parse(&printed)
+            ProcessEnd::Exited(0) => PluginAccount::parse(&printed)
                 .map(PluginDecision::Accepted)
                 .map_err(|why| temporary(why.to_string())),
-            Ending::Exited(1) => Ok(PluginDecision::Refused),
+            ProcessEnd::Exited(1) => Ok(PluginDecision::Refused),
             ending => Err(temporary(format!("it ended with {ending}"))),
         }
     }

@@ -7,8 +7,8 @@ use std::{fmt, io};
 
 use config::{Config, Fault};
 use sys::crypt::{Crypt, CryptError};
-use sys::identity::{User, password_field, user_by_name};
-use sys::pam::{Denied, Login, Pam};
+use sys::identity::{SystemUser, password_field, user_by_name};
+use sys::pam::{Denied, Pam, PamLogin};
 use vocabulary::LoginFailure;
 use zeroize::Zeroizing;
 
@@ -87,7 +87,7 @@ impl Passdb for SystemUsers {
         let PasswordChecker::Pam { pam, service, time } = &mut self.check else {
             return Err(LoginFailure::UnknownUser.into());
         };
-        let login = Login {
+        let login = PamLogin {
             service,
             user: query.user.as_str(),
             password,
@@ -147,7 +147,7 @@ impl Passdb for SystemUsers {
 }
 
 /// The owner, by the name as the user database spells it. `None` if this user may not own mail, such as root.
-fn owner(user: User) -> Option<Owner> {
+fn owner(user: SystemUser) -> Option<Owner> {
     let name = UserName::try_from(user.name.as_bytes()).ok()?;
     let home = Some(user.home).filter(|home: &PathBuf| home.is_absolute());
     Some(Owner {

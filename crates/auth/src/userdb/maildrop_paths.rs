@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Config, Expansion, ExpansionError, PerUser, Template};
+use config::{Config, Expansion, ExpansionError, PathTemplate, PerUser};
 use vocabulary::{Location, Storage};
 
 use super::qmail;
@@ -27,8 +27,8 @@ pub fn maildrop_of(
 pub(crate) struct MaildropPaths {
     storage: Storage,
     user_storage: PerUser<Storage>,
-    mbox: Option<Template>,
-    maildir: Option<Template>,
+    mbox: Option<PathTemplate>,
+    maildir: Option<PathTemplate>,
     mail_spool_dir: PathBuf,
     path_to_homedir: PathBuf,
 }
@@ -96,7 +96,7 @@ mod tests {
     fn an_mbox_is_in_the_spool_or_where_the_template_says() {
         let mut config = Config::default();
         assert_eq!(path(&config, "alice", Some("/h")).unwrap(), Path::new("/var/mail/alice"));
-        config.mbox = Some(Template::parse("/v/%d/%n").unwrap());
+        config.mbox = Some(PathTemplate::parse("/v/%d/%n").unwrap());
         assert_eq!(path(&config, "alice@example.org", None).unwrap(), Path::new("/v/example.org/alice"));
         assert_eq!(path(&config, "alice", None), Err(ExpansionError::NoDomain));
     }
@@ -118,7 +118,7 @@ mod tests {
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join(".qmail"), "./mail/inbox/\n").unwrap();
         assert_eq!(path(&config, "alice", home.to_str()).unwrap(), home.join("mail/inbox"));
-        config.maildir = Some(Template::parse("%h/mail").unwrap());
+        config.maildir = Some(PathTemplate::parse("%h/mail").unwrap());
         assert_eq!(path(&config, "alice", Some("/h/a")).unwrap(), Path::new("/h/a/mail"));
         assert_eq!(path(&config, "alice", None), Err(ExpansionError::NoHome));
     }
@@ -127,7 +127,7 @@ mod tests {
     fn a_user_can_have_another_storage() {
         let mut config = Config::default();
         config.user_storage.insert("bob".to_owned(), Storage::Maildir);
-        config.maildir = Some(Template::parse("/m/%u").unwrap());
+        config.maildir = Some(PathTemplate::parse("/m/%u").unwrap());
         assert_eq!(path(&config, "bob", None).unwrap(), Path::new("/m/bob"));
         assert_eq!(path(&config, "alice", None).unwrap(), Path::new("/var/mail/alice"));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rustix::fs::FlockOperation;
-use sys::ofd::{self, Claim, Range};
+use sys::ofd::{self, LockRange, RecordLock};
 use vocabulary::LockMethod;
 
 use super::dotlock::{Dotlock, DotlockAttempt, DotlockMaker};
@@ -129,8 +129,8 @@ impl<'a> Locker<'a> {
                     Err(error) => return failed(error, "make a lock file for this mailbox"),
                 },
                 LockMethod::Fcntl => {
-                    let claim = if writable { Claim::Write } else { Claim::Read };
-                    match ofd::set(&mailbox.file, claim, Range::All) {
+                    let claim = if writable { RecordLock::Write } else { RecordLock::Read };
+                    match ofd::set(&mailbox.file, claim, LockRange::All) {
                         Ok(true) => HeldLock::Fcntl,
                         Ok(false) => return Ok(hindered(Busy::new(path, "held with fcntl(2)"))),
                         Err(error) => return failed(error, "lock with fcntl(2)"),
@@ -199,7 +199,7 @@ impl LockedMailbox<'_> {
             match held {
                 HeldLock::Dotlock(dotlock) => drop(dotlock),
                 // Nothing can be done about a failure; closing the descriptor releases these, too.
-                HeldLock::Fcntl => drop(ofd::set(&self.file, Claim::Release, Range::All)),
+                HeldLock::Fcntl => drop(ofd::set(&self.file, RecordLock::Release, LockRange::All)),
                 HeldLock::Flock => drop(rustix::fs::flock(&self.file, FlockOperation::Unlock)),
             }
         }

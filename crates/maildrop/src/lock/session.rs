@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
-use sys::ofd::{self, Claim, Range};
+use sys::ofd::{self, LockRange, RecordLock};
 
 /// All session locks of one owner: record locks on single octets of one file in the owner's state folder.
 ///
@@ -39,15 +39,15 @@ impl SessionLocks {
     pub(crate) fn take(self: &Arc<Self>, device: u64, inode: u64) -> io::Result<Option<SessionLock>> {
         let key = key(device, inode);
         let mut held = self.held();
-        if held.contains(&key) || !self.set(Claim::Write, key)? {
+        if held.contains(&key) || !self.set(RecordLock::Write, key)? {
             return Ok(None);
         }
         held.insert(key);
         Ok(Some(SessionLock { locks: Arc::clone(self), key }))
     }
 
-    fn set(&self, claim: Claim, key: u64) -> io::Result<bool> {
-        self.file.as_ref().map_or(Ok(true), |file| ofd::set(file, claim, Range::Octet(key)))
+    fn set(&self, claim: RecordLock, key: u64) -> io::Result<bool> {
+        self.file.as_ref().map_or(Ok(true), |file| ofd::set(file, claim, LockRange::Octet(key)))
     }
 
     fn held(&self) -> MutexGuard<'_, HashSet<u64>> {
@@ -67,7 +67,7 @@ impl Drop for SessionLock {
         let mut held = self.locks.held();
         // It is released before another thread can find the key free. If that fails, the octet stays locked
         // until this process ends, and there is still only one session at a time.
-        let _ = self.locks.set(Claim::Release, self.key);
+        let _ = self.locks.set(RecordLock::Release, self.key);
         held.remove(&self.key);
     }
 }

@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use config::Config;
-use ipc::directory::{FromDirectory, Setup, ToDirectory};
+use ipc::directory::{DirectorySettings, FromDirectory, ToDirectory};
 use ipc::receive;
 use ipc::wire::{self, Wait};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
-use sys::sealed::{self, Mapping};
+use sys::memfd::{self, Mapping};
 use sys::seqpacket;
 use zeroize::Zeroizing;
 
@@ -76,11 +76,11 @@ impl DirectoryProgram {
         Ok(Some(program))
     }
 
-    fn new(path: PathBuf, identity: Identity, setup: Setup) -> Result<Self, StartError> {
-        let message = wire::encode(&ToDirectory::Setup(Box::new(setup)))
+    fn new(path: PathBuf, identity: Identity, setup: DirectorySettings) -> Result<Self, StartError> {
+        let message = wire::encode(&ToDirectory::Settings(Box::new(setup)))
             .map(Zeroizing::new)
             .map_err(|error| StartError::Role(format!("the settings of mpopd-directory: {error}")))?;
-        let setup = sealed::seal(&message).map_err(StartError::system("no memory for settings"))?;
+        let setup = memfd::sealed(&message).map_err(StartError::system("no memory for settings"))?;
         Ok(Self { path, identity, setup })
     }
 
@@ -115,7 +115,7 @@ impl DirectoryProgram {
     /// What socketpair(2) or fork(2) reports.
     pub(crate) fn start(&self) -> io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
-        let setup = Mapping::of(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
+        let setup = Mapping::new(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;
         seqpacket::send(&ours, &setup, &[], Wait::No)?;
         drop(setup);
         let run_program = |_, input: OwnedFd| {

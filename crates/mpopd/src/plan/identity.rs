@@ -1,7 +1,7 @@
 //! The users that roles run as.
 
 use config::Config;
-use sys::identity::User;
+use sys::identity::SystemUser;
 
 use crate::error::SettingError;
 use crate::process::child::Identity;
@@ -39,13 +39,13 @@ pub(crate) fn of_directory() -> Result<Identity, SettingError> {
     if !sys::identity::is_root() {
         return Ok(Identity::Unchanged);
     }
-    let User { uid, gid, .. } =
+    let SystemUser { uid, gid, .. } =
         powerless_user("mpopd-directory, for [sql], [ldap] and [oauth]", DIRECTORY_USER)?;
     Ok(Identity::User { uid, gid, file_group: None, chroot: None })
 }
 
 /// The user `name`, who must not be root. `setting` says in an error what needs that user.
-fn powerless_user(setting: &'static str, name: &str) -> Result<User, SettingError> {
+fn powerless_user(setting: &'static str, name: &str) -> Result<SystemUser, SettingError> {
     let problem = match sys::identity::user_by_name(name) {
         Ok(Some(user)) if user.uid != 0 => return Ok(user),
         Ok(Some(_)) => format!("{name} is root, who must not run this"),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use rustix::process::Pid;
-use sys::process::{self, Ending, Forked};
+use sys::process::{self, Forked, ProcessEnd};
 
 use crate::process::sandbox::Sandbox;
 
@@ -150,8 +150,8 @@ pub(crate) fn try_out<E: fmt::Display>(check: impl FnOnce() -> Result<bool, E>) 
             let read = std::fs::File::from(reader).read_to_string(&mut problem);
             let ending = process::await_end(pid).map_err(TryOutError::process)?;
             match (ending, read) {
-                (Ending::Exited(YES), Ok(_)) => Ok(true),
-                (Ending::Exited(NO), Ok(_)) => Ok(false),
+                (ProcessEnd::Exited(YES), Ok(_)) => Ok(true),
+                (ProcessEnd::Exited(NO), Ok(_)) => Ok(false),
                 (_, Ok(_)) if !problem.is_empty() => Err(TryOutError::Check(problem)),
                 (ending, _) => Err(TryOutError::process(ending)),
             }
@@ -177,7 +177,7 @@ fn confine<E>(becomes: &ProcessRole<'_>, supervisor: Pid) -> Result<(), PrepareE
     }
     if let Identity::User { uid, gid, file_group, chroot } = becomes.identity {
         if let Some(directory) = chroot {
-            sys::identity::confine_to(directory).map_err(at("chroot"))?;
+            sys::identity::enter_chroot(directory).map_err(at("chroot"))?;
         }
         sys::identity::become_user(*uid, *gid, *file_group).map_err(at("changing the user"))?;
         process::no_new_privileges().map_err(at("no_new_privs"))?;

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use sys::seal::{Calls, Filter, Grant, Place, Rights, Support, confine};
+use sys::sandbox::{Calls, Grant, GrantTarget, Rights, Support, SyscallFilter, confine};
 
 /// The rights that a role keeps.
 #[derive(Debug, Clone)]
@@ -27,13 +27,15 @@ pub(crate) enum Sandbox<'a> {
 /// Files that the libraries of a maildrop process read; everyone may.
 const MAILDROP_READS: &[&str] = &["/proc/sys/kernel/random/boot_id"];
 
-type Compiled = LazyLock<io::Result<Filter>>;
+type Compiled = LazyLock<io::Result<SyscallFilter>>;
 
 static SESSION: Compiled =
-    LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Events, Calls::Connections]));
-static MAILDROP: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::Group]));
-static LOG: Compiled = LazyLock::new(|| Filter::only(&[Calls::Basics, Calls::Files, Calls::LocalSockets]));
-static MODULES: Compiled = LazyLock::new(Filter::all_but_the_machines);
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Events, Calls::Connections]));
+static MAILDROP: Compiled =
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Files, Calls::Group]));
+static LOG: Compiled =
+    LazyLock::new(|| SyscallFilter::only(&[Calls::Basics, Calls::Files, Calls::LocalSockets]));
+static MODULES: Compiled = LazyLock::new(SyscallFilter::all_but_machine_wide);
 
 impl Sandbox<'_> {
     /// Confines this process, as far as the kernel can.
@@ -83,10 +85,10 @@ pub(crate) fn maildrop<'a>(
     mail: impl IntoIterator<Item = PathBuf>,
     ours: impl IntoIterator<Item = BorrowedFd<'a>>,
 ) -> Sandbox<'a> {
-    let granted = |place, rights| Grant { place, rights };
-    let mail = mail.into_iter().map(|folder| granted(Place::Path(folder), Rights::Files));
-    let ours = ours.into_iter().map(|folder| granted(Place::Open(folder), Rights::FilesAndFolders));
-    let read = MAILDROP_READS.iter().map(|file| granted(Place::Path(file.into()), Rights::Read));
+    let granted = |target, rights| Grant { target, rights };
+    let mail = mail.into_iter().map(|folder| granted(GrantTarget::Path(folder), Rights::Files));
+    let ours = ours.into_iter().map(|folder| granted(GrantTarget::Open(folder), Rights::FilesAndFolders));
+    let read = MAILDROP_READS.iter().map(|file| granted(GrantTarget::Path(file.into()), Rights::Read));
     Sandbox::Maildrop(mail.chain(ours).chain(read).collect())
 }
 
@@ -94,7 +96,9 @@ pub(crate) fn maildrop<'a>(
 pub(crate) fn log(file: Option<&Path>) -> Sandbox<'static> {
     let real = file.and_then(|file| file.canonicalize().ok());
     let folders = [file, real.as_deref()].into_iter().flatten().filter_map(nearest_folder);
-    Sandbox::Log(folders.map(|folder| Grant { place: Place::Path(folder), rights: Rights::Files }).collect())
+    Sandbox::Log(
+        folders.map(|folder| Grant { target: GrantTarget::Path(folder), rights: Rights::Files }).collect(),
+    )
 }
 
 /// The folder of a file, or the nearest one above it that exists.

@@ -13,8 +13,8 @@ use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal};
 use sys::attempts;
-use sys::process::Ending;
-use sys::seal::Support;
+use sys::process::ProcessEnd;
+use sys::sandbox::Support;
 
 use crate::process::child::{self, Identity, ProcessRole};
 use crate::process::sandbox::{Sandbox, log, maildrop};
@@ -158,7 +158,7 @@ fn each_role_can_do_what_security_md_says() {
         return;
     }
 
-    assert_eq!(attempts::in_one_thread(compare).unwrap(), Ending::Exited(0));
+    assert_eq!(attempts::in_one_thread(compare).unwrap(), ProcessEnd::Exited(0));
 }
 
 /// Tries everything as everyone, and compares that with the table in SECURITY.md.
@@ -211,9 +211,9 @@ fn outcome(
     let pid =
         child::start(&becomes, &[], Vec::new(), || Ok::<_, std::convert::Infallible>(()), role).unwrap();
     match sys::process::await_end(pid).unwrap() {
-        Ending::Exited(DONE | 0) => "yes",
-        Ending::Exited(REFUSED) => "no",
-        ending if ending.is_of_a_seal() => "ends it",
+        ProcessEnd::Exited(DONE | 0) => "yes",
+        ProcessEnd::Exited(REFUSED) => "no",
+        ending if ending.is_sandbox_violation() => "ends it",
         ending => panic!("{name} ended with {ending}"),
     }
 }

@@ -5,8 +5,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use ipc::control::{Answer, Request, Rereading, Verdict};
-use ipc::report::Figures;
+use ipc::control::{ControlReply, ControlRequest, ReloadKind, ReloadOutcome};
+use ipc::report::SessionFigures;
 use ipc::wire::Wait;
 use ipc::{receive, send};
 use rustix::event::PollFlags;
@@ -32,7 +32,7 @@ pub(super) struct ControlClients {
     /// The number of clients and questions so far: each has a number of its own.
     numbers: u64,
     /// The figures of session roles that have ended.
-    pub(super) past: Figures,
+    pub(super) past: SessionFigures,
 }
 
 struct ControlClient {
@@ -47,7 +47,7 @@ pub(super) enum Waits {
     Nothing,
     Sessions(PendingQuestion),
     Rereading {
-        kind: Rereading,
+        kind: ReloadKind,
         /// It began after the client asked. One that began earlier has read an older file.
         begun: bool,
     },
@@ -67,7 +67,7 @@ pub(super) struct PendingQuestion {
 /// The session roles' answers so far.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PartialAnswer {
-    Figures(Figures),
+    Figures(SessionFigures),
     /// The lists that arrived have been passed on.
     Visitors {
         heard: bool,
@@ -77,7 +77,7 @@ pub(super) enum PartialAnswer {
 
 impl ControlClients {
     pub(super) fn new(socket: Option<ControlSocket>) -> Self {
-        Self { socket, spare: spare(), clients: Vec::new(), numbers: 0, past: Figures::default() }
+        Self { socket, spare: spare(), clients: Vec::new(), numbers: 0, past: SessionFigures::default() }
     }
 
     /// What to wait for.
@@ -136,7 +136,7 @@ impl ControlClients {
     }
 
     /// A re-reading of this kind begins: the clients that have asked wait for this one.
-    pub(super) fn begin(&mut self, wanted: Rereading) {
+    pub(super) fn begin(&mut self, wanted: ReloadKind) {
         for client in &mut self.clients {
             match &mut client.waits {
                 Waits::Rereading { kind, begun } if *kind == wanted => *begun = true,
@@ -146,17 +146,17 @@ impl ControlClients {
     }
 
     /// Reports the outcome of a re-reading of this kind to the clients that wait for it.
-    pub(super) fn report_reread(&mut self, kind: Rereading, verdict: &Verdict) {
+    pub(super) fn report_reread(&mut self, kind: ReloadKind, verdict: &ReloadOutcome) {
         let awaited = Waits::Rereading { kind, begun: true };
         let waiting = self.clients.iter().filter(|client| client.waits == awaited);
         let waiting: Vec<u64> = waiting.map(|client| client.number).collect();
         for number in waiting {
-            self.answer(number, &Answer::Reread(verdict.clone()), &[]);
+            self.answer(number, &ControlReply::Reread(verdict.clone()), &[]);
         }
     }
 
     /// A session role has ended: keeps what it counted.
-    pub(super) fn remember(&mut self, figures: Figures) {
+    pub(super) fn remember(&mut self, figures: SessionFigures) {
         self.past.add(&figures.totals());
     }
 
@@ -188,9 +188,9 @@ impl ControlClients {
     }
 
     /// The next request of a client. A client that is gone or makes no sense is dropped.
-    pub(super) fn hear(&mut self, number: u64, buffer: &mut [u8]) -> Option<Request> {
+    pub(super) fn hear(&mut self, number: u64, buffer: &mut [u8]) -> Option<ControlRequest> {
         let client = self.clients.iter().find(|client| client.number == number)?;
-        match receive::<Request>(&client.channel, buffer, Wait::No) {
+        match receive::<ControlRequest>(&client.channel, buffer, Wait::No) {
             // It has not waited for its last answer: it is not mpopdctl, or it is gone.
             Ok(Some(_)) if client.waits != Waits::Nothing => {}
             Ok(Some((request, _))) => return Some(request),
@@ -203,7 +203,7 @@ impl ControlClients {
     }
 
     /// Answers a client, which may ask again afterwards.
-    pub(super) fn answer(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+    pub(super) fn answer(&mut self, number: u64, answer: &ControlReply, descriptors: &[BorrowedFd<'_>]) {
         self.answer_and_wait(number, answer, descriptors, Waits::Nothing);
     }
 
@@ -211,7 +211,7 @@ impl ControlClients {
     pub(super) fn answer_and_wait(
         &mut self,
         number: u64,
-        answer: &Answer,
+        answer: &ControlReply,
         descriptors: &[BorrowedFd<'_>],
         waits: Waits,
     ) {
@@ -231,7 +231,7 @@ impl ControlClients {
     }
 
     /// Sends a client a part of its answer; it goes on waiting.
-    pub(super) fn pass(&mut self, number: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
+    pub(super) fn pass(&mut self, number: u64, answer: &ControlReply, descriptors: &[BorrowedFd<'_>]) {
         let Some(at) = self.clients.iter().position(|client| client.number == number) else { return };
         let Some(client) = self.clients.get(at) else { return };
         if let Err(error) = send(&client.channel, answer, descriptors, Wait::No) {
@@ -265,7 +265,7 @@ mod tests {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
     /// A client that waits for a re-reading, and its end of the connection.
-    fn waiting(kind: Rereading) -> (ControlClients, OwnedFd, tempfile::TempDir) {
+    fn waiting(kind: ReloadKind) -> (ControlClients, OwnedFd, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
         let mut control = ControlClients::new(Some(ControlSocket::bind(&path).unwrap()));
@@ -274,14 +274,19 @@ mod tests {
         rustix::net::connect(&ours, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         control.accept();
         let client = control.clients[0].number;
-        control.answer_and_wait(client, &Answer::Awaiting, &[], Waits::Rereading { kind, begun: false });
-        assert_eq!(heard(&ours), Some(Answer::Awaiting));
+        control.answer_and_wait(
+            client,
+            &ControlReply::Awaiting,
+            &[],
+            Waits::Rereading { kind, begun: false },
+        );
+        assert_eq!(heard(&ours), Some(ControlReply::Awaiting));
         (control, ours, folder)
     }
 
-    fn heard(client: &OwnedFd) -> Option<Answer> {
+    fn heard(client: &OwnedFd) -> Option<ControlReply> {
         let mut buffer = vec![0; ipc::wire::MOST_OCTETS];
-        match receive::<Answer>(client, &mut buffer, Wait::No) {
+        match receive::<ControlReply>(client, &mut buffer, Wait::No) {
             Ok(heard) => heard.map(|(answer, _)| answer),
             Err(error) => {
                 assert!(error.would_block(), "{error}");
@@ -292,17 +297,17 @@ mod tests {
 
     #[test]
     fn a_verdict_is_on_a_reading_that_began_after_the_question() {
-        let (mut control, client, _folder) = waiting(Rereading::Config);
-        let verdict = Verdict::InForce { port: 110 };
-        control.report_reread(Rereading::Config, &verdict);
+        let (mut control, client, _folder) = waiting(ReloadKind::Config);
+        let verdict = ReloadOutcome::InForce { port: 110 };
+        control.report_reread(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "that one had read an older file");
-        control.begin(Rereading::Refresh);
-        control.report_reread(Rereading::Config, &verdict);
+        control.begin(ReloadKind::Refresh);
+        control.report_reread(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "nor is it one of the other kind");
-        control.begin(Rereading::Config);
-        control.report_reread(Rereading::Config, &verdict);
-        assert_eq!(heard(&client), Some(Answer::Reread(verdict.clone())));
-        control.report_reread(Rereading::Config, &verdict);
+        control.begin(ReloadKind::Config);
+        control.report_reread(ReloadKind::Config, &verdict);
+        assert_eq!(heard(&client), Some(ControlReply::Reread(verdict.clone())));
+        control.report_reread(ReloadKind::Config, &verdict);
         assert_eq!(heard(&client), None, "once");
     }
 }

@@ -10,14 +10,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ipc::hire::{Hire, Hired};
-use ipc::report::Figures;
-use ipc::steer::{FromSession, MOST_LOGINS, Question, Restarts, ToSession, Told};
+use ipc::hire::{HireRequest, Hired};
+use ipc::report::SessionFigures;
+use ipc::steer::{FromSession, MOST_LOGINS, Restarts, SteerAnswer, SteerQuestion, ToSession};
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
 use rustix::process::{Pid, Signal};
 use session_role::{Arrivals, tls};
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 use sys::seqpacket;
 
 use super::directory::DirectoryRole;
@@ -52,9 +52,9 @@ pub(super) enum GenerationEvent {
     /// Its session role accepts connections.
     Ready,
     /// Its session role answers the question with this number. Descriptors may come with it.
-    Answered(u64, Told, Vec<OwnedFd>),
+    Answered(u64, SteerAnswer, Vec<OwnedFd>),
     /// Its session role ends, and has counted this.
-    Counted(Figures),
+    Counted(SessionFigures),
 }
 
 /// Both ends of the login queue. The supervisor keeps them for the roles that it starts, and so that logins
@@ -128,7 +128,7 @@ impl Generation {
     }
 
     /// Asks the session role. Returns whether an answer can be expected.
-    pub(super) fn ask(&self, number: u64, question: Question) -> bool {
+    pub(super) fn ask(&self, number: u64, question: SteerQuestion) -> bool {
         self.session.running.as_ref().is_some_and(|(_, steer)| {
             send(steer, &ToSession::Ask { number, question }, &[], Wait::No).is_ok()
         })
@@ -181,9 +181,21 @@ impl Generation {
         None
     }
 
+<<<<<<< HEAD
     /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it
     /// belongs to this generation.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
+=======
+    /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it belongs to this
+    /// generation.
+    pub(super) fn ended(
+        &mut self,
+        pid: Pid,
+        ending: ProcessEnd,
+        restarts: &mut Restarts,
+        now: Instant,
+    ) -> bool {
+>>>>>>> auth
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
         let leaving = self.leave.is_some();
@@ -195,7 +207,7 @@ impl Generation {
             match (&mut self.leave, ending) {
                 (Some(leave), _) => {
                     leave.maildrops_until = Some(now + COMMIT_TIME);
-                    if ending != Ending::Exited(0) {
+                    if ending != ProcessEnd::Exited(0) {
                         tracing::error!("session ended with {ending}, and with it its last connections");
                     }
                 }
@@ -223,7 +235,7 @@ impl Generation {
         } else if let Some(EndedWorker { uid, unanswered }) = self.workers.ended(pid) {
             self.refuse(&unanswered);
             match ending {
-                Ending::Exited(0) => {
+                ProcessEnd::Exited(0) => {
                     tracing::debug!("maildrop process of uid {uid} had nothing to do any more");
                 }
                 _ => {
@@ -406,7 +418,7 @@ impl Generation {
     /// Answers an auth process that needs a maildrop process.
     fn hear_auth(&mut self, slot: usize, buffer: &mut [u8]) {
         let Some((pid, channel)) = self.auth.get(slot).and_then(|auth| auth.running.as_ref()) else { return };
-        let request = match receive::<Hire>(channel, buffer, Wait::No) {
+        let request = match receive::<HireRequest>(channel, buffer, Wait::No) {
             Ok(Some((request, _))) => request,
             Ok(None) => return, // it ended, and SIGCHLD says so
             Err(error) if error.would_block() => return,
@@ -417,7 +429,7 @@ impl Generation {
             }
         };
         let steer = self.session.running.as_ref().map(|(_, channel)| channel);
-        let uid = request.post.uid;
+        let uid = request.worker.uid;
         let sent = match self.workers.get(request, &self.plan.maildrops, steer) {
             Ok((id, orders)) => send(channel, &Hired::Ready(id), &[orders.as_fd()], Wait::No),
             Err(error) => {
@@ -484,7 +496,7 @@ impl Generation {
 fn event(message: FromSession, descriptors: Vec<OwnedFd>) -> GenerationEvent {
     match message {
         FromSession::Ready => GenerationEvent::Ready,
-        FromSession::Answer { number, told } => GenerationEvent::Answered(number, told, descriptors),
+        FromSession::Answer { number, answer } => GenerationEvent::Answered(number, answer, descriptors),
         FromSession::Ending(figures) => GenerationEvent::Counted(figures),
     }
 }

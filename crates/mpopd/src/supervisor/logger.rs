@@ -10,7 +10,7 @@ use ipc::send;
 use ipc::steer::Restarts;
 use ipc::wire::Wait;
 use rustix::process::Pid;
-use sys::process::Ending;
+use sys::process::ProcessEnd;
 use sys::seqpacket;
 use vocabulary::LogTarget;
 
@@ -82,9 +82,21 @@ impl LogRole {
         }
     }
 
+<<<<<<< HEAD
     /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it
     /// was this role.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
+=======
+    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it was this
+    /// role.
+    pub(super) fn ended(
+        &mut self,
+        pid: Pid,
+        ending: ProcessEnd,
+        restarts: &mut Restarts,
+        now: Instant,
+    ) -> bool {
+>>>>>>> auth
         match self.running.take_if(|running| running.pid == pid) {
             Some(LogProcess { orders: Some(_), .. }) => {
                 restarts.log += 1;

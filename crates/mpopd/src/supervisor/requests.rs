@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use ipc::control::{Answer, Port, Request, Status};
-use ipc::report::Figures;
-use ipc::steer::{Question, Told};
+use ipc::control::{ControlReply, ControlRequest, Port, Status};
+use ipc::report::SessionFigures;
+use ipc::steer::{SteerAnswer, SteerQuestion};
 use session_role::Security;
 
 use super::clients::{PartialAnswer, PendingQuestion, Waits};
@@ -15,24 +15,26 @@ impl Supervisor {
     pub(super) fn serve_client(&mut self, client: u64, buffer: &mut [u8]) {
         let Some(request) = self.clients.hear(client, buffer) else { return };
         match request {
-            Request::Status => {
-                self.ask(client, &Question::Figures, PartialAnswer::Figures(self.clients.past.clone()))
+            ControlRequest::Status => {
+                self.ask(client, &SteerQuestion::Figures, PartialAnswer::Figures(self.clients.past.clone()))
             }
-            Request::Who => self.ask(client, &Question::Visitors, PartialAnswer::Visitors { heard: false }),
-            Request::Kick(who) => {
+            ControlRequest::Who => {
+                self.ask(client, &SteerQuestion::Connections, PartialAnswer::Visitors { heard: false })
+            }
+            ControlRequest::Kick(who) => {
                 tracing::info!("mpopdctl kicks {}", logging::Untrusted(who.as_bytes()));
-                self.ask(client, &Question::Kick(who), PartialAnswer::Kicked(None));
+                self.ask(client, &SteerQuestion::Kick(who), PartialAnswer::Kicked(None));
             }
-            Request::Upgrade => self.upgrade(client),
-            Request::Await(kind) => {
+            ControlRequest::Upgrade => self.upgrade(client),
+            ControlRequest::Await(kind) => {
                 let waits = Waits::Rereading { kind, begun: false };
-                self.clients.answer_and_wait(client, &Answer::Awaiting, &[], waits);
+                self.clients.answer_and_wait(client, &ControlReply::Awaiting, &[], waits);
             }
         }
     }
 
     /// Asks the session roles for a client. The answers arrive in [`Supervisor::session_answers`].
-    fn ask(&mut self, client: u64, question: &Question, answer: PartialAnswer) {
+    fn ask(&mut self, client: u64, question: &SteerQuestion, answer: PartialAnswer) {
         let number = self.clients.next_number();
         let generations = self.current.iter().chain(&self.leaving);
         let asked = generations.filter(|generation| generation.ask(number, question.clone()));
@@ -47,7 +49,7 @@ impl Supervisor {
         &mut self,
         generation: u32,
         number: u64,
-        told: Told,
+        told: SteerAnswer,
         descriptors: &[OwnedFd],
     ) {
         let Some((client, asked)) = self.clients.asked().find(|(_, asked)| asked.number == number) else {
@@ -56,11 +58,11 @@ impl Supervisor {
         asked.owing.retain(|owing| *owing != generation);
         let mut visitors = None;
         match (&mut asked.answer, told) {
-            (PartialAnswer::Figures(sum), Told::Figures(figures)) => sum.add(&figures),
-            (PartialAnswer::Kicked(sum), Told::Kicked(more)) => {
+            (PartialAnswer::Figures(sum), SteerAnswer::Figures(figures)) => sum.add(&figures),
+            (PartialAnswer::Kicked(sum), SteerAnswer::Kicked(more)) => {
                 *sum = Some(sum.unwrap_or(0).saturating_add(more))
             }
-            (PartialAnswer::Visitors { heard }, Told::Visitors(packed)) => {
+            (PartialAnswer::Visitors { heard }, SteerAnswer::Connections(packed)) => {
                 *heard = true;
                 visitors = Some(packed);
             }
@@ -69,7 +71,7 @@ impl Supervisor {
         }
         if let Some(packed) = visitors {
             let memory: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-            self.clients.pass(client, &Answer::Visitors(packed), &memory);
+            self.clients.pass(client, &ControlReply::Connections(packed), &memory);
         }
         self.answer_if_complete(client);
     }
@@ -92,16 +94,16 @@ impl Supervisor {
         let answer = match &mut asked.answer {
             PartialAnswer::Figures(figures) => {
                 let figures = std::mem::take(figures);
-                Answer::Status(self.status(figures))
+                ControlReply::Status(self.status(figures))
             }
-            PartialAnswer::Visitors { heard: true } => Answer::NoMoreVisitors,
-            PartialAnswer::Kicked(Some(sessions)) => Answer::Kicked(*sessions),
+            PartialAnswer::Visitors { heard: true } => ControlReply::NoMoreConnections,
+            PartialAnswer::Kicked(Some(sessions)) => ControlReply::Kicked(*sessions),
             PartialAnswer::Visitors { heard: false } | PartialAnswer::Kicked(None) => unavailable(),
         };
         self.clients.answer(client, &answer, &[]);
     }
 
-    fn status(&self, figures: Figures) -> Status {
+    fn status(&self, figures: SessionFigures) -> Status {
         let ports = self.current.iter().flat_map(|current| current.plan.arrivals.listeners());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -115,6 +117,6 @@ impl Supervisor {
     }
 }
 
-fn unavailable() -> Answer {
-    Answer::Refused("the session role cannot answer now, it is being restarted: ask again".to_owned())
+fn unavailable() -> ControlReply {
+    ControlReply::Refused("the session role cannot answer now, it is being restarted: ask again".to_owned())
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc::control::{Rereading, Verdict};
+use ipc::control::{ReloadKind, ReloadOutcome};
 
 use super::generation::Generation;
 use super::incoming::Incoming;
@@ -44,9 +44,9 @@ impl Supervisor {
             return tracing::warn!("there is no configuration to be re-read");
         };
         self.notifier.reloading();
-        self.clients.begin(Rereading::Config);
+        self.clients.begin(ReloadKind::Config);
         if reload == Reload::All {
-            self.clients.begin(Rereading::Refresh);
+            self.clients.begin(ReloadKind::Refresh);
         }
         let generation = file.replan(&current.plan, reload).and_then(|plan| {
             Generation::new(self.generations, plan, now)
@@ -109,7 +109,7 @@ impl Supervisor {
         let verdict = match outcome {
             Ok(()) => {
                 tracing::info!("the configuration was re-read");
-                Verdict::InForce { port }
+                ReloadOutcome::InForce { port }
             }
             Err(error) => {
                 let problems = error.to_string();
@@ -117,13 +117,13 @@ impl Supervisor {
                     tracing::error!("{line}");
                 }
                 tracing::error!("the configuration was not taken over: the settings stay as they were");
-                Verdict::kept(&problems)
+                ReloadOutcome::kept(&problems)
             }
         };
         // A client that waits for new settings gets them with SIGHUP, too.
-        self.clients.report_reread(Rereading::Config, &verdict);
+        self.clients.report_reread(ReloadKind::Config, &verdict);
         if reload == Reload::All {
-            self.clients.report_reread(Rereading::Refresh, &verdict);
+            self.clients.report_reread(ReloadKind::Refresh, &verdict);
         }
     }
 }

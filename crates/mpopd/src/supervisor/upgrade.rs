@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use ipc::control::Answer;
+use ipc::control::ControlReply;
 
 use super::handover::{self, Given};
 use super::startup_report;
@@ -57,7 +57,7 @@ impl Supervisor {
                 self.successor = Some(successor);
                 self.clients.await_successor(client);
             }
-            Err(error) => self.clients.answer(client, &Answer::Refused(error.to_string()), &[]),
+            Err(error) => self.clients.answer(client, &ControlReply::Refused(error.to_string()), &[]),
         }
     }
 
@@ -68,7 +68,7 @@ impl Supervisor {
         match startup_report::wait(report) {
             Ok(()) => {
                 tracing::info!("process {pid} serves from here on");
-                self.clients.answer(client, &Answer::Upgraded { pid }, &[]);
+                self.clients.answer(client, &ControlReply::Upgraded { pid }, &[]);
                 self.clients.give_up();
                 self.notifier.succeeded_by(pid);
                 let now = Instant::now();
@@ -121,6 +121,6 @@ impl Supervisor {
             tracing::error!("{line}");
         }
         tracing::error!("mpopd was not replaced: it goes on as it was");
-        self.clients.answer(client, &Answer::Refused(why.to_owned()), &[]);
+        self.clients.answer(client, &ControlReply::Refused(why.to_owned()), &[]);
     }
 }

@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use auth_role::MailRoots;
-use ipc::hire::{Hire, Post, Reach, WorkerId};
+use ipc::hire::{FileAccess, HireRequest, WorkerId, WorkerIdentity};
 use ipc::mail::FromMaildrop;
-use ipc::open::Open;
+use ipc::open::OpenRequest;
 use ipc::steer::ToSession;
 use ipc::wire::{self, Wait};
 use ipc::{LoginId, receive, send};
@@ -25,8 +25,8 @@ use crate::process::sandbox;
 
 #[derive(Default)]
 pub(super) struct Workers {
-    /// The process that new orders go to, for each post.
-    current: HashMap<Post, MaildropWorker>,
+    /// The process that new orders go to, for each identity.
+    current: HashMap<WorkerIdentity, MaildropWorker>,
     /// Every process that has not been reaped.
     living: HashMap<Pid, LivingWorker>,
     started: u64,
@@ -39,7 +39,7 @@ struct MaildropWorker {
 }
 
 struct LivingWorker {
-    post: Post,
+    identity: WorkerIdentity,
     work: AssignedWork,
 }
 
@@ -58,23 +58,23 @@ pub(super) struct EndedWorker {
 }
 
 impl Workers {
-    /// The process for a post: the running one, unless auth reports that it no longer answers.
+    /// The process for an identity: the running one, unless auth reports that it no longer answers.
     pub(super) fn get(
         &mut self,
-        request: Hire,
+        request: HireRequest,
         plan: &MaildropPlan,
         steer: Option<&OwnedFd>,
     ) -> io::Result<(WorkerId, &OwnedFd)> {
-        let Hire { post, instead_of } = request;
-        if self.current.get(&post).is_none_or(|worker| instead_of == Some(worker.id)) {
+        let HireRequest { worker: identity, instead_of } = request;
+        if self.current.get(&identity).is_none_or(|worker| instead_of == Some(worker.id)) {
             let steer = steer.ok_or_else(|| io::Error::other("the session role is being restarted"))?;
-            let (pid, orders, work) = start(&post, plan, steer)?;
+            let (pid, orders, work) = start(&identity, plan, steer)?;
             let id = WorkerId(self.started);
             self.started += 1;
-            self.living.insert(pid, LivingWorker { post: post.clone(), work });
-            self.current.insert(post.clone(), MaildropWorker { id, pid, orders });
+            self.living.insert(pid, LivingWorker { identity: identity.clone(), work });
+            self.current.insert(identity.clone(), MaildropWorker { id, pid, orders });
         }
-        match self.current.get(&post) {
+        match self.current.get(&identity) {
             Some(worker) => Ok((worker.id, &worker.orders)),
             None => Err(io::Error::other("it was lost")),
         }
@@ -87,11 +87,11 @@ impl Workers {
 
     /// Notes that a process ended, if it was one of these.
     pub(super) fn ended(&mut self, pid: Pid) -> Option<EndedWorker> {
-        let LivingWorker { post, work } = self.living.remove(&pid)?;
-        if self.current.get(&post).is_some_and(|worker| worker.pid == pid) {
-            self.current.remove(&post);
+        let LivingWorker { identity, work } = self.living.remove(&pid)?;
+        if self.current.get(&identity).is_some_and(|worker| worker.pid == pid) {
+            self.current.remove(&identity);
         }
-        Some(EndedWorker { uid: post.uid, unanswered: work.unanswered() })
+        Some(EndedWorker { uid: identity.uid, unanswered: work.unanswered() })
     }
 
     pub(super) fn pids(&self) -> Vec<Pid> {
@@ -105,7 +105,7 @@ impl AssignedWork {
         let mut logins = self.in_progress.logins();
         let _ = shutdown(&self.orders, Shutdown::Read);
         let mut buffer = vec![0; wire::MOST_OCTETS];
-        while let Ok(Some((order, _))) = receive::<Open>(&self.orders, &mut buffer, Wait::No) {
+        while let Ok(Some((order, _))) = receive::<OpenRequest>(&self.orders, &mut buffer, Wait::No) {
             logins.push(order.context.id);
         }
         logins
@@ -113,8 +113,12 @@ impl AssignedWork {
 }
 
 /// Forks a process. Returns its pid, the channel for its orders, and its work.
-fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, OwnedFd, AssignedWork)> {
-    let Post { uid, gid, .. } = *post;
+fn start(
+    worker: &WorkerIdentity,
+    plan: &MaildropPlan,
+    steer: &OwnedFd,
+) -> io::Result<(Pid, OwnedFd, AssignedWork)> {
+    let WorkerIdentity { uid, gid, .. } = *worker;
     let state = plan.state.folder_of(uid, gid)?;
     let spool = plan.spool.as_ref().map(|spool| spool.folder_of(uid, gid)).transpose()?;
     let (orders_in, orders_out) = seqpacket::pair()?;
@@ -127,7 +131,7 @@ fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, 
     let ours: Vec<_> = [Some(&state), spool.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
     let mut keep = vec![orders_out.as_fd(), sessions_out.as_fd(), in_progress.as_fd()];
     keep.extend(&ours);
-    let sandbox = Some(sandbox::maildrop(folders(&plan.roots, &post.reach), ours));
+    let sandbox = Some(sandbox::maildrop(folders(&plan.roots, &worker.access), ours));
     let becomes = ProcessRole { name: c"mpopd-maildrop", identity: &identity, sandbox };
     let role = |_, ()| {
         let channels = maildrop_role::Channels { orders: &orders_out, sessions: &sessions_out };
@@ -136,7 +140,7 @@ fn start(post: &Post, plan: &MaildropPlan, steer: &OwnedFd) -> io::Result<(Pid, 
             last_logins: last_logins(plan, &state),
             in_progress: &in_progress,
             threads: plan.threads,
-            is_confined: post.reach != Reach::Anything,
+            is_confined: worker.access != FileAccess::Anything,
         };
         match opener(plan, &state, spool.as_ref(), &sessions_out) {
             Ok(opener) => maildrop_role::run(channels, opener, settings),
@@ -168,13 +172,13 @@ fn last_logins(plan: &MaildropPlan, state: &OwnedFd) -> Option<LastLogins> {
 }
 
 /// The folders of mail that a process with this access may open.
-fn folders(roots: &MailRoots, reach: &Reach) -> Vec<PathBuf> {
-    match reach {
-        Reach::Roots => roots.folders().to_vec(),
-        Reach::Folders(folders) => {
+fn folders(roots: &MailRoots, access: &FileAccess) -> Vec<PathBuf> {
+    match access {
+        FileAccess::Roots => roots.folders().to_vec(),
+        FileAccess::Folders(folders) => {
             roots.folders().iter().cloned().chain(folders.iter().cloned().map(PathBuf::from)).collect()
         }
-        Reach::Anything => vec![Path::new("/").to_owned()],
+        FileAccess::Anything => vec![Path::new("/").to_owned()],
     }
 }
 

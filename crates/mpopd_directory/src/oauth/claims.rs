@@ -1,26 +1,26 @@
-//! What a token says, and what it must say (RFC 7519 section 4.1, RFC 7662 section 2.2).
+//! The claims of a token, and those that are required (RFC 7519 section 4.1, RFC 7662 section 2.2).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipc::login::MOST_USER;
 use serde_json::Value;
 
-/// What a token says.
+/// The claims of a token.
 pub(super) type Claims = serde_json::Map<String, Value>;
 
-/// So many seconds clocks may differ.
-pub(super) const LEEWAY: u64 = 60;
+/// The tolerated difference between clocks, in seconds.
+pub(super) const LEEWAY: u32 = 60;
 
-/// What a token must say. Empty texts ask for nothing.
-pub(super) struct Wanted {
+/// The claims that a token must have. Empty texts require nothing.
+pub(super) struct RequiredClaims {
     pub(super) issuer: String,
     pub(super) audience: String,
     pub(super) scope: String,
     pub(super) user_claim: String,
 }
 
-impl Wanted {
-    /// The user whom a genuine token stands for; `None` if it is not good for this server.
+impl RequiredClaims {
+    /// The user of a genuine token; `None` if the token is not valid for this server.
     pub(super) fn user(&self, claims: &Claims) -> Option<String> {
         let issued = self.issuer.is_empty() || text(claims, "iss") == Some(&self.issuer);
         let in_scope = self.scope.is_empty()
@@ -32,7 +32,7 @@ impl Wanted {
         user.filter(|_| good).map(str::to_owned)
     }
 
-    /// One text, or a list with it.
+    /// The claim is one text, or a list that contains it.
     fn is_audience(&self, claims: &Claims) -> bool {
         match claims.get("aud") {
             _ if self.audience.is_empty() => true,
@@ -47,10 +47,10 @@ fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     claims.get(name)?.as_str()
 }
 
-/// Whether now is between `nbf` and `exp`, as far as there are these.
+/// Whether the present is between `nbf` and `exp`, where the token has them.
 fn is_current(claims: &Claims) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) as f64;
-    let leeway = LEEWAY as f64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()).floor();
+    let leeway = f64::from(LEEWAY);
     let holds = |name: &str, test: &dyn Fn(f64) -> bool| match claims.get(name) {
         None | Some(Value::Null) => true,
         Some(value) => value.as_f64().is_some_and(test),
@@ -63,19 +63,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn wanted(issuer: &str, audience: &str, scope: &str) -> Wanted {
+    fn required(issuer: &str, audience: &str, scope: &str) -> RequiredClaims {
         let [issuer, audience, scope] = [issuer, audience, scope].map(str::to_owned);
-        Wanted { issuer, audience, scope, user_claim: "email".to_owned() }
+        RequiredClaims { issuer, audience, scope, user_claim: "email".to_owned() }
     }
 
-    fn user(wanted: &Wanted, claims: Value) -> Option<String> {
+    fn user(required: &RequiredClaims, claims: Value) -> Option<String> {
         let Value::Object(claims) = claims else { panic!("no object") };
-        wanted.user(&claims)
+        required.user(&claims)
     }
 
     #[test]
     fn a_token_must_say_all_that_is_wanted() {
-        let all = wanted("i", "mail", "pop");
+        let all = required("i", "mail", "pop");
         let good =
             json!({"email": "a@b", "iss": "i", "aud": ["x", "mail"], "scope": "imap pop", "exp": 1e12});
         assert_eq!(user(&all, good.clone()), Some("a@b".to_owned()));
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_is_not_asked_for() {
-        assert_eq!(user(&wanted("", "", ""), json!({"email": "a@b"})), Some("a@b".to_owned()));
+        assert_eq!(user(&required("", "", ""), json!({"email": "a@b"})), Some("a@b".to_owned()));
         let verified = json!({"email": "a@b", "email_verified": true});
-        assert_eq!(user(&wanted("", "", ""), verified), Some("a@b".to_owned()));
+        assert_eq!(user(&required("", "", ""), verified), Some("a@b".to_owned()));
     }
 }

@@ -1,12 +1,12 @@
-//! Asking the server that issued a token about it (RFC 7662).
+//! Token introspection: asking the server that issued a token (RFC 7662).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ipc::Secret;
-use ipc::directory::Bounds;
+use ipc::SecretOctets;
+use ipc::directory::ServerBounds;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
@@ -14,23 +14,23 @@ use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
-use crate::failure::{Failure, NotStarted, chain};
-use crate::tls::{Roots, provider};
+use crate::failure::{LookupError, SettingsError, chain};
+use crate::tls::{TrustedRoots, provider};
 
 /// The longest answer, in octets.
 const MOST_OCTETS: u64 = 64 * 1024;
 
 /// The server that is asked.
 pub(super) struct Introspection {
-    server: Arc<Server>,
+    server: Arc<TokenServer>,
     slots: Arc<Semaphore>,
 }
 
-/// What a request needs, wherever it runs.
-struct Server {
+/// What a request needs; shared with the thread that sends it.
+struct TokenServer {
     agent: Agent,
     url: String,
-    /// The value of the header that says which client asks.
+    /// The `Authorization` header, which names the client.
     authorization: Option<Zeroizing<String>>,
     name: String,
     limit: Duration,
@@ -38,18 +38,19 @@ struct Server {
 
 impl Introspection {
     /// # Errors
+    ///
     /// The settings cannot be used.
     pub(super) fn new(
         url: String,
         client_id: &str,
-        client_secret: &Secret,
-        bounds: &Bounds,
-    ) -> Result<Self, NotStarted> {
-        let uri: ureq::http::Uri = url.parse().map_err(|error| NotStarted::Setting {
+        client_secret: &SecretOctets,
+        bounds: &ServerBounds,
+    ) -> Result<Self, SettingsError> {
+        let uri: ureq::http::Uri = url.parse().map_err(|error| SettingsError::Setting {
             key: "oauth.introspection_url",
             why: format!("it is no URL: {error}"),
         })?;
-        let roots: Vec<_> = Roots::of(bounds)?
+        let roots: Vec<_> = TrustedRoots::of(bounds)?
             .certificates()
             .iter()
             .map(|certificate| Certificate::from_der(certificate).to_owned())
@@ -72,18 +73,19 @@ impl Introspection {
             .new_agent();
         let name = format!("the token server {}", uri.host().unwrap_or_default());
         let authorization = authorization(client_id, client_secret.expose());
-        let server = Arc::new(Server { agent, url, authorization, name, limit: bounds.timeout });
+        let server = Arc::new(TokenServer { agent, url, authorization, name, limit: bounds.timeout });
         Ok(Self { server, slots: Arc::new(Semaphore::new(usize::from(bounds.connections.max(1)))) })
     }
 
-    /// What the server says of the token; `None` if it is not active.
+    /// The claims of the token; `None` if it is not active.
     ///
     /// # Errors
-    /// The server does not say.
-    pub(super) async fn ask(&self, token: &str) -> Result<Option<Claims>, Failure> {
+    ///
+    /// The server gives no usable answer.
+    pub(super) async fn ask(&self, token: &str) -> Result<Option<Claims>, LookupError> {
         let server = self.server.clone();
         let asked = tokio::time::timeout(server.limit, async {
-            // The semaphore is never closed. The place is free again when the thread is.
+            // The semaphore is never closed. The slot is free again when the thread is done.
             let slot = self.slots.clone().acquire_owned().await;
             let (server, token) = (self.server.clone(), Zeroizing::new(token.to_owned()));
             tokio::task::spawn_blocking(move || {
@@ -97,25 +99,26 @@ impl Introspection {
             Ok(Ok(claims)) => claims,
             Ok(Err(_)) => {
                 let why = "its thread ended before the answer".to_owned();
-                Err(Failure::Unreachable { server: server.name.clone(), why })
+                Err(LookupError::Unreachable { server: server.name.clone(), why })
             }
             Err(_) => Err(server.late()),
         }
     }
 }
 
-impl Server {
-    fn ask(&self, token: &str) -> Result<Option<Claims>, Failure> {
+impl TokenServer {
+    fn ask(&self, token: &str) -> Result<Option<Claims>, LookupError> {
         let began = Instant::now();
         match self.request(token) {
             Ok(claims) => Ok(claims),
-            // The server may have closed the connection since the last request. Asking twice does no harm.
-            Err(Failure::Unreachable { .. }) if began.elapsed() < self.limit / 2 => self.request(token),
+            // The server may have closed the connection since the last request. A second request does no
+            // harm.
+            Err(LookupError::Unreachable { .. }) if began.elapsed() < self.limit / 2 => self.request(token),
             Err(failure) => Err(failure),
         }
     }
 
-    fn request(&self, token: &str) -> Result<Option<Claims>, Failure> {
+    fn request(&self, token: &str) -> Result<Option<Claims>, LookupError> {
         let mut request = self.agent.post(&self.url).header("Accept", "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization.as_str());
@@ -125,10 +128,10 @@ impl Server {
         let status = response.status();
         let (server, why) = (self.name.clone(), format!("it answered with status {status}"));
         if status.is_server_error() || status.as_u16() == 429 {
-            return Err(Failure::Unreachable { server, why });
+            return Err(LookupError::Unreachable { server, why });
         }
         if status.as_u16() != 200 {
-            return Err(Failure::Rejected { server, why });
+            return Err(LookupError::Rejected { server, why });
         }
         let body = response
             .body_mut()
@@ -137,28 +140,28 @@ impl Server {
             .read_to_string()
             .map_err(|error| self.failure(&error))?;
         let Ok(Value::Object(claims)) = serde_json::from_str(&body) else {
-            return Err(Failure::Rejected { server, why: "its answer is no JSON object".to_owned() });
+            return Err(LookupError::Rejected { server, why: "its answer is no JSON object".to_owned() });
         };
         match claims.get("active") {
             Some(Value::Bool(true)) => Ok(Some(claims)),
             Some(Value::Bool(false)) => Ok(None),
-            _ => Err(Failure::Rejected { server, why: "its answer does not say \"active\"".to_owned() }),
+            _ => Err(LookupError::Rejected { server, why: "its answer does not say \"active\"".to_owned() }),
         }
     }
 
-    fn failure(&self, error: &Error) -> Failure {
+    fn failure(&self, error: &Error) -> LookupError {
         match error {
             Error::Timeout(_) => self.late(),
-            error => Failure::Unreachable { server: self.name.clone(), why: chain(error) },
+            error => LookupError::Unreachable { server: self.name.clone(), why: chain(error) },
         }
     }
 
-    fn late(&self) -> Failure {
-        Failure::Late { server: self.name.clone(), after: self.limit }
+    fn late(&self) -> LookupError {
+        LookupError::Late { server: self.name.clone(), after: self.limit }
     }
 }
 
-/// HTTP Basic authentication of a client (RFC 6749 section 2.3.1): both texts are form-encoded first.
+/// HTTP Basic authentication of a client (RFC 6749 section 2.3.1), which form-encodes both texts first.
 fn authorization(client_id: &str, secret: &[u8]) -> Option<Zeroizing<String>> {
     if client_id.is_empty() {
         return None;
@@ -170,7 +173,7 @@ fn authorization(client_id: &str, secret: &[u8]) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(format!("Basic {}", BASE64.encode(&*plain))))
 }
 
-/// RFC 6749 appendix B.
+/// Form encoding, RFC 6749 appendix B.
 fn form_encode(octets: &[u8], to: &mut Vec<u8>) {
     for octet in octets {
         match octet {

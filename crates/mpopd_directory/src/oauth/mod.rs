@@ -1,4 +1,5 @@
-//! Whom an OAuth 2.0 access token stands for: the server that issued it is asked, or its signature is checked here.
+//! The user of an OAuth 2.0 access token: the server that issued it is asked, or its signature is checked
+//! here.
 
 mod claims;
 mod introspection;
@@ -7,60 +8,69 @@ mod signature;
 
 use std::path::PathBuf;
 
-use ipc::Secret;
-use ipc::directory::{self, TokensBy};
+use ipc::SecretOctets;
+use ipc::directory::{self, TokenVerification};
 
-use crate::failure::{Failure, NotStarted};
-use claims::Wanted;
+use crate::failure::{LookupError, SettingsError};
+use claims::RequiredClaims;
 use introspection::Introspection;
 use keys::KeyFile;
 
 /// The table `[oauth]`.
 pub(crate) struct OAuth {
-    by: By,
-    wanted: Wanted,
+    by: TokenVerifier,
+    required: RequiredClaims,
 }
 
-enum By {
+enum TokenVerifier {
     Introspection(Introspection),
     Keys(Box<KeyFile>),
 }
 
 impl OAuth {
-    /// Makes ready; no server is spoken to yet.
+    /// Checks the settings; contacts no server yet.
     ///
     /// # Errors
+    ///
     /// The settings cannot be used.
-    pub(crate) fn new(settings: directory::OAuth) -> Result<Self, NotStarted> {
-        let wanted = Wanted {
+    pub(crate) fn new(settings: directory::OAuthSettings) -> Result<Self, SettingsError> {
+        let required = RequiredClaims {
             issuer: settings.issuer,
             audience: settings.audience,
             scope: settings.scope,
             user_claim: settings.user_claim,
         };
         let by = match settings.by {
-            TokensBy::Introspection { url, client_id, client_secret } => {
-                By::Introspection(Introspection::new(url, &client_id, &client_secret, &settings.bounds)?)
+            TokenVerification::Introspection { url, client_id, client_secret } => {
+                TokenVerifier::Introspection(Introspection::new(
+                    url,
+                    &client_id,
+                    &client_secret,
+                    &settings.bounds,
+                )?)
             }
-            TokensBy::Keys(path) => By::Keys(Box::new(KeyFile::new(PathBuf::from(path), &wanted)?)),
+            TokenVerification::Keys(path) => {
+                TokenVerifier::Keys(Box::new(KeyFile::new(PathBuf::from(path), &required)?))
+            }
         };
-        Ok(Self { by, wanted })
+        Ok(Self { by, required })
     }
 
-    /// The name of the user; `None` if the token is not, or no longer, good for this server.
+    /// The name of the user; `None` if the token is not valid for this server, or not any more.
     ///
     /// # Errors
-    /// It could not be found out.
-    pub(crate) async fn check(&self, token: &Secret) -> Result<Option<String>, Failure> {
-        // RFC 6750 section 2.1: visible ASCII. Anything else is no token, and is sent nowhere.
+    ///
+    /// The server or the key file cannot be read.
+    pub(crate) async fn check(&self, token: &SecretOctets) -> Result<Option<String>, LookupError> {
+        // RFC 6750 section 2.1: visible ASCII. Anything else is no token and is not sent anywhere.
         let token = match str::from_utf8(token.expose()) {
             Ok(token) if !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic()) => token,
             _ => return Ok(None),
         };
         let claims = match &self.by {
-            By::Introspection(introspection) => introspection.ask(token).await?,
-            By::Keys(keys) => keys.verify(token)?,
+            TokenVerifier::Introspection(introspection) => introspection.ask(token).await?,
+            TokenVerifier::Keys(keys) => keys.verify(token)?,
         };
-        Ok(claims.and_then(|claims| self.wanted.user(&claims)))
+        Ok(claims.and_then(|claims| self.required.user(&claims)))
     }
 }

@@ -1,4 +1,4 @@
-//! The signatures of tokens, checked with the cryptography that TLS brings along already.
+//! The signatures of tokens, checked with the cryptography that TLS uses.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -8,7 +8,7 @@ use ring::signature::{
 };
 use signature::Verifier;
 
-/// The algorithms that a token may be signed with: none that needs a secret, so that a public key is never taken for one.
+/// The algorithms of signatures. None uses a shared secret, so a public key can never be mistaken for one.
 pub(super) const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
 static PROVIDER: CryptoProvider = CryptoProvider {
@@ -17,9 +17,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes the library check signatures with this.
+/// Makes the library check signatures with the code below.
 pub(super) fn install() {
-    // A second call finds the first one's, which is the same.
+    // A second call fails because the same provider is installed already.
     let _ = PROVIDER.install_default();
 }
 

@@ -1,30 +1,35 @@
 //! MySQL and MariaDB.
 
-use config::Pattern;
-use ipc::directory::Name;
+use config::QueryPattern;
+use ipc::directory::LookupName;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Value};
 use zeroize::Zeroizing;
 
-use super::Row;
-use super::query::Query;
-use crate::failure::{Failure, NotStarted, chain};
-use crate::pool::{Server, Trouble};
-use crate::tls::{Roots, provider};
+use super::query::BoundQuery;
+use super::row::{BadRow, SqlRow};
+use crate::failure::{LookupError, SettingsError, chain};
+use crate::pool::{AskError, PooledServer};
+use crate::tls::{TrustedRoots, provider};
 
 pub(crate) struct Mysql {
     opts: Opts,
-    query: Query,
+    query: BoundQuery,
     name: String,
 }
 
 impl Mysql {
     /// # Errors
-    /// The URL is none.
-    pub(super) fn new(url: &str, pattern: &Pattern, roots: &Roots) -> Result<Self, NotStarted> {
+    ///
+    /// The URL is malformed.
+    pub(super) fn new(
+        url: &str,
+        pattern: &QueryPattern,
+        roots: &TrustedRoots,
+    ) -> Result<Self, SettingsError> {
         let opts = Opts::from_url(url)
-            .map_err(|error| NotStarted::Setting { key: "sql.url", why: chain(&error) })?;
-        // The library takes the process's default.
+            .map_err(|error| SettingsError::Setting { key: "sql.url", why: chain(&error) })?;
+        // The library uses the default of the process.
         provider();
         let name = match opts.socket() {
             Some(path) => format!("MySQL at {path}"),
@@ -34,59 +39,58 @@ impl Mysql {
             let certificates = roots.certificates().iter().map(|certificate| certificate.to_vec().into());
             tls.with_disable_built_in_roots(true).with_root_certs(certificates.collect())
         });
-        // What `ip_or_hostname` says is what was asked for: to be sent to a socket of the server's choice is no gain.
+        // Connects to the host of the URL: the server must not redirect us to a socket of its choice.
         let opts = OptsBuilder::from_opts(opts).ssl_opts(tls).prefer_socket(false).into();
-        Ok(Self { opts, query: Query::new(pattern, |_| "?".to_owned()), name })
+        Ok(Self { opts, query: BoundQuery::new(pattern, |_| "?".to_owned()), name })
     }
 
-    fn failure(&self, error: &Error) -> Failure {
+    fn failure(&self, error: &Error) -> LookupError {
         let (server, why) = (self.name.clone(), chain(error));
         match error {
             Error::Server(server_error) if !is_passing(server_error.code) => {
-                Failure::Rejected { server, why }
+                LookupError::Rejected { server, why }
             }
-            _ => Failure::Unreachable { server, why },
+            _ => LookupError::Unreachable { server, why },
         }
     }
 }
 
-impl Server for Mysql {
+impl PooledServer for Mysql {
     type Connection = Conn;
-    type Question = Name;
-    type Answer = Vec<Row>;
+    type Question = LookupName;
+    type Answer = Vec<SqlRow>;
 
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Conn, Failure> {
+    async fn connect(&self) -> Result<Conn, LookupError> {
         Conn::new(self.opts.clone()).await.map_err(|error| self.failure(&error))
     }
 
-    /// It shows only when it is used.
+    /// A closed connection is only noticed when it is used.
     fn is_open(&self, _: &mut Conn) -> bool {
         true
     }
 
-    async fn ask(&self, connection: &mut Conn, name: &Name) -> Result<Vec<Row>, Trouble> {
+    async fn ask(&self, connection: &mut Conn, name: &LookupName) -> Result<Vec<SqlRow>, AskError> {
         let values = self.query.values(name).into_iter().map(Value::from).collect();
         let rows: Vec<mysql_async::Row> =
             connection.exec(&self.query.text, Params::Positional(values)).await.map_err(|error| {
                 let failure = self.failure(&error);
                 match &error {
-                    Error::Server(error) if !is_passing(error.code) => Trouble::Kept(failure),
-                    _ => Trouble::Lost(failure),
+                    Error::Server(error) if !is_passing(error.code) => AskError::Kept(failure),
+                    _ => AskError::Lost(failure),
                 }
             })?;
-        rows.into_iter()
-            .map(read_row)
-            .collect::<Result<_, _>>()
-            .map_err(|why| Trouble::Kept(Failure::Unusable { server: self.name.clone(), why }))
+        rows.into_iter().map(read_row).collect::<Result<_, _>>().map_err(|why: BadRow| {
+            AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
+        })
     }
 }
 
-/// Whether the server speaks of its own state, not of what it was asked: too many connections, it is being stopped, it
-/// lacks resources, the connection was killed.
+/// Whether the error is about the state of the server, not about the query: too many connections, a shutdown,
+/// a lack of resources, a killed connection.
 fn is_passing(code: u16) -> bool {
     matches!(
         code,
@@ -94,19 +98,19 @@ fn is_passing(code: u16) -> bool {
     )
 }
 
-fn read_row(row: mysql_async::Row) -> Result<Row, String> {
+fn read_row(row: mysql_async::Row) -> Result<SqlRow, BadRow> {
     let columns = row.columns();
     let names = columns.iter().map(|column| column.name_str().into_owned());
     names.zip(row.unwrap()).map(|(name, value)| text(value).map(|text| (name, text))).collect()
 }
 
-fn text(value: Value) -> Result<Option<Zeroizing<String>>, String> {
+fn text(value: Value) -> Result<Option<Zeroizing<String>>, BadRow> {
     let text = match value {
         Value::NULL => return Ok(None),
-        Value::Bytes(octets) => String::from_utf8(octets).map_err(|_| "a text is not UTF-8".to_owned())?,
+        Value::Bytes(octets) => String::from_utf8(octets).map_err(|_| BadRow::NotUtf8)?,
         Value::Int(number) => number.to_string(),
         Value::UInt(number) => number.to_string(),
-        _ => return Err("a column is neither text nor an integer; cast it".to_owned()),
+        _ => return Err(BadRow::NotText),
     };
     Ok(Some(Zeroizing::new(text)))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use config::Pattern;
-use ipc::directory::Name;
+use config::QueryPattern;
+use ipc::directory::LookupName;
 use tokio::runtime::Handle;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
@@ -12,25 +12,31 @@ use tokio_postgres::{CancelToken, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
 
-use super::Row;
-use super::query::Query;
-use crate::failure::{Failure, NotStarted, chain};
-use crate::pool::{Server, Trouble};
-use crate::tls::Roots;
+use super::query::BoundQuery;
+use super::row::{BadRow, SqlRow};
+use crate::failure::{LookupError, SettingsError, chain};
+use crate::pool::{AskError, PooledServer};
+use crate::tls::TrustedRoots;
 
 pub(crate) struct Postgres {
     config: Config,
     tls: MakeRustlsConnect,
-    query: Query,
+    query: BoundQuery,
     name: String,
 }
 
 impl Postgres {
     /// # Errors
-    /// The URL is none.
-    pub(super) fn new(url: &str, pattern: &Pattern, roots: &Roots) -> Result<Self, NotStarted> {
-        let mut config: Config =
-            url.parse().map_err(|error: Error| NotStarted::Setting { key: "sql.url", why: chain(&error) })?;
+    ///
+    /// The URL is malformed.
+    pub(super) fn new(
+        url: &str,
+        pattern: &QueryPattern,
+        roots: &TrustedRoots,
+    ) -> Result<Self, SettingsError> {
+        let mut config: Config = url
+            .parse()
+            .map_err(|error: Error| SettingsError::Setting { key: "sql.url", why: chain(&error) })?;
         if config.get_application_name().is_none() {
             config.application_name("mpopd");
         }
@@ -40,31 +46,31 @@ impl Postgres {
         });
         let name = format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "));
         let tls = MakeRustlsConnect::new(roots.client()?);
-        Ok(Self { config, tls, query: Query::new(pattern, |number| format!("${number}")), name })
+        Ok(Self { config, tls, query: BoundQuery::new(pattern, |number| format!("${number}")), name })
     }
 
-    fn failure(&self, error: &Error) -> Failure {
+    fn failure(&self, error: &Error) -> LookupError {
         let (server, why) = (self.name.clone(), chain(error));
         match error.code() {
-            Some(code) if !is_passing(code) => Failure::Rejected { server, why },
-            _ => Failure::Unreachable { server, why },
+            Some(code) if !is_passing(code) => LookupError::Rejected { server, why },
+            _ => LookupError::Unreachable { server, why },
         }
     }
 }
 
-impl Server for Postgres {
+impl PooledServer for Postgres {
     type Connection = Client;
-    type Question = Name;
-    type Answer = Vec<Row>;
+    type Question = LookupName;
+    type Answer = Vec<SqlRow>;
 
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Client, Failure> {
+    async fn connect(&self) -> Result<Client, LookupError> {
         let (client, connection) =
             self.config.connect(self.tls.clone()).await.map_err(|error| self.failure(&error))?;
-        // Ends when the client is dropped, or with the server. What went wrong then, the client tells.
+        // Ends when the client is dropped or the server closes the connection. The client reports the errors.
         tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -75,9 +81,9 @@ impl Server for Postgres {
         !client.is_closed()
     }
 
-    async fn ask(&self, client: &mut Client, name: &Name) -> Result<Vec<Row>, Trouble> {
+    async fn ask(&self, client: &mut Client, name: &LookupName) -> Result<Vec<SqlRow>, AskError> {
         let values = self.query.values(name);
-        // Of an unknown type, so that the server takes that of the column, as it does with a literal.
+        // With an unknown type the server uses the type of the column, as it does for a literal.
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
             values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
         let mut under_way = UnderWay(Some((client.cancel_token(), self.tls.clone())));
@@ -86,55 +92,53 @@ impl Server for Postgres {
         let rows = rows.map_err(|error| {
             let failure = self.failure(&error);
             match error.code() {
-                Some(code) if !is_passing(code) && !error.is_closed() => Trouble::Kept(failure),
-                _ => Trouble::Lost(failure),
+                Some(code) if !is_passing(code) && !error.is_closed() => AskError::Kept(failure),
+                _ => AskError::Lost(failure),
             }
         })?;
-        rows.iter()
-            .map(read_row)
-            .collect::<Result<_, _>>()
-            .map_err(|why| Trouble::Kept(Failure::Unusable { server: self.name.clone(), why }))
+        rows.iter().map(read_row).collect::<Result<_, _>>().map_err(|why: BadRow| {
+            AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
+        })
     }
 }
 
-/// A query that is under way. Whoever gives it up has the server stop it, or slow queries would pile up there.
+/// A query that is under way. Dropping it asks the server to cancel the query; slow ones would pile up
+/// otherwise.
 struct UnderWay(Option<(CancelToken, MakeRustlsConnect)>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if let (Some((query, tls)), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(async move {
-                // If the server does not even take this, it is beyond our help.
+                // A server that does not accept even this cannot be helped.
                 let _ = tokio::time::timeout(Duration::from_secs(5), query.cancel_query(tls)).await;
             });
         }
     }
 }
 
-/// Whether the server speaks of its own state, not of what it was asked: classes 08 (connection), 53 (resources),
-/// 57 (operator), 58 (system) and XX (internal) of its manual, appendix A.
+/// Whether the error is about the state of the server, not about the query: classes 08 (connection), 53
+/// (resources), 57 (operator), 58 (system) and XX (internal) of its manual, appendix A.
 fn is_passing(code: &SqlState) -> bool {
     ["08", "53", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class))
 }
 
-fn read_row(row: &tokio_postgres::Row) -> Result<Row, String> {
-    let mut texts = Row::new();
+fn read_row(row: &tokio_postgres::Row) -> Result<SqlRow, BadRow> {
+    let mut texts = SqlRow::new();
     for (nth, column) in row.columns().iter().enumerate() {
-        let text: Text = row.try_get(nth).map_err(|_| {
-            let (name, kind) = (column.name(), column.type_());
-            format!(
-                "the column {name} has the type {kind}; make it a text or an integer, such as {name}::text"
-            )
+        let text: ColumnText = row.try_get(nth).map_err(|_| BadRow::ColumnType {
+            column: column.name().to_owned(),
+            kind: column.type_().to_string(),
         })?;
         texts.push((column.name().to_owned(), text.0));
     }
     Ok(texts)
 }
 
-/// A text, or an integer as one.
-struct Text(Option<Zeroizing<String>>);
+/// The value of a text or integer column, as text.
+struct ColumnText(Option<Zeroizing<String>>);
 
-impl<'a> FromSql<'a> for Text {
+impl<'a> FromSql<'a> for ColumnText {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         let text = match *kind {
             Type::INT2 => i16::from_sql(kind, raw)?.to_string(),

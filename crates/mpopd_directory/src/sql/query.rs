@@ -1,23 +1,23 @@
-//! A query as a database takes it: with placeholders, and what is bound to them.
+//! A query in the form that a database accepts: placeholders, and the values bound to them.
 
-use config::{Pattern, PatternPiece};
-use ipc::directory::Name;
+use config::{QueryPart, QueryPattern};
+use ipc::directory::LookupName;
 
-use crate::names::Which;
+use crate::names::NameKind;
 
-/// A query whose names are parameters.
-pub(super) struct Query {
+/// A query in which the names of a user are parameters.
+pub(super) struct BoundQuery {
     pub(super) text: String,
-    parameters: Vec<Which>,
+    parameters: Vec<NameKind>,
 }
 
-impl Query {
-    /// Writes a placeholder for each name; the first one has the number 1.
-    pub(super) fn new(pattern: &Pattern, placeholder: impl Fn(usize) -> String) -> Self {
+impl BoundQuery {
+    /// Replaces each name with a placeholder, numbered from 1.
+    pub(super) fn new(pattern: &QueryPattern, placeholder: impl Fn(usize) -> String) -> Self {
         let (mut text, mut parameters) = (String::new(), Vec::new());
         for piece in pattern.pieces() {
-            match (piece, Which::of(piece)) {
-                (PatternPiece::Literal(literal), _) => text.push_str(literal),
+            match (piece, NameKind::of(piece)) {
+                (QueryPart::Literal(literal), _) => text.push_str(literal),
                 (_, Some(which)) => {
                     parameters.push(which);
                     text.push_str(&placeholder(parameters.len()));
@@ -29,7 +29,7 @@ impl Query {
     }
 
     /// The values of the parameters, in order. The domain of a name without one is NULL.
-    pub(super) fn values<'a>(&self, name: &'a Name) -> Vec<Option<&'a str>> {
+    pub(super) fn values<'a>(&self, name: &'a LookupName) -> Vec<Option<&'a str>> {
         self.parameters.iter().map(|which| which.in_name(name)).collect()
     }
 }
@@ -40,10 +40,10 @@ mod tests {
 
     #[test]
     fn names_are_bound_and_never_part_of_the_text() {
-        let pattern = Pattern::parse_query("SELECT '%%' WHERE a = %n AND b = %d OR c = %u").unwrap();
-        let query = Query::new(&pattern, |number| format!("${number}"));
+        let pattern = QueryPattern::parse_query("SELECT '%%' WHERE a = %n AND b = %d OR c = %u").unwrap();
+        let query = BoundQuery::new(&pattern, |number| format!("${number}"));
         assert_eq!(query.text, "SELECT '%' WHERE a = $1 AND b = $2 OR c = $3");
-        let name = Name { user: "u@d".to_owned(), local_part: "' OR 1=1".to_owned(), domain: None };
+        let name = LookupName { user: "u@d".to_owned(), local_part: "' OR 1=1".to_owned(), domain: None };
         assert_eq!(query.values(&name), [Some("' OR 1=1"), None, Some("u@d")]);
     }
 }

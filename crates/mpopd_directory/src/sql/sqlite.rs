@@ -1,44 +1,44 @@
-//! SQLite: a file, opened for each query. That costs less than the query of a server, and a file that was replaced is the one
-//! that counts.
+//! SQLite: the file is opened for each query. That costs less than a query to a server, and a replaced file
+//! takes effect at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::Pattern;
-use ipc::directory::{Bounds, Name};
+use config::QueryPattern;
+use ipc::directory::{LookupName, ServerBounds};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, params_from_iter};
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
-use super::Row;
-use super::query::Query;
-use crate::failure::Failure;
+use super::query::BoundQuery;
+use super::row::SqlRow;
+use crate::failure::LookupError;
 
 pub(crate) struct Sqlite {
-    file: Arc<File>,
+    file: Arc<SqliteFile>,
     limit: Duration,
     slots: Arc<Semaphore>,
 }
 
-/// What a query needs, wherever it runs.
-struct File {
+/// What a query needs; shared with the thread that runs it.
+struct SqliteFile {
     path: PathBuf,
-    query: Query,
+    query: BoundQuery,
     name: String,
     limit: Duration,
 }
 
 impl Sqlite {
-    pub(super) fn new(url: &str, pattern: &Pattern, bounds: &Bounds) -> Self {
+    pub(super) fn new(url: &str, pattern: &QueryPattern, bounds: &ServerBounds) -> Self {
         let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches('/');
         let path = PathBuf::from(format!("/{path}"));
         let name = format!("the SQLite file {}", path.display());
-        let query = Query::new(pattern, |number| format!("?{number}"));
+        let query = BoundQuery::new(pattern, |number| format!("?{number}"));
         let slots = Arc::new(Semaphore::new(usize::from(bounds.connections.max(1))));
         let limit = bounds.timeout;
-        Self { file: Arc::new(File { path, query, name, limit }), limit, slots }
+        Self { file: Arc::new(SqliteFile { path, query, name, limit }), limit, slots }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -48,11 +48,12 @@ impl Sqlite {
     /// Runs the query on a thread of its own.
     ///
     /// # Errors
-    /// The file cannot be read, or not in time. A query that is too slow is interrupted.
-    pub(super) async fn ask(&self, name: &Name) -> Result<Vec<Row>, Failure> {
+    ///
+    /// The file cannot be read, or not in time. A slow query is interrupted.
+    pub(super) async fn ask(&self, name: &LookupName) -> Result<Vec<SqlRow>, LookupError> {
         let (opened, mut interrupt) = oneshot::channel();
         let asked = tokio::time::timeout(self.limit, async {
-            // The semaphore is never closed. The place is free again when the thread is.
+            // The semaphore is never closed. The slot is free again when the thread is done.
             let slot = self.slots.clone().acquire_owned().await;
             let (file, name) = (self.file.clone(), name.clone());
             tokio::task::spawn_blocking(move || {
@@ -66,24 +67,28 @@ impl Sqlite {
             Ok(Ok(rows)) => rows,
             Ok(Err(_)) => {
                 let why = "its thread ended before the query".to_owned();
-                Err(Failure::Unreachable { server: self.file.name.clone(), why })
+                Err(LookupError::Unreachable { server: self.file.name.clone(), why })
             }
             Err(_) => {
                 if let Ok(handle) = interrupt.try_recv() {
                     InterruptHandle::interrupt(&handle);
                 }
-                Err(Failure::Late { server: self.file.name.clone(), after: self.limit })
+                Err(LookupError::Late { server: self.file.name.clone(), after: self.limit })
             }
         }
     }
 }
 
-impl File {
-    fn ask(&self, name: &Name, opened: oneshot::Sender<InterruptHandle>) -> Result<Vec<Row>, Failure> {
+impl SqliteFile {
+    fn ask(
+        &self,
+        name: &LookupName,
+        opened: oneshot::Sender<InterruptHandle>,
+    ) -> Result<Vec<SqlRow>, LookupError> {
         let failure = |error: rusqlite::Error| self.failure(&error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;
-        // Who has stopped waiting needs no handle.
+        // If nobody waits any more, nobody needs the handle.
         let _ = opened.send(connection.get_interrupt_handle());
         connection.busy_timeout(self.limit).map_err(failure)?;
         let mut statement = connection.prepare(&self.query.text).map_err(failure)?;
@@ -94,11 +99,11 @@ impl File {
             let cells = columns.iter().enumerate().map(|(nth, column)| {
                 let text = text(row.get_ref(nth).map_err(failure)?).map_err(|what| {
                     let why = format!("the column {column} is {what}; make it a text or an integer");
-                    Failure::Unusable { server: self.name.clone(), why }
+                    LookupError::Unusable { server: self.name.clone(), why }
                 })?;
                 Ok((column.clone(), text))
             });
-            rows.push(cells.collect::<Result<Row, Failure>>()?);
+            rows.push(cells.collect::<Result<SqlRow, LookupError>>()?);
             if rows.len() > 1 {
                 break;
             }
@@ -106,16 +111,16 @@ impl File {
         Ok(rows)
     }
 
-    fn failure(&self, error: &rusqlite::Error) -> Failure {
+    fn failure(&self, error: &rusqlite::Error) -> LookupError {
         let (server, why) = (self.name.clone(), error.to_string());
         match error.sqlite_error_code() {
-            Some(ErrorCode::Unknown) => Failure::Rejected { server, why },
+            Some(ErrorCode::Unknown) => LookupError::Rejected { server, why },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 let why = format!("{why} (the user mpopd-directory must be able to read it)");
-                Failure::Unreachable { server, why }
+                LookupError::Unreachable { server, why }
             }
-            Some(_) => Failure::Unreachable { server, why },
-            None => Failure::Rejected { server, why },
+            Some(_) => LookupError::Unreachable { server, why },
+            None => LookupError::Rejected { server, why },
         }
     }
 }

@@ -1,5 +1,5 @@
-//! mpopd itself, whose users are in a database or an LDAP server: from `PASS` to a message, and what clients are told when
-//! a server is down.
+//! mpopd itself, whose users are in a database or an LDAP server: from `PASS` to a message, and what clients
+//! are told when a server is down.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -30,7 +30,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(settings: &str) -> Option<Daemon> {
+    fn new(settings: &str) -> Option<Self> {
         let program = Path::new(env!("CARGO_BIN_EXE_mpopd-directory")).with_file_name("mpopd");
         let program = find("mpopd (cargo build -p mpopd)", &[program.to_str().unwrap()])?;
         let folder =
@@ -56,7 +56,7 @@ impl Daemon {
                  auth_failure_delay = 0\n{settings}"
             ),
         );
-        Some(Daemon { folder, port, program })
+        Some(Self { folder, port, program })
     }
 
     fn command(&self) -> Command {
@@ -79,7 +79,8 @@ impl Daemon {
         std::fs::read_to_string(self.log()).unwrap()
     }
 
-    /// The log, once this is in it: a role of its own writes it, so it may come after the reply that it tells of.
+    /// The log, once this is in it: a role of its own writes it, so it may come after the reply that it tells
+    /// of.
     fn logged_with(&self, part: &str) -> String {
         let until = Instant::now() + Duration::from_secs(120);
         loop {
@@ -146,10 +147,10 @@ fn make_user() {
 struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn connect(port: u16) -> Client {
+    fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-        let mut client = Client(BufReader::new(stream));
+        let mut client = Self(BufReader::new(stream));
         assert!(client.line().starts_with("+OK"));
         client
     }

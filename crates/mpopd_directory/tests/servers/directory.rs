@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use ipc::Secret;
+use ipc::SecretOctets;
 use ipc::directory::{
-    Answer, Ask, Attributes, Bounds, FromDirectory, Ldap, Name, OAuth, Request, RequestId, Setup, Sql,
-    ToDirectory, TokensBy, Users, Verdict,
+    DirectoryAnswer, DirectoryQuery, DirectoryRequest, DirectorySettings, FromDirectory, LdapAttributes,
+    LdapSettings, LookupName, LookupOutcome, OAuthSettings, RequestId, ServerBounds, SqlSettings,
+    ToDirectory, TokenVerification, UserSource,
 };
 use ipc::wire::{self, Wait};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -30,12 +31,12 @@ pub(crate) struct Auth {
 
 impl Directory {
     /// Starts it, and gives it one channel.
-    pub(crate) fn start(setup: Setup) -> Directory {
+    pub(crate) fn start(setup: DirectorySettings) -> Self {
         Self::try_start(setup).unwrap_or_else(|(why, status)| panic!("{status}: {why}"))
     }
 
     /// The same, or what the program says of its settings.
-    pub(crate) fn try_start(setup: Setup) -> Result<Directory, (String, ExitStatus)> {
+    pub(crate) fn try_start(setup: DirectorySettings) -> Result<Self, (String, ExitStatus)> {
         let (control, theirs) = sys::seqpacket::pair().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd-directory"))
             .env_clear()
@@ -43,7 +44,7 @@ impl Directory {
             .spawn()
             .unwrap();
         set_socket_timeout(&control, Timeout::Recv, Some(PATIENCE)).unwrap();
-        ipc::send(&control, &ToDirectory::Setup(Box::new(setup)), &[], Wait::Forever).unwrap();
+        ipc::send(&control, &ToDirectory::Settings(Box::new(setup)), &[], Wait::Forever).unwrap();
         let mut buffer = vec![0; wire::MOST_OCTETS];
         match ipc::receive::<FromDirectory>(&control, &mut buffer, Wait::Forever).unwrap() {
             Some((FromDirectory::Ready, _)) => {}
@@ -51,7 +52,7 @@ impl Directory {
             None => return Err(("it says nothing".to_owned(), child.wait().unwrap())),
         }
         let auth = Auth::new(&control);
-        Ok(Directory { child, control: Some(control), auth })
+        Ok(Self { child, control: Some(control), auth })
     }
 
     /// One more auth process.
@@ -59,16 +60,16 @@ impl Directory {
         Auth::new(self.control.as_ref().unwrap())
     }
 
-    pub(crate) fn lookup(&mut self, user: &str) -> Verdict {
-        self.auth.ask(Ask::Lookup(name(user)))
+    pub(crate) fn lookup(&mut self, user: &str) -> LookupOutcome {
+        self.auth.ask(DirectoryQuery::Lookup(name(user)))
     }
 
-    pub(crate) fn verify(&mut self, user: &str, password: &str) -> Verdict {
-        self.auth.ask(Ask::Verify { name: name(user), password: secret(password) })
+    pub(crate) fn verify(&mut self, user: &str, password: &str) -> LookupOutcome {
+        self.auth.ask(DirectoryQuery::Verify { name: name(user), password: secret(password) })
     }
 
-    pub(crate) fn token(&mut self, token: &str) -> Verdict {
-        self.auth.ask(Ask::Token(secret(token)))
+    pub(crate) fn token(&mut self, token: &str) -> LookupOutcome {
+        self.auth.ask(DirectoryQuery::Token(secret(token)))
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -84,57 +85,57 @@ impl Drop for Directory {
 }
 
 impl Auth {
-    fn new(control: &OwnedFd) -> Auth {
+    fn new(control: &OwnedFd) -> Self {
         let (channel, theirs) = sys::seqpacket::pair().unwrap();
         set_socket_timeout(&channel, Timeout::Recv, Some(PATIENCE)).unwrap();
         ipc::send(control, &ToDirectory::Serve, &[theirs.as_fd()], Wait::Forever).unwrap();
-        Auth { channel, next: RequestId::first().unwrap() }
+        Self { channel, next: RequestId::first().unwrap() }
     }
 
-    pub(crate) fn ask(&mut self, ask: Ask) -> Verdict {
-        let id = self.send(ask);
+    pub(crate) fn ask(&mut self, query: DirectoryQuery) -> LookupOutcome {
+        let id = self.send(query);
         let answer = self.receive();
         assert_eq!(answer.id, id);
         answer.verdict
     }
 
-    pub(crate) fn send(&mut self, ask: Ask) -> RequestId {
+    pub(crate) fn send(&mut self, query: DirectoryQuery) -> RequestId {
         self.next = self.next.next();
-        ipc::send(&self.channel, &Request { id: self.next, ask }, &[], Wait::Forever).unwrap();
+        ipc::send(&self.channel, &DirectoryRequest { id: self.next, query }, &[], Wait::Forever).unwrap();
         self.next
     }
 
-    pub(crate) fn receive(&mut self) -> Answer {
+    pub(crate) fn receive(&mut self) -> DirectoryAnswer {
         let mut buffer = vec![0; wire::MOST_OCTETS];
         ipc::receive(&self.channel, &mut buffer, Wait::Forever).unwrap().expect("an answer").0
     }
 }
 
-pub(crate) fn name(user: &str) -> Name {
+pub(crate) fn name(user: &str) -> LookupName {
     let (local_part, domain) = match user.rsplit_once('@') {
         Some((local_part, domain)) => (local_part, Some(domain.to_owned())),
         None => (user, None),
     };
-    Name { user: user.to_owned(), local_part: local_part.to_owned(), domain }
+    LookupName { user: user.to_owned(), local_part: local_part.to_owned(), domain }
 }
 
-pub(crate) fn secret(text: &str) -> Secret {
-    Secret::new(text.as_bytes().to_vec())
+pub(crate) fn secret(text: &str) -> SecretOctets {
+    SecretOctets::new(text.as_bytes().to_vec())
 }
 
-pub(crate) fn bounds(seconds: u64) -> Bounds {
-    Bounds { timeout: Duration::from_secs(seconds), connections: 2, ca: None }
+pub(crate) fn bounds(seconds: u64) -> ServerBounds {
+    ServerBounds { timeout: Duration::from_secs(seconds), connections: 2, ca: None }
 }
 
-pub(crate) fn sql(url: &str, query: &str, bounds: Bounds) -> Setup {
-    let sql = Sql { url: secret(url), query: query.to_owned(), bounds };
-    Setup { users: Some(Users::Sql(sql)), oauth: None }
+pub(crate) fn sql(url: &str, query: &str, bounds: ServerBounds) -> DirectorySettings {
+    let sql = SqlSettings { url: secret(url), query: query.to_owned(), bounds };
+    DirectorySettings { users: Some(UserSource::Sql(sql)), oauth: None }
 }
 
 /// Users below `dc=example,dc=org`, by their uid.
-pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Setup {
+pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut LdapSettings)) -> DirectorySettings {
     let text = |text: &str| text.to_owned();
-    let attributes = Attributes {
+    let attributes = LdapAttributes {
         user: String::new(),
         password: text("userPassword"),
         uid: text("uidNumber"),
@@ -143,7 +144,7 @@ pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Set
         mbox: String::new(),
         maildir: String::new(),
     };
-    let mut ldap = Ldap {
+    let mut ldap = LdapSettings {
         url: text(url),
         starttls: false,
         service: Some((text("cn=service,dc=example,dc=org"), secret("searcher"))),
@@ -156,11 +157,11 @@ pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut Ldap)) -> Set
         bounds: bounds(30),
     };
     change(&mut ldap);
-    Setup { users: Some(Users::Ldap(Box::new(ldap))), oauth: None }
+    DirectorySettings { users: Some(UserSource::Ldap(Box::new(ldap))), oauth: None }
 }
 
-pub(crate) fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
-    let oauth = OAuth {
+pub(crate) fn oauth(by: TokenVerification, bounds: ServerBounds) -> DirectorySettings {
+    let oauth = OAuthSettings {
         by,
         issuer: "https://id.example".to_owned(),
         audience: "mail".to_owned(),
@@ -168,23 +169,23 @@ pub(crate) fn oauth(by: TokensBy, bounds: Bounds) -> Setup {
         user_claim: "email".to_owned(),
         bounds,
     };
-    Setup { users: None, oauth: Some(oauth) }
+    DirectorySettings { users: None, oauth: Some(oauth) }
 }
 
 /// The reason of a temporary failure.
 #[track_caller]
-pub(crate) fn why(verdict: Verdict) -> String {
+pub(crate) fn why(verdict: LookupOutcome) -> String {
     match verdict {
-        Verdict::Temporary(why) => why,
+        LookupOutcome::Temporary(why) => why,
         other => panic!("not temporary: {other:?}"),
     }
 }
 
 /// The uid of a user that was found.
 #[track_caller]
-pub(crate) fn uid(verdict: Verdict) -> u32 {
+pub(crate) fn uid(verdict: LookupOutcome) -> u32 {
     match verdict {
-        Verdict::Found(entry) => entry.uid,
+        LookupOutcome::Found(entry) => entry.uid,
         other => panic!("not found: {other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ipc::directory::{TokensBy, Verdict};
+use ipc::directory::{LookupOutcome, TokenVerification};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -23,46 +23,46 @@ enum Signer {
 }
 
 impl Signer {
-    fn ec() -> Signer {
+    fn ec() -> Self {
         let random = SystemRandom::new();
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        Signer::Ec(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref(), &random).unwrap())
+        Self::Ec(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref(), &random).unwrap())
     }
 
-    fn ed() -> Signer {
+    fn ed() -> Self {
         let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        Signer::Ed(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
+        Self::Ed(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
     }
 
     /// `None`: openssl, which makes it, is not there.
-    fn rsa() -> Option<Signer> {
+    fn rsa() -> Option<Self> {
         let openssl = find("openssl", &["/usr/bin/openssl"])?;
         let made = run(Command::new(openssl).args(["genpkey", "-algorithm", "RSA", "-outform", "DER"]));
         // Which of the two forms depends on its version.
         let key = RsaKeyPair::from_der(&made.stdout).or_else(|_| RsaKeyPair::from_pkcs8(&made.stdout));
-        Some(Signer::Rsa(key.unwrap()))
+        Some(Self::Rsa(key.unwrap()))
     }
 
     fn algorithm(&self) -> &'static str {
         match self {
-            Signer::Rsa(_) => "RS256",
-            Signer::Ec(_) => "ES256",
-            Signer::Ed(_) => "EdDSA",
+            Self::Rsa(_) => "RS256",
+            Self::Ec(_) => "ES256",
+            Self::Ed(_) => "EdDSA",
         }
     }
 
     fn jwk(&self, id: &str) -> Value {
         match self {
-            Signer::Rsa(key) => {
+            Self::Rsa(key) => {
                 let public: ring::rsa::PublicKeyComponents<Vec<u8>> = key.public().into();
                 let (n, e) = (encode(&public.n), encode(&public.e));
                 json!({"kty": "RSA", "kid": id, "use": "sig", "alg": "RS256", "n": n, "e": e})
             }
-            Signer::Ec(key) => {
+            Self::Ec(key) => {
                 let (x, y) = key.public_key().as_ref()[1..].split_at(32);
                 json!({"kty": "EC", "kid": id, "crv": "P-256", "x": encode(x), "y": encode(y)})
             }
-            Signer::Ed(key) => {
+            Self::Ed(key) => {
                 json!({"kty": "OKP", "kid": id, "crv": "Ed25519", "x": encode(key.public_key().as_ref())})
             }
         }
@@ -70,13 +70,13 @@ impl Signer {
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
-            Signer::Rsa(key) => {
+            Self::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
                 signature
             }
-            Signer::Ec(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
-            Signer::Ed(key) => key.sign(message).as_ref().to_vec(),
+            Self::Ec(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
+            Self::Ed(key) => key.sign(message).as_ref().to_vec(),
         }
     }
 
@@ -100,12 +100,12 @@ fn claims() -> Value {
     json!({"email": "alice@example.org", "iss": "https://id.example", "aud": ["mail"], "exp": 99_999_999_999_u64})
 }
 
-fn granted() -> Verdict {
-    Verdict::Granted("alice@example.org".to_owned())
+fn granted() -> LookupOutcome {
+    LookupOutcome::Granted("alice@example.org".to_owned())
 }
 
 fn start(path: &Path) -> Directory {
-    Directory::start(oauth(TokensBy::Keys(path.into()), bounds(30)))
+    Directory::start(oauth(TokenVerification::Keys(path.into()), bounds(30)))
 }
 
 #[test]
@@ -148,13 +148,13 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
             ("no signature", token(&json!({"alg": signer.algorithm()}), &claims(), |_| Vec::new())),
             ("alg none", token(&json!({"alg": "none"}), &claims(), |_| Vec::new())),
         ] {
-            assert_eq!(directory.token(&bad), Verdict::Refused, "{}: {what}", signer.algorithm());
+            assert_eq!(directory.token(&bad), LookupOutcome::Refused, "{}: {what}", signer.algorithm());
         }
         let good = signer.token(&named(nth), &claims());
         let mut parts: Vec<&str> = good.split('.').collect();
         let theirs = encode(claims().to_string().replace("alice", "mallory").as_bytes());
         parts[1] = &theirs;
-        assert_eq!(directory.token(&parts.join(".")), Verdict::Refused, "changed claims");
+        assert_eq!(directory.token(&parts.join(".")), LookupOutcome::Refused, "changed claims");
     }
     // The public key of a signer, or the shared one, taken for a secret.
     let Signer::Ec(ec) = &signers[0] else { panic!("the first one is EC") };
@@ -163,11 +163,11 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
         for id in ["key0", "shared"] {
             let header = json!({"alg": "HS256", "kid": id});
             let forged = token(&header, &claims(), |message| hmac::sign(&key, message).as_ref().to_vec());
-            assert_eq!(directory.token(&forged), Verdict::Refused);
+            assert_eq!(directory.token(&forged), LookupOutcome::Refused);
         }
     }
     for nonsense in ["a", "a.b", "a.b.c", "....", "e30.e30.", &"x".repeat(9000)] {
-        assert_eq!(directory.token(nonsense), Verdict::Refused, "{nonsense}");
+        assert_eq!(directory.token(nonsense), LookupOutcome::Refused, "{nonsense}");
     }
 }
 
@@ -194,7 +194,7 @@ fn a_genuine_token_must_be_for_this_server_and_current() {
         if bad.is_null() {
             claims.as_object_mut().unwrap().remove(name);
         }
-        assert_eq!(directory.token(&signer.token("k", &claims)), Verdict::Refused, "{name} = {bad}");
+        assert_eq!(directory.token(&signer.token("k", &claims)), LookupOutcome::Refused, "{name} = {bad}");
     }
     assert_eq!(directory.token(&signer.token("k", &claims())), granted());
 }
@@ -206,11 +206,11 @@ fn keys_change_with_their_file() {
     let (old, new) = (Signer::ec(), Signer::ec());
     write(&path, &json!({"keys": [old.jwk("old")]}).to_string());
     let mut directory = start(&path);
-    assert_eq!(directory.token(&new.token("new", &claims())), Verdict::Refused);
+    assert_eq!(directory.token(&new.token("new", &claims())), LookupOutcome::Refused);
     write(&folder.path().join("next"), &json!({"keys": [new.jwk("new")]}).to_string());
     std::fs::rename(folder.path().join("next"), &path).unwrap();
     assert_eq!(directory.token(&new.token("new", &claims())), granted());
-    assert_eq!(directory.token(&old.token("old", &claims())), Verdict::Refused);
+    assert_eq!(directory.token(&old.token("old", &claims())), LookupOutcome::Refused);
     std::fs::remove_file(&path).unwrap();
     assert!(why(directory.token(&new.token("new", &claims()))).contains("keys.json"));
 }

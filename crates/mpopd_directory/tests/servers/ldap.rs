@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ipc::Secret;
-use ipc::directory::{Ask, Mail, Verdict};
+use ipc::SecretOctets;
+use ipc::directory::{DirectoryQuery, LookupOutcome, MailPath};
 
 use super::certificate;
 use super::directory::{Directory, ldap, name, secret, uid, why};
@@ -73,7 +73,7 @@ pub(crate) struct Slapd {
 }
 
 impl Slapd {
-    pub(crate) fn new() -> Option<Slapd> {
+    pub(crate) fn new() -> Option<Self> {
         let program = find("slapd (package slapd)", &["/usr/sbin/slapd"])?;
         let slapadd = find("slapadd (package slapd)", &["/usr/sbin/slapadd"])?;
         let folder = tempfile::tempdir().unwrap();
@@ -100,7 +100,7 @@ impl Slapd {
         );
         write(&path("data.ldif"), DATA);
         run(Command::new(slapadd).arg("-f").arg(path("slapd.conf")).arg("-l").arg(path("data.ldif")));
-        Some(Slapd { folder, program, ports: [free_port(), free_port()], tls: made.is_some() })
+        Some(Self { folder, program, ports: [free_port(), free_port()], tls: made.is_some() })
     }
 
     pub(crate) fn start(&self) -> Server {
@@ -127,18 +127,18 @@ fn a_password_is_checked_by_binding() {
     let _server = slapd.start();
     let mut directory = Directory::start(ldap(&slapd.url(), true, |_| {}));
 
-    let Verdict::Found(alice) = directory.verify("alice", "se cret") else { panic!("no alice") };
+    let LookupOutcome::Found(alice) = directory.verify("alice", "se cret") else { panic!("no alice") };
     assert_eq!((alice.uid, alice.gid), (5000, Some(8)));
     assert_eq!(alice.home, Some(Path::new("/srv/alice").into()));
     assert_eq!(alice.password, None);
     for wrong in ["secret", "SE CRET", "se cret ", "*", "searcher"] {
-        assert_eq!(directory.verify("alice", wrong), Verdict::Refused, "{wrong}");
+        assert_eq!(directory.verify("alice", wrong), LookupOutcome::Refused, "{wrong}");
     }
     // A bind without a password is an anonymous one, and slapd lets it pass.
-    assert_eq!(directory.verify("alice", ""), Verdict::Refused);
-    let not_utf8 = Secret::new(vec![0xff, 0xfe]);
-    let ask = Ask::Verify { name: name("alice"), password: not_utf8 };
-    assert_eq!(directory.auth.ask(ask), Verdict::Refused);
+    assert_eq!(directory.verify("alice", ""), LookupOutcome::Refused);
+    let not_utf8 = SecretOctets::new(vec![0xff, 0xfe]);
+    let ask = DirectoryQuery::Verify { name: name("alice"), password: not_utf8 };
+    assert_eq!(directory.auth.ask(ask), LookupOutcome::Refused);
     assert_eq!(uid(directory.verify("alice", "se cret")), 5000, "bound as users, it searches again");
     assert_eq!(uid(directory.lookup("alice")), 5000, "without a password it is only looked up");
 
@@ -154,8 +154,8 @@ fn a_password_is_checked_by_binding() {
         "alice\u{1}",
         "",
     ] {
-        assert_eq!(directory.verify(stranger, "se cret"), Verdict::NotFound, "{stranger}");
-        assert_eq!(directory.lookup(stranger), Verdict::NotFound, "{stranger}");
+        assert_eq!(directory.verify(stranger, "se cret"), LookupOutcome::NotFound, "{stranger}");
+        assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
     assert_eq!(uid(directory.verify("a*(b)\\c", "odd")), 5002, "odd names are names");
     assert!(why(directory.verify("twin", "twin")).contains("more than one entry"));
@@ -171,12 +171,12 @@ fn or_what_is_stored_is_read() {
         ldap.attributes.user = "UID".to_owned();
         ldap.attributes.mbox = "labeledURI".to_owned();
     }));
-    let Verdict::Found(alice) = directory.lookup("alice@example.org") else { panic!("no alice") };
+    let LookupOutcome::Found(alice) = directory.lookup("alice@example.org") else { panic!("no alice") };
     assert_eq!(alice.user.as_deref(), Some("alice"));
     assert_eq!(alice.password.unwrap().expose(), b"se cret");
-    assert_eq!(alice.mail, Some(Mail::Mbox(Path::new("/srv/mail/alice").into())));
-    assert_eq!(directory.lookup("hashed@example.org"), Verdict::NotFound);
-    assert_eq!(directory.lookup("alice"), Verdict::NotFound, "the filter asks for a domain");
+    assert_eq!(alice.mail, Some(MailPath::Mbox(Path::new("/srv/mail/alice").into())));
+    assert_eq!(directory.lookup("hashed@example.org"), LookupOutcome::NotFound);
+    assert_eq!(directory.lookup("alice"), LookupOutcome::NotFound, "the filter asks for a domain");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn users_without_a_uid_have_the_one_of_the_settings() {
     let mut directory = Directory::start(ldap(&slapd.url(), false, |ldap| {
         (ldap.uid, ldap.gid) = (Some(6000), Some(6001));
     }));
-    let Verdict::Found(hashed) = directory.lookup("hashed") else { panic!("not found") };
+    let LookupOutcome::Found(hashed) = directory.lookup("hashed") else { panic!("not found") };
     assert_eq!((hashed.uid, hashed.gid), (6000, Some(6001)));
     assert_eq!(hashed.password.unwrap().expose(), b"{CRYPT}$6$rounds=1000$salt$hash");
     assert_eq!(uid(directory.lookup("alice")), 5000);
@@ -209,7 +209,7 @@ fn a_server_that_is_down_is_temporary_and_comes_back() {
     }
     let _server = slapd.start();
     assert_eq!(uid(directory.verify("alice", "se cret")), 5000);
-    assert_eq!(directory.verify("alice", "wrong"), Verdict::Refused);
+    assert_eq!(directory.verify("alice", "wrong"), LookupOutcome::Refused);
 }
 
 #[test]

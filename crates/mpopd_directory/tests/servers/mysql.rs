@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use ipc::directory::Verdict;
+use ipc::directory::LookupOutcome;
 
 use super::directory::{Directory, bounds, sql, uid, why};
 use super::program::{Server, find, free_port, listens, write};
@@ -24,12 +24,12 @@ struct Database {
 }
 
 impl Database {
-    fn new() -> Option<Database> {
+    fn new() -> Option<Self> {
         let program = find("MariaDB (package mariadb-server-core)", &["/usr/sbin/mariadbd"])?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         write(&folder.path().join("init.sql"), DATA);
-        let database = Database { folder, program, port: free_port() };
+        let database = Self { folder, program, port: free_port() };
         database.bootstrap();
         Some(database)
     }
@@ -80,10 +80,10 @@ fn users_are_found_and_a_server_that_was_down_comes_back() {
     assert!(why(directory.lookup("alice")).starts_with("MySQL at 127.0.0.1 cannot be reached: "));
     let server = database.start(true);
 
-    let Verdict::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
+    let LookupOutcome::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
     assert_eq!((alice.uid, alice.gid), (4_000_000_000, Some(8)));
     assert_eq!(alice.password.unwrap().expose(), b"$y$j9T$salt$hash");
-    let Verdict::Found(shouted) = directory.lookup("ALICE") else { panic!("no ALICE") };
+    let LookupOutcome::Found(shouted) = directory.lookup("ALICE") else { panic!("no ALICE") };
     assert_eq!(
         shouted.user.as_deref(),
         Some("alice"),
@@ -91,7 +91,7 @@ fn users_are_found_and_a_server_that_was_down_comes_back() {
     );
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
     for stranger in ["bob", "' OR '1'='1", "\\' OR 1=1 -- ", "alice' -- ", "alice\\", "?", ":name", "0"] {
-        assert_eq!(directory.lookup(stranger), Verdict::NotFound, "{stranger}");
+        assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
 
     drop(server);

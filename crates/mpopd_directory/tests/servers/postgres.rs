@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ipc::directory::{Mail, Verdict};
+use ipc::directory::{LookupOutcome, MailPath};
 
 use super::certificate;
 use super::directory::{Directory, bounds, sql, uid, why};
@@ -38,7 +38,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new() -> Option<Cluster> {
+    pub(crate) fn new() -> Option<Self> {
         let mut places: Vec<String> =
             (13..=20).rev().map(|version| format!("/usr/lib/postgresql/{version}/bin")).collect();
         places.push("/usr/local/bin".to_owned());
@@ -60,7 +60,7 @@ impl Cluster {
         if let Some((uid, gid)) = user {
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
         }
-        let mut cluster = Cluster { folder, programs, user, port: free_port(), tls: false };
+        let mut cluster = Self { folder, programs, user, port: free_port(), tls: false };
         let password = cluster.folder.path().join("password");
         write(&password, "of admin\n");
         let mut command = cluster.command("initdb");
@@ -143,13 +143,13 @@ fn users_are_found_whatever_their_names() {
     let mut directory =
         Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), QUERY, bounds(30)));
 
-    let Verdict::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
+    let LookupOutcome::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
     assert_eq!((alice.uid, alice.gid), (5000, Some(8)));
     assert_eq!(alice.password.unwrap().expose(), b"$y$j9T$salt$hash");
     assert_eq!(alice.home, Some(Path::new("/srv/alice").into()));
     assert_eq!(alice.mail, None, "an empty text is none");
-    let Verdict::Found(other) = directory.lookup("alice@example.org") else { panic!("no other alice") };
-    assert_eq!(other.mail, Some(Mail::Maildir(Path::new("/srv/example.org/alice").into())));
+    let LookupOutcome::Found(other) = directory.lookup("alice@example.org") else { panic!("no other alice") };
+    assert_eq!(other.mail, Some(MailPath::Maildir(Path::new("/srv/example.org/alice").into())));
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
 
     for stranger in [
@@ -165,7 +165,7 @@ fn users_are_found_whatever_their_names() {
         "alice@example.org' OR 'a'='a",
         "é\u{202e}",
     ] {
-        assert_eq!(directory.lookup(stranger), Verdict::NotFound, "{stranger}");
+        assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
     assert_eq!(uid(directory.lookup("alice")), 5000, "the table is as it was");
     assert!(why(directory.lookup("twin")).contains("more than one row"));

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-use ipc::directory::{ToDirectory, TokensBy, Verdict};
+use ipc::directory::{LookupOutcome, ToDirectory, TokenVerification};
 use ipc::wire::Wait;
 
 use super::directory::{Directory, bounds, ldap, oauth, sql};
@@ -22,10 +22,13 @@ fn settings_that_cannot_be_used_are_told_and_end_it() {
         (sql("postgresql://u:hunter2@h/d", QUERY, no_ca), "/nonexistent/ca.pem cannot be used"),
         (ldap("ldap://h", true, |ldap| ldap.filter = "(uid=%u))".to_owned()), "ldap.filter cannot be used"),
         (
-            oauth(TokensBy::Keys(std::path::Path::new("/nonexistent/keys").into()), bounds(1)),
+            oauth(TokenVerification::Keys(std::path::Path::new("/nonexistent/keys").into()), bounds(1)),
             "/nonexistent/keys",
         ),
-        (oauth(TokensBy::Keys(std::path::Path::new("/etc/passwd").into()), bounds(1)), "no JSON Web Key Set"),
+        (
+            oauth(TokenVerification::Keys(std::path::Path::new("/etc/passwd").into()), bounds(1)),
+            "no JSON Web Key Set",
+        ),
     ] {
         let (why, status) = Directory::try_start(setup).err().expect("it does not start");
         assert!(why.contains(told) && !why.contains("hunter2"), "{why}");
@@ -56,14 +59,14 @@ fn a_malformed_request_costs_its_channel_and_no_other() {
     let bad = directory.another_auth();
     sys::seqpacket::send(bad.channel.as_fd(), &[0xff; 100], &[], Wait::Forever).unwrap();
     assert_eq!(sys::seqpacket::receive(&bad.channel, &mut [0; 8], Wait::Forever).unwrap().length, 0);
-    assert!(matches!(directory.lookup("alice"), Verdict::Temporary(_)));
+    assert!(matches!(directory.lookup("alice"), LookupOutcome::Temporary(_)));
 }
 
 #[test]
 fn settings_come_once() {
     let setup = || sql("sqlite:/nonexistent", QUERY, bounds(1));
     let mut directory = Directory::start(setup());
-    let again = ToDirectory::Setup(Box::new(setup()));
+    let again = ToDirectory::Settings(Box::new(setup()));
     ipc::send(directory.control.as_ref().unwrap(), &again, &[], Wait::Forever).unwrap();
     assert_eq!(directory.wait().code(), Some(1));
 }

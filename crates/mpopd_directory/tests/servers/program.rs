@@ -12,13 +12,13 @@ pub(crate) struct Server(Child);
 
 impl Server {
     /// Starts it, and waits until `ready` says so.
-    pub(crate) fn start(command: &mut Command, ready: impl Fn() -> bool) -> Server {
-        Server::try_start(command, ready).unwrap_or_else(|error| panic!("{error}"))
+    pub(crate) fn start(command: &mut Command, ready: impl Fn() -> bool) -> Self {
+        Self::try_start(command, ready).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The same, for a program whose log is worth showing when it does not start.
-    pub(crate) fn try_start(command: &mut Command, ready: impl Fn() -> bool) -> Result<Server, String> {
-        let mut server = Server(command.spawn().map_err(|error| format!("{command:?}: {error}"))?);
+    pub(crate) fn try_start(command: &mut Command, ready: impl Fn() -> bool) -> Result<Self, String> {
+        let mut server = Self(command.spawn().map_err(|error| format!("{command:?}: {error}"))?);
         let until = Instant::now() + Duration::from_secs(120);
         while !ready() {
             if let Some(status) = server.0.try_wait().unwrap() {
@@ -47,7 +47,8 @@ impl Drop for Server {
     }
 }
 
-/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen in CI.
+/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen
+/// in CI.
 pub(crate) fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
     if found.is_none() {

@@ -29,9 +29,9 @@ fn one_that_is_slow_keeps_nobody_else_waiting() {
     let url = format!("postgresql://u:p@127.0.0.1:{}/d", listener.local_addr().unwrap().port());
     let directory = Directory::start(sql(&url, "SELECT uid FROM users WHERE name = %u", bounds(600)));
     let mut waiting = directory.another_auth();
-    waiting.send(ipc::directory::Ask::Lookup(super::directory::name("alice")));
+    waiting.send(ipc::directory::DirectoryQuery::Lookup(super::directory::name("alice")));
     // The same server would be as slow for them; what needs no server is answered.
     let mut other = directory.another_auth();
-    let token = ipc::directory::Ask::Token(super::directory::secret("t"));
+    let token = ipc::directory::DirectoryQuery::Token(super::directory::secret("t"));
     assert!(why(other.ask(token)).contains("no server for this request"));
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ipc::directory::{Mail, Verdict};
+use ipc::directory::{LookupOutcome, MailPath};
 use rusqlite::Connection;
 
 use super::directory::{Directory, bounds, sql, uid, why};
@@ -30,11 +30,11 @@ fn users_are_found_in_the_file_that_is_there() {
     assert!(!path.exists(), "no empty database was made");
 
     fill(&path);
-    let Verdict::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
-    assert_eq!(alice.mail, Some(Mail::Mbox(Path::new("/m/alice").into())));
+    let LookupOutcome::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
+    assert_eq!(alice.mail, Some(MailPath::Mbox(Path::new("/m/alice").into())));
     assert_eq!(uid(directory.lookup("o'brien")), 5001);
     for stranger in ["bob", "' OR '1'='1", "'; DROP TABLE users; --", "?1", "ALICE"] {
-        assert_eq!(directory.lookup(stranger), Verdict::NotFound, "{stranger}");
+        assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
     assert_eq!(uid(directory.lookup("alice")), 5000);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use ipc::directory::{Setup, TokensBy, Verdict};
+use ipc::directory::{DirectorySettings, LookupOutcome, TokenVerification};
 
 use super::directory::{Directory, bounds, oauth, secret, why};
 use super::program::free_port;
@@ -21,7 +21,7 @@ pub(crate) struct TokenServer {
 }
 
 impl TokenServer {
-    pub(crate) fn start(port: u16) -> TokenServer {
+    pub(crate) fn start(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let ends = Arc::new(AtomicBool::new(false));
         let seen = ends.clone();
@@ -33,7 +33,7 @@ impl TokenServer {
                 std::thread::spawn(move || serve(connection.unwrap()));
             }
         });
-        TokenServer { port, ends, thread: Some(thread) }
+        Self { port, ends, thread: Some(thread) }
     }
 }
 
@@ -101,8 +101,8 @@ fn serve(connection: TcpStream) {
     let _ = connection.write_all((head + &answer).as_bytes());
 }
 
-fn setup(port: u16, client_id: &str, seconds: u64) -> Setup {
-    let by = TokensBy::Introspection {
+fn setup(port: u16, client_id: &str, seconds: u64) -> DirectorySettings {
+    let by = TokenVerification::Introspection {
         url: format!("http://127.0.0.1:{port}/introspect"),
         client_id: client_id.to_owned(),
         client_secret: secret("se cret/"),
@@ -114,12 +114,12 @@ fn setup(port: u16, client_id: &str, seconds: u64) -> Setup {
 fn the_server_says_whom_a_token_stands_for() {
     let server = TokenServer::start(free_port());
     let mut directory = Directory::start(setup(server.port, "client id", 30));
-    let granted = || Verdict::Granted("alice@example.org".to_owned());
+    let granted = || LookupOutcome::Granted("alice@example.org".to_owned());
     assert_eq!(directory.token("good"), granted());
     assert_eq!(directory.token("a+b/="), granted());
     for bad in ["unknown", "past", "theirs", "nobody", "", "with space", "line\nfeed", "é", "good&token=good"]
     {
-        assert_eq!(directory.token(bad), Verdict::Refused, "{bad:?}");
+        assert_eq!(directory.token(bad), LookupOutcome::Refused, "{bad:?}");
     }
     for (token, told) in [
         ("unsaid", "does not say \"active\""),
@@ -142,10 +142,10 @@ fn a_server_that_is_down_or_silent_is_temporary_and_comes_back() {
     let mut directory = Directory::start(setup(port, "client id", 5));
     assert!(why(directory.token("good")).contains("cannot be reached"));
     let server = TokenServer::start(port);
-    assert_eq!(directory.token("good"), Verdict::Granted("alice@example.org".to_owned()));
+    assert_eq!(directory.token("good"), LookupOutcome::Granted("alice@example.org".to_owned()));
     assert_eq!(why(directory.token("silence")), "the token server 127.0.0.1 has not answered after 5 s");
     drop(server);
     assert!(why(directory.token("good")).contains("cannot be reached"));
     let _server = TokenServer::start(port);
-    assert_eq!(directory.token("good"), Verdict::Granted("alice@example.org".to_owned()));
+    assert_eq!(directory.token("good"), LookupOutcome::Granted("alice@example.org".to_owned()));
 }

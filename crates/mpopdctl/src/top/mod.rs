@@ -1,5 +1,5 @@
-//! `mpopdctl top`: sessions, rates and failures on a screen that follows them. Each second the daemon is asked once for
-//! its figures and once for its connections.
+//! `mpopdctl top`: sessions, rates and failures on a live screen. Each second it asks the daemon for its
+//! status and its connections.
 
 mod screen;
 mod state;
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::client::DaemonClient;
+use crate::error::CtlError;
 use crate::status;
-use state::State;
+use state::TopState;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Shows the daemon behind this control socket until q is pressed.
-pub(crate) fn run(control_socket: &Path) -> Result<ExitCode, Failure> {
+/// Shows the daemon with this control socket until q is pressed.
+pub(crate) fn run(control_socket: &Path) -> Result<ExitCode, CtlError> {
     if !io::stdout().is_terminal() {
         return Err("top needs a terminal; mpopdctl status and mpopdctl who do without".into());
     }
-    let mut state = State::default();
-    let mut daemon = Some(Client::connect(control_socket)?);
+    let mut state = TopState::default();
+    let mut daemon = Some(DaemonClient::connect(control_socket)?);
     let mut terminal = ratatui::try_init().map_err(|error| terminal_failed(&error))?;
     let watched = watch(&mut terminal, control_socket, &mut daemon, &mut state);
     ratatui::restore();
@@ -35,13 +35,13 @@ pub(crate) fn run(control_socket: &Path) -> Result<ExitCode, Failure> {
 fn watch(
     terminal: &mut DefaultTerminal,
     control_socket: &Path,
-    daemon: &mut Option<Client>,
-    state: &mut State,
+    daemon: &mut Option<DaemonClient>,
+    state: &mut TopState,
 ) -> io::Result<()> {
     loop {
         let due = Instant::now() + INTERVAL;
         if let Err(failure) = refresh(control_socket, daemon, state) {
-            // It may be restarted at this moment: the next second tries again.
+            // The daemon may be restarting: try again in the next second.
             *daemon = None;
             state.lost(failure.to_string());
         }
@@ -58,12 +58,16 @@ fn watch(
     }
 }
 
-fn refresh(control_socket: &Path, daemon: &mut Option<Client>, state: &mut State) -> Result<(), Failure> {
+fn refresh(
+    control_socket: &Path,
+    daemon: &mut Option<DaemonClient>,
+    state: &mut TopState,
+) -> Result<(), CtlError> {
     let client = match daemon.take() {
         Some(client) => client,
-        None => Client::connect(control_socket)?,
+        None => DaemonClient::connect(control_socket)?,
     };
-    state.update(Instant::now(), status::ask(&client)?, client.visitors()?);
+    state.update(Instant::now(), status::ask(&client)?, client.connections()?);
     *daemon = Some(client);
     Ok(())
 }
@@ -73,6 +77,6 @@ fn ends(key: KeyEvent) -> bool {
     key.kind == KeyEventKind::Press && (interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc))
 }
 
-fn terminal_failed(error: &io::Error) -> Failure {
-    Failure::Other(format!("the terminal: {error}"))
+fn terminal_failed(error: &io::Error) -> CtlError {
+    CtlError::Other(format!("the terminal: {error}"))
 }

@@ -1,4 +1,4 @@
-//! How the screen looks.
+//! Draws the screen.
 
 use ipc::control::Status;
 use ratatui::Frame;
@@ -7,12 +7,12 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 
-use super::state::State;
+use super::state::TopState;
 use crate::{status, who};
 
 /// Draws the state on the whole screen.
-pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
-    let [title, figures, past, visitors, foot] = Layout::vertical([
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &TopState) {
+    let [title, figures, past, connections, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(5),
         Constraint::Length(4),
@@ -23,11 +23,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
     draw_title(frame, title, state);
     draw_figures(frame, figures, state);
     draw_past(frame, past, state);
-    draw_visitors(frame, visitors, state);
+    draw_connections(frame, connections, state);
     frame.render_widget(Line::from("q ends").dim(), foot);
 }
 
-fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State) {
+fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &TopState) {
     let line = match (&state.trouble, &state.status) {
         (Some(trouble), _) => Line::from(trouble.clone()).fg(Color::Red).bold(),
         (None, Some(status)) => Line::from(vec![
@@ -44,7 +44,7 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(line, area);
 }
 
-fn draw_figures(frame: &mut Frame<'_>, area: Rect, state: &State) {
+fn draw_figures(frame: &mut Frame<'_>, area: Rect, state: &TopState) {
     let block = Block::bordered().title("now");
     let Some(Status { figures, .. }) = &state.status else {
         return frame.render_widget(block, area);
@@ -78,10 +78,10 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn draw_past(frame: &mut Frame<'_>, area: Rect, state: &State) {
+fn draw_past(frame: &mut Frame<'_>, area: Rect, state: &TopState) {
     let now = format!("sent: {}/s", octets(state.rates.octets_sent));
     let block = Block::bordered().title(now);
-    // Newest at the right edge, as much of the past as there is room for.
+    // The newest at the right edge, as many as fit.
     let room = usize::from(block.inner(area).width);
     let past = state.past.iter().skip(state.past.len().saturating_sub(room)).copied();
     let padding = std::iter::repeat_n(0, room.saturating_sub(state.past.len()));
@@ -89,16 +89,16 @@ fn draw_past(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(bars.block(block).style(Style::new().fg(Color::Cyan)), area);
 }
 
-fn draw_visitors(frame: &mut Frame<'_>, area: Rect, state: &State) {
+fn draw_connections(frame: &mut Frame<'_>, area: Rect, state: &TopState) {
     let block = Block::bordered().title("connections");
     let room = usize::from(block.inner(area).height).saturating_sub(1);
-    let hidden = state.visitors.len().saturating_sub(room);
+    let hidden = state.connections.len().saturating_sub(room);
     let block = match hidden {
         0 => block,
         hidden => block.title_bottom(Line::from(format!("{hidden} more")).alignment(Alignment::Right)),
     };
     let title = row(who::TITLES.map(str::to_owned)).style(Style::new().add_modifier(Modifier::BOLD));
-    let rows = state.visitors.iter().take(room).map(|visitor| row(who::cells(visitor)));
+    let rows = state.connections.iter().take(room).map(|connection| row(who::cells(connection)));
     let widths = [
         Constraint::Length(12),
         Constraint::Fill(1),
@@ -112,7 +112,7 @@ fn draw_visitors(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(Table::new(rows, widths).header(title).block(block), area);
 }
 
-/// A row of the table, its numbers to the right.
+/// A row of the table, with right-aligned numbers.
 fn row(cells: [String; 8]) -> Row<'static> {
     let cell = |(column, text)| match column {
         who::FIRST_NUMBER.. => Text::from(text).right_aligned(),
@@ -121,7 +121,7 @@ fn row(cells: [String; 8]) -> Row<'static> {
     Row::new(cells.into_iter().enumerate().map(cell))
 }
 
-/// A number of octets in the unit that suits it.
+/// A number of octets in a suitable unit.
 fn octets(octets: f64) -> String {
     let mut number = octets;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -138,28 +138,28 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use ipc::control::Port;
-    use ipc::report::{Activity, Figures, Visitor};
+    use ipc::report::{Activity, ConnectionInfo, SessionFigures};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
     use super::*;
 
     fn status(seconds: u64) -> Status {
-        let figures = Figures {
+        let figures = SessionFigures {
             connections: 31,
             sessions: 30,
             connections_total: 100 + 12 * seconds,
             logins: 90 + 10 * seconds,
             logins_failed: vec![("password".to_owned(), 2 * seconds), ("limit".to_owned(), 0)],
             octets_sent: 1_500_000 * seconds * seconds,
-            ..Figures::default()
+            ..SessionFigures::default()
         };
         let ports = vec![Port { address: "0.0.0.0:110".parse().unwrap(), tls: false }];
         Status { version: "1.2.3".to_owned(), pid: 99, ports, uptime: 3600 + seconds, figures }
     }
 
-    fn visitor(number: u64) -> Visitor {
-        Visitor {
+    fn connection(number: u64) -> ConnectionInfo {
+        ConnectionInfo {
             session: number,
             peer: "192.0.2.1".parse().unwrap(),
             user: Some(format!("user{number}")),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     /// The screen as text, after some seconds.
-    fn screen(state: &State) -> Vec<String> {
+    fn screen(state: &TopState) -> Vec<String> {
         let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
         terminal.draw(|frame| draw(frame, state)).unwrap();
         let buffer = terminal.backend().buffer();
@@ -183,11 +183,11 @@ mod tests {
             .collect()
     }
 
-    fn busy() -> State {
-        let (mut state, start) = (State::default(), Instant::now());
+    fn busy() -> TopState {
+        let (mut state, start) = (TopState::default(), Instant::now());
         for second in 0..6 {
             let now = start + Duration::from_secs(second);
-            state.update(now, status(second), (1..=30).map(visitor).collect());
+            state.update(now, status(second), (1..=30).map(connection).collect());
         }
         state
     }
@@ -220,7 +220,7 @@ mod tests {
         for (width, height) in [(1, 1), (10, 3), (300, 100)] {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
             terminal.draw(|frame| draw(frame, &state)).unwrap();
-            terminal.draw(|frame| draw(frame, &State::default())).unwrap();
+            terminal.draw(|frame| draw(frame, &TopState::default())).unwrap();
         }
     }
 

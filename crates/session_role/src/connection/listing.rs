@@ -1,10 +1,10 @@
 //! The listing of the maildrop process, as the dialogue reads it.
 
-use ipc::Listing;
+use ipc::PackedListing;
 use pop3::MessageNumber;
 
 /// The messages of an open maildrop.
-pub(super) struct MailListing(pub(super) Listing);
+pub(super) struct MailListing(pub(super) PackedListing);
 
 impl pop3::MessageListing for MailListing {
     fn count(&self) -> u32 {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ipc::login::{Attempt, Refused};
-use ipc::{Listing, Secret};
+use ipc::login::{ClientCredentials, RefusedLogin};
+use ipc::{PackedListing, SecretOctets};
 use logging::{Untrusted, step};
 use pop3::{AuthRequest, Credentials, LoginName, SaslResponse, Shutdown};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ impl ConnectionHandler {
     /// Asks whether there is such a user, if unknown users are refused before the password.
     pub(super) async fn check_name(&mut self, user: &LoginName) -> Result<(), Shutdown> {
         self.stream.send(&mut self.out).await?;
-        let attempt = Attempt::Name { user: user.as_str().as_bytes().to_vec() };
+        let attempt = ClientCredentials::Name { user: user.as_str().as_bytes().to_vec() };
         match self.shared.logins.ask(attempt, self.client()).await {
             LoginOutcome::Known => self.dialogue.user_known(&mut self.out),
             LoginOutcome::Refused(refused) => self.refuse_after_delay(&refused).await?,
@@ -40,9 +40,9 @@ impl ConnectionHandler {
         let now = Instant::now().into_std();
         let wait = self.shared.penalties().wait(self.origin.peer, claimed.as_bytes(), now);
         self.delay(wait).await?;
-        let attempt = Attempt::Password {
+        let attempt = ClientCredentials::Password {
             user: claimed.as_bytes().to_vec(),
-            password: Secret::new(credentials.password.expose().to_vec()),
+            password: SecretOctets::new(credentials.password.expose().to_vec()),
         };
         let outcome = self.ask(attempt).await;
         self.handle_outcome(outcome, "PASS").await?;
@@ -63,9 +63,9 @@ impl ConnectionHandler {
         // The user is not known yet, only the address counts.
         let wait = self.shared.penalties().wait(self.origin.peer, b"", Instant::now().into_std());
         self.delay(wait).await?;
-        let attempt = Attempt::Sasl {
+        let attempt = ClientCredentials::Sasl {
             mechanism: request.mechanism.to_owned(),
-            initial: request.initial.map(|initial| Secret::new(initial.expose().to_vec())),
+            initial: request.initial.map(|initial| SecretOctets::new(initial.expose().to_vec())),
             binding: self.stream.channel_binding(),
             certificate: self.stream.certified_user().map(String::into_bytes),
         };
@@ -76,7 +76,7 @@ impl ConnectionHandler {
     /// Continues a SASL exchange with the client's response to a challenge.
     pub(super) async fn continue_exchange(&mut self, response: &SaslResponse) -> Result<(), Shutdown> {
         let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::ServerError) };
-        let response = Secret::new(response.expose().to_vec());
+        let response = SecretOctets::new(response.expose().to_vec());
         let began = Instant::now();
         step!(self.session, "session", "auth-response", "login asked");
         let outcome = self.shared.logins.respond(exchange, response).await;
@@ -85,7 +85,7 @@ impl ConnectionHandler {
     }
 
     /// Has auth decide on a login.
-    async fn ask(&self, attempt: Attempt) -> LoginOutcome {
+    async fn ask(&self, attempt: ClientCredentials) -> LoginOutcome {
         let began = Instant::now();
         step!(self.session, "session", "login", "login asked");
         let outcome = self.shared.logins.ask(attempt, self.client()).await;
@@ -119,7 +119,7 @@ impl ConnectionHandler {
     }
 
     /// The maildrop is open: starts the session, unless the user has too many.
-    fn start_session(&mut self, mut mail: OpenMail, listing: Listing, method: &str) {
+    fn start_session(&mut self, mut mail: OpenMail, listing: PackedListing, method: &str) {
         let user = mail.user().to_owned();
         self.shared.penalties().succeeded(self.origin.peer, user.as_bytes());
         let Some(slot) = self.shared.user_quota.take(user.clone()) else {
@@ -151,8 +151,8 @@ impl ConnectionHandler {
 
     /// Refuses a login that auth rejected. If the client may be guessing passwords, the reply is delayed,
     /// which delays no other connection.
-    async fn refuse_after_delay(&mut self, refused: &Refused) -> Result<(), Shutdown> {
-        let Refused { why, user } = refused;
+    async fn refuse_after_delay(&mut self, refused: &RefusedLogin) -> Result<(), Shutdown> {
+        let RefusedLogin { why, user } = refused;
         self.record_failure(user, *why);
         if may_be_guessing(*why) {
             let now = Instant::now().into_std();

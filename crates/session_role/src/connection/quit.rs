@@ -1,7 +1,7 @@
 //! Carries out QUIT.
 
-use ipc::Numbers;
-use ipc::mail::Outcome;
+use ipc::MessageNumbers;
+use ipc::mail::UpdateOutcome;
 use logging::step;
 use pop3::{CloseReason, Commit, Deletions, MessageNumber};
 use tokio::time::Instant;
@@ -17,13 +17,15 @@ impl ConnectionHandler {
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
         step!(self.session, "session", "finish", "finish asked", deleted = wanted);
-        let commit = match (self.mail.take(), Numbers::new(numbers)) {
+        let commit = match (self.mail.take(), MessageNumbers::new(numbers)) {
             (Some(mut mail), Ok(deleted)) => {
                 mail.notes().closed(CloseReason::Quit.as_str());
                 match mail.finish(deleted).await {
-                    Ok(Outcome::Removed) => Commit::Done,
-                    Ok(Outcome::Remaining(left)) => Commit::Partial { removed: wanted.saturating_sub(left) },
-                    Ok(Outcome::Changed) | Err(_) => Commit::Failed,
+                    Ok(UpdateOutcome::Removed) => Commit::Done,
+                    Ok(UpdateOutcome::Remaining(left)) => {
+                        Commit::Partial { removed: wanted.saturating_sub(left) }
+                    }
+                    Ok(UpdateOutcome::Changed) | Err(_) => Commit::Failed,
                 }
             }
             _ => Commit::Failed,

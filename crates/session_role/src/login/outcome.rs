@@ -1,7 +1,7 @@
 //! The result of a login attempt.
 
-use ipc::Listing;
-use ipc::login::Refused;
+use ipc::PackedListing;
+use ipc::login::RefusedLogin;
 use ipc::socket::MessageSocket;
 use vocabulary::LoginFailure;
 
@@ -10,7 +10,7 @@ use crate::maildrop::OpenMail;
 /// The result of a login attempt, or of one step of it.
 pub(crate) enum LoginOutcome {
     /// Auth refused it.
-    Refused(Refused),
+    Refused(RefusedLogin),
     /// There is such a user.
     Known,
     /// The client must answer this challenge. [`PendingLogins::respond`](super::PendingLogins::respond)
@@ -23,13 +23,13 @@ pub(crate) enum LoginOutcome {
         why: LoginFailure,
     },
     /// The maildrop is open, and this is the listing of its messages.
-    Opened(OpenMail, Listing),
+    Opened(OpenMail, PackedListing),
 }
 
 impl LoginOutcome {
     /// The login failed for a reason that has nothing to do with the user, who is unknown.
     pub(crate) fn temporary_failure() -> Self {
-        Self::Refused(Refused { why: LoginFailure::Temporary, user: Vec::new() })
+        Self::Refused(RefusedLogin { why: LoginFailure::Temporary, user: Vec::new() })
     }
 
     /// Its name in the log.

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipc::login::{Attempt, Challenge, Decision, Login, Reaction, Response, Said, SessionContext};
+use ipc::login::{
+    AuthVerdict, Challenge, ClientCredentials, Decision, ExchangeReply, ExchangeResponse, LoginRequest,
+    SessionContext,
+};
 use ipc::socket::MessageSocket;
-use ipc::{LoginId, Secret};
+use ipc::{LoginId, SecretOctets};
 use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 
@@ -44,12 +47,12 @@ impl PendingLogins {
     }
 
     /// Sends an attempt to auth, and waits for the answer of auth or of the maildrop process.
-    pub(crate) async fn ask(&self, attempt: Attempt, client: LoginClient) -> LoginOutcome {
+    pub(crate) async fn ask(&self, attempt: ClientCredentials, client: LoginClient) -> LoginOutcome {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = LoginId { generation: self.generation, number };
         let answer = self.register(number);
         let LoginClient { peer, session, utf8 } = client;
-        let login = Login { context: SessionContext { id, session, utf8 }, peer, attempt };
+        let login = LoginRequest { context: SessionContext { id, session, utf8 }, peer, attempt };
         let outcome = tokio::time::timeout(TIMEOUT, async {
             self.socket.send(&login, &[]).await?;
             Ok(answer.await.ok())
@@ -58,17 +61,17 @@ impl PendingLogins {
     }
 
     /// Continues an exchange: sends the client's response to auth, and waits for the answer to it.
-    pub(crate) async fn respond(&self, exchange: PendingExchange, response: Secret) -> LoginOutcome {
+    pub(crate) async fn respond(&self, exchange: PendingExchange, response: SecretOctets) -> LoginOutcome {
         let PendingExchange { channel, number } = exchange;
         let answer = self.register(number);
         let outcome = tokio::time::timeout(TIMEOUT, async {
-            channel.send(&Response(response), &[]).await?;
-            Ok(match channel.receive::<Reaction>().await? {
-                Some((Reaction::Challenge(Challenge(challenge)), _)) => {
+            channel.send(&ExchangeResponse(response), &[]).await?;
+            Ok(match channel.receive::<ExchangeReply>().await? {
+                Some((ExchangeReply::Challenge(Challenge(challenge)), _)) => {
                     Some(LoginOutcome::Challenge(challenge, PendingExchange { channel, number }))
                 }
-                Some((Reaction::Refused(refused), _)) => Some(LoginOutcome::Refused(refused)),
-                Some((Reaction::Accepted, _)) => answer.await.ok(),
+                Some((ExchangeReply::Refused(refused), _)) => Some(LoginOutcome::Refused(refused)),
+                Some((ExchangeReply::Accepted, _)) => answer.await.ok(),
                 // The auth process of the exchange is gone.
                 None => None,
             })
@@ -119,11 +122,11 @@ impl PendingLogins {
     pub(crate) async fn receive(&self) {
         loop {
             match self.socket.receive::<Decision>().await {
-                Ok(Some((Decision { id, said }, descriptors))) => {
-                    let outcome = match said {
-                        Said::Refused(refused) => LoginOutcome::Refused(refused),
-                        Said::Known => LoginOutcome::Known,
-                        Said::Challenge(Challenge(challenge)) => {
+                Ok(Some((Decision { id, verdict }, descriptors))) => {
+                    let outcome = match verdict {
+                        AuthVerdict::Refused(refused) => LoginOutcome::Refused(refused),
+                        AuthVerdict::Known => LoginOutcome::Known,
+                        AuthVerdict::Challenge(Challenge(challenge)) => {
                             match descriptors.into_iter().next().map(MessageSocket::new) {
                                 Some(Ok(channel)) => {
                                     let exchange = PendingExchange { channel, number: id.number };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipc::Ticket;
-use ipc::mail::{Extent, FromMaildrop, NotFetched, Outcome, ToMaildrop};
+use ipc::mail::{BodyExtent, FromMaildrop, NotFetched, ToMaildrop, UpdateOutcome};
 use ipc::socket::MessageSocket;
 use ipc::user_log::Note;
 use pop3::Shutdown;
@@ -34,9 +34,9 @@ struct OpenTicket {
 
 /// The answer of a maildrop process to a session's request.
 pub(crate) enum MaildropAnswer {
-    Fetched { first: u32, extents: Vec<Extent>, descriptors: Vec<OwnedFd> },
+    Fetched { first: u32, extents: Vec<BodyExtent>, descriptors: Vec<OwnedFd> },
     NotFetched(NotFetched),
-    Finished(Outcome),
+    Finished(UpdateOutcome),
     Noted,
 }
 

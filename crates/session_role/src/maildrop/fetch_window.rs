@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use ipc::mail::{Extent, MOST_WINDOW};
+use ipc::mail::{BodyExtent, MOST_WINDOW};
 
 use super::body::MessageBody;
 
@@ -12,7 +12,7 @@ use super::body::MessageBody;
 pub(super) struct FetchWindow {
     /// The number of the first message of `extents`.
     first: u32,
-    extents: Vec<Extent>,
+    extents: Vec<BodyExtent>,
     /// Closed as soon as the client is past them.
     descriptors: Vec<Option<Arc<OwnedFd>>>,
     /// The last message that was wanted.
@@ -49,7 +49,7 @@ impl FetchWindow {
     }
 
     /// Replaces the bodies by those of message `first` and the following ones.
-    pub(super) fn fill(&mut self, first: u32, extents: Vec<Extent>, descriptors: Vec<OwnedFd>) {
+    pub(super) fn fill(&mut self, first: u32, extents: Vec<BodyExtent>, descriptors: Vec<OwnedFd>) {
         self.first = first;
         self.extents = extents;
         self.descriptors = descriptors.into_iter().map(|descriptor| Some(Arc::new(descriptor))).collect();
@@ -72,8 +72,8 @@ mod tests {
         }
     }
 
-    fn extent(descriptor: u8) -> Extent {
-        Extent { descriptor, offset: 0, length: 1, prefix: Vec::new() }
+    fn extent(descriptor: u8) -> BodyExtent {
+        BodyExtent { descriptor, offset: 0, length: 1, prefix: Vec::new() }
     }
 
     #[test]

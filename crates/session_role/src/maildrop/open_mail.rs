@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use ipc::mail::{NotFetched, Outcome, ToMaildrop};
+use ipc::mail::{NotFetched, ToMaildrop, UpdateOutcome};
 use ipc::user_log::Detail;
-use ipc::{Numbers, Payload, Ticket, Update};
+use ipc::{MessageNumbers, Payload, SessionUpdate, Ticket};
 use logging::{StepTimer, step};
 
 use super::body::MessageBody;
@@ -113,9 +113,10 @@ impl OpenMail {
     /// # Errors
     ///
     /// The maildrop process is lost; how many messages it has removed is unknown.
-    pub(crate) async fn finish(mut self, deleted: Numbers) -> Result<Outcome, MaildropLost> {
+    pub(crate) async fn finish(mut self, deleted: MessageNumbers) -> Result<UpdateOutcome, MaildropLost> {
         let read = self.read.take().unwrap_or_default().into_iter().collect();
-        let packed = Numbers::new(read).and_then(|read| Payload::pack(Update { deleted, read }.pack()));
+        let packed =
+            MessageNumbers::new(read).and_then(|read| Payload::pack(SessionUpdate { deleted, read }.pack()));
         let (update, memory) = packed.map_err(|error| {
             tracing::error!("what is to be removed cannot be passed on: {error}");
             MaildropLost

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipc::Listing;
+use ipc::PackedListing;
 use ipc::mail::FromMaildrop;
 
 use super::channel::{MaildropAnswer, MaildropChannel};
@@ -29,7 +29,7 @@ fn handle(channel: &Arc<MaildropChannel>, shared: &Shared, message: FromMaildrop
             let mail = OpenMail::new(channel.clone(), ticket, user, user_log, marks_read);
             let listing = listing
                 .unpack(descriptors.into_iter().next(), ipc::listing::MOST_OCTETS)
-                .and_then(Listing::parse);
+                .and_then(PackedListing::parse);
             let outcome = match listing {
                 Ok(listing) => LoginOutcome::Opened(mail, listing),
                 Err(error) => {

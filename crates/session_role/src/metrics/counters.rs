@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ipc::report::Figures;
+use ipc::report::SessionFigures;
 use pop3::Verb;
 use vocabulary::{LoginFailure, Storage};
 
@@ -71,9 +71,9 @@ impl Counters {
     }
 
     /// The numbers as they are now.
-    pub(crate) fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> SessionFigures {
         let failed = |reason: LoginFailure| (reason.word().to_owned(), self.failed(reason).get());
-        Figures {
+        SessionFigures {
             connections: self.connections_open.get(),
             sessions: self.sessions_open.get(),
             connections_total: self.connections.get(),

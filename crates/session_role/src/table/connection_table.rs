@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ipc::report::Visitor;
+use ipc::report::ConnectionInfo;
 use pop3::Shutdown;
 use tokio::sync::Notify;
 
@@ -81,8 +81,9 @@ impl ConnectionTable {
     }
 
     /// What is known of each connection, the oldest first.
-    pub(crate) fn describe(&self) -> Vec<Visitor> {
-        let mut visitors: Vec<Visitor> = self.lock().open.values().map(|record| record.describe()).collect();
+    pub(crate) fn describe(&self) -> Vec<ConnectionInfo> {
+        let mut visitors: Vec<ConnectionInfo> =
+            self.lock().open.values().map(|record| record.describe()).collect();
         visitors.sort_unstable_by_key(|visitor| visitor.session);
         visitors
     }

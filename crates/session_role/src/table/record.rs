@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ipc::report::{Activity, Visitor};
+use ipc::report::{Activity, ConnectionInfo};
 
 use super::stop_signal::StopSignal;
 use crate::metrics::Counters;
@@ -101,10 +101,10 @@ impl ConnectionRecord {
         self.last_active.store(millis(self.since.elapsed()), Ordering::Relaxed);
     }
 
-    pub(super) fn describe(&self) -> Visitor {
+    pub(super) fn describe(&self) -> ConnectionInfo {
         let age = millis(self.since.elapsed());
         let details = self.details();
-        Visitor {
+        ConnectionInfo {
             session: self.session,
             peer: details.peer,
             user: details.user.clone(),

@@ -1,7 +1,8 @@
-//! What a process gives up for good before it serves: system calls (seccomp(2)), and files, ports and signals (landlock(7)).
+//! What a process gives up for good before it serves: system calls (seccomp(2)), and files, ports and signals
+//! (landlock(7)).
 //!
-//! Neither can be taken back, and both are inherited by whatever the process starts. Both are taken on by the one thread that a
-//! forked process has, so every later thread has them.
+//! Neither can be undone, and every process that this one starts inherits both. They are applied while a
+//! forked process has one thread, so every later thread has them.
 
 mod calls;
 mod files;
@@ -10,38 +11,39 @@ mod filter;
 use std::fmt;
 
 pub use calls::Calls;
-pub use files::{Grant, Place, Rights, confine};
-pub use filter::Filter;
+pub use files::{Grant, GrantTarget, Rights, confine};
+pub use filter::SyscallFilter;
 
-/// What the kernel offers of this.
+/// Which of these restrictions the kernel supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Support {
-    /// Whether system calls can be refused.
+    /// Whether it can filter system calls.
     pub calls: bool,
-    /// The version of landlock's interface: 1 knows files, 4 ports, 6 signals; 0 for none.
+    /// The version of the landlock interface: 1 restricts files, 4 also ports, 6 also signals; 0 for none.
     pub landlock: u32,
 }
 
 impl Support {
-    /// Whether nothing is missing of what [`confine`] uses.
+    /// Whether the kernel supports everything that [`confine`] and [`SyscallFilter`] use.
     pub fn is_full(self) -> bool {
         self.calls && self.landlock >= files::WHOLE
     }
 
-    /// Asks the kernel. What is forbidden to this process counts as missing.
-    pub fn of_this_kernel() -> Support {
+    /// Asks the kernel. A facility that is forbidden to this process counts as missing.
+    pub fn of_this_kernel() -> Self {
         let kill = libc::SECCOMP_RET_KILL_PROCESS;
-        // SAFETY: seccomp(2) reads the one number that the pointer leads to, and changes nothing.
+        // SAFETY: seccomp(2) reads one number through the pointer and changes nothing.
         let calls = unsafe {
             libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const kill) == 0
         };
         /// `LANDLOCK_CREATE_RULESET_VERSION`
         const VERSION: u32 = 1;
-        // SAFETY: with this flag the call takes no pointer and no size, and makes nothing (landlock_create_ruleset(2)).
+        // SAFETY: with this flag the call takes no pointer and no size, and creates nothing
+        // (landlock_create_ruleset(2)).
         let landlock = unsafe {
             libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION)
         };
-        Support { calls, landlock: u32::try_from(landlock).unwrap_or(0) }
+        Self { calls, landlock: u32::try_from(landlock).unwrap_or(0) }
     }
 }
 

@@ -1,15 +1,19 @@
 //! Whole files, old and new.
 
-use super::*;
-use crate::{AuthType, parse};
+use std::path::Path;
+
+use config::{AuthType, parse};
 use vocabulary::{LogLevel, Storage};
+
+use super::legacy::import;
+use super::write::Imported;
 
 fn imported(text: &str) -> Imported {
     import(Path::new("old.conf"), text.as_bytes()).expect("an import")
 }
 
 /// The settings of the new file, which must have no fault.
-fn config(imported: &Imported) -> crate::Config {
+fn config(imported: &Imported) -> config::Config {
     parse(Path::new("new.conf"), imported.toml.as_bytes())
         .unwrap_or_else(|e| panic!("{e}\n{}", imported.toml))
         .config
@@ -86,7 +90,7 @@ fn two_old_settings_that_are_one_today_do_not_collide() {
 }
 
 #[test]
-fn what_a_server_still_needs_is_told() {
+fn what_a_server_still_needs_is_reported() {
     let new = imported("$auth_type = 6;\n$userlist = '.userlist';\n$password_plugin = '/x/y.pl';\n");
     assert!(checks(&new).iter().any(|check| check.contains("absolute path of a user list")), "{}", new.toml);
     assert!(checks(&new).iter().any(|check| check.starts_with("line 3, password_plugin")), "{}", new.toml);
@@ -124,17 +128,17 @@ fn nothing_in_the_old_file_leaves_its_comment() {
 #[test]
 fn a_damaged_file_gives_a_fault_or_a_configuration() {
     for sample in [include_str!("samples/assignments.conf"), include_str!("samples/hash.conf")] {
-        let mut told = 0;
+        let mut reported = 0;
         for at in (0..sample.len()).step_by(11) {
             let (before, after) = sample.split_at(at);
             for damaged in [before.to_owned(), before.to_owned() + &after[1..], format!("{before}'{after}")] {
                 match import(Path::new("old.conf"), damaged.as_bytes()) {
                     Ok(new) => drop(config(&new)),
-                    Err(fault) => told += usize::from(fault.line.is_some()),
+                    Err(fault) => reported += usize::from(fault.line.is_some()),
                 }
             }
         }
-        assert!(told > 0, "some of it must have no end");
+        assert!(reported > 0, "some of it must have no end");
     }
 }
 

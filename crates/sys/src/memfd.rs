@@ -1,7 +1,6 @@
-//! Memory that one role fills, seals and hands to another, which maps it (memfd_create(2)).
+//! Memory that one process fills, seals and passes to another, which maps it (memfd_create(2)).
 //!
-//! The seals promise that neither side can change or shrink it any more, so a mapping is as good as
-//! immutable memory.
+//! After sealing, neither side can change or shrink the memory, so the mapping is immutable.
 
 use std::io;
 use std::ops::Deref;
@@ -12,12 +11,12 @@ use rustix::fs::{MemfdFlags, SealFlags};
 const SEALS: SealFlags =
     SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
-/// Puts `bytes` into a new sealed descriptor, to be passed on.
+/// A new sealed descriptor with `bytes`, to be passed to another process.
 ///
 /// # Errors
 ///
 /// What memfd_create(2), write(2) or fcntl(2) `F_ADD_SEALS` says; `ENOMEM` and `EMFILE` above all.
-pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
+pub fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     let memory = rustix::fs::memfd_create("mpopd", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -38,20 +37,20 @@ pub struct Mapping {
     length: usize,
 }
 
-// SAFETY: the mapping is read-only and its memory is sealed, so sharing it between threads is
-// sharing an immutable slice; munmap in `drop` may run on any thread.
+// SAFETY: the mapping is read-only and its memory sealed, so threads share an immutable slice. munmap in
+// `drop` may run on any thread.
 unsafe impl Send for Mapping {}
 // SAFETY: as for Send.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps what another role sealed. The descriptor itself is not needed any more afterwards.
+    /// Maps memory that another process sealed. The descriptor is not needed any more afterwards.
     ///
     /// # Errors
     ///
     /// `InvalidData` when a seal is missing or the memory is empty or longer than `most` octets;
     /// otherwise what fcntl(2), fstat(2) or mmap(2) says.
-    pub fn of(memory: impl AsFd, most: u64) -> io::Result<Mapping> {
+    pub fn new(memory: impl AsFd, most: u64) -> io::Result<Self> {
         if !rustix::fs::fcntl_get_seals(&memory)?.contains(SEALS) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "shared memory without its seals"));
         }
@@ -75,7 +74,7 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Mapping { start: start.cast(), length })
+        Ok(Self { start: start.cast(), length })
     }
 }
 
@@ -83,15 +82,15 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`; the seals
-        // checked in `of` forbid every write and every truncation by anybody.
+        // SAFETY: `start` is a live mapping of `length` readable octets until `drop`. The seals, which `new`
+        // checked, deny every write and every truncation to every process.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: exactly the range that mmap returned; no slice of it outlives self.
+        // SAFETY: this is the range that mmap returned, and no slice of it outlives self.
         unsafe { libc::munmap(self.start.cast_mut().cast(), self.length) };
     }
 }
@@ -103,8 +102,8 @@ mod tests {
     #[test]
     fn what_was_sealed_is_what_is_mapped() {
         let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        let memory = seal(&bytes).unwrap();
-        assert_eq!(&*Mapping::of(&memory, 1 << 20).unwrap(), &bytes[..]);
+        let memory = sealed(&bytes).unwrap();
+        assert_eq!(&*Mapping::new(&memory, 1 << 20).unwrap(), &bytes[..]);
         assert!(rustix::io::write(&memory, b"x").is_err(), "sealed memory can be written");
     }
 
@@ -112,12 +111,12 @@ mod tests {
     fn memory_that_its_giver_could_still_change_is_refused() {
         let open = rustix::fs::memfd_create("t", MemfdFlags::ALLOW_SEALING).unwrap();
         rustix::io::write(&open, b"x").unwrap();
-        assert_eq!(Mapping::of(&open, 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(Mapping::new(&open, 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
     fn empty_and_too_large_memory_is_refused() {
-        assert!(Mapping::of(seal(b"").unwrap(), 10).is_err());
-        assert!(Mapping::of(seal(b"12345678901").unwrap(), 10).is_err());
+        assert!(Mapping::new(sealed(b"").unwrap(), 10).is_err());
+        assert!(Mapping::new(sealed(b"12345678901").unwrap(), 10).is_err());
     }
 }

@@ -1,70 +1,71 @@
-//! What becomes of each old setting.
+//! Converts old settings to new ones.
 
 use std::collections::HashSet;
 
-use super::entries::{Entry, Form, Old, Value};
-use crate::kind::quoted;
+use config::quoted;
 
-/// What one old setting became.
+use super::entries::{OldConfig, OldForm, OldSetting, OldValue};
+
+/// An old setting after the conversion.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    /// Where it stood, from 1; `None` for what the old file left to its default.
+pub(super) struct Converted {
+    /// Its line, from 1; `None` for settings that the old file does not have.
     pub(super) line: Option<usize>,
     /// Its old name.
     pub(super) name: String,
     /// The new setting.
-    pub(super) set: Option<Set>,
-    /// What somebody should look at.
+    pub(super) set: Option<NewSetting>,
+    /// What somebody must check.
     pub(super) checks: Vec<String>,
 }
 
 /// A new setting: its table, empty for the main one, its key and its value in TOML.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Set {
+pub(super) struct NewSetting {
     pub(super) table: &'static str,
     pub(super) key: String,
     pub(super) value: String,
 }
 
-/// How the value of a setting that kept its name is written.
+/// The type of the value of a setting that kept its name.
 #[derive(Clone, Copy)]
-enum Shape {
+enum ValueShape {
     Number,
     Flag,
     Text,
 }
 
-/// The settings that mean today what they meant.
-const KEPT: &[(&str, Shape)] = &[
-    ("port", Shape::Number),
-    ("max_servers", Shape::Number),
-    ("mpopd_pid_file", Shape::Text),
-    ("greeting", Shape::Text),
-    ("auth_type", Shape::Number),
-    ("use_pam", Shape::Flag),
-    ("mpopd_pam_service", Shape::Text),
-    ("shadow", Shape::Text),
-    ("userlist", Shape::Text),
-    ("host_mail_path", Shape::Text),
-    ("switch", Shape::Flag),
-    ("reject_bogus_user", Shape::Flag),
-    ("hosts_allow_deny", Shape::Text),
-    ("trusted_networks", Shape::Text),
-    ("allow_non_fqdn", Shape::Flag),
-    ("mail_spool_dir", Shape::Text),
-    ("path_to_homedir", Shape::Text),
-    ("retry_on_lock", Shape::Number),
-    ("mpopd_spool", Shape::Text),
-    ("receivedfrom", Shape::Text),
-    ("debug_log", Shape::Text),
-    ("user_log_dir", Shape::Text),
-    ("passsecret", Shape::Flag),
+/// The settings that still have the same meaning.
+const KEPT: &[(&str, ValueShape)] = &[
+    ("port", ValueShape::Number),
+    ("max_servers", ValueShape::Number),
+    ("mpopd_pid_file", ValueShape::Text),
+    ("greeting", ValueShape::Text),
+    ("auth_type", ValueShape::Number),
+    ("use_pam", ValueShape::Flag),
+    ("mpopd_pam_service", ValueShape::Text),
+    ("shadow", ValueShape::Text),
+    ("userlist", ValueShape::Text),
+    ("host_mail_path", ValueShape::Text),
+    ("switch", ValueShape::Flag),
+    ("reject_bogus_user", ValueShape::Flag),
+    ("hosts_allow_deny", ValueShape::Text),
+    ("trusted_networks", ValueShape::Text),
+    ("allow_non_fqdn", ValueShape::Flag),
+    ("mail_spool_dir", ValueShape::Text),
+    ("path_to_homedir", ValueShape::Text),
+    ("retry_on_lock", ValueShape::Number),
+    ("mpopd_spool", ValueShape::Text),
+    ("receivedfrom", ValueShape::Text),
+    ("debug_log", ValueShape::Text),
+    ("user_log_dir", ValueShape::Text),
+    ("passsecret", ValueShape::Flag),
 ];
 
-/// The settings that are not needed any more, and whose absence changes nothing.
+/// The settings that are not needed any more and can be left out.
 const GONE: &[&str] = &["mpopd_conf_version", "md5_no_pam", "mpopd_failed_mail", "fork_alert"];
 
-/// What the old program did where its file said nothing, and this one does not do by itself.
+/// Defaults of the old program that differ from today's.
 const OLD_DEFAULTS: &[(&str, &str)] = &[
     ("timeout", "10"),
     ("use_pam", "false"),
@@ -73,8 +74,8 @@ const OLD_DEFAULTS: &[(&str, &str)] = &[
     ("storage", "\"disk\""),
 ];
 
-/// Goes through an old configuration.
-pub(super) fn converted(old: &Old) -> Vec<Item> {
+/// Converts an old configuration.
+pub(super) fn converted(old: &OldConfig) -> Vec<Converted> {
     let mut items = Vec::new();
     for entry in last_ones(&old.entries) {
         items.extend(item(entry, old.form));
@@ -82,12 +83,12 @@ pub(super) fn converted(old: &Old) -> Vec<Item> {
     items.extend(storage(old));
     for (line, source) in &old.leftovers {
         let what = format!("this is a program, not a setting, and was left out: {}", excerpt(source));
-        items.push(Item { line: Some(*line), name: String::new(), set: None, checks: vec![what] });
+        items.push(Converted { line: Some(*line), name: String::new(), set: None, checks: vec![what] });
     }
     for (key, value) in OLD_DEFAULTS {
         if !items.iter().any(|item| item.set.as_ref().is_some_and(|set| set.key == *key)) {
-            let set = Set { table: "", key: (*key).to_owned(), value: (*value).to_owned() };
-            items.push(Item { line: None, name: (*key).to_owned(), set: Some(set), checks: Vec::new() });
+            let set = NewSetting { table: "", key: (*key).to_owned(), value: (*value).to_owned() };
+            items.push(Converted { line: None, name: (*key).to_owned(), set: Some(set), checks: Vec::new() });
         }
     }
     let maildir = Some(main("storage", "\"maildir\""));
@@ -96,16 +97,16 @@ pub(super) fn converted(old: &Old) -> Vec<Item> {
     items
 }
 
-/// The last of several assignments to one name is the one that counts.
-fn last_ones(entries: &[Entry]) -> Vec<&Entry> {
+/// The effective settings: the last of several assignments to the same name.
+fn last_ones(entries: &[OldSetting]) -> Vec<&OldSetting> {
     let mut seen = HashSet::new();
-    let mut last: Vec<&Entry> =
+    let mut last: Vec<&OldSetting> =
         entries.iter().rev().filter(|entry| seen.insert((&entry.name, &entry.user))).collect();
     last.reverse();
     last
 }
 
-fn item(entry: &Entry, form: Form) -> Option<Item> {
+fn item(entry: &OldSetting, form: OldForm) -> Option<Converted> {
     let line = Some(entry.line);
     let name = match &entry.user {
         Some(user) => format!("{}{{{user}}}", entry.name),
@@ -114,37 +115,37 @@ fn item(entry: &Entry, form: Form) -> Option<Item> {
     let mut checks = Vec::new();
     let set = match (&*entry.name, &entry.user, &entry.value) {
         (gone, ..) if GONE.contains(&gone) => return None,
-        // They are told together in `storage`.
+        // `storage` converts them together.
         ("use_maildir" | "parse_to_disk" | "mailbox_class", None, _) => return None,
-        (_, _, Value::Undefined) => return None,
-        ("user_check" | "password_check", None, Value::Code(code)) => who(code, &mut checks),
-        ("mailbox_args", None, Value::Code(code)) => {
+        (_, _, OldValue::Undefined) => return None,
+        ("user_check" | "password_check", None, OldValue::Code(code)) => who(code, &mut checks),
+        ("mailbox_args", None, OldValue::Code(code)) => {
             let usual =
                 ["{mail_spool_dir}/$user_name", "find_maildir"].iter().any(|usual| code.contains(usual));
             if !usual {
-                let what = "it says where a user's mail is, in Perl; say it with mail_spool_dir, or in mbox or maildir";
+                let what = "it computes the place of a user's mail in Perl; set mail_spool_dir, mbox or maildir instead";
                 checks.push(format!("{what}: {}", excerpt(code)));
             }
             None
         }
-        ("connection_class", None, Value::Text(class)) if class == "Mail::POP3::Security::Connection" => {
+        ("connection_class", None, OldValue::Text(class)) if class == "Mail::POP3::Security::Connection" => {
             return None;
         }
-        (_, _, Value::Code(code)) => {
-            checks.push(format!("Perl would have to work this out; set it by hand: {}", excerpt(code)));
+        (_, _, OldValue::Code(code)) => {
+            checks.push(format!("only Perl could compute this; set it by hand: {}", excerpt(code)));
             None
         }
-        (_, Some(user), Value::Text(text)) => for_user(&entry.name, user, text, &mut checks),
-        (_, None, Value::Text(text)) => plain(&entry.name, text, form, &mut checks),
+        (_, Some(user), OldValue::Text(text)) => for_user(&entry.name, user, text, &mut checks),
+        (_, None, OldValue::Text(text)) => plain(&entry.name, text, form, &mut checks),
     };
     if set.is_none() && checks.is_empty() {
         return None;
     }
-    Some(Item { line, name, set, checks })
+    Some(Converted { line, name, set, checks })
 }
 
 /// A setting for all users.
-fn plain(name: &str, text: &str, form: Form, checks: &mut Vec<String>) -> Option<Set> {
+fn plain(name: &str, text: &str, form: OldForm, checks: &mut Vec<String>) -> Option<NewSetting> {
     let (key, value) = match name {
         "timeout" => {
             if text.parse().is_ok_and(|seconds: u32| seconds < 600) {
@@ -154,12 +155,12 @@ fn plain(name: &str, text: &str, form: Form, checks: &mut Vec<String>) -> Option
             }
             (name, number(text))
         }
-        // In 2.x it was put behind a ^.
-        "message_start" if form == Form::Assignments && !text.starts_with('^') => {
+        // 2.x added a ^.
+        "message_start" if form == OldForm::Assignments && !text.starts_with('^') => {
             (name, quoted(&format!("^{text}")))
         }
         "message_start" => (name, quoted(text)),
-        // Perl's line had its line end, which is white space too: the pattern meant an empty line.
+        // A line in Perl included its line end, which is white space too: the pattern meant an empty line.
         "message_end" if text == r"^\s+$" => (name, quoted(r"^\s*$")),
         "message_end" => {
             if text.contains(r"\s") && text != r"^\s*$" || text.contains(r"\n") {
@@ -168,7 +169,7 @@ fn plain(name: &str, text: &str, form: Form, checks: &mut Vec<String>) -> Option
             (name, quoted(text))
         }
         "mailgroup" if text.parse::<u32>().is_ok() => {
-            checks.push(format!("the group is set by its name today; `getent group {text}` tells it"));
+            checks.push(format!("the group is set by name today; `getent group {text}` shows it"));
             return None;
         }
         "mailgroup" => (name, quoted(text)),
@@ -179,46 +180,47 @@ fn plain(name: &str, text: &str, form: Form, checks: &mut Vec<String>) -> Option
         "debug" if is_true(text) => return None,
         "debug" => ("log_level", quoted("warn")),
         "username_plugin" | "password_plugin" => {
-            let what = "plugins are programs of their own today, not pieces of Perl; see mpopd.conf(5) and conf/plugins";
+            let what =
+                "plugins are separate programs today, not Perl code; see mpopd.conf(5) and conf/plugins";
             checks.push(format!("{what}: {}", excerpt(text)));
             return None;
         }
         _ => match KEPT.iter().find(|(kept, _)| *kept == name) {
-            Some((kept, Shape::Number)) => (*kept, number(text)),
-            Some((kept, Shape::Flag)) => (*kept, flag(text)),
-            Some((kept, Shape::Text)) => (*kept, quoted(text)),
+            Some((kept, ValueShape::Number)) => (*kept, number(text)),
+            Some((kept, ValueShape::Flag)) => (*kept, flag(text)),
+            Some((kept, ValueShape::Text)) => (*kept, quoted(text)),
             None => {
                 checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
                 return None;
             }
         },
     };
-    Some(Set { table: "", key: key.to_owned(), value })
+    Some(NewSetting { table: "", key: key.to_owned(), value })
 }
 
 /// A setting for one user.
-fn for_user(name: &str, user: &str, text: &str, checks: &mut Vec<String>) -> Option<Set> {
+fn for_user(name: &str, user: &str, text: &str, checks: &mut Vec<String>) -> Option<NewSetting> {
     let (table, value) = match name {
         "user_auth" => ("user_auth", number(text)),
         "user_log" if !is_true(text) => return None,
         "user_log" => ("user_log", number(text)),
         "debug" | "user_debug" => ("user_debug", flag(text)),
-        // One list of names; `write` puts it together.
+        // `write` collects the names in one list.
         "addreceived" if is_true(text) => {
-            return Some(Set { table: "", key: "addreceived".to_owned(), value: quoted(user) });
+            return Some(NewSetting { table: "", key: "addreceived".to_owned(), value: quoted(user) });
         }
-        // In 2.x the header was left out for these users; that is so for everyone today.
+        // 2.x left out the header for these users; today it is left out for everyone.
         "addreceived" | "forwardto" => return None,
         _ => {
             checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
             return None;
         }
     };
-    Some(Set { table, key: quoted(user), value })
+    Some(NewSetting { table, key: quoted(user), value })
 }
 
-/// `user_check` and `password_check` of 3.x: subs that nearly always call one of the module's own.
-fn who(code: &str, checks: &mut Vec<String>) -> Option<Set> {
+/// `user_check` and `password_check` of 3.x: subs that nearly always call one of the module's own subs.
+fn who(code: &str, checks: &mut Vec<String>) -> Option<NewSetting> {
     let calls = |what: &str| code.contains(what);
     let system = calls("_user_system") || calls("_password_system") || calls("check_password_pam");
     let domain = calls("_user_vdomain") || calls("_password_vdomain");
@@ -229,14 +231,14 @@ fn who(code: &str, checks: &mut Vec<String>) -> Option<Set> {
         (false, false) => None,
     };
     let Some(auth_type) = auth_type else {
-        let what = "it says in Perl who may log in; set auth_type, or write a plugin (auth_type = 7)";
+        let what = "it decides in Perl who may log in; set auth_type, or write a plugin (auth_type = 7)";
         checks.push(format!("{what}: {}", excerpt(code)));
         return None;
     };
     if calls("if ") || calls("elsif") {
-        checks.push("it may tell users apart; [user_auth] does that today".to_owned());
+        checks.push("it may distinguish users; [user_auth] does that today".to_owned());
     }
-    // A sub that asks PAM asks about users of the system, and that is auth_type's default.
+    // A sub that calls PAM checks system users, which is the default of auth_type.
     if calls("check_password_pam") {
         Some(main("use_pam", "true"))
     } else {
@@ -245,14 +247,14 @@ fn who(code: &str, checks: &mut Vec<String>) -> Option<Set> {
 }
 
 /// `use_maildir` and `parse_to_disk` of 2.x, `mailbox_class` of 3.x.
-fn storage(old: &Old) -> Option<Item> {
+fn storage(old: &OldConfig) -> Option<Converted> {
     let last = |name: &str| old.entries.iter().rfind(|entry| entry.name == name && entry.user.is_none());
-    let text = |entry: &Entry| match &entry.value {
-        Value::Text(text) => text.clone(),
+    let text = |entry: &OldSetting| match &entry.value {
+        OldValue::Text(text) => text.clone(),
         _ => String::new(),
     };
-    let item = |entry: &Entry, set: Option<Set>, checks| {
-        Some(Item { line: Some(entry.line), name: entry.name.clone(), set, checks })
+    let item = |entry: &OldSetting, set: Option<NewSetting>, checks| {
+        Some(Converted { line: Some(entry.line), name: entry.name.clone(), set, checks })
     };
     let storage = |word: &str| Some(main("storage", &quoted(word)));
     if let Some(class) = last("mailbox_class") {
@@ -261,7 +263,7 @@ fn storage(old: &Old) -> Option<Item> {
             "Mail::POP3::Folder::mbox" => item(class, storage("ram"), Vec::new()),
             "Mail::POP3::Folder::mbox::parse_to_disk" => item(class, storage("disk"), Vec::new()),
             other => {
-                let what = format!("there is no such store of mail today: {}", excerpt(&quoted(other)));
+                let what = format!("there is no such mail storage today: {}", excerpt(&quoted(other)));
                 item(class, None, vec![what])
             }
         };
@@ -273,37 +275,37 @@ fn storage(old: &Old) -> Option<Item> {
     }
 }
 
-/// What differs between then and now whatever the file says.
-fn of_the_form(form: Form, maildir: bool) -> Vec<Item> {
-    let about = |name: &str, set, what: &str| Item {
+/// Notes that apply to every old configuration.
+fn of_the_form(form: OldForm, maildir: bool) -> Vec<Converted> {
+    let about = |name: &str, set, what: &str| Converted {
         line: None,
         name: name.to_owned(),
         set,
         checks: if what.is_empty() { Vec::new() } else { vec![what.to_owned()] },
     };
-    let plaintext = "there was no TLS, and passwords came in the clear from everywhere. Today they may only from this \
-        machine; best set certificate and key in [tls], else allow_plaintext = \"always\"";
+    let plaintext = "there was no TLS, and passwords were sent in the clear from everywhere. Today this is allowed only \
+        from this machine. Set certificate and key in [tls] or, if you must, allow_plaintext = \"always\"";
     let mut items = vec![about("allow_plaintext", None, plaintext)];
-    // So that clients do not download everything again.
-    if form == Form::Hash || maildir {
+    // Otherwise clients would download everything again.
+    if form == OldForm::Hash || maildir {
         items.push(about("uidl", Some(main("uidl", "\"original-3x\"")), ""));
     } else {
-        let uidl = "2.x took the UIDLs of an mbox from header fields of its own, which are not read: clients download what is still \
-            there once more";
+        let uidl = "2.x took the UIDLs of an mbox from header fields of its own, which mpopd does not read: clients will \
+            download the present messages once more";
         items.push(about("uidl", None, uidl));
     }
-    if form == Form::Assignments {
-        let received = "2.x gave every message a Received: header, but for the users in forwardto; today those in addreceived get it";
+    if form == OldForm::Assignments {
+        let received = "2.x added a Received: header for all users except those in forwardto; today it is added for those in addreceived";
         items.push(about("addreceived", None, received));
     }
     items
 }
 
-fn main(key: &str, value: &str) -> Set {
-    Set { table: "", key: key.to_owned(), value: value.to_owned() }
+fn main(key: &str, value: &str) -> NewSetting {
+    NewSetting { table: "", key: key.to_owned(), value: value.to_owned() }
 }
 
-/// Perl's idea of truth.
+/// Whether a value is true in Perl.
 fn is_true(text: &str) -> bool {
     !matches!(text, "" | "0")
 }
@@ -312,7 +314,7 @@ fn flag(text: &str) -> String {
     is_true(text).to_string()
 }
 
-/// A number as TOML has it; what is none is left to the reader of the new file to refuse.
+/// A number in TOML. Other text is quoted, and the parser of the new file rejects it.
 fn number(text: &str) -> String {
     match text.trim().parse::<i64>() {
         Ok(number) => number.to_string(),

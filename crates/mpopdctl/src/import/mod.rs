@@ -1,4 +1,13 @@
-//! `mpopdctl import`: the configuration of the Perl programs of the same name in the new form.
+//! `mpopdctl import`: converts the configuration of the Perl programs of the same name to the new form.
+
+mod convert;
+mod entries;
+pub(crate) mod legacy;
+mod quotes;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod write;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,26 +18,26 @@ use std::process::ExitCode;
 use clap::Args;
 use config::MAX_FILE_OCTETS;
 
+use crate::error::CtlError;
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// The mpopd.conf of mpopd 2.x or of Mail::POP3 3.x
     #[arg(value_name = "OLD.conf")]
     old: PathBuf,
-    /// Write to this new file in place of standard output
+    /// Write to this new file instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// Writes the new file, and says on stderr how much of it needs a person.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+/// Writes the new file, and reports on stderr how many of its lines somebody must check.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, CtlError> {
     let old = &options.old;
     let octets = read(old).map_err(|error| format!("{}: {error}", old.display()))?;
-    let imported = config::import(old, &octets).map_err(|fault| fault.to_string())?;
+    let imported = legacy::import(old, &octets).map_err(|fault| fault.to_string())?;
     match &options.output {
         Some(new) => create(new, &imported.toml)?,
-        None => io::stdout()
-            .write_all(imported.toml.as_bytes())
-            .map_err(|error| format!("cannot print: {error}"))?,
+        None => io::stdout().write_all(imported.toml.as_bytes())?,
     }
     if imported.checks > 0 {
         let (things, need) = if imported.checks == 1 { ("thing", "needs") } else { ("things", "need") };
@@ -37,21 +46,21 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file, or a little more than may be imported.
+/// The file, up to one octet more than is accepted.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     File::open(file)?.take(MAX_FILE_OCTETS + 1).read_to_end(&mut octets)?;
     Ok(octets)
 }
 
-/// Nothing that exists is written over, and nobody else reads the new file until its owner lets them.
-fn create(file: &Path, text: &str) -> Result<(), String> {
-    let told = |error: io::Error| match error.kind() {
+/// Never overwrites a file, and creates the new one with mode 600.
+fn create(file: &Path, text: &str) -> Result<(), CtlError> {
+    let reported = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             format!("{}: exists already; remove it or name another file", file.display())
         }
         _ => format!("{}: {error}", file.display()),
     };
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(told)?;
-    new.write_all(text.as_bytes()).map_err(told)
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(reported)?;
+    Ok(new.write_all(text.as_bytes()).map_err(reported)?)
 }

@@ -1,22 +1,22 @@
-//! Paths with names in them: `/home/%d/%n/Maildir`.
+//! Paths with placeholders for names: `/home/%d/%n/Maildir`.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::part::{BadPart, path_part};
 
-/// A path in which `%u`, `%n`, `%d` and `%h` stand for a user's names. Parsed once, expanded at each login.
+/// A path with placeholders. It is parsed once and expanded at each login.
 ///
-/// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home directory, and
-/// `%%` is a per cent sign. The path is absolute: it begins with `/`, or with `%h` followed by a `/` or by nothing.
+/// `%u` is the whole user name, `%n` the part before the last `@`, `%d` the part after it, `%h` the home
+/// directory, and `%%` a per cent sign. The path is absolute: it begins with `/` or `%h/`, or is just `%h`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub struct PathTemplate {
     text: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum TemplatePart {
     Literal(String),
     User,
     LocalPart,
@@ -24,7 +24,7 @@ enum Piece {
     Home,
 }
 
-/// What a [`Template`] is expanded with.
+/// The names that a [`PathTemplate`] is expanded with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expansion<'a> {
     /// The whole user name.
@@ -33,12 +33,12 @@ pub struct Expansion<'a> {
     pub local_part: &'a str,
     /// The domain of `user@domain`, if there is one.
     pub domain: Option<&'a str>,
-    /// The home directory, if the user database gives one; an absolute path.
+    /// The home directory, an absolute path, if the user database has one.
     pub home: Option<&'a Path>,
 }
 
 impl<'a> Expansion<'a> {
-    /// Takes the user name apart at its last `@`. A name without one is all local part.
+    /// Splits the user name at its last `@`. A name without one is only a local part.
     pub fn of(user: &'a str, home: Option<&'a Path>) -> Self {
         let (local_part, domain) = match user.rsplit_once('@') {
             Some((local_part, domain)) => (local_part, Some(domain)),
@@ -48,12 +48,13 @@ impl<'a> Expansion<'a> {
     }
 }
 
-impl Template {
-    /// Reads a template.
+impl PathTemplate {
+    /// Parses a template.
     ///
     /// # Errors
-    /// A `%` followed by anything but `u`, `n`, `d`, `h` or `%`; a path that is not absolute; a control character; a
-    /// `..` in the path.
+    ///
+    /// A `%` followed by anything but `u`, `n`, `d`, `h` or `%`; a path that is not absolute; a control
+    /// character; a `..` in the path.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.chars().any(char::is_control) {
             return Err(TemplateError::Control);
@@ -64,10 +65,10 @@ impl Template {
         while let Some(c) = chars.next() {
             let piece = match c {
                 '%' => match chars.next() {
-                    Some('u') => Piece::User,
-                    Some('n') => Piece::LocalPart,
-                    Some('d') => Piece::Domain,
-                    Some('h') => Piece::Home,
+                    Some('u') => TemplatePart::User,
+                    Some('n') => TemplatePart::LocalPart,
+                    Some('d') => TemplatePart::Domain,
+                    Some('h') => TemplatePart::Home,
                     Some('%') => {
                         literal.push('%');
                         continue;
@@ -80,12 +81,12 @@ impl Template {
                 }
             };
             if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                pieces.push(TemplatePart::Literal(std::mem::take(&mut literal)));
             }
             pieces.push(piece);
         }
         if !literal.is_empty() {
-            pieces.push(Piece::Literal(literal));
+            pieces.push(TemplatePart::Literal(literal));
         }
         Self { text: text.to_owned(), pieces }.checked()
     }
@@ -95,43 +96,45 @@ impl Template {
         &self.text
     }
 
-    /// The folder in which the paths of all users lie; `None` where they lie in homes.
+    /// The folder that contains the paths of all users; `None` if they are in home directories.
     pub fn root(&self) -> Option<PathBuf> {
         match self.pieces.as_slice() {
-            // What does not end in a slash goes on with the user's name.
-            [Piece::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
-            [Piece::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
+            // Without a slash at the end, the last part continues with the name.
+            [TemplatePart::Literal(first), ..] if first.ends_with('/') => Some(first.into()),
+            [TemplatePart::Literal(first), ..] => Path::new(first).parent().map(Path::to_owned),
             _ => None,
         }
     }
 
     /// The path for one user.
     ///
-    /// The names must have been checked already where they came in; they are checked again here, because a mistake would
-    /// open another user's mail.
+    /// The names have been checked where they came in. They are checked again here, because an error would
+    /// open the mail of another user.
     ///
     /// # Errors
-    /// The template asks for a domain or a home that this user does not have, or a name cannot be part of a path.
+    ///
+    /// The template needs a domain or a home that this user does not have, or a name cannot be part of a
+    /// path.
     pub fn expand(&self, with: Expansion<'_>) -> Result<PathBuf, ExpansionError> {
         let mut path = std::ffi::OsString::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => path.push(text),
-                Piece::User => path.push(name('u', with.user)?),
-                Piece::LocalPart => path.push(name('n', with.local_part)?),
-                Piece::Domain => path.push(name('d', with.domain.ok_or(ExpansionError::NoDomain)?)?),
-                Piece::Home => path.push(home(with.home)?),
+                TemplatePart::Literal(text) => path.push(text),
+                TemplatePart::User => path.push(name('u', with.user)?),
+                TemplatePart::LocalPart => path.push(name('n', with.local_part)?),
+                TemplatePart::Domain => path.push(name('d', with.domain.ok_or(ExpansionError::NoDomain)?)?),
+                TemplatePart::Home => path.push(home(with.home)?),
             }
         }
         Ok(PathBuf::from(path))
     }
 
     fn checked(self) -> Result<Self, TemplateError> {
-        let home_elsewhere = self.pieces.iter().skip(1).any(|piece| *piece == Piece::Home);
+        let home_elsewhere = self.pieces.iter().skip(1).any(|piece| *piece == TemplatePart::Home);
         let absolute = match self.pieces.as_slice() {
-            [Piece::Literal(first), ..] => first.starts_with('/'),
-            [Piece::Home] => true,
-            [Piece::Home, Piece::Literal(next), ..] => next.starts_with('/'),
+            [TemplatePart::Literal(first), ..] => first.starts_with('/'),
+            [TemplatePart::Home] => true,
+            [TemplatePart::Home, TemplatePart::Literal(next), ..] => next.starts_with('/'),
             _ => false,
         };
         if !absolute || home_elsewhere {
@@ -155,18 +158,18 @@ fn home(home: Option<&Path>) -> Result<&Path, ExpansionError> {
     if !home.is_absolute() || leads_elsewhere { Err(ExpansionError::Home) } else { Ok(home) }
 }
 
-impl fmt::Display for Template {
+impl fmt::Display for PathTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// Why a text is no template: the administrator's fault.
+/// Why a text is not a template. The configuration is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// A `%` that is followed by this letter, or by nothing.
     UnknownPercent(Option<char>),
-    /// It begins neither with `/` nor with `%h`, or `%h` is not at its beginning.
+    /// It begins neither with `/` nor with `%h`, or `%h` is not at the beginning.
     NotAbsolute,
     /// It has a `..`.
     ParentDir,
@@ -193,9 +196,9 @@ impl std::error::Error for TemplateError {}
 /// Why there is no path for this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpansionError {
-    /// The template has `%d`, the user name no `@domain`.
+    /// The template has `%d`, and the user name no `@domain`.
     NoDomain,
-    /// The template has `%h`, the user database no home.
+    /// The template has `%h`, and the user database no home.
     NoHome,
     /// The home in the user database is not an absolute path without `..`.
     Home,
@@ -221,7 +224,7 @@ mod tests {
     use super::*;
 
     fn expand(template: &str, user: &str, home: Option<&str>) -> Result<PathBuf, ExpansionError> {
-        Template::parse(template).unwrap().expand(Expansion::of(user, home.map(Path::new)))
+        PathTemplate::parse(template).unwrap().expand(Expansion::of(user, home.map(Path::new)))
     }
 
     #[test]
@@ -234,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_root_is_what_all_users_share() {
-        let root = |text: &str| Template::parse(text).unwrap().root();
+        let root = |text: &str| PathTemplate::parse(text).unwrap().root();
         assert_eq!(root("/v/%d/%n").as_deref(), Some(Path::new("/v")));
         assert_eq!(root("/v/box-%n/mbox").as_deref(), Some(Path::new("/v")));
         assert_eq!(root("/%u").as_deref(), Some(Path::new("/")));
@@ -255,7 +258,7 @@ mod tests {
             ("/v/../%u", TemplateError::ParentDir),
             ("/v/\0%u", TemplateError::Control),
         ] {
-            assert_eq!(Template::parse(text), Err(why), "{text:?}");
+            assert_eq!(PathTemplate::parse(text), Err(why), "{text:?}");
         }
     }
 

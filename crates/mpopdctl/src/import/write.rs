@@ -1,28 +1,36 @@
-//! The new file.
+//! Writes the new file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::Imported;
-use super::convert::{Item, Set};
-use crate::parse;
-use crate::table::Config;
+use config::parse;
 
-/// Puts the new file together: what needs a person first, then the settings in the order of the manual.
+use super::convert::{Converted, NewSetting};
+
+/// An old configuration in the new form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Imported {
+    /// The new file.
+    pub(crate) toml: String,
+    /// The number of its comments that begin with `CHECK`. Somebody must look at each.
+    pub(crate) checks: usize,
+}
+
+/// Creates the new file: first the CHECK comments, then the settings in the order of the manual.
 ///
-/// A value that the new setting does not accept becomes a comment like those others, so the file has no fault.
-pub(super) fn written(old: &Path, items: &[Item]) -> Imported {
+/// A value that the new setting does not accept also becomes a CHECK comment, so the file has no errors.
+pub(super) fn written(old: &Path, items: &[Converted]) -> Imported {
     let mut notes = Vec::new();
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<NewLine> = Vec::new();
     for item in items {
-        let note = |what| Note { line: item.line, name: item.name.clone(), what };
+        let note = |what| CheckNote { line: item.line, name: item.name.clone(), what };
         notes.extend(item.checks.iter().cloned().map(note));
         let Some(set) = &item.set else { continue };
         match refusal(set) {
             Some(what) if set.key == item.name => notes.push(note(what)),
             Some(what) => notes.push(note(format!("as {}: {what}", shown_key(set)))),
-            None => lines.push(Line { set, origin: item.line }),
+            None => lines.push(NewLine { set, origin: item.line }),
         }
     }
     let mut toml = String::new();
@@ -30,30 +38,30 @@ pub(super) fn written(old: &Path, items: &[Item]) -> Imported {
     let faults = parse(old, toml.as_bytes()).and_then(|loaded| loaded.check_serving()).err();
     notes.extend(faults.iter().flatten().map(|fault| {
         let name = fault.key.clone().unwrap_or_default();
-        Note { line: None, name, what: format!("a server needs more: {}", fault.what) }
+        CheckNote { line: None, name, what: format!("a server needs more: {}", fault.what) }
     }));
     notes.sort_by_key(|note| note.line);
     finished(old, &notes, &toml)
 }
 
-/// A setting of the new file, and the line of the old one that it comes from.
-struct Line<'a> {
-    set: &'a Set,
+/// A setting of the new file, and its line in the old one.
+struct NewLine<'a> {
+    set: &'a NewSetting,
     origin: Option<usize>,
 }
 
-/// Something for a person.
-struct Note {
+/// A CHECK comment.
+struct CheckNote {
     line: Option<usize>,
     name: String,
     what: String,
 }
 
-fn finished(old: &Path, notes: &[Note], body: &str) -> Imported {
+fn finished(old: &Path, notes: &[CheckNote], body: &str) -> Imported {
     let file = one_line(&old.display().to_string());
     let mut toml = format!("# mpopd.conf, made by mpopdctl import from {file}.\n");
     if !notes.is_empty() {
-        toml.push_str("# Each CHECK is for a person; lines are those of the old file.\n#\n");
+        toml.push_str("# Check each CHECK by hand; lines are those of the old file.\n#\n");
     }
     for note in notes {
         let name = one_line(&note.name);
@@ -70,11 +78,11 @@ fn finished(old: &Path, notes: &[Note], body: &str) -> Imported {
 }
 
 /// The settings, in the order of the table.
-fn body(toml: &mut String, lines: &[Line<'_>]) {
+fn body(toml: &mut String, lines: &[NewLine<'_>]) {
     let (mut group, mut table) = ("", "");
-    for row in Config::default().rows() {
+    for row in config::setting_names() {
         let users = row.key == "USER";
-        let mut here: Vec<&Line<'_>> = lines
+        let mut here: Vec<&NewLine<'_>> = lines
             .iter()
             .filter(|line| line.set.table == row.table && (users || line.set.key == row.key))
             .collect();
@@ -92,7 +100,7 @@ fn body(toml: &mut String, lines: &[Line<'_>]) {
             let _ = writeln!(toml, "addreceived = [{}]  # {}", names.join(", "), origin(first.origin));
             continue;
         }
-        // Of two old settings that are one today, the later one counts.
+        // If two old settings are one today, the later one counts.
         let mut seen = BTreeSet::new();
         here.reverse();
         here.retain(|line| seen.insert(&line.set.key));
@@ -111,7 +119,7 @@ fn origin(line: Option<usize>) -> String {
 }
 
 /// Why the new setting does not accept this value.
-fn refusal(set: &Set) -> Option<String> {
+fn refusal(set: &NewSetting) -> Option<String> {
     let value = if set.key == "addreceived" { format!("[{}]", set.value) } else { set.value.clone() };
     let header = if set.table.is_empty() { String::new() } else { format!("[{}]\n", set.table) };
     let alone = format!("{header}{} = {value}\n", set.key);
@@ -119,11 +127,11 @@ fn refusal(set: &Set) -> Option<String> {
     Some(faults.iter().map(|fault| fault.what.clone()).collect::<Vec<_>>().join("; "))
 }
 
-fn shown_key(set: &Set) -> String {
+fn shown_key(set: &NewSetting) -> String {
     if set.table.is_empty() { set.key.clone() } else { format!("[{}] {}", set.table, set.key) }
 }
 
-/// A text of the old file as a part of a comment: it must not end the line.
+/// Text of the old file for a comment, without line ends.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,46 +1,50 @@
-//! Perl as tokens: as much of the language as the old configuration files use, subs included, so that their ends are found.
+//! Splits Perl into tokens. It knows as much of the language as old configuration files use, including subs,
+//! whose ends it must find.
 
-use super::quotes::{self, Piece};
-use crate::fault::Fault;
 use std::path::Path;
 
-/// One token, and where it stands.
+use config::Fault;
+
+use super::quotes::{self, QuotedPart};
+
+/// A token and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
+pub(super) struct PerlToken {
+    pub(super) kind: TokenKind,
     /// From 1.
     pub(super) line: usize,
-    /// Octets of the file: of the first, and behind the last.
+    /// Its first octet in the file, and the one after its last.
     pub(super) at: (usize, usize),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A name without a sigil, `::` included.
     Word(String),
     /// `$name`, `%name` or `@name`.
     Variable(char, String),
     Number(String),
     /// A quoted text or heredoc.
-    Text(Vec<Piece>),
-    /// `qr//`, its flags in front of it; `None` with a variable in it.
+    Text(Vec<QuotedPart>),
+    /// `qr//` with its flags in front; `None` if it contains a variable.
     Pattern(Option<String>),
-    /// `qw()`, `s///`, `m//`, `tr///`: what only code has.
+    /// `qw()`, `s///`, `m//`, `tr///`, which only code has.
     Quoted,
     Op(&'static str),
 }
 
-impl Token {
+impl PerlToken {
     pub(super) fn is(&self, op: &str) -> bool {
-        matches!(&self.kind, Kind::Op(this) if *this == op)
+        matches!(&self.kind, TokenKind::Op(this) if *this == op)
     }
 }
 
-/// Takes a file apart.
+/// Splits a file into tokens.
 ///
 /// # Errors
+///
 /// A quoted text that has no end, at the line where it begins.
-pub(super) fn tokens(file: &Path, text: &str) -> Result<Vec<Token>, Fault> {
+pub(super) fn tokens(file: &Path, text: &str) -> Result<Vec<PerlToken>, Fault> {
     let mut lexer = Lexer { text, at: 0, line: 1, tokens: Vec::new(), heredocs: Vec::new() };
     match lexer.run() {
         Ok(()) => Ok(lexer.tokens),
@@ -64,13 +68,13 @@ struct Lexer<'a> {
     text: &'a str,
     at: usize,
     line: usize,
-    tokens: Vec<Token>,
-    /// The heredocs that begin with the next line.
+    tokens: Vec<PerlToken>,
+    /// The heredocs that start in the next line.
     heredocs: Vec<Heredoc>,
 }
 
 struct Heredoc {
-    /// Which token gets the text.
+    /// The index of the token that gets the text.
     token: usize,
     end: String,
     indented: bool,
@@ -100,19 +104,19 @@ impl<'a> Lexer<'a> {
     fn token(&mut self, c: char) -> Result<(), Unclosed> {
         let (start, line) = (self.at, self.line);
         let index = self.tokens.len();
-        self.tokens.push(Token { kind: Kind::Quoted, line, at: (start, start) });
+        self.tokens.push(PerlToken { kind: TokenKind::Quoted, line, at: (start, start) });
         let kind = match c {
             '\'' => self.single_quoted()?,
-            '"' | '`' => Kind::Text(quotes::interpolated(self.delimited("quoted text")?)),
+            '"' | '`' => TokenKind::Text(quotes::interpolated(self.delimited("quoted text")?)),
             '0'..='9' => {
-                Kind::Number(self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')))
+                TokenKind::Number(self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')))
             }
             '$' | '@' => self.variable(c),
             '%' if !self.after_value(index) => self.variable(c),
             '/' if !self.after_value(index) => {
                 self.delimited("pattern")?;
                 self.take_while(|c| c.is_ascii_alphabetic());
-                Kind::Quoted
+                TokenKind::Quoted
             }
             '<' if !self.after_value(index) && self.rest().starts_with("<<") => self.heredoc(index),
             _ if c.is_alphabetic() || c == '_' => self.word(index)?,
@@ -125,10 +129,10 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    fn word(&mut self, index: usize) -> Result<Kind, Unclosed> {
+    fn word(&mut self, index: usize) -> Result<TokenKind, Unclosed> {
         let word = self.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
         let rest = self.rest().trim_start();
-        // A key is a key, whatever the word means elsewhere.
+        // The word is a key here, even if it is an operator elsewhere.
         let key = rest.starts_with("=>")
             || rest.starts_with('}') && index.checked_sub(1).is_some_and(|last| self.tokens[last].is("{"));
         let quote = |c: char| !c.is_alphanumeric() && !matches!(c, ',' | ';' | ')' | '_');
@@ -136,16 +140,16 @@ impl<'a> Lexer<'a> {
         let delimiter = rest.chars().next().filter(|c| quote(*c) && !(spaced && matches!(c, '#' | '=')));
         if key || delimiter.is_none() || !matches!(&*word, "q" | "qq" | "qw" | "qr" | "m" | "s" | "tr" | "y")
         {
-            return Ok(Kind::Word(word));
+            return Ok(TokenKind::Word(word));
         }
         self.at = self.text.len() - rest.len();
         let body = self.delimited("quoted text")?;
         Ok(match &*word {
-            "q" => Kind::Text(vec![Piece::Literal(quotes::literal(body))]),
-            "qq" => Kind::Text(quotes::interpolated(body)),
+            "q" => TokenKind::Text(vec![QuotedPart::Literal(quotes::literal(body))]),
+            "qq" => TokenKind::Text(quotes::interpolated(body)),
             "qr" => {
                 let flags = self.take_while(|c| c.is_ascii_alphabetic());
-                Kind::Pattern(quotes::pattern(body, &flags))
+                TokenKind::Pattern(quotes::pattern(body, &flags))
             }
             "s" | "tr" | "y" => {
                 // `s/a/b/`: the second part ends where a third would begin; `s{a}{b}` has two of its own.
@@ -157,21 +161,21 @@ impl<'a> Lexer<'a> {
                 }
                 self.delimited("substitution")?;
                 self.take_while(|c| c.is_ascii_alphabetic());
-                Kind::Quoted
+                TokenKind::Quoted
             }
             _ => {
                 self.take_while(|c| c.is_ascii_alphabetic());
-                Kind::Quoted
+                TokenKind::Quoted
             }
         })
     }
 
-    fn single_quoted(&mut self) -> Result<Kind, Unclosed> {
+    fn single_quoted(&mut self) -> Result<TokenKind, Unclosed> {
         let body = self.delimited("quoted text")?;
-        Ok(Kind::Text(vec![Piece::Literal(quotes::literal(body))]))
+        Ok(TokenKind::Text(vec![QuotedPart::Literal(quotes::literal(body))]))
     }
 
-    /// What stands between the delimiter here and its end; backslashes are left in.
+    /// The text between the delimiter here and its end, with backslashes.
     fn delimited(&mut self, what: &'static str) -> Result<&'a str, Unclosed> {
         let unclosed = Unclosed { line: self.line, what };
         let Some(open) = self.peek() else { return Err(unclosed) };
@@ -208,7 +212,7 @@ impl<'a> Lexer<'a> {
         Err(unclosed)
     }
 
-    fn variable(&mut self, sigil: char) -> Kind {
+    fn variable(&mut self, sigil: char) -> TokenKind {
         self.skip(1);
         let braced = self.rest().starts_with('{') && sigil == '$';
         if braced {
@@ -219,29 +223,29 @@ impl<'a> Lexer<'a> {
                 inner.split_at_checked(length).map(|(name, end)| (name, end.get(..1).unwrap_or_default()))
             {
                 self.skip(name.len() + 2);
-                return Kind::Variable(sigil, name.to_owned());
+                return TokenKind::Variable(sigil, name.to_owned());
             }
         }
         let name = self.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
         if !name.is_empty() {
-            return Kind::Variable(sigil, name);
+            return TokenKind::Variable(sigil, name);
         }
         match sigil {
-            '%' => Kind::Op("%"),
-            '@' => Kind::Op("@"),
+            '%' => TokenKind::Op("%"),
+            '@' => TokenKind::Op("@"),
             // `$!`, `$$` and the like, but not `${ ... }`.
             _ => match self.peek() {
                 Some(c) if c.is_ascii_punctuation() && !matches!(c, '{' | '}' | ';' | ',' | ')' | '$') => {
                     self.skip(1);
-                    Kind::Variable('$', c.to_string())
+                    TokenKind::Variable('$', c.to_string())
                 }
-                _ => Kind::Op("$"),
+                _ => TokenKind::Op("$"),
             },
         }
     }
 
     /// `<<EOF`, `<<"EOF"`, `<<'EOF'`, `<<~EOF`; else it is an operator.
-    fn heredoc(&mut self, token: usize) -> Kind {
+    fn heredoc(&mut self, token: usize) -> TokenKind {
         let after = self.rest().get(2..).unwrap_or_default();
         let (indented, after) = after.strip_prefix('~').map_or((false, after), |after| (true, after));
         let trimmed = after.trim_start_matches([' ', '\t']);
@@ -265,10 +269,10 @@ impl<'a> Lexer<'a> {
         };
         self.at = self.text.len() - rest.len();
         self.heredocs.push(Heredoc { token, end: end.to_owned(), indented, literal });
-        Kind::Text(Vec::new())
+        TokenKind::Text(Vec::new())
     }
 
-    /// Past the end of a line, and past the heredocs that follow it.
+    /// Skips the end of a line and the heredocs after it.
     fn end_line(&mut self) {
         self.skip(1);
         self.line += 1;
@@ -285,27 +289,27 @@ impl<'a> Lexer<'a> {
                 body.push_str(shown);
             }
             let pieces =
-                if heredoc.literal { vec![Piece::Literal(body)] } else { quotes::interpolated(&body) };
+                if heredoc.literal { vec![QuotedPart::Literal(body)] } else { quotes::interpolated(&body) };
             if let Some(token) = self.tokens.get_mut(heredoc.token) {
-                token.kind = Kind::Text(pieces);
+                token.kind = TokenKind::Text(pieces);
             }
         }
     }
 
-    fn op(&mut self, c: char) -> Kind {
+    fn op(&mut self, c: char) -> TokenKind {
         let rest = self.rest();
         let found = OPS.iter().find(|op| rest.starts_with(**op));
         let found = found.or_else(|| SINGLE.iter().find(|op| rest.starts_with(**op)));
         self.skip(found.map_or(c.len_utf8(), |op| op.len()));
-        found.map_or(Kind::Quoted, |op| Kind::Op(op))
+        found.map_or(TokenKind::Quoted, |op| TokenKind::Op(op))
     }
 
     /// Whether the token before this one is a value: then `/` divides, `%` is a remainder and `<<` shifts.
     fn after_value(&self, index: usize) -> bool {
         let last = index.checked_sub(1).and_then(|last| self.tokens.get(last));
         last.is_some_and(|last| match &last.kind {
-            Kind::Op(op) => matches!(*op, ")" | "]" | "}"),
-            Kind::Word(_) => false,
+            TokenKind::Op(op) => matches!(*op, ")" | "]" | "}"),
+            TokenKind::Word(_) => false,
             _ => true,
         })
     }
@@ -361,18 +365,19 @@ impl<'a> Lexer<'a> {
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<Kind> {
+    fn kinds(text: &str) -> Vec<TokenKind> {
         tokens(Path::new("f"), text).expect("tokens").into_iter().map(|token| token.kind).collect()
     }
 
-    fn literal(text: &str) -> Kind {
-        Kind::Text(vec![Piece::Literal(text.to_owned())])
+    fn literal(text: &str) -> TokenKind {
+        TokenKind::Text(vec![QuotedPart::Literal(text.to_owned())])
     }
 
     #[test]
     fn an_assignment_has_four_tokens() {
         let found = kinds("$port = '110'; # the usual\n");
-        let expected = [Kind::Variable('$', "port".into()), Kind::Op("="), literal("110"), Kind::Op(";")];
+        let expected =
+            [TokenKind::Variable('$', "port".into()), TokenKind::Op("="), literal("110"), TokenKind::Op(";")];
         assert_eq!(found, expected);
     }
 
@@ -380,17 +385,17 @@ mod tests {
     fn quotes_of_every_form_end_where_perl_ends_them() {
         assert_eq!(kinds(r"q{a{b}c}"), [literal("a{b}c")]);
         assert_eq!(kinds(r"'it\'s'"), [literal("it's")]);
-        assert_eq!(kinds("qr/^From /i"), [Kind::Pattern(Some("(?i)^From ".into()))]);
-        assert_eq!(kinds("$x =~ s#::#/#g;").last(), Some(&Kind::Op(";")));
-        assert_eq!(kinds("s{a}{b}e ;").last(), Some(&Kind::Op(";")));
-        assert_eq!(kinds("$x =~ /a}b/ }").last(), Some(&Kind::Op("}")));
+        assert_eq!(kinds("qr/^From /i"), [TokenKind::Pattern(Some("(?i)^From ".into()))]);
+        assert_eq!(kinds("$x =~ s#::#/#g;").last(), Some(&TokenKind::Op(";")));
+        assert_eq!(kinds("s{a}{b}e ;").last(), Some(&TokenKind::Op(";")));
+        assert_eq!(kinds("$x =~ /a}b/ }").last(), Some(&TokenKind::Op("}")));
         assert_eq!(kinds("qw(a b) ]").len(), 2);
     }
 
     #[test]
     fn words_that_quote_are_keys_where_keys_stand() {
-        assert_eq!(kinds("{ s => 1 }")[1], Kind::Word("s".into()));
-        assert_eq!(kinds("$h{y}")[2], Kind::Word("y".into()));
+        assert_eq!(kinds("{ s => 1 }")[1], TokenKind::Word("s".into()));
+        assert_eq!(kinds("$h{y}")[2], TokenKind::Word("y".into()));
     }
 
     #[test]
@@ -403,7 +408,10 @@ mod tests {
 
     #[test]
     fn comments_and_pod_are_no_tokens() {
-        assert_eq!(kinds("# { ' \"\n=head1 It's\n\n}\n\n=cut\n1\n__END__\n'"), [Kind::Number("1".into())]);
+        assert_eq!(
+            kinds("# { ' \"\n=head1 It's\n\n}\n\n=cut\n1\n__END__\n'"),
+            [TokenKind::Number("1".into())]
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Which system calls belong together.
+//! Groups of system calls.
 //!
-//! glibc, Rust's library and tokio choose among equivalent calls by their own version and the kernel's, so a group has all forms
-//! of what it stands for. What is in no group is answered with `ENOSYS`, on which they take an older form: clone3(2) is left out
-//! so that threads are made with clone(2), whose flags a filter can see.
+//! glibc, the standard library and tokio choose among equivalent calls by their own version and the kernel's,
+//! so a group has all forms of a call. A call in no group fails with `ENOSYS`, and the libraries then use an
+//! older form: clone3(2) is left out so that threads start with clone(2), whose flags a filter can see.
 
 use libc::{
     SYS_accept, SYS_accept4, SYS_brk, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone,
@@ -22,24 +22,25 @@ use libc::{
     SYS_writev, c_long,
 };
 
-/// A group of system calls that a process may keep.
+/// A group of system calls that a process keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
-    /// Memory that is not executable, threads, time, random numbers, and what is done with a descriptor that is open.
+    /// Memory that is not executable, threads, time, random numbers, and operations on open descriptors.
     Basics,
     /// Waiting for many descriptors (epoll(7)), and pairs of sockets.
     Events,
     /// Accepting connections.
     Connections,
-    /// Opening, making, changing and removing files.
+    /// Opening, creating, changing and removing files.
     Files,
-    /// Taking a group for file accesses for a moment, and asking whether a process lives. Signals none.
+    /// Taking a group for file accesses for a moment, and asking whether a process is alive. No signal is
+    /// sent.
     Group,
     /// Connecting to sockets that have a name in the file system.
     LocalSockets,
 }
 
-/// When a call is allowed, or meant: always, or if an argument, masked, has a value.
+/// When a rule applies to a call: always, or if a masked argument has a value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum When {
     Always,
@@ -48,7 +49,7 @@ pub(super) enum When {
 
 pub(super) type Call = (c_long, When);
 
-/// An argument of 32 bits that is exactly this.
+/// The argument, of 32 bits, is exactly this.
 const fn is(argument: u8, value: u64) -> When {
     When::If { argument, mask: u32::MAX as u64, value }
 }
@@ -66,12 +67,12 @@ const fn clear(argument: u8, bits: u64) -> When {
 impl Calls {
     pub(super) fn list(self) -> Vec<Call> {
         let (always, sometimes): (&[c_long], &[Call]) = match self {
-            Calls::Basics => (BASICS, BASICS_IF),
-            Calls::Events => (EVENTS, EVENTS_IF),
-            Calls::Connections => (&[SYS_accept, SYS_accept4, SYS_getpeername], &[]),
-            Calls::Files => (FILES, &[]),
-            Calls::Group => (&[SYS_setfsgid], GROUP_IF),
-            Calls::LocalSockets => (&[SYS_connect], &[(SYS_socket, is(0, libc::AF_UNIX as u64))]),
+            Self::Basics => (BASICS, BASICS_IF),
+            Self::Events => (EVENTS, EVENTS_IF),
+            Self::Connections => (&[SYS_accept, SYS_accept4, SYS_getpeername], &[]),
+            Self::Files => (FILES, &[]),
+            Self::Group => (&[SYS_setfsgid], GROUP_IF),
+            Self::LocalSockets => (&[SYS_connect], &[(SYS_socket, is(0, libc::AF_UNIX as u64))]),
         };
         always.iter().map(|number| (*number, When::Always)).chain(sometimes.iter().copied()).collect()
     }
@@ -95,7 +96,7 @@ const BASICS: &[c_long] = &[
     SYS_exit,
     SYS_exit_group,
     SYS_restart_syscall,
-    // who and when
+    // identity and time
     SYS_getpid,
     SYS_getppid,
     SYS_gettid,
@@ -151,7 +152,7 @@ const BASICS_IF: &[Call] = &[
     (SYS_prctl, is(0, libc::PR_SET_NAME as u64)),
     // Asking for a limit, not setting one.
     (SYS_prlimit64, When::If { argument: 2, mask: u64::MAX, value: 0 }),
-    // Of a descriptor, not of a name.
+    // Only for descriptors, not for names.
     (SYS_newfstatat, set(3, libc::AT_EMPTY_PATH as u64)),
     (SYS_statx, set(2, libc::AT_EMPTY_PATH as u64)),
     (SYS_ioctl, is(1, FIONBIO)),
@@ -167,7 +168,8 @@ const EVENTS: &[c_long] = &[
     libc::SYS_epoll_wait,
 ];
 
-/// tokio wakes itself up over a pair where it is built to watch signals, as it is together with other programs of this workspace.
+/// tokio wakes itself up through a pair of sockets if it is built with signal support. It is when the whole
+/// workspace is built, because of other programs.
 const EVENTS_IF: &[Call] = &[(SYS_socketpair, is(0, libc::AF_UNIX as u64))];
 
 const FILES: &[c_long] = &[
@@ -232,7 +234,8 @@ const GROUP_IF: &[Call] = &[
     (SYS_prctl, is(0, libc::PR_SET_DUMPABLE as u64)),
 ];
 
-/// What no library does by itself: whoever tries has taken the process over. A process that was left none of it ends with it.
+/// Calls that no library makes on its own. A process that makes one it was not granted has been taken over,
+/// and is killed.
 pub(super) const HOSTILE: &[Call] = &[
     // other programs, other processes
     (libc::SYS_execve, When::Always),
@@ -268,8 +271,9 @@ pub(super) const HOSTILE: &[Call] = &[
     (libc::SYS_chroot, When::Always),
 ];
 
-/// What changes the whole machine or looks into other processes. No server needs it, nor what a server runs.
-pub(super) const THE_MACHINES: &[Call] = &[
+/// Calls that change the whole machine or inspect other processes. No server needs them, and no program that
+/// it runs.
+pub(super) const MACHINE_WIDE: &[Call] = &[
     // other processes
     (libc::SYS_ptrace, When::Always),
     (libc::SYS_process_vm_readv, When::Always),
@@ -327,7 +331,7 @@ pub(super) const THE_MACHINES: &[Call] = &[
     (libc::SYS_adjtimex, When::Always),
 ];
 
-/// A mode argument says this type of file (inode(7)).
+/// The mode argument has this type of file (inode(7)).
 const fn is_type(argument: u8, kind: libc::mode_t) -> When {
     When::If { argument, mask: libc::S_IFMT as u64, value: kind as u64 }
 }

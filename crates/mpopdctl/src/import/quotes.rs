@@ -1,16 +1,16 @@
-//! What stands between Perl's quotes.
+//! Quoted texts of Perl.
 
 /// A part of a quoted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum QuotedPart {
     Literal(String),
     /// `$name`
     Variable(String),
-    /// Something that only Perl can work out: `@list`, `$hash{key}`, `@{[ ... ]}`.
+    /// Something that only Perl can compute: `@list`, `$hash{key}`, `@{[ ... ]}`.
     Code,
 }
 
-/// A text in single quotes: a backslash counts only before another and before the quote.
+/// A text in single quotes: a backslash escapes only another one and the quote.
 pub(super) fn literal(body: &str) -> String {
     let mut text = String::with_capacity(body.len());
     let mut chars = body.chars().peekable();
@@ -27,7 +27,7 @@ pub(super) fn literal(body: &str) -> String {
 }
 
 /// A text in double quotes.
-pub(super) fn interpolated(body: &str) -> Vec<Piece> {
+pub(super) fn interpolated(body: &str) -> Vec<QuotedPart> {
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut rest = body;
@@ -38,7 +38,7 @@ pub(super) fn interpolated(body: &str) -> Vec<Piece> {
             '$' | '@' => match variable(c, rest) {
                 Some((piece, after)) => {
                     if !text.is_empty() {
-                        pieces.push(Piece::Literal(std::mem::take(&mut text)));
+                        pieces.push(QuotedPart::Literal(std::mem::take(&mut text)));
                     }
                     pieces.push(piece);
                     rest = after;
@@ -49,12 +49,12 @@ pub(super) fn interpolated(body: &str) -> Vec<Piece> {
         }
     }
     if !text.is_empty() || pieces.is_empty() {
-        pieces.push(Piece::Literal(text));
+        pieces.push(QuotedPart::Literal(text));
     }
     pieces
 }
 
-/// A pattern with its flags as our regular expressions have them; `None` if it has variables, or flags that they lack.
+/// A pattern with its flags in our syntax; `None` if it has variables, or flags that we do not support.
 pub(super) fn pattern(body: &str, flags: &str) -> Option<String> {
     // Perl takes `$)` and `$|` for anchors in a pattern, and so does `variable`.
     let has_variable = body.char_indices().any(|(at, c)| {
@@ -69,7 +69,7 @@ pub(super) fn pattern(body: &str, flags: &str) -> Option<String> {
     Some(if flags.is_empty() { body } else { format!("(?{flags}){body}") })
 }
 
-/// The octet or character that a backslash and what follows it stand for.
+/// Appends the character of an escape sequence; returns the text after it.
 fn escape<'a>(rest: &'a str, text: &mut String) -> &'a str {
     let Some(c) = rest.chars().next() else { return rest };
     let after = rest.get(c.len_utf8()..).unwrap_or_default();
@@ -97,13 +97,13 @@ fn escape<'a>(rest: &'a str, text: &mut String) -> &'a str {
     after
 }
 
-/// The variable behind a sigil, and what follows it.
-fn variable(sigil: char, rest: &str) -> Option<(Piece, &str)> {
+/// The variable after a sigil, and the text after it.
+fn variable(sigil: char, rest: &str) -> Option<(QuotedPart, &str)> {
     let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
     if let Some(inner) = rest.strip_prefix('{') {
         let (name, after) = inner.split_once('}').unwrap_or((inner, ""));
         let plain = sigil == '$' && !name.is_empty() && name.chars().all(|c| is_name(&c));
-        return Some((if plain { Piece::Variable(name.to_owned()) } else { Piece::Code }, after));
+        return Some((if plain { QuotedPart::Variable(name.to_owned()) } else { QuotedPart::Code }, after));
     }
     let length: usize = rest.chars().take_while(|c| is_name(c) || *c == ':').map(char::len_utf8).sum();
     let (name, after) = rest.split_at_checked(length)?;
@@ -114,7 +114,7 @@ fn variable(sigil: char, rest: &str) -> Option<(Piece, &str)> {
         return None;
     }
     let simple = sigil == '$' && !after.starts_with(['{', '[']) && !after.starts_with("->");
-    Some((if simple { Piece::Variable(name.to_owned()) } else { Piece::Code }, after))
+    Some((if simple { QuotedPart::Variable(name.to_owned()) } else { QuotedPart::Code }, after))
 }
 
 #[cfg(test)]
@@ -123,19 +123,19 @@ mod tests {
 
     #[test]
     fn double_quotes_know_escapes_and_variables() {
-        assert_eq!(interpolated(r"^\\s+\$"), [Piece::Literal(r"^\s+$".into())]);
-        assert_eq!(interpolated(r"^\s+$"), [Piece::Literal("^s+$".into())]);
+        assert_eq!(interpolated(r"^\\s+\$"), [QuotedPart::Literal(r"^\s+$".into())]);
+        assert_eq!(interpolated(r"^\s+$"), [QuotedPart::Literal("^s+$".into())]);
         let greeting = interpolated("mpopd V$version.... :)");
         let expected = [
-            Piece::Literal("mpopd V".into()),
-            Piece::Variable("version".into()),
-            Piece::Literal(".... :)".into()),
+            QuotedPart::Literal("mpopd V".into()),
+            QuotedPart::Variable("version".into()),
+            QuotedPart::Literal(".... :)".into()),
         ];
         assert_eq!(greeting, expected);
-        assert_eq!(interpolated(r"\x41\x{42}"), [Piece::Literal("AB".into())]);
-        assert_eq!(interpolated("a@b"), [Piece::Literal("a".into()), Piece::Code]);
-        assert_eq!(interpolated("$h{x}")[0], Piece::Code);
-        assert_eq!(interpolated(""), [Piece::Literal(String::new())]);
+        assert_eq!(interpolated(r"\x41\x{42}"), [QuotedPart::Literal("AB".into())]);
+        assert_eq!(interpolated("a@b"), [QuotedPart::Literal("a".into()), QuotedPart::Code]);
+        assert_eq!(interpolated("$h{x}")[0], QuotedPart::Code);
+        assert_eq!(interpolated(""), [QuotedPart::Literal(String::new())]);
     }
 
     #[test]

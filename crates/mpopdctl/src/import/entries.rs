@@ -1,61 +1,63 @@
-//! The settings of an old configuration, from either of its two forms.
+//! Finds the settings in an old configuration, which has one of two forms.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::quotes::Piece;
-use super::tokens::{Kind, Token, tokens};
-use crate::fault::Fault;
+use config::Fault;
+
+use super::quotes::QuotedPart;
+use super::tokens::{PerlToken, TokenKind, tokens};
 
 /// An old configuration, as it is written.
 #[derive(Debug)]
-pub(super) struct Old {
-    pub(super) form: Form,
-    pub(super) entries: Vec<Entry>,
-    /// Statements that set nothing: their lines, and what they are.
+pub(super) struct OldConfig {
+    pub(super) form: OldForm,
+    pub(super) entries: Vec<OldSetting>,
+    /// Other statements, with their lines.
     pub(super) leftovers: Vec<(usize, String)>,
 }
 
-/// Which of the two forms it has.
+/// The form of an old configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum OldForm {
     /// `$name = "value";`, mpopd 2.x.
     Assignments,
     /// `{ name => 'value', }`, Mail::POP3 3.x.
     Hash,
 }
 
-/// One setting.
+/// A setting.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct OldSetting {
     /// From 1.
     pub(super) line: usize,
     pub(super) name: String,
-    /// The key in it, for the settings that hold a value for each user.
+    /// The user, for settings with a value for each user.
     pub(super) user: Option<String>,
-    pub(super) value: Value,
+    pub(super) value: OldValue,
 }
 
-/// What Perl would make of the right side, as far as it can be told without running it.
+/// The value that Perl would compute, as far as it is known without running the code.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// A text or a number: Perl does not tell them apart.
+pub(super) enum OldValue {
+    /// A text or a number, which are the same in Perl.
     Text(String),
     Undefined,
     /// A sub or another expression, as it is written.
     Code(String),
 }
 
-/// Reads an old configuration.
+/// Parses an old configuration.
 ///
 /// # Errors
+///
 /// A quoted text or a bracket that is never closed, with its line.
-pub(super) fn read(file: &Path, text: &str) -> Result<Old, Fault> {
+pub(super) fn read(file: &Path, text: &str) -> Result<OldConfig, Fault> {
     let tokens = tokens(file, text)?;
     check_brackets(file, &tokens)?;
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         text,
-        old: Old { form: Form::Assignments, entries: Vec::new(), leftovers: Vec::new() },
+        old: OldConfig { form: OldForm::Assignments, entries: Vec::new(), leftovers: Vec::new() },
         known: HashMap::new(),
     };
     for statement in statements(&tokens) {
@@ -64,25 +66,25 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Old, Fault> {
     Ok(reader.old)
 }
 
-struct Reader<'a> {
+struct SettingsReader<'a> {
     text: &'a str,
-    old: Old,
-    /// The scalars that were assigned so far.
+    old: OldConfig,
+    /// The scalars that have been assigned so far.
     known: HashMap<String, String>,
 }
 
-impl Reader<'_> {
-    fn statement(&mut self, statement: &[Token]) {
-        let declared = |token: &&Token| matches!(&token.kind, Kind::Word(word) if ["our", "my", "local", "return"].contains(&&**word));
+impl SettingsReader<'_> {
+    fn statement(&mut self, statement: &[PerlToken]) {
+        let declared = |token: &&PerlToken| matches!(&token.kind, TokenKind::Word(word) if ["our", "my", "local", "return"].contains(&&**word));
         let skipped = statement.iter().take_while(declared).count();
         let tokens = statement.get(skipped..).unwrap_or_default();
         let tokens = without_plus(tokens);
-        let kinds: Vec<&Kind> = tokens.iter().take(5).map(|token| &token.kind).collect();
+        let kinds: Vec<&TokenKind> = tokens.iter().take(5).map(|token| &token.kind).collect();
         match kinds.as_slice() {
-            [] | [Kind::Number(_)] => {}
-            [Kind::Word(word), ..] if ["use", "no", "package"].contains(&&**word) => {}
-            [Kind::Op("{"), ..] => self.hash(tokens),
-            [Kind::Variable('$', name), Kind::Op("="), ..] => {
+            [] | [TokenKind::Number(_)] => {}
+            [TokenKind::Word(word), ..] if ["use", "no", "package"].contains(&&**word) => {}
+            [TokenKind::Op("{"), ..] => self.hash(tokens),
+            [TokenKind::Variable('$', name), TokenKind::Op("="), ..] => {
                 let right = tokens.get(2..).unwrap_or_default();
                 if without_plus(right).first().is_some_and(|first| first.is("{")) {
                     self.hash(without_plus(right));
@@ -90,7 +92,13 @@ impl Reader<'_> {
                     self.entry(tokens, name, None, right);
                 }
             }
-            [Kind::Variable('$', name), Kind::Op("{"), key, Kind::Op("}"), Kind::Op("=")] => {
+            [
+                TokenKind::Variable('$', name),
+                TokenKind::Op("{"),
+                key,
+                TokenKind::Op("}"),
+                TokenKind::Op("="),
+            ] => {
                 let right = tokens.get(5..).unwrap_or_default();
                 match self.key(key) {
                     Some(key) if is_config(name) => self.setting(tokens, &key, right),
@@ -98,10 +106,12 @@ impl Reader<'_> {
                     None => self.leftover(tokens),
                 }
             }
-            [Kind::Variable('%', name), Kind::Op("="), Kind::Op("("), ..] if is_config(name) => {
+            [TokenKind::Variable('%', name), TokenKind::Op("="), TokenKind::Op("("), ..]
+                if is_config(name) =>
+            {
                 self.hash(tokens.get(2..).unwrap_or_default());
             }
-            [Kind::Variable('%', name), Kind::Op("="), Kind::Op("("), ..] => {
+            [TokenKind::Variable('%', name), TokenKind::Op("="), TokenKind::Op("("), ..] => {
                 self.users(name, tokens.get(2..).unwrap_or_default());
             }
             _ => self.leftover(tokens),
@@ -109,8 +119,8 @@ impl Reader<'_> {
     }
 
     /// `{ name => value, ... }` or `( ... )`.
-    fn hash(&mut self, tokens: &[Token]) {
-        self.old.form = Form::Hash;
+    fn hash(&mut self, tokens: &[PerlToken]) {
+        self.old.form = OldForm::Hash;
         for pair in pairs(inside(tokens)) {
             match pair {
                 (left, Some(right)) => match self.whole_key(left) {
@@ -122,8 +132,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A setting of the hash, which may be a hash itself: one value for each user.
-    fn setting(&mut self, at: &[Token], name: &str, right: &[Token]) {
+    /// A setting of the hash. It may itself be a hash with a value for each user.
+    fn setting(&mut self, at: &[PerlToken], name: &str, right: &[PerlToken]) {
         let right = without_plus(right);
         if right.first().is_some_and(|first| first.is("{")) {
             self.users(name, right);
@@ -132,7 +142,7 @@ impl Reader<'_> {
         }
     }
 
-    fn users(&mut self, name: &str, tokens: &[Token]) {
+    fn users(&mut self, name: &str, tokens: &[PerlToken]) {
         for (left, right) in pairs(inside(tokens)) {
             match (self.whole_key(left), right) {
                 (Some(user), Some(right)) => self.entry(left, name, Some(user), right),
@@ -141,20 +151,23 @@ impl Reader<'_> {
         }
     }
 
-    fn entry(&mut self, at: &[Token], name: &str, user: Option<String>, right: &[Token]) {
+    fn entry(&mut self, at: &[PerlToken], name: &str, user: Option<String>, right: &[PerlToken]) {
         let value = self.value(right);
-        if let (None, Value::Text(text)) = (&user, &value) {
+        if let (None, OldValue::Text(text)) = (&user, &value) {
             self.known.insert(name.to_owned(), text.clone());
         }
         let line = at.first().map_or(1, |token| token.line);
-        self.old.entries.push(Entry { line, name: name.to_owned(), user, value });
+        self.old.entries.push(OldSetting { line, name: name.to_owned(), user, value });
     }
 
-    fn value(&self, tokens: &[Token]) -> Value {
+    fn value(&self, tokens: &[PerlToken]) -> OldValue {
         match tokens {
-            [Token { kind: Kind::Word(word), .. }] if word == "undef" => return Value::Undefined,
-            [Token { kind: Kind::Op("-"), .. }, Token { kind: Kind::Number(number), .. }] => {
-                return Value::Text(format!("-{}", number.replace('_', "")));
+            [PerlToken { kind: TokenKind::Word(word), .. }] if word == "undef" => return OldValue::Undefined,
+            [
+                PerlToken { kind: TokenKind::Op("-"), .. },
+                PerlToken { kind: TokenKind::Number(number), .. },
+            ] => {
+                return OldValue::Text(format!("-{}", number.replace('_', "")));
             }
             _ => {}
         }
@@ -164,71 +177,71 @@ impl Reader<'_> {
             match (joined, self.text_of(&token.kind)) {
                 (true, _) if token.is(".") => {}
                 (false, Some(part)) => text.push_str(&part),
-                _ => return Value::Code(self.source(tokens)),
+                _ => return OldValue::Code(self.source(tokens)),
             }
         }
-        if tokens.len() % 2 == 1 { Value::Text(text) } else { Value::Code(self.source(tokens)) }
+        if tokens.len() % 2 == 1 { OldValue::Text(text) } else { OldValue::Code(self.source(tokens)) }
     }
 
-    /// The text that one token stands for.
-    fn text_of(&self, kind: &Kind) -> Option<String> {
+    /// The text of a token.
+    fn text_of(&self, kind: &TokenKind) -> Option<String> {
         match kind {
-            Kind::Number(number) => Some(number.replace('_', "")),
-            Kind::Variable('$', name) => self.known.get(name).cloned(),
-            Kind::Pattern(pattern) => pattern.clone(),
-            Kind::Text(pieces) => pieces
+            TokenKind::Number(number) => Some(number.replace('_', "")),
+            TokenKind::Variable('$', name) => self.known.get(name).cloned(),
+            TokenKind::Pattern(pattern) => pattern.clone(),
+            TokenKind::Text(pieces) => pieces
                 .iter()
                 .map(|piece| match piece {
-                    Piece::Literal(text) => Some(text.as_str()),
-                    Piece::Variable(name) => self.known.get(name).map(String::as_str),
-                    Piece::Code => None,
+                    QuotedPart::Literal(text) => Some(text.as_str()),
+                    QuotedPart::Variable(name) => self.known.get(name).map(String::as_str),
+                    QuotedPart::Code => None,
                 })
                 .collect(),
             _ => None,
         }
     }
 
-    fn key(&self, kind: &Kind) -> Option<String> {
+    fn key(&self, kind: &TokenKind) -> Option<String> {
         match kind {
-            Kind::Word(word) => Some(word.clone()),
+            TokenKind::Word(word) => Some(word.clone()),
             other => self.text_of(other),
         }
     }
 
-    fn whole_key(&self, tokens: &[Token]) -> Option<String> {
+    fn whole_key(&self, tokens: &[PerlToken]) -> Option<String> {
         match tokens {
             [only] => self.key(&only.kind),
             _ => None,
         }
     }
 
-    fn leftover(&mut self, tokens: &[Token]) {
+    fn leftover(&mut self, tokens: &[PerlToken]) {
         if let Some(first) = tokens.first() {
             self.old.leftovers.push((first.line, self.source(tokens)));
         }
     }
 
-    fn source(&self, tokens: &[Token]) -> String {
+    fn source(&self, tokens: &[PerlToken]) -> String {
         let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return String::new() };
         self.text.get(first.at.0..last.at.1).unwrap_or_default().to_owned()
     }
 }
 
-/// The hash of all settings goes by such a name where it has one.
+/// Whether this is the usual name of the hash of all settings.
 fn is_config(name: &str) -> bool {
     name.eq_ignore_ascii_case("config")
 }
 
-/// Perl writes `+{` where `{` alone could begin a block.
-fn without_plus(tokens: &[Token]) -> &[Token] {
+/// Skips the `+` of `+{`, which Perl needs where `{` could start a block.
+fn without_plus(tokens: &[PerlToken]) -> &[PerlToken] {
     match tokens {
         [plus, rest @ ..] if plus.is("+") => rest,
         all => all,
     }
 }
 
-/// What stands between the bracket that comes first and its partner.
-fn inside(tokens: &[Token]) -> &[Token] {
+/// The tokens between the first bracket and its partner.
+fn inside(tokens: &[PerlToken]) -> &[PerlToken] {
     let mut depth = 0;
     for (nth, token) in tokens.iter().enumerate() {
         depth += step(token);
@@ -239,8 +252,8 @@ fn inside(tokens: &[Token]) -> &[Token] {
     &[]
 }
 
-/// `a => b, c, d`: each key with its value. Perl makes no difference between `=>` and the comma.
-fn pairs(tokens: &[Token]) -> Vec<(&[Token], Option<&[Token]>)> {
+/// `a => b, c, d`: each key with its value. `=>` and the comma are the same in Perl.
+fn pairs(tokens: &[PerlToken]) -> Vec<(&[PerlToken], Option<&[PerlToken]>)> {
     let mut depth = 0;
     let parts = tokens.split(|token| {
         depth += step(token);
@@ -250,17 +263,17 @@ fn pairs(tokens: &[Token]) -> Vec<(&[Token], Option<&[Token]>)> {
     parts.chunks(2).filter_map(|pair| Some((*pair.first()?, pair.get(1).copied()))).collect()
 }
 
-/// Splits a file at its semicolons, and behind a block that needs none.
-fn statements(tokens: &[Token]) -> Vec<&[Token]> {
+/// Splits a file at its semicolons, and after blocks, which need none.
+fn statements(tokens: &[PerlToken]) -> Vec<&[PerlToken]> {
     let mut found = Vec::new();
     let (mut begin, mut depth) = (0, 0);
     for (nth, token) in tokens.iter().enumerate() {
         depth += step(token);
         let block_ends = || {
             let block = tokens.get(begin).is_some_and(|first| {
-                first.is("{") || matches!(&first.kind, Kind::Word(word) if BLOCKS.contains(&&**word))
+                first.is("{") || matches!(&first.kind, TokenKind::Word(word) if BLOCKS.contains(&&**word))
             });
-            let goes_on = matches!(tokens.get(nth + 1).map(|next| &next.kind), Some(Kind::Word(word)) if word.starts_with("els"));
+            let goes_on = matches!(tokens.get(nth + 1).map(|next| &next.kind), Some(TokenKind::Word(word)) if word.starts_with("els"));
             token.is("}") && block && !goes_on
         };
         if depth == 0 && (token.is(";") || block_ends()) {
@@ -275,22 +288,22 @@ fn statements(tokens: &[Token]) -> Vec<&[Token]> {
 
 const BLOCKS: &[&str] = &["if", "unless", "while", "until", "for", "foreach", "sub", "BEGIN", "END"];
 
-/// +1 where a bracket opens, -1 where one closes.
-fn step(token: &Token) -> isize {
+/// +1 for an opening bracket, -1 for a closing one.
+fn step(token: &PerlToken) -> isize {
     match &token.kind {
-        Kind::Op("{" | "(" | "[") => 1,
-        Kind::Op("}" | ")" | "]") => -1,
+        TokenKind::Op("{" | "(" | "[") => 1,
+        TokenKind::Op("}" | ")" | "]") => -1,
         _ => 0,
     }
 }
 
-fn check_brackets(file: &Path, tokens: &[Token]) -> Result<(), Fault> {
-    let mut open: Vec<&Token> = Vec::new();
+fn check_brackets(file: &Path, tokens: &[PerlToken]) -> Result<(), Fault> {
+    let mut open: Vec<&PerlToken> = Vec::new();
     for token in tokens {
         match step(token) {
             1 => open.push(token),
             -1 if open.pop().is_none() => {
-                return Err(Fault::of_line(file, token.line, "this bracket closes what was never opened"));
+                return Err(Fault::of_line(file, token.line, "this bracket was never opened"));
             }
             _ => {}
         }
@@ -305,20 +318,20 @@ fn check_brackets(file: &Path, tokens: &[Token]) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
-    fn old(text: &str) -> Old {
+    fn old(text: &str) -> OldConfig {
         read(Path::new("f"), text).expect("an old configuration")
     }
 
     /// `name`, `name{user}` with its value, in the order of the file.
     fn shown(text: &str) -> Vec<String> {
-        let name = |entry: &Entry| match &entry.user {
+        let name = |entry: &OldSetting| match &entry.user {
             Some(user) => format!("{}{{{user}}}", entry.name),
             None => entry.name.clone(),
         };
-        let value = |value: &Value| match value {
-            Value::Text(text) => text.clone(),
-            Value::Undefined => "undef".to_owned(),
-            Value::Code(code) => format!("<{code}>"),
+        let value = |value: &OldValue| match value {
+            OldValue::Text(text) => text.clone(),
+            OldValue::Undefined => "undef".to_owned(),
+            OldValue::Code(code) => format!("<{code}>"),
         };
         old(text).entries.iter().map(|entry| format!("{}={}", name(entry), value(&entry.value))).collect()
     }
@@ -339,7 +352,7 @@ mod tests {
             "none=undef",
         ];
         assert_eq!(shown(text), expected);
-        assert_eq!(old(text).form, Form::Assignments);
+        assert_eq!(old(text).form, OldForm::Assignments);
         assert_eq!(old(text).entries[2].line, 2);
     }
 
@@ -351,7 +364,7 @@ mod tests {
         assert_eq!(shown[0], "port=110");
         assert!(shown[1].starts_with("check=<sub {") && shown[1].ends_with("}>"), "{}", shown[1]);
         assert_eq!(shown[2..], ["user_log{a}=1", "start=^From ", "last=0"]);
-        assert_eq!((old(text).form, old(text).leftovers.len()), (Form::Hash, 0));
+        assert_eq!((old(text).form, old(text).leftovers.len()), (OldForm::Hash, 0));
     }
 
     #[test]
@@ -387,6 +400,6 @@ mod tests {
     #[test]
     fn depth_costs_nothing() {
         let deep = format!("$a = {}{};", "[".repeat(200_000), "]".repeat(200_000));
-        assert!(matches!(old(&deep).entries[0].value, Value::Code(_)));
+        assert!(matches!(old(&deep).entries[0].value, OldValue::Code(_)));
     }
 }

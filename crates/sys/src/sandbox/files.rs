@@ -1,4 +1,4 @@
-//! Which files a process can still reach by name, and no ports, no signals (landlock(7)).
+//! Restricts a process to some files, and denies ports and signals (landlock(7)).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,46 +10,47 @@ use landlock::{
 };
 use rustix::fs::{Mode, OFlags};
 
-/// What we know of the interface.
+/// The version of the interface that this module uses.
 const KNOWN: ABI = ABI::V6;
 /// The same as a number.
 pub(super) const WHOLE: u32 = 6;
 
-/// A file or folder that stays reachable, with all below it.
+/// A file that stays accessible, or a folder with everything below it.
 #[derive(Debug, Clone)]
 pub struct Grant<'a> {
-    /// Which.
-    pub place: Place<'a>,
-    /// For what.
+    /// The file or folder.
+    pub target: GrantTarget<'a>,
+    /// What may be done with it.
     pub rights: Rights,
 }
 
-/// Where something lies.
+/// A file or folder to grant access to.
 #[derive(Debug, Clone)]
-pub enum Place<'a> {
-    /// At this path, links followed. What cannot be opened by the process is not granted.
+pub enum GrantTarget<'a> {
+    /// The one at this path, links followed. It is left out if the process cannot open it.
     Path(PathBuf),
-    /// Here.
+    /// This open one.
     Open(BorrowedFd<'a>),
 }
 
-/// What may be done below a place, as far as the file's own permissions allow. Never: executing, making links, devices and
-/// sockets, and controlling devices.
+/// What may be done below a folder, as far as the permissions of the files allow. Never granted: executing;
+/// creating links, devices and sockets; controlling devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
     /// Reading.
     Read,
-    /// Reading, listing, writing, making and removing files.
+    /// Reading, listing, writing, creating and removing files.
     Files,
-    /// The same, and making and removing folders.
+    /// The same, and creating and removing folders.
     FilesAndFolders,
 }
 
-/// Leaves the process these files by name and no other; no TCP port to bind or to connect to; no signal to and no abstract
-/// socket of a process outside. What is open stays usable. It gives up ever to gain rights by exec
-/// (`PR_SET_NO_NEW_PRIVS`), and must have one thread.
+/// Restricts the process to these files. It can neither bind nor connect to a TCP port, nor send a signal to
+/// a process outside or connect to its abstract socket. Open descriptors stay usable. The process also gives
+/// up gaining rights by exec (`PR_SET_NO_NEW_PRIVS`). It must have one thread.
 ///
-/// An older kernel enforces what it knows of this, and one without landlock nothing: see [`super::Support`].
+/// An older kernel enforces the part of this that it supports, and one without landlock nothing: see
+/// `Support`.
 ///
 /// # Errors
 ///
@@ -62,20 +63,20 @@ pub fn confine(grants: &[Grant<'_>]) -> io::Result<()> {
         .and_then(|ruleset| ruleset.scope(Scope::from_all(KNOWN)))
         .and_then(Ruleset::create);
     let mut ruleset = ruleset.map_err(io::Error::other)?;
-    for Grant { place, rights } in grants {
-        let opened = match place {
-            Place::Path(path) => {
+    for Grant { target, rights } in grants {
+        let opened = match target {
+            GrantTarget::Path(path) => {
                 match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
                     Ok(opened) => Some(opened),
                     Err(_) => continue,
                 }
             }
-            Place::Open(_) => None,
+            GrantTarget::Open(_) => None,
         };
-        let at = match (&opened, place) {
+        let at = match (&opened, target) {
             (Some(opened), _) => opened.as_fd(),
-            (None, Place::Open(at)) => *at,
-            (None, Place::Path(_)) => continue,
+            (None, GrantTarget::Open(at)) => *at,
+            (None, GrantTarget::Path(_)) => continue,
         };
         ruleset = ruleset.add_rule(PathBeneath::new(at, rights.access())).map_err(io::Error::other)?;
     }
@@ -91,9 +92,9 @@ impl Rights {
             | AccessFs::MakeReg
             | AccessFs::RemoveFile;
         match self {
-            Rights::Read => AccessFs::ReadFile.into(),
-            Rights::Files => files,
-            Rights::FilesAndFolders => files | AccessFs::MakeDir | AccessFs::RemoveDir,
+            Self::Read => AccessFs::ReadFile.into(),
+            Self::Files => files,
+            Self::FilesAndFolders => files | AccessFs::MakeDir | AccessFs::RemoveDir,
         }
     }
 }

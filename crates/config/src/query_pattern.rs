@@ -1,21 +1,21 @@
-//! Texts with names in them that are not paths: database queries and LDAP filters.
+//! Database queries and LDAP filters with placeholders for names.
 
 use std::fmt;
 
-/// A text in which `%u`, `%n` and `%d` stand for a user's names. Parsed once; who uses it decides how a name is put in: bound
-/// as a parameter of a query, or escaped in a filter.
+/// A text with placeholders for the names of a user. A query binds the names as parameters, a filter escapes
+/// them.
 ///
-/// `%u` is the whole user name, `%n` its local part, `%d` its domain, and `%%` is a per cent sign.
+/// `%u` is the whole user name, `%n` its local part, `%d` its domain, and `%%` a per cent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
+pub struct QueryPattern {
     text: String,
-    pieces: Vec<PatternPiece>,
+    pieces: Vec<QueryPart>,
 }
 
-/// A piece of a [`Pattern`].
+/// A part of a [`QueryPattern`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PatternPiece {
-    /// Text that stands for itself.
+pub enum QueryPart {
+    /// Plain text.
     Literal(String),
     /// `%u`, the whole user name.
     User,
@@ -25,15 +25,16 @@ pub enum PatternPiece {
     Domain,
 }
 
-impl Pattern {
-    /// Reads a pattern.
+impl QueryPattern {
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// A `%` followed by anything but `u`, `n`, `d` or `%`; no user name in it, which would let anyone be anyone; a control
-    /// character.
-    pub fn parse(text: &str) -> Result<Self, PatternError> {
+    ///
+    /// A `%` followed by anything but `u`, `n`, `d` or `%`; no user name, so that all users would be the
+    /// same; a control character.
+    pub fn parse(text: &str) -> Result<Self, QueryPatternError> {
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-            return Err(PatternError::Control);
+            return Err(QueryPatternError::Control);
         }
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -41,14 +42,14 @@ impl Pattern {
         while let Some(c) = chars.next() {
             let piece = match c {
                 '%' => match chars.next() {
-                    Some('u') => PatternPiece::User,
-                    Some('n') => PatternPiece::LocalPart,
-                    Some('d') => PatternPiece::Domain,
+                    Some('u') => QueryPart::User,
+                    Some('n') => QueryPart::LocalPart,
+                    Some('d') => QueryPart::Domain,
                     Some('%') => {
                         literal.push('%');
                         continue;
                     }
-                    other => return Err(PatternError::UnknownPercent(other)),
+                    other => return Err(QueryPatternError::UnknownPercent(other)),
                 },
                 c => {
                     literal.push(c);
@@ -56,36 +57,38 @@ impl Pattern {
                 }
             };
             if !literal.is_empty() {
-                pieces.push(PatternPiece::Literal(std::mem::take(&mut literal)));
+                pieces.push(QueryPart::Literal(std::mem::take(&mut literal)));
             }
             pieces.push(piece);
         }
         if !literal.is_empty() {
-            pieces.push(PatternPiece::Literal(literal));
+            pieces.push(QueryPart::Literal(literal));
         }
-        if !pieces.iter().any(|piece| matches!(piece, PatternPiece::User | PatternPiece::LocalPart)) {
-            return Err(PatternError::NoName);
+        if !pieces.iter().any(|piece| matches!(piece, QueryPart::User | QueryPart::LocalPart)) {
+            return Err(QueryPatternError::NoName);
         }
         Ok(Self { text: text.to_owned(), pieces })
     }
 
     /// The pattern with `%u` between two texts.
     pub(crate) fn by_user(before: &str, after: &str) -> Self {
-        let literal = |text: &str| PatternPiece::Literal(text.to_owned());
-        let pieces = vec![literal(before), PatternPiece::User, literal(after)];
+        let literal = |text: &str| QueryPart::Literal(text.to_owned());
+        let pieces = vec![literal(before), QueryPart::User, literal(after)];
         Self { text: format!("{before}%u{after}"), pieces }
     }
 
-    /// Reads a database query: a pattern whose names become parameters.
+    /// Parses a database query, in which the names become parameters.
     ///
     /// # Errors
-    /// What [`Pattern::parse`] says, and a name inside quotes, where a database sees no parameter.
-    pub fn parse_query(text: &str) -> Result<Self, PatternError> {
+    ///
+    /// Those of [`QueryPattern::parse`], and a name inside quotes, where a database does not recognize a
+    /// parameter.
+    pub fn parse_query(text: &str) -> Result<Self, QueryPatternError> {
         let pattern = Self::parse(text)?;
         let mut open: Option<char> = None;
         for piece in &pattern.pieces {
             match piece {
-                PatternPiece::Literal(text) => {
+                QueryPart::Literal(text) => {
                     for c in text.chars().filter(|c| matches!(c, '\'' | '"' | '`')) {
                         open = match open {
                             None => Some(c),
@@ -94,7 +97,7 @@ impl Pattern {
                         };
                     }
                 }
-                _ if open.is_some() => return Err(PatternError::Quoted),
+                _ if open.is_some() => return Err(QueryPatternError::Quoted),
                 _ => {}
             }
         }
@@ -106,21 +109,21 @@ impl Pattern {
         &self.text
     }
 
-    /// Its pieces, in order.
-    pub fn pieces(&self) -> &[PatternPiece] {
+    /// Its parts, in order.
+    pub fn pieces(&self) -> &[QueryPart] {
         &self.pieces
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for QueryPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// Why a text is no pattern: the administrator's fault.
+/// Why a text is not a pattern. The configuration is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PatternError {
+pub enum QueryPatternError {
     /// A `%` that is followed by this letter, or by nothing.
     UnknownPercent(Option<char>),
     /// It has neither `%u` nor `%n`.
@@ -131,7 +134,7 @@ pub enum PatternError {
     Control,
 }
 
-impl fmt::Display for PatternError {
+impl fmt::Display for QueryPatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownPercent(Some(letter)) => {
@@ -147,7 +150,7 @@ impl fmt::Display for PatternError {
     }
 }
 
-impl std::error::Error for PatternError {}
+impl std::error::Error for QueryPatternError {}
 
 #[cfg(test)]
 mod tests {
@@ -155,47 +158,47 @@ mod tests {
 
     #[test]
     fn names_and_text_are_told_apart() {
-        let literal = |text: &str| PatternPiece::Literal(text.to_owned());
-        let pattern = Pattern::parse("a = %n AND b = %d OR c LIKE '10%%' OR d = %u").unwrap();
+        let literal = |text: &str| QueryPart::Literal(text.to_owned());
+        let pattern = QueryPattern::parse("a = %n AND b = %d OR c LIKE '10%%' OR d = %u").unwrap();
         assert_eq!(
             pattern.pieces(),
             [
                 literal("a = "),
-                PatternPiece::LocalPart,
+                QueryPart::LocalPart,
                 literal(" AND b = "),
-                PatternPiece::Domain,
+                QueryPart::Domain,
                 literal(" OR c LIKE '10%' OR d = "),
-                PatternPiece::User,
+                QueryPart::User,
             ]
         );
     }
 
     #[test]
     fn a_made_pattern_is_the_one_that_is_read() {
-        assert_eq!(Ok(Pattern::by_user("(uid=", ")")), Pattern::parse("(uid=%u)"));
+        assert_eq!(Ok(QueryPattern::by_user("(uid=", ")")), QueryPattern::parse("(uid=%u)"));
     }
 
     #[test]
     fn what_is_no_pattern_is_refused() {
         for (text, why) in [
-            ("%x", PatternError::UnknownPercent(Some('x'))),
-            ("%u%", PatternError::UnknownPercent(None)),
-            ("", PatternError::NoName),
-            ("(uid=x)", PatternError::NoName),
-            ("%d %%u", PatternError::NoName),
-            ("%u\0", PatternError::Control),
+            ("%x", QueryPatternError::UnknownPercent(Some('x'))),
+            ("%u%", QueryPatternError::UnknownPercent(None)),
+            ("", QueryPatternError::NoName),
+            ("(uid=x)", QueryPatternError::NoName),
+            ("%d %%u", QueryPatternError::NoName),
+            ("%u\0", QueryPatternError::Control),
         ] {
-            assert_eq!(Pattern::parse(text), Err(why), "{text:?}");
+            assert_eq!(QueryPattern::parse(text), Err(why), "{text:?}");
         }
     }
 
     #[test]
     fn a_parameter_in_quotes_is_told() {
         for text in ["a = '%u'", "a = \"%u\"", "a = 'it''s %n'", "a = 'x\"' AND b = '\"%u'"] {
-            assert_eq!(Pattern::parse_query(text), Err(PatternError::Quoted), "{text}");
+            assert_eq!(QueryPattern::parse_query(text), Err(QueryPatternError::Quoted), "{text}");
         }
         for text in ["a = %u", "a = 'x' AND b = %u", "\"a\" = %u AND c = 'it''s'", "a = '\"' AND b = %u"] {
-            assert!(Pattern::parse_query(text).is_ok(), "{text}");
+            assert!(QueryPattern::parse_query(text).is_ok(), "{text}");
         }
     }
 }
