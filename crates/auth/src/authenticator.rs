@@ -119,7 +119,7 @@ impl Authenticator {
 
     /// Sends all requests to databases, LDAP and OAuth servers over this channel to mpopd-directory
     /// ([`ipc::directory`]). Each auth process calls this once after its fork, if there is a
-    /// [`crate::directory_setup`]. Until then such logins fail as temporary.
+    /// [`directory_setup`](crate::directory_setup()). Until then such logins fail as temporary.
     pub fn use_directory(&mut self, channel: OwnedFd) {
         self.sources.directory().connect(channel);
     }

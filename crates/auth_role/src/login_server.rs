@@ -132,7 +132,7 @@ impl LoginServer<'_> {
         match &login.attempt {
             ClientCredentials::Name { user } => {
                 let verdict = self.check_name(user, login);
-                let answer = outcome_of(&verdict);
+                let answer = word_of(&verdict);
                 step!(
                     session,
                     "auth",
@@ -164,7 +164,7 @@ impl LoginServer<'_> {
             }
             ClientCredentials::Sasl { mechanism, .. } => {
                 let reply = self.begin_exchange(login);
-                let answer = reply.as_ref().map_or(ACCEPTED, |reply| outcome_of(&reply.verdict));
+                let answer = reply.as_ref().map_or(ACCEPTED, |reply| word_of(&reply.verdict));
                 step!(
                     session,
                     "auth",
@@ -296,8 +296,11 @@ impl LoginServer<'_> {
     }
 
     fn open(&mut self, context: SessionContext, account: &Account) -> Result<(), OrderError> {
-        let identity =
-            WorkerIdentity { uid: account.uid.get(), gid: account.gid, access: self.roots.reach(account) };
+        let identity = WorkerIdentity {
+            uid: account.uid.get(),
+            gid: account.gid,
+            access: self.roots.file_access(account),
+        };
         // A user whose own log cannot be written can still read mail.
         let log = self.user_logs.of(&account.user, identity.uid, identity.gid).unwrap_or_else(|error| {
             let user = Untrusted(account.user.as_str().as_bytes());
@@ -322,7 +325,7 @@ const ACCEPTED: &str = "accepted";
 const CHALLENGE: &str = "challenge";
 
 /// The word for an answer in debug lines.
-fn outcome_of(verdict: &AuthVerdict) -> &'static str {
+fn word_of(verdict: &AuthVerdict) -> &'static str {
     match verdict {
         AuthVerdict::Refused(refused) => refused.why.word(),
         AuthVerdict::Known => "known",

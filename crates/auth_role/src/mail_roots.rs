@@ -42,7 +42,7 @@ impl MailRoots {
     }
 
     /// The files that the process which opens the maildrop of `account` needs.
-    pub fn reach(&self, account: &Account) -> FileAccess {
+    pub fn file_access(&self, account: &Account) -> FileAccess {
         let path = &account.maildrop.path;
         let real = match path.canonicalize() {
             Ok(real) => real,
@@ -130,24 +130,27 @@ mod tests {
 
         let inside = spool.join("alice");
         std::fs::write(&inside, "").unwrap();
-        assert_eq!(roots.reach(&account(Storage::Mbox, inside.clone(), true)), FileAccess::Roots);
-        assert_eq!(roots.reach(&account(Storage::Mbox, inside, false)), FileAccess::Roots);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, inside.clone(), true)), FileAccess::Roots);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, inside, false)), FileAccess::Roots);
 
         let away = home.join("mbox");
         std::fs::write(&away, "").unwrap();
         let linked = spool.join("bob");
         symlink(&away, &linked).unwrap();
-        assert_eq!(roots.reach(&account(Storage::Mbox, away.clone(), true)), folders(&[&home]));
-        assert_eq!(roots.reach(&account(Storage::Mbox, linked.clone(), true)), folders(&[&spool, &home]));
-        assert_eq!(roots.reach(&account(Storage::Mbox, linked, false)), FileAccess::Anything);
+        assert_eq!(roots.file_access(&account(Storage::Mbox, away.clone(), true)), folders(&[&home]));
+        assert_eq!(
+            roots.file_access(&account(Storage::Mbox, linked.clone(), true)),
+            folders(&[&spool, &home])
+        );
+        assert_eq!(roots.file_access(&account(Storage::Mbox, linked, false)), FileAccess::Anything);
 
         let maildir = home.join("Maildir");
         assert_eq!(
-            roots.reach(&account(Storage::Maildir, maildir.clone(), true)),
+            roots.file_access(&account(Storage::Maildir, maildir.clone(), true)),
             FileAccess::Roots,
             "none yet"
         );
         symlink(&vmail, &maildir).unwrap();
-        assert_eq!(roots.reach(&account(Storage::Maildir, maildir, true)), folders(&[&vmail]));
+        assert_eq!(roots.file_access(&account(Storage::Maildir, maildir, true)), folders(&[&vmail]));
     }
 }

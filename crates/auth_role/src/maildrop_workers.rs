@@ -34,8 +34,8 @@ impl<'a> MaildropWorkers<'a> {
         Self { hire, known: HashMap::new() }
     }
 
-    /// Sends an order to the maildrop process for `identity`, which is hired if need be. `log` is the descriptor
-    /// of the user's own log; `buffer` is for the supervisor's answer.
+    /// Sends an order to the maildrop process for `identity`, which is hired if need be. `log` is the
+    /// descriptor of the user's own log; `buffer` is for the supervisor's answer.
     ///
     /// # Errors
     ///

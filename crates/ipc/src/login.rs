@@ -26,7 +26,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// [`LoginRequest`] to [`OpenRequest`](crate::open::OpenRequest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionContext {
-    /// The login. Every answer carries it.
+    /// The login. Every reply repeats it.
     pub id: LoginId,
     /// The number of the session in the log, which writes it in hexadecimal. One session may have several
     /// logins.

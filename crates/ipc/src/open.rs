@@ -17,7 +17,7 @@ const MOST_PATH: usize = 4095;
 /// The order to open a maildrop for a login.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRequest {
-    /// The login that this serves, and what the session role knows about the session.
+    /// The login, and what the session role knows about the session.
     pub context: SessionContext,
     /// The ticket for the opened maildrop.
     pub ticket: Ticket,
