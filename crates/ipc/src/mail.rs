@@ -93,7 +93,7 @@ pub enum FromMaildrop {
         micros: u64,
     },
     /// Auth accepted the login, but its maildrop cannot be opened.
-    NotOpened {
+    OpenFailed {
         /// The login.
         login: LoginId,
         /// The user name as auth decided it.
@@ -152,7 +152,7 @@ impl ChannelMessage for FromMaildrop {
                 }
                 Ok(())
             }
-            Self::Opened { user, .. } | Self::NotOpened { user, .. } => {
+            Self::Opened { user, .. } | Self::OpenFailed { user, .. } => {
                 if user.len() > crate::login::MOST_USER {
                     return Err("the user name is too long");
                 }
@@ -251,7 +251,7 @@ mod tests {
         let ticket = ticket();
         round_trip(&FromMaildrop::LockWait { millis: 1500 });
         round_trip(&FromMaildrop::Noted { ticket });
-        round_trip(&FromMaildrop::NotOpened { login, user, why: LoginFailure::InUse });
+        round_trip(&FromMaildrop::OpenFailed { login, user, why: LoginFailure::InUse });
         round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
         round_trip(&FromMaildrop::Finished { ticket, outcome: UpdateOutcome::Remaining(3) });

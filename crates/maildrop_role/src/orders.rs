@@ -70,7 +70,7 @@ impl Worker<'_> {
             Err(why) => {
                 let us = micros(began.elapsed());
                 step!(session, "maildrop", "open", "maildrop not opened", reason = why.word(), us);
-                return self.answer(&FromMaildrop::NotOpened { login, user, why }, &[]);
+                return self.answer(&FromMaildrop::OpenFailed { login, user, why }, &[]);
             }
         };
         let user_log = log.as_ref().map(UserLog::detail);

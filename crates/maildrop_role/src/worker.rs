@@ -133,7 +133,7 @@ impl<'a> Worker<'a> {
         match answer {
             FromMaildrop::Opened { ticket, login, user, .. } => {
                 self.open.take(*ticket);
-                self.answer_instead(&FromMaildrop::NotOpened {
+                self.answer_instead(&FromMaildrop::OpenFailed {
                     login: *login,
                     user: user.clone(),
                     why: LoginFailure::Temporary,
@@ -143,7 +143,7 @@ impl<'a> Worker<'a> {
                 let why = NotFetched::Temporary;
                 self.answer_instead(&FromMaildrop::NotFetched { ticket: *ticket, why });
             }
-            FromMaildrop::NotOpened { .. }
+            FromMaildrop::OpenFailed { .. }
             | FromMaildrop::NotFetched { .. }
             | FromMaildrop::Finished { .. }
             | FromMaildrop::LockWait { .. }

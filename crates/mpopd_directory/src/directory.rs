@@ -2,7 +2,7 @@
 
 use ipc::directory::{DirectoryQuery, DirectorySettings, LookupOutcome, UserRecord, UserSource};
 
-use crate::failure::{LookupError, SettingsError, one_line};
+use crate::failure::{QueryError, SettingsError, one_line};
 use crate::ldap::{BindResult, Ldap};
 use crate::oauth::OAuth;
 use crate::sql::Sql;
@@ -58,7 +58,7 @@ impl UserDirectory {
                 return LookupOutcome::Temporary("mpopd-directory has no server for this request".to_owned());
             }
         };
-        found.unwrap_or_else(|error: LookupError| LookupOutcome::Temporary(one_line(&error.to_string())))
+        found.unwrap_or_else(|error: QueryError| LookupOutcome::Temporary(one_line(&error.to_string())))
     }
 }
 

@@ -9,7 +9,7 @@ use ipc::directory::MOST_WHY;
 
 /// Why a query has no answer. The login fails for now; the text is for the log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum LookupError {
+pub(crate) enum QueryError {
     /// The server or the network fails.
     Unreachable {
         /// The name of the server, without any secret.
@@ -24,7 +24,7 @@ pub(crate) enum LookupError {
     Unusable { server: String, why: String },
 }
 
-impl fmt::Display for LookupError {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { server, why } => write!(f, "{server} cannot be reached: {why}"),
@@ -41,7 +41,7 @@ impl fmt::Display for LookupError {
     }
 }
 
-impl Error for LookupError {}
+impl Error for QueryError {}
 
 /// Why the program does not start: the settings are wrong.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use ldap3::{
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
-use crate::failure::{LookupError, SettingsError, chain};
+use crate::failure::{QueryError, SettingsError, chain};
 use crate::names::NameKind;
 use crate::pool::{AskError, Pool, PooledServer};
 use crate::record::{BadRecord, RecordFields};
@@ -100,7 +100,7 @@ impl Ldap {
     /// # Errors
     ///
     /// The server gives no usable answer.
-    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, LookupError> {
+    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, QueryError> {
         match self.0.ask(&LdapLookup { name: name.clone(), password: None }).await? {
             BindResult::As(entry) => Ok(Some(entry)),
             BindResult::Unknown | BindResult::Refused => Ok(None),
@@ -116,7 +116,7 @@ impl Ldap {
         &self,
         name: &LookupName,
         password: &SecretOctets,
-    ) -> Result<BindResult, LookupError> {
+    ) -> Result<BindResult, QueryError> {
         // A bind without a password is anonymous and succeeds (RFC 4513 section 5.1.2). Passwords are UTF-8
         // (5.1.3).
         match str::from_utf8(password.expose()) {
@@ -170,12 +170,12 @@ impl PooledServer for LdapServer {
         &self.name
     }
 
-    async fn connect(&self) -> Result<LdapConnection, LookupError> {
+    async fn connect(&self) -> Result<LdapConnection, QueryError> {
         let settings =
             LdapConnSettings::new().set_starttls(self.settings.starttls).set_config(self.tls.clone());
         let (driver, ldap) = LdapConnAsync::with_settings(settings, &self.settings.url)
             .await
-            .map_err(|error| LookupError::Unreachable { server: self.name.clone(), why: chain(&error) })?;
+            .map_err(|error| QueryError::Unreachable { server: self.name.clone(), why: chain(&error) })?;
         // Ends when `ldap` is dropped or the server closes the connection. The next request reports the
         // error.
         tokio::spawn(async move {
@@ -288,17 +288,17 @@ impl LdapServer {
         let (server, why) = (self.name.clone(), format!("{doing}: {result}"));
         match result.rc {
             code::SUCCESS => Ok(()),
-            code::BUSY | code::UNAVAILABLE => Err(AskError::Lost(LookupError::Unreachable { server, why })),
-            _ => Err(AskError::Lost(LookupError::Rejected { server, why })),
+            code::BUSY | code::UNAVAILABLE => Err(AskError::Lost(QueryError::Unreachable { server, why })),
+            _ => Err(AskError::Lost(QueryError::Rejected { server, why })),
         }
     }
 
     fn lost(&self, error: &LdapError) -> AskError {
-        AskError::Lost(LookupError::Unreachable { server: self.name.clone(), why: chain(error) })
+        AskError::Lost(QueryError::Unreachable { server: self.name.clone(), why: chain(error) })
     }
 
     fn unusable(&self, why: &BadLdapEntry) -> AskError {
-        AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
+        AskError::Kept(QueryError::Unusable { server: self.name.clone(), why: why.to_string() })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::failure::LookupError;
+use crate::failure::QueryError;
 
 /// How long an idle connection is kept. A firewall on the way may forget it after that without telling us.
 const IDLE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ pub(crate) trait PooledServer: Send + Sync {
     fn name(&self) -> &str;
 
     /// Opens a connection.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, LookupError>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, QueryError>> + Send;
 
     /// Whether the connection is still open, as far as the client knows.
     fn is_open(&self, connection: &mut Self::Connection) -> bool;
@@ -37,9 +37,9 @@ pub(crate) trait PooledServer: Send + Sync {
 /// Why there is no answer.
 pub(crate) enum AskError {
     /// The connection is no longer usable.
-    Lost(LookupError),
+    Lost(QueryError),
     /// The connection can be used again.
-    Kept(LookupError),
+    Kept(QueryError),
 }
 
 /// The connections to one server.
@@ -66,12 +66,12 @@ impl<S: PooledServer> Pool<S> {
     /// # Errors
     ///
     /// Why there is no answer. A connection with an unfinished answer is closed.
-    pub(crate) async fn ask(&self, question: &S::Question) -> Result<S::Answer, LookupError> {
-        let late = || LookupError::Late { server: self.server.name().to_owned(), after: self.limit };
+    pub(crate) async fn ask(&self, question: &S::Question) -> Result<S::Answer, QueryError> {
+        let late = || QueryError::Late { server: self.server.name().to_owned(), after: self.limit };
         tokio::time::timeout(self.limit, self.ask_in_time(question)).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn ask_in_time(&self, question: &S::Question) -> Result<S::Answer, LookupError> {
+    async fn ask_in_time(&self, question: &S::Question) -> Result<S::Answer, QueryError> {
         // The semaphore is never closed.
         let _slot = self.slots.acquire().await;
         while let Some(mut connection) = self.take_idle() {
@@ -90,7 +90,7 @@ impl<S: PooledServer> Pool<S> {
         &self,
         connection: S::Connection,
         answer: Result<S::Answer, AskError>,
-    ) -> Result<S::Answer, LookupError> {
+    ) -> Result<S::Answer, QueryError> {
         match answer {
             Err(AskError::Lost(failure)) => Err(failure),
             Err(AskError::Kept(failure)) => {
@@ -148,7 +148,7 @@ mod tests {
             "the server"
         }
 
-        async fn connect(&self) -> Result<usize, LookupError> {
+        async fn connect(&self) -> Result<usize, QueryError> {
             Ok(self.opened.fetch_add(1, Ordering::SeqCst) + 1)
         }
 
@@ -157,7 +157,7 @@ mod tests {
         }
 
         async fn ask(&self, connection: &mut usize, question: &Question) -> Result<usize, AskError> {
-            let failure = || LookupError::Rejected { server: String::new(), why: String::new() };
+            let failure = || QueryError::Rejected { server: String::new(), why: String::new() };
             if *connection <= self.broken.load(Ordering::SeqCst) {
                 return Err(AskError::Lost(failure()));
             }
@@ -182,13 +182,13 @@ mod tests {
         run(async {
             let pool = pool(Duration::from_secs(60));
             assert_eq!(pool.ask(&Question::Which).await, Ok(1));
-            assert!(matches!(pool.ask(&Question::WhatItRejects).await, Err(LookupError::Rejected { .. })));
+            assert!(matches!(pool.ask(&Question::WhatItRejects).await, Err(QueryError::Rejected { .. })));
             assert_eq!(pool.ask(&Question::Which).await, Ok(1));
             pool.server().broken.store(1, Ordering::SeqCst);
             assert_eq!(pool.ask(&Question::Which).await, Ok(2), "the first one was lost while it was idle");
             pool.server().broken.store(3, Ordering::SeqCst);
             assert!(
-                matches!(pool.ask(&Question::Which).await, Err(LookupError::Rejected { .. })),
+                matches!(pool.ask(&Question::Which).await, Err(QueryError::Rejected { .. })),
                 "a new one is lost"
             );
             assert_eq!(pool.ask(&Question::Which).await, Ok(4));
@@ -200,7 +200,7 @@ mod tests {
         run(async {
             let limit = Duration::from_millis(50);
             let pool = pool(limit);
-            let late = Err(LookupError::Late { server: "the server".to_owned(), after: limit });
+            let late = Err(QueryError::Late { server: "the server".to_owned(), after: limit });
             let (first, second) =
                 tokio::join!(pool.ask(&Question::WhatItNeverAnswers), pool.ask(&Question::Which));
             assert_eq!(first, late);

@@ -14,7 +14,7 @@ use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
-use crate::failure::{LookupError, SettingsError, chain};
+use crate::failure::{QueryError, SettingsError, chain};
 use crate::tls::{TrustedRoots, provider};
 
 /// The longest answer, in octets.
@@ -82,7 +82,7 @@ impl Introspection {
     /// # Errors
     ///
     /// The server gives no usable answer.
-    pub(super) async fn ask(&self, token: &str) -> Result<Option<Claims>, LookupError> {
+    pub(super) async fn ask(&self, token: &str) -> Result<Option<Claims>, QueryError> {
         let server = self.server.clone();
         let asked = tokio::time::timeout(server.limit, async {
             // The semaphore is never closed. The slot is free again when the thread is done.
@@ -99,7 +99,7 @@ impl Introspection {
             Ok(Ok(claims)) => claims,
             Ok(Err(_)) => {
                 let why = "its thread ended before the answer".to_owned();
-                Err(LookupError::Unreachable { server: server.name.clone(), why })
+                Err(QueryError::Unreachable { server: server.name.clone(), why })
             }
             Err(_) => Err(server.late()),
         }
@@ -107,18 +107,18 @@ impl Introspection {
 }
 
 impl TokenServer {
-    fn ask(&self, token: &str) -> Result<Option<Claims>, LookupError> {
+    fn ask(&self, token: &str) -> Result<Option<Claims>, QueryError> {
         let began = Instant::now();
         match self.request(token) {
             Ok(claims) => Ok(claims),
             // The server may have closed the connection since the last request. A second request does no
             // harm.
-            Err(LookupError::Unreachable { .. }) if began.elapsed() < self.limit / 2 => self.request(token),
+            Err(QueryError::Unreachable { .. }) if began.elapsed() < self.limit / 2 => self.request(token),
             Err(failure) => Err(failure),
         }
     }
 
-    fn request(&self, token: &str) -> Result<Option<Claims>, LookupError> {
+    fn request(&self, token: &str) -> Result<Option<Claims>, QueryError> {
         let mut request = self.agent.post(&self.url).header("Accept", "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization.as_str());
@@ -128,10 +128,10 @@ impl TokenServer {
         let status = response.status();
         let (server, why) = (self.name.clone(), format!("it answered with status {status}"));
         if status.is_server_error() || status.as_u16() == 429 {
-            return Err(LookupError::Unreachable { server, why });
+            return Err(QueryError::Unreachable { server, why });
         }
         if status.as_u16() != 200 {
-            return Err(LookupError::Rejected { server, why });
+            return Err(QueryError::Rejected { server, why });
         }
         let body = response
             .body_mut()
@@ -140,24 +140,24 @@ impl TokenServer {
             .read_to_string()
             .map_err(|error| self.failure(&error))?;
         let Ok(Value::Object(claims)) = serde_json::from_str(&body) else {
-            return Err(LookupError::Rejected { server, why: "its answer is no JSON object".to_owned() });
+            return Err(QueryError::Rejected { server, why: "its answer is no JSON object".to_owned() });
         };
         match claims.get("active") {
             Some(Value::Bool(true)) => Ok(Some(claims)),
             Some(Value::Bool(false)) => Ok(None),
-            _ => Err(LookupError::Rejected { server, why: "its answer does not say \"active\"".to_owned() }),
+            _ => Err(QueryError::Rejected { server, why: "its answer does not say \"active\"".to_owned() }),
         }
     }
 
-    fn failure(&self, error: &Error) -> LookupError {
+    fn failure(&self, error: &Error) -> QueryError {
         match error {
             Error::Timeout(_) => self.late(),
-            error => LookupError::Unreachable { server: self.name.clone(), why: chain(error) },
+            error => QueryError::Unreachable { server: self.name.clone(), why: chain(error) },
         }
     }
 
-    fn late(&self) -> LookupError {
-        LookupError::Late { server: self.name.clone(), after: self.limit }
+    fn late(&self) -> QueryError {
+        QueryError::Late { server: self.name.clone(), after: self.limit }
     }
 }
 

@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 
 use super::claims::{Claims, LEEWAY, RequiredClaims};
 use super::signature::{self, ALGORITHMS};
-use crate::failure::{LookupError, SettingsError};
+use crate::failure::{QueryError, SettingsError};
 
 /// The largest file, in octets.
 const MOST_OCTETS: u64 = 1 << 20;
@@ -97,10 +97,10 @@ impl KeyFile {
     /// # Errors
     ///
     /// The keys cannot be read.
-    pub(super) fn verify(&self, token: &str) -> Result<Option<Claims>, LookupError> {
+    pub(super) fn verify(&self, token: &str) -> Result<Option<Claims>, QueryError> {
         let keys = self.current().map_err(|why| {
             let server = format!("the key file {}", self.path.display());
-            LookupError::Unreachable { server, why: why.to_string() }
+            QueryError::Unreachable { server, why: why.to_string() }
         })?;
         let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(None) };
         let validation = Validation { algorithms: vec![header.alg], ..self.validation.clone() };

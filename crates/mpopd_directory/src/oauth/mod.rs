@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use ipc::SecretOctets;
 use ipc::directory::{self, TokenVerification};
 
-use crate::failure::{LookupError, SettingsError};
+use crate::failure::{QueryError, SettingsError};
 use claims::RequiredClaims;
 use introspection::Introspection;
 use keys::KeyFile;
@@ -61,7 +61,7 @@ impl OAuth {
     /// # Errors
     ///
     /// The server or the key file cannot be read.
-    pub(crate) async fn check(&self, token: &SecretOctets) -> Result<Option<String>, LookupError> {
+    pub(crate) async fn check(&self, token: &SecretOctets) -> Result<Option<String>, QueryError> {
         // RFC 6750 section 2.1: visible ASCII. Anything else is no token and is not sent anywhere.
         let token = match str::from_utf8(token.expose()) {
             Ok(token) if !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic()) => token,

@@ -9,7 +9,7 @@ mod sqlite;
 use config::QueryPattern;
 use ipc::directory::{self, LookupName, UserRecord};
 
-use crate::failure::{LookupError, SettingsError};
+use crate::failure::{QueryError, SettingsError};
 use crate::pool::{Pool, PooledServer};
 use crate::tls::TrustedRoots;
 use mysql::Mysql;
@@ -55,13 +55,12 @@ impl Sql {
     /// # Errors
     ///
     /// The database gives no usable answer.
-    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, LookupError> {
+    pub(crate) async fn find(&self, name: &LookupName) -> Result<Option<UserRecord>, QueryError> {
         let (server, rows) = match self {
             Self::Postgres(pool) => (pool.server().name(), pool.ask(name).await?),
             Self::Mysql(pool) => (pool.server().name(), pool.ask(name).await?),
             Self::Sqlite(sqlite) => (sqlite.name(), sqlite.ask(name).await?),
         };
-        only_row(rows)
-            .map_err(|why| LookupError::Unusable { server: server.to_owned(), why: why.to_string() })
+        only_row(rows).map_err(|why| QueryError::Unusable { server: server.to_owned(), why: why.to_string() })
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::query::BoundQuery;
 use super::row::{BadRow, SqlRow};
-use crate::failure::{LookupError, SettingsError, chain};
+use crate::failure::{QueryError, SettingsError, chain};
 use crate::pool::{AskError, PooledServer};
 use crate::tls::{TrustedRoots, provider};
 
@@ -44,13 +44,13 @@ impl Mysql {
         Ok(Self { opts, query: BoundQuery::new(pattern, |_| "?".to_owned()), name })
     }
 
-    fn failure(&self, error: &Error) -> LookupError {
+    fn failure(&self, error: &Error) -> QueryError {
         let (server, why) = (self.name.clone(), chain(error));
         match error {
             Error::Server(server_error) if !is_passing(server_error.code) => {
-                LookupError::Rejected { server, why }
+                QueryError::Rejected { server, why }
             }
-            _ => LookupError::Unreachable { server, why },
+            _ => QueryError::Unreachable { server, why },
         }
     }
 }
@@ -64,7 +64,7 @@ impl PooledServer for Mysql {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Conn, LookupError> {
+    async fn connect(&self) -> Result<Conn, QueryError> {
         Conn::new(self.opts.clone()).await.map_err(|error| self.failure(&error))
     }
 
@@ -84,7 +84,7 @@ impl PooledServer for Mysql {
                 }
             })?;
         rows.into_iter().map(read_row).collect::<Result<_, _>>().map_err(|why: BadRow| {
-            AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
+            AskError::Kept(QueryError::Unusable { server: self.name.clone(), why: why.to_string() })
         })
     }
 }

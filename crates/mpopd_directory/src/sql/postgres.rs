@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::query::BoundQuery;
 use super::row::{BadRow, SqlRow};
-use crate::failure::{LookupError, SettingsError, chain};
+use crate::failure::{QueryError, SettingsError, chain};
 use crate::pool::{AskError, PooledServer};
 use crate::tls::TrustedRoots;
 
@@ -49,11 +49,11 @@ impl Postgres {
         Ok(Self { config, tls, query: BoundQuery::new(pattern, |number| format!("${number}")), name })
     }
 
-    fn failure(&self, error: &Error) -> LookupError {
+    fn failure(&self, error: &Error) -> QueryError {
         let (server, why) = (self.name.clone(), chain(error));
         match error.code() {
-            Some(code) if !is_passing(code) => LookupError::Rejected { server, why },
-            _ => LookupError::Unreachable { server, why },
+            Some(code) if !is_passing(code) => QueryError::Rejected { server, why },
+            _ => QueryError::Unreachable { server, why },
         }
     }
 }
@@ -67,7 +67,7 @@ impl PooledServer for Postgres {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Client, LookupError> {
+    async fn connect(&self) -> Result<Client, QueryError> {
         let (client, connection) =
             self.config.connect(self.tls.clone()).await.map_err(|error| self.failure(&error))?;
         // Ends when the client is dropped or the server closes the connection. The client reports the errors.
@@ -97,7 +97,7 @@ impl PooledServer for Postgres {
             }
         })?;
         rows.iter().map(read_row).collect::<Result<_, _>>().map_err(|why: BadRow| {
-            AskError::Kept(LookupError::Unusable { server: self.name.clone(), why: why.to_string() })
+            AskError::Kept(QueryError::Unusable { server: self.name.clone(), why: why.to_string() })
         })
     }
 }

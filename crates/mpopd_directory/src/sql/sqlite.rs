@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::query::BoundQuery;
 use super::row::SqlRow;
-use crate::failure::LookupError;
+use crate::failure::QueryError;
 
 pub(crate) struct Sqlite {
     file: Arc<SqliteFile>,
@@ -50,7 +50,7 @@ impl Sqlite {
     /// # Errors
     ///
     /// The file cannot be read, or not in time. A slow query is interrupted.
-    pub(super) async fn ask(&self, name: &LookupName) -> Result<Vec<SqlRow>, LookupError> {
+    pub(super) async fn ask(&self, name: &LookupName) -> Result<Vec<SqlRow>, QueryError> {
         let (opened, mut interrupt) = oneshot::channel();
         let asked = tokio::time::timeout(self.limit, async {
             // The semaphore is never closed. The slot is free again when the thread is done.
@@ -67,13 +67,13 @@ impl Sqlite {
             Ok(Ok(rows)) => rows,
             Ok(Err(_)) => {
                 let why = "its thread ended before the query".to_owned();
-                Err(LookupError::Unreachable { server: self.file.name.clone(), why })
+                Err(QueryError::Unreachable { server: self.file.name.clone(), why })
             }
             Err(_) => {
                 if let Ok(handle) = interrupt.try_recv() {
                     InterruptHandle::interrupt(&handle);
                 }
-                Err(LookupError::Late { server: self.file.name.clone(), after: self.limit })
+                Err(QueryError::Late { server: self.file.name.clone(), after: self.limit })
             }
         }
     }
@@ -84,7 +84,7 @@ impl SqliteFile {
         &self,
         name: &LookupName,
         opened: oneshot::Sender<InterruptHandle>,
-    ) -> Result<Vec<SqlRow>, LookupError> {
+    ) -> Result<Vec<SqlRow>, QueryError> {
         let failure = |error: rusqlite::Error| self.failure(&error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;
@@ -99,11 +99,11 @@ impl SqliteFile {
             let cells = columns.iter().enumerate().map(|(nth, column)| {
                 let text = text(row.get_ref(nth).map_err(failure)?).map_err(|what| {
                     let why = format!("the column {column} is {what}; make it a text or an integer");
-                    LookupError::Unusable { server: self.name.clone(), why }
+                    QueryError::Unusable { server: self.name.clone(), why }
                 })?;
                 Ok((column.clone(), text))
             });
-            rows.push(cells.collect::<Result<SqlRow, LookupError>>()?);
+            rows.push(cells.collect::<Result<SqlRow, QueryError>>()?);
             if rows.len() > 1 {
                 break;
             }
@@ -111,16 +111,16 @@ impl SqliteFile {
         Ok(rows)
     }
 
-    fn failure(&self, error: &rusqlite::Error) -> LookupError {
+    fn failure(&self, error: &rusqlite::Error) -> QueryError {
         let (server, why) = (self.name.clone(), error.to_string());
         match error.sqlite_error_code() {
-            Some(ErrorCode::Unknown) => LookupError::Rejected { server, why },
+            Some(ErrorCode::Unknown) => QueryError::Rejected { server, why },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 let why = format!("{why} (the user mpopd-directory must be able to read it)");
-                LookupError::Unreachable { server, why }
+                QueryError::Unreachable { server, why }
             }
-            Some(_) => LookupError::Unreachable { server, why },
-            None => LookupError::Rejected { server, why },
+            Some(_) => QueryError::Unreachable { server, why },
+            None => QueryError::Rejected { server, why },
         }
     }
 }

@@ -29,37 +29,37 @@ pub(super) struct NewSetting {
 
 /// The type of the value of a setting that kept its name.
 #[derive(Clone, Copy)]
-enum ValueShape {
+enum KeptValue {
     Number,
     Flag,
     Text,
 }
 
 /// The settings that still have the same meaning.
-const KEPT: &[(&str, ValueShape)] = &[
-    ("port", ValueShape::Number),
-    ("max_servers", ValueShape::Number),
-    ("mpopd_pid_file", ValueShape::Text),
-    ("greeting", ValueShape::Text),
-    ("auth_type", ValueShape::Number),
-    ("use_pam", ValueShape::Flag),
-    ("mpopd_pam_service", ValueShape::Text),
-    ("shadow", ValueShape::Text),
-    ("userlist", ValueShape::Text),
-    ("host_mail_path", ValueShape::Text),
-    ("switch", ValueShape::Flag),
-    ("reject_bogus_user", ValueShape::Flag),
-    ("hosts_allow_deny", ValueShape::Text),
-    ("trusted_networks", ValueShape::Text),
-    ("allow_non_fqdn", ValueShape::Flag),
-    ("mail_spool_dir", ValueShape::Text),
-    ("path_to_homedir", ValueShape::Text),
-    ("retry_on_lock", ValueShape::Number),
-    ("mpopd_spool", ValueShape::Text),
-    ("receivedfrom", ValueShape::Text),
-    ("debug_log", ValueShape::Text),
-    ("user_log_dir", ValueShape::Text),
-    ("passsecret", ValueShape::Flag),
+const KEPT: &[(&str, KeptValue)] = &[
+    ("port", KeptValue::Number),
+    ("max_servers", KeptValue::Number),
+    ("mpopd_pid_file", KeptValue::Text),
+    ("greeting", KeptValue::Text),
+    ("auth_type", KeptValue::Number),
+    ("use_pam", KeptValue::Flag),
+    ("mpopd_pam_service", KeptValue::Text),
+    ("shadow", KeptValue::Text),
+    ("userlist", KeptValue::Text),
+    ("host_mail_path", KeptValue::Text),
+    ("switch", KeptValue::Flag),
+    ("reject_bogus_user", KeptValue::Flag),
+    ("hosts_allow_deny", KeptValue::Text),
+    ("trusted_networks", KeptValue::Text),
+    ("allow_non_fqdn", KeptValue::Flag),
+    ("mail_spool_dir", KeptValue::Text),
+    ("path_to_homedir", KeptValue::Text),
+    ("retry_on_lock", KeptValue::Number),
+    ("mpopd_spool", KeptValue::Text),
+    ("receivedfrom", KeptValue::Text),
+    ("debug_log", KeptValue::Text),
+    ("user_log_dir", KeptValue::Text),
+    ("passsecret", KeptValue::Flag),
 ];
 
 /// The settings that are not needed any more and can be left out.
@@ -186,9 +186,9 @@ fn plain(name: &str, text: &str, form: OldForm, checks: &mut Vec<String>) -> Opt
             return None;
         }
         _ => match KEPT.iter().find(|(kept, _)| *kept == name) {
-            Some((kept, ValueShape::Number)) => (*kept, number(text)),
-            Some((kept, ValueShape::Flag)) => (*kept, flag(text)),
-            Some((kept, ValueShape::Text)) => (*kept, quoted(text)),
+            Some((kept, KeptValue::Number)) => (*kept, number(text)),
+            Some((kept, KeptValue::Flag)) => (*kept, flag(text)),
+            Some((kept, KeptValue::Text)) => (*kept, quoted(text)),
             None => {
                 checks.push(format!("there is no such setting today; it was {}", excerpt(&quoted(text))));
                 return None;

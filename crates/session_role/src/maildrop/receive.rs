@@ -39,7 +39,7 @@ fn handle(channel: &Arc<MaildropChannel>, shared: &Shared, message: FromMaildrop
             };
             shared.logins.answer(login, outcome);
         }
-        FromMaildrop::NotOpened { login, user, why } => {
+        FromMaildrop::OpenFailed { login, user, why } => {
             shared.logins.answer(login, LoginOutcome::MaildropUnavailable { user, why });
         }
         FromMaildrop::Fetched { ticket, first, extents } => {
