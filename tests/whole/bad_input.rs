@@ -243,7 +243,10 @@ fn a_path_that_is_no_mailbox_is_refused_with_one_line() {
         assert_eq!(said.lines().count(), 1, "{}: not one line: {said}", path.display());
         assert!(said.contains(&path.display().to_string()), "the path is missing: {said}");
         if path != missing {
-            assert!(said.contains("From ") && said.contains("cur"), "what was expected there is missing: {said}");
+            assert!(
+                said.contains("From ") && said.contains("cur"),
+                "what was expected there is missing: {said}"
+            );
         }
         assert!(output.stdout.is_empty(), "a server that fails to start must announce nothing");
     }

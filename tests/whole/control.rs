@@ -45,7 +45,10 @@ fn status_tells_what_the_daemon_is_and_has_done() {
     assert_eq!(status.value("connections"), format!("1 now, {} in all, 0 refused", before + 3));
     assert_eq!(status.value("logins failed"), "2 (password 1, unknown-user 1)");
     let sent: usize = status.value("bytes sent").parse().expect("a number");
-    assert!(sent > octets && sent < octets + 10_000, "{sent} octets sent, including a message of {octets} octets");
+    assert!(
+        sent > octets && sent < octets + 10_000,
+        "{sent} octets sent, including a message of {octets} octets"
+    );
 
     let json = daemon.ctl(&["status", "--json"]);
     assert_eq!(json.status, Some(0));

@@ -27,7 +27,11 @@ fn it_answers_when_it_serves_and_leaves_everything_behind() {
     let supervisor = detached.supervisor;
     let me = Process(std::process::id());
     assert_ne!(session_of(supervisor), session_of(me), "it must have its own session");
-    assert_ne!(session_of(supervisor), supervisor.0, "it must not lead its session, or it could acquire a terminal");
+    assert_ne!(
+        session_of(supervisor),
+        supervisor.0,
+        "it must not lead its session, or it could acquire a terminal"
+    );
     let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", supervisor.0)).expect("a link in /proc");
     assert_eq!(link("cwd"), Path::new("/"));
     for standard in ["fd/0", "fd/1", "fd/2"] {

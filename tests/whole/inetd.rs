@@ -25,7 +25,10 @@ fn descriptor_0_is_served_and_then_it_ends() {
         pop.quit();
         let status = eventually("its end", || child.try_wait().expect("waiting"));
         assert_eq!(status.code(), Some(0), "{option:?}");
-        assert!(!daemon.pid_file().exists() && !daemon.control_socket().exists(), "it must not run as a daemon");
+        assert!(
+            !daemon.pid_file().exists() && !daemon.control_socket().exists(),
+            "it must not run as a daemon"
+        );
         let (mut child, account) = by_hand(&daemon, option);
         let mut pop = account.join().expect("a session");
         assert_eq!(pop.stat().0, messages::ordinary().len() - 1);

@@ -72,7 +72,10 @@ fn auth_alone_lists_what_capa_offers() {
         listed.contains(&"PLAIN".to_owned()) && listed.contains(&"SCRAM-SHA-256".to_owned()),
         "{listed:?}"
     );
-    assert!(!listed.contains(&"SCRAM-SHA-256-PLUS".to_owned()), "-PLUS without a channel to bind to: {listed:?}");
+    assert!(
+        !listed.contains(&"SCRAM-SHA-256-PLUS".to_owned()),
+        "-PLUS without a channel to bind to: {listed:?}"
+    );
 }
 
 #[test]

@@ -98,7 +98,10 @@ fn sockets_that_listen_are_used_in_place_of_binding() {
     let early = std::thread::spawn(move || Pop3Client::connect(port));
     let passed = Passed::start(&daemon, socket.into(), "-F");
     early.join().expect("a greeting").quit();
-    assert!(TcpStream::connect(("127.0.0.1", daemon.port())).is_err(), "the daemon must not bind a port itself");
+    assert!(
+        TcpStream::connect(("127.0.0.1", daemon.port())).is_err(),
+        "the daemon must not bind a port itself"
+    );
     let found = eventually("a pid file", || {
         sys::pid_file::read(&daemon.pid_file()).expect("reading").filter(|found| found.pid.is_some())
     });

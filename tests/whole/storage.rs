@@ -213,7 +213,9 @@ fn quoted_from_lines_are_served_as_they_were_written() {
 
 /// The only folder in the spool of the mailboxes' owner.
 fn spool_folder(daemon: &Daemon) -> PathBuf {
-    let [folder] = &spooled(daemon)[..] else { panic!("not exactly one folder in the spool: {:?}", spooled(daemon)) };
+    let [folder] = &spooled(daemon)[..] else {
+        panic!("not exactly one folder in the spool: {:?}", spooled(daemon))
+    };
     folder.clone()
 }
 
@@ -334,6 +336,10 @@ fn a_received_line_is_a_part_of_the_message_everywhere() {
             daemon.start_again();
         }
         let mut bob = daemon.account("bob").login();
-        assert_eq!(bob.body("RETR 1"), all[0].wire(), "{mode}: the setting must affect only the users that it names");
+        assert_eq!(
+            bob.body("RETR 1"),
+            all[0].wire(),
+            "{mode}: the setting must affect only the users that it names"
+        );
     }
 }

@@ -27,7 +27,10 @@ fn the_printed_curl_line_prints_the_first_message() {
             );
         }
         let left: Vec<PathBuf> = entries(&trial.temporary());
-        assert!(!left.iter().any(|path| path.join("mail").exists()), "the sample mailbox was not removed: {left:?}");
+        assert!(
+            !left.iter().any(|path| path.join("mail").exists()),
+            "the sample mailbox was not removed: {left:?}"
+        );
     }
 }
 
@@ -46,7 +49,10 @@ fn with_tls_its_certificate_can_be_trusted_on_both_ports() {
             assert!(String::from_utf8_lossy(&done.stdout).contains("Subject: "));
         }
         let untrusted = from_the_start.replace(&format!("--cacert {certificate} "), "");
-        assert!(!bounded(&["sh", "-c", &untrusted]).status.success(), "the certificate must not be trusted by default");
+        assert!(
+            !bounded(&["sh", "-c", &untrusted]).status.success(),
+            "the certificate must not be trusted by default"
+        );
         let (_, printed) = trial.interrupt();
         assert_eq!(printed.matches("tls=TLSv1.3").count(), 2, "{printed}");
     }

@@ -65,7 +65,11 @@ fn system_users_by_their_shadow_entries() {
         .user_of(MAN.1, MAN.0, &mail[1..])
         .start();
     let (octets, uids) = read(&daemon, GAMES.0, "system");
-    assert_eq!((octets, uids), (mail[0].wire(), BTreeSet::from([GAMES.1])), "the mail must be read as the user");
+    assert_eq!(
+        (octets, uids),
+        (mail[0].wire(), BTreeSet::from([GAMES.1])),
+        "the mail must be read as the user"
+    );
     refused(&daemon, GAMES.0, "System", "[AUTH]", "password");
     refused(&daemon, MAN.0, "system", "[AUTH]", "disabled");
     refused(&daemon, "nobodys-name", "system", "[AUTH]", "unknown-user");

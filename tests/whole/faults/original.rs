@@ -51,7 +51,11 @@ fn a_uidl_needs_no_message_id() {
         pop.ok("DELE 2");
         pop.quit();
         let kept = [&ids[..1], &ids[2..]].concat();
-        assert_eq!(daemon.account("alice").login().uidl(), kept, "{format:?}: deleting one of two equal messages");
+        assert_eq!(
+            daemon.account("alice").login().uidl(),
+            kept,
+            "{format:?}: deleting one of two equal messages"
+        );
     }
 }
 

@@ -237,7 +237,11 @@ fn a_session_that_crashes_leaves_no_lock() {
             });
             drop(pop);
             // The next login works at once, without minutes of waiting or help from an administrator.
-            assert_eq!(daemon.account("alice").login_when_free().stat().0, 3, "{mode}: after {role} was killed");
+            assert_eq!(
+                daemon.account("alice").login_when_free().stat().0,
+                3,
+                "{mode}: after {role} was killed"
+            );
         }
         let mut pop = daemon.account("alice").login_when_free();
         pop.ok("DELE 1");

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::visit;
+use super::timed_session;
 use crate::harness::{Daemon, Format, Pop3Client, messages, need};
 
 /// A file system of some hundred kilobytes. It is unmounted when this is dropped, which must happen before
@@ -87,7 +87,7 @@ fn a_state_dir_that_was_full_from_the_start_refuses_or_serves_and_loses_nothing(
         }
         fs::remove_file(&everything).expect("room again");
         assert_eq!(left(&daemon), wire(), "{format:?}");
-        visit(&daemon.account("alice"));
+        timed_session(&daemon.account("alice"));
     }
 }
 
@@ -121,7 +121,10 @@ fn check_removal(daemon: &Daemon, format: Format, everything: &Path) {
     } else {
         assert_eq!(left(daemon), wire(), "{format:?}: refused, but messages are gone");
         fs::remove_file(everything).expect("room again");
-        assert!(removes_the_second(daemon.account("alice").login_when_free()), "{format:?}: with free space again");
+        assert!(
+            removes_the_second(daemon.account("alice").login_when_free()),
+            "{format:?}: with free space again"
+        );
         assert_eq!(left(daemon), without, "{format:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::storm::{StopAtEnd, attacker, connect, lines, room_for};
-use super::{assert_served, is_turned_away, visit};
+use super::{assert_served, is_turned_away, timed_session};
 use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 #[test]
@@ -117,5 +117,5 @@ fn logins_that_never_end_keep_nobody_out() {
     }
     pop.quit();
     drop(half_open);
-    visit(&beside);
+    timed_session(&beside);
 }

@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(1);
 const MOST_TRIES: usize = 30;
 
 /// Runs a whole session of a well-behaved client. Returns its duration.
-fn visit(account: &TestAccount) -> Duration {
+fn timed_session(account: &TestAccount) -> Duration {
     let began = Instant::now();
     let mut pop = account.login();
     let (count, _) = pop.stat();
@@ -39,7 +39,7 @@ fn visit(account: &TestAccount) -> Duration {
 fn assert_served(account: &TestAccount, beside: &str) {
     let mut times = Vec::new();
     while times.len() < MOST_TRIES {
-        let time = visit(account);
+        let time = timed_session(account);
         if time < SOON {
             return;
         }

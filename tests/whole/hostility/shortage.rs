@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use super::storm::{connect, lines, room_for};
-use super::{assert_served, is_turned_away, visit};
+use super::{assert_served, is_turned_away, timed_session};
 use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Process, Scratch, eventually, messages, need};
 
 const SESSION: &str = "mpopd-session";
@@ -46,7 +46,7 @@ fn whoever_finds_no_descriptor_is_told_so_and_sessions_go_on() {
     // Beyond the limit, connections that have not logged in are closed to make room for new ones.
     let more: Vec<Pop3Client> = (0..200).map(|_| stranger(&daemon)).collect();
     assert_goes_on(&mut inside);
-    visit(&daemon.account("beside"));
+    timed_session(&daemon.account("beside"));
     assert!(!daemon.log().contains("no connection can be accepted"), "{}", daemon.log());
     drop((crowd, more));
     inside.quit();

@@ -1,4 +1,4 @@
-//! A certificate for 127.0.0.1 that vouches for itself.
+//! A self-signed certificate for 127.0.0.1.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ pub(crate) struct Certificate {
     pub(crate) key: PathBuf,
 }
 
-/// `None`: openssl is not there.
+/// `None` if openssl is not installed.
 pub(crate) fn make(folder: &Path) -> Option<Certificate> {
     let openssl = find("openssl", &["/usr/bin/openssl"])?;
     let [config, certificate, key] =

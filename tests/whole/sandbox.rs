@@ -49,12 +49,12 @@ fn only_auth_has_the_user_list_in_memory() {
 }
 
 #[test]
-fn a_role_is_sealed_whoever_started_it() {
+fn roles_are_sandboxed_no_matter_who_starts_them() {
     let trial = Trial::of(Format::Maildir, &messages::ordinary());
     let _open = trial.account().login();
-    let sealed = ["mpopd-session", "mpopd-maildrop"];
+    let sandboxed = ["mpopd-session", "mpopd-maildrop"];
     let family = trial.supervisor().descendants();
-    for process in family.iter().filter(|process| sealed.contains(&process.name().as_str())) {
+    for process in family.iter().filter(|process| sandboxed.contains(&process.name().as_str())) {
         assert_eq!(process.status("Seccomp").as_deref(), Some("2"), "{}", process.name());
         assert_eq!(process.status("NoNewPrivs").as_deref(), Some("1"), "{}", process.name());
     }
