@@ -154,7 +154,10 @@ fn a_client_that_stalls_in_the_handshake_is_cut_off_and_holds_up_nobody() {
     let ended = std::io::Read::read_to_end(&mut stalled, &mut Vec::new());
     assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
     let last = by_stls.rest();
-    assert!(last.is_empty() || last.starts_with(b"\x15"), "not an alert (RFC 8446, section 6): {last:?}");
+    assert!(
+        last.is_empty() || last.starts_with(b"\x15"),
+        "something other than an alert (RFC 8446, section 6): {last:?}"
+    );
 }
 
 #[test]
