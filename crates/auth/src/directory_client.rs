@@ -61,7 +61,7 @@ impl DirectoryClient {
 }
 
 impl DirectoryChannel {
-    fn ask(&mut self, ask: DirectoryQuery) -> Result<LookupOutcome, DirectoryError> {
+    fn ask(&mut self, query: DirectoryQuery) -> Result<LookupOutcome, DirectoryError> {
         let until = Instant::now() + self.patience;
         let channel = self.channel.as_ref().ok_or(DirectoryError::NotConnected)?;
         let id = match self.last {
@@ -70,7 +70,7 @@ impl DirectoryChannel {
         };
         self.last = Some(id);
         // If the channel is full, mpopd-directory has not read for as long as it takes to fill it.
-        ipc::send(channel, &DirectoryRequest { id, query: ask }, &[], Wait::No)
+        ipc::send(channel, &DirectoryRequest { id, query }, &[], Wait::No)
             .map_err(DirectoryError::NotSent)?;
         loop {
             match ipc::receive::<DirectoryAnswer>(channel, &mut self.buffer, Wait::No) {

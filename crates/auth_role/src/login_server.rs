@@ -296,13 +296,13 @@ impl LoginServer<'_> {
     }
 
     fn open(&mut self, context: SessionContext, account: &Account) -> Result<(), OrderError> {
-        let worker = WorkerIdentity {
+        let identity = WorkerIdentity {
             uid: account.uid.get(),
             gid: account.gid,
             access: self.roots.file_access(account),
         };
         // A user whose own log cannot be written can still read mail.
-        let log = self.user_logs.of(&account.user, worker.uid, worker.gid).unwrap_or_else(|error| {
+        let log = self.user_logs.of(&account.user, identity.uid, identity.gid).unwrap_or_else(|error| {
             let user = Untrusted(account.user.as_str().as_bytes());
             tracing::warn!("the own log of user={user} cannot be opened: {error}");
             None
@@ -315,7 +315,7 @@ impl LoginServer<'_> {
             path: account.maildrop.path.as_path().into(),
             user_log: log.as_ref().map(|(detail, _)| *detail),
         };
-        self.workers.order(&worker, &order, log.as_ref().map(|(_, file)| file), &mut self.buffer)
+        self.workers.order(&identity, &order, log.as_ref().map(|(_, file)| file), &mut self.buffer)
     }
 }
 

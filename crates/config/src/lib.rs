@@ -32,6 +32,7 @@ mod path_template;
 mod query_pattern;
 mod reader;
 mod render;
+#[allow(rustdoc::broken_intra_doc_links, reason = "help texts are plain text: name:uid[:gid] is no link")]
 mod table;
 mod types;
 

@@ -33,11 +33,7 @@ pub fn json(line: &LogLine, out: &mut Vec<u8>) {
 
 /// A datagram for syslog(3): facility `mail`, the form that every syslog daemon reads from `/dev/log`.
 /// `offset` is the offset of local time from UTC in seconds.
-<<<<<<< HEAD
-pub fn syslog(line: &Line, json: bool, pid: i32, offset: i32) -> Vec<u8> {
-=======
 pub fn syslog(line: &LogLine, json: bool, pid: i32, offset: i32) -> Vec<u8> {
->>>>>>> auth
     let mut out = Vec::with_capacity(256);
     let local = line.time.saturating_add_signed(i64::from(offset));
     let _ = write!(out, "<{}>{} mpopd[{pid}]: ", MAIL * 8 + severity(line.level), syslog_date(local));
@@ -52,11 +48,7 @@ pub fn syslog(line: &LogLine, json: bool, pid: i32, offset: i32) -> Vec<u8> {
 
 /// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): one field on each
 /// line.
-<<<<<<< HEAD
-pub fn journal(line: &Line) -> Vec<u8> {
-=======
 pub fn journal(line: &LogLine) -> Vec<u8> {
->>>>>>> auth
     let mut out = Vec::with_capacity(512);
     let _ = write!(
         out,

@@ -181,13 +181,8 @@ impl Generation {
         None
     }
 
-<<<<<<< HEAD
     /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it
     /// belongs to this generation.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
-=======
-    /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it belongs to this
-    /// generation.
     pub(super) fn ended(
         &mut self,
         pid: Pid,
@@ -195,7 +190,6 @@ impl Generation {
         restarts: &mut Restarts,
         now: Instant,
     ) -> bool {
->>>>>>> auth
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
         let leaving = self.leave.is_some();

@@ -82,13 +82,8 @@ impl LogRole {
         }
     }
 
-<<<<<<< HEAD
     /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it
     /// was this role.
-    pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
-=======
-    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it was this
-    /// role.
     pub(super) fn ended(
         &mut self,
         pid: Pid,
@@ -96,7 +91,6 @@ impl LogRole {
         restarts: &mut Restarts,
         now: Instant,
     ) -> bool {
->>>>>>> auth
         match self.running.take_if(|running| running.pid == pid) {
             Some(LogProcess { orders: Some(_), .. }) => {
                 restarts.log += 1;
