@@ -205,7 +205,7 @@ fn a_slow_query_ends_and_the_next_one_is_answered() {
                  AND pid <> pg_backend_pid() AND %u <> ''";
     let mut observer = Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), count, patient));
     while uid(observer.lookup("x")) > 0 {
-        assert!(began.elapsed() < Duration::from_secs(300), "the slow query must still run in the server");
+        assert!(began.elapsed() < Duration::from_secs(300), "the slow query still runs in the server");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
