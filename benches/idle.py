@@ -109,7 +109,7 @@ def kernel():
 
 
 def login(port, user, context):
-    # One address has some 28,000 ports for one destination.
+    # One source address has about 28,000 ports per destination, which limits the number of sessions.
     client = socket.create_connection(("127.0.0.1", port), timeout=60)
     if context:
         client = context.wrap_socket(client)
@@ -154,7 +154,7 @@ def main():
                 break
             except ConnectionRefusedError:
                 time.sleep(0.02)
-        # The maildrop process is there from the first login on; it and what the first costs are told apart.
+        # The first login starts the maildrop process. Log in once before measuring, to leave its cost out.
         login(port, f"u{wanted.sessions}", context).close()
         before, kernel_before = memory(server.pid), kernel()
         began = time.monotonic()

@@ -1,5 +1,5 @@
-//! Input that no good client sends: the answer is a clear -ERR or a closed line, memory stays bounded, and
-//! the mailbox is afterwards what it was, and free.
+//! Input that no proper client sends. The server answers with a clear -ERR or closes the connection, its
+//! memory stays bounded, and afterwards the mailbox is unchanged and unlocked.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::harness::messages::{self, Random};
 use crate::harness::{Daemon, Format, Message, Pop3Client, Scratch, Trial};
 
-/// What the session role may grow by on account of one misbehaving connection, in kB. Generous: what it
-/// guards against is megabytes for every megabyte sent.
+/// How much one misbehaving connection may make the session role grow, in kB. The limit is generous: it is
+/// there to catch a server that keeps what it is sent, megabyte for megabyte.
 const GROWTH_KB: u64 = 16 * 1024;
 
 #[test]
@@ -22,7 +22,7 @@ fn garbage_gets_only_errors() {
             let mut pop = connection(daemon, logged_in);
             let mut random = Random(seed * 0x1234_5678_9ABC_DEF1);
             let garbage: Vec<u8> = (0..65_536).map(|_| (random.next() >> 32).to_le_bytes()[0]).collect();
-            // The server closes the line after a number of bad commands: then the rest cannot be sent.
+            // The server closes the connection after a number of bad commands, so sending may fail.
             let _ = pop.send(&garbage);
             let _ = pop.stream().shutdown(Shutdown::Write);
             let rest = pop.rest();
@@ -41,7 +41,7 @@ fn a_line_without_an_end_is_cut_short() {
         let _ = pop.send(&vec![b'A'; 1 << 20]);
         match pop.reply() {
             Ok(reply) => assert!(reply.starts_with("-ERR"), "{reply}"),
-            Err(e) => assert!(is_closed(e.kind()), "neither an error nor a closed line: {e}"),
+            Err(e) => assert!(is_closed(e.kind()), "neither an error nor a closed connection: {e}"),
         }
         assert_bounded(before, session_kb(daemon));
     });
@@ -71,7 +71,7 @@ fn half_commands_are_refused_or_waited_for() {
         {
             pop.err(command);
         }
-        // In pieces it is a command all the same; bytes after it are the next one's beginning.
+        // A command may arrive in pieces. The octets after it are the start of the next one.
         for piece in [&b"C"[..], b"AP", b"A\r", b"\nQU"] {
             pop.send(piece).expect("sending");
         }
@@ -80,7 +80,7 @@ fn half_commands_are_refused_or_waited_for() {
             capabilities.push(pop.reply().expect("a line"));
         }
         assert!(capabilities[0].starts_with("+OK"), "{capabilities:?}");
-        // Gone in the middle of QUIT: no QUIT, no answer.
+        // The client leaves in the middle of QUIT: the server must neither treat that as QUIT nor reply.
         pop.stream().shutdown(Shutdown::Write).expect("closing one half");
         assert_eq!(pop.rest().escape_ascii().to_string(), "");
     });
@@ -149,7 +149,7 @@ fn a_hundred_bad_commands_in_a_row_close_the_line() {
         for _ in 0..99 {
             pop.err("BOGUS");
         }
-        // A good one begins the count anew.
+        // A good command resets the count.
         pop.body("CAPA");
         for _ in 0..100 {
             pop.err("BOGUS");
@@ -185,7 +185,8 @@ fn a_client_that_never_reads_is_not_buffered_for() {
         line.set_write_timeout(Some(Duration::from_secs(2))).expect("a write timeout");
         let commands = "RETR 1\r\n".repeat(8192);
         let mut sent = 0;
-        // Until the server stops taking commands, as it must when its answers are not taken; or 64 MB.
+        // Until the server stops reading commands, as it must when its replies are not read, or 64 MB are
+        // sent.
         let blocked = (0..1024).any(|_| {
             sent += commands.len();
             match line.write_all(commands.as_bytes()) {
@@ -239,18 +240,22 @@ fn a_path_that_is_no_mailbox_is_refused_with_one_line() {
         let output = Trial::refused(&[path.as_os_str()]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{}: {said}", path.display());
-        assert_eq!(said.lines().count(), 1, "{}: one line: {said}", path.display());
-        assert!(said.contains(&path.display().to_string()), "the path is named: {said}");
+        assert_eq!(said.lines().count(), 1, "{}: not one line: {said}", path.display());
+        assert!(said.contains(&path.display().to_string()), "the path is missing: {said}");
         if path != missing {
-            assert!(said.contains("From ") && said.contains("cur"), "what was looked for is named: {said}");
+            assert!(
+                said.contains("From ") && said.contains("cur"),
+                "what was expected there is missing: {said}"
+            );
         }
-        assert!(output.stdout.is_empty(), "nothing is announced");
+        assert!(output.stdout.is_empty(), "a server that fails to start must announce nothing");
     }
     let output = Trial::refused(&[OsStr::new("--no-such-option")]);
     assert_eq!(output.status.code(), Some(2), "wrong usage");
 }
 
-/// Runs `abuse` against both formats, before login and after; then everything is as it was, and free.
+/// Runs `abuse` against both formats, before and after login. The mailbox must then be unchanged and
+/// unlocked.
 fn unharmed(abuse: impl Fn(&Daemon, bool)) {
     for format in Format::BOTH {
         let daemon = Daemon::new(format).user("alice", &messages::ordinary()).start();
@@ -259,9 +264,9 @@ fn unharmed(abuse: impl Fn(&Daemon, bool)) {
         for logged_in in [false, true] {
             abuse(&daemon, logged_in);
             let mut pop = daemon.account("alice").login_when_free();
-            assert_eq!(pop.uidl(), ids, "{format:?}: the same messages");
+            assert_eq!(pop.uidl(), ids, "{format:?}: the messages changed");
             pop.quit();
-            assert_eq!(before, daemon.snapshot(), "{format:?}: the mailbox is untouched and no lock is left");
+            assert_eq!(before, daemon.snapshot(), "{format:?}: the mailbox changed, or a lock is left");
         }
     }
 }
@@ -275,7 +280,7 @@ fn big_message() -> Message {
     Message([&b"Subject: big\n\n"[..], &line].concat())
 }
 
-/// The resident memory of the session role, in kB.
+/// The resident memory of the session role in kB.
 fn session_kb(daemon: &Daemon) -> u64 {
     daemon.role("mpopd-session").iter().map(|p| p.resident_kb()).sum()
 }

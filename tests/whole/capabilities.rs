@@ -1,4 +1,4 @@
-//! What CAPA tells, and that it is true: LOGIN-DELAY, EXPIRE, LANG, IMPLEMENTATION.
+//! CAPA reports LOGIN-DELAY, EXPIRE, LANG and IMPLEMENTATION truthfully.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -58,7 +58,7 @@ fn a_login_too_soon_after_the_last_one_is_refused_whatever_happened_to_the_serve
         daemon.start_again();
         too_soon(&daemon);
 
-        // An hour later. Those that were refused did not begin the hour anew.
+        // Pretend that an hour has passed. Refused logins must not restart the hour.
         let login = fs::read_dir(daemon.path("state")).expect("the state folder").find_map(|owner| {
             let logins = fs::read_dir(owner.expect("an owner").path().join("login")).ok()?;
             Some(logins.map(|login| login.expect("a login").path()).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! The central log: where it goes, how it is written, and that mail never waits for it.
+//! The central log: its targets, its formats, and that mail never waits for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ fn the_log_file_has_every_line_and_is_not_for_everybody() {
     for words in ["INFO listening on 127.0.0.1:", "INFO login ok user=<alice> ip=127.0.0.1 tls=none"] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    // With -F standard error has the same.
+    // With -F the same lines go to standard error.
     daemon.logged(&["logout user=<alice>"]);
 }
 
@@ -186,7 +186,7 @@ fn a_full_disk_stops_no_mail_and_leaves_no_half_line() {
     let (daemon, log) = with_log_file(&[]);
     session(&daemon);
     log.with(&["logout"]);
-    // No room for a whole line more: what a disk does that has a few octets left.
+    // Not enough room for another whole line, as on a disk with a few octets left.
     let role = daemon.role(LOG)[0];
     role.limit("fsize", Some(u64::try_from(log.read().len()).expect("a size") + 30));
     for _ in 0..5 {
@@ -215,7 +215,7 @@ fn mail_does_not_wait_for_a_log_that_hangs_and_what_is_lost_is_counted() {
     let before = log.with(&["login failed"]).matches("login failed").count();
     let role = daemon.role(LOG)[0];
     role.signal(Signal::STOP);
-    // Each leaves a line: more of them than the kernel keeps.
+    // Each refusal leaves a line; together they are more than the kernel buffers.
     const REFUSED: usize = 5000;
     (0..REFUSED).for_each(|_| refused());
     role.signal(Signal::CONT);
@@ -297,7 +297,7 @@ fn syslog_and_journald_that_are_not_there_stop_no_mail() {
     }
 }
 
-/// A log file of the test's own.
+/// A log file in a folder of the test's own.
 struct Log(PathBuf);
 
 impl Log {
@@ -309,7 +309,7 @@ impl Log {
         fs::read_to_string(&self.0).unwrap_or_default()
     }
 
-    /// The text once all these words are in it.
+    /// Waits until the log contains all these words, and returns its text.
     fn with(&self, words: &[&str]) -> String {
         eventually(&format!("{words:?} in {}", self.0.display()), || {
             Some(self.read()).filter(|text| words.iter().all(|word| text.contains(word)))

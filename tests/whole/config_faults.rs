@@ -1,4 +1,4 @@
-//! A wrong configuration: the daemon does not start, and one line says where the fault is.
+//! With an invalid configuration the daemon does not start, and one line says where the error is.
 
 use crate::harness::{Daemon, Format, Port};
 
@@ -39,7 +39,7 @@ fn what_is_no_toml_is_refused() {
 fn a_port_in_use_is_named() {
     let port = Port::reserve();
     let taken = std::net::TcpListener::bind(("127.0.0.1", port.number));
-    // The listener has SO_REUSEADDR, as std sets it: so it may listen where the reservation is.
+    // std sets SO_REUSEADDR on listeners, so this one may listen on the port that is reserved.
     let _taken = taken.expect("listening on the reserved port");
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting(&format!("port = {}", port.number));
     let refused = daemon.refused();
@@ -48,13 +48,13 @@ fn a_port_in_use_is_named() {
     assert_eq!(refused.said.lines().count(), 1, "{}", refused.said);
 }
 
-/// `FILE:LINE: KEY: what is wrong`, nothing about anything else, and exit 1.
+/// Expects one line of the form `FILE:LINE: KEY: DESCRIPTION`, no other output, and exit status 1.
 fn assert_fault(daemon: Daemon, setting: &str, key: &str) {
     let daemon = daemon.setting(setting);
     let file = daemon.configuration();
     let refused = daemon.refused();
     assert_eq!(refused.status.code(), Some(1), "{setting}: {}", refused.said);
-    // A list may have several values that are wrong; each is a line, and all are about this setting.
+    // A list may have several wrong values. Each has its own line, and all lines name this setting.
     let same = refused.said.lines().all(|line| line.contains(&format!(": {key}: ")));
     assert!(same, "{setting}: {}", refused.said);
     let fault = refused.said.lines().next().unwrap_or_default();

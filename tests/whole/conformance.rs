@@ -1,5 +1,5 @@
-//! docs/conformance.md and docs/pop3-cves.md name tests, scripts and files that exist, and leave none of
-//! theirs out.
+//! Every test, script and file that docs/conformance.md and docs/pop3-cves.md name exists, and they name all
+//! that they should.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ const PAGES: [&str; 2] = ["docs/conformance.md", "docs/pop3-cves.md"];
 #[test]
 fn the_tables_name_only_tests_that_exist() {
     let tests = tests_below(&["tests", "crates"]);
-    assert!(tests.len() > 500, "all tests were found: {}", tests.len());
+    assert!(tests.len() > 500, "too few tests were found: {}", tests.len());
     let (mut named, mut missing) = (0, Vec::new());
     for page in PAGES {
         let text = read(page);
@@ -31,8 +31,8 @@ fn the_tables_name_only_tests_that_exist() {
             }
         }
     }
-    assert_eq!(missing, [""; 0], "there are no such tests, scripts or files");
-    assert!(named > 400, "the tables were read: {named}");
+    assert_eq!(missing, [""; 0], "the documents name tests, scripts or files that do not exist");
+    assert!(named > 400, "too few names were found in the tables: {named}");
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn every_script_and_every_test_of_a_fault_is_told_of() {
     let pages = PAGES.map(read).concat();
     for script in fs::read_dir(top().join("tests/dialogues")).expect("tests/dialogues") {
         let name = script.expect("an entry").file_name().to_string_lossy().into_owned();
-        assert!(!name.ends_with(".txt") || pages.contains(&format!("`{name}`")), "{name} is not told of");
+        assert!(!name.ends_with(".txt") || pages.contains(&format!("`{name}`")), "{name} is not mentioned");
     }
     for test in tests_below(&["tests/whole/faults"]) {
-        assert!(pages.contains(&format!("`{test}`")), "{test} is not told of");
+        assert!(pages.contains(&format!("`{test}`")), "{test} is not mentioned");
     }
 }
 
@@ -59,7 +59,7 @@ fn each_difference_with_dovecot_is_explained() {
     assert_eq!(explained, found.iter().map(String::as_str).collect());
 }
 
-/// The cells of all tables, each with the head of its column.
+/// The cells of all tables, each with its column heading.
 fn cells(page: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut heads = Vec::new();
@@ -73,13 +73,13 @@ fn cells(page: &str) -> Vec<(&str, &str)> {
             heads = row;
             continue;
         }
-        assert_eq!(row.len(), heads.len(), "a row has the columns of its table: {line}");
+        assert_eq!(row.len(), heads.len(), "a row with a wrong number of columns: {line}");
         found.extend(heads.iter().copied().zip(row));
     }
     found
 }
 
-/// What stands between backquotes.
+/// The texts between backquotes.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -93,7 +93,7 @@ fn tests_below(folders: &[&str]) -> BTreeSet<String> {
             left.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source file");
-            // A contract is run on several formats by a macro.
+            // A macro runs the tests of the contract on several formats.
             let is_contract = path.ends_with("maildrop/tests/contract.rs");
             let mut is_test = false;
             for line in text.lines().map(str::trim) {

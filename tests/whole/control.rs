@@ -1,4 +1,4 @@
-//! The control socket, and what mpopdctl asks over it.
+//! The control socket, and what mpopdctl requests through it.
 
 use std::fs;
 use std::io;
@@ -21,7 +21,7 @@ fn status_tells_what_the_daemon_is_and_has_done() {
         .user("alice", &messages::ordinary())
         .user_of(OTHER_OWNER, "bob", &messages::ordinary())
         .start();
-    // The harness itself has looked for a greeting, and left.
+    // The harness has already connected once, to wait for a greeting.
     let before = settled(&daemon);
     let mut alice = daemon.account("alice").login();
     let octets = alice.body("RETR 1").len();
@@ -45,7 +45,10 @@ fn status_tells_what_the_daemon_is_and_has_done() {
     assert_eq!(status.value("connections"), format!("1 now, {} in all, 0 refused", before + 3));
     assert_eq!(status.value("logins failed"), "2 (password 1, unknown-user 1)");
     let sent: usize = status.value("bytes sent").parse().expect("a number");
-    assert!(sent > octets && sent < octets + 10_000, "{sent} octets sent, {octets} of them a message");
+    assert!(
+        sent > octets && sent < octets + 10_000,
+        "{sent} octets sent, including a message of {octets} octets"
+    );
 
     let json = daemon.ctl(&["status", "--json"]);
     assert_eq!(json.status, Some(0));
@@ -133,7 +136,7 @@ fn a_client_that_never_pauses_is_kicked_too() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
     let mut alice = daemon.account("alice").login();
     let kicking = daemon.ctl_command(&["kick", "alice"]).spawn().expect("mpopdctl");
-    // It answers while it is asked; in the end it says why it is no longer.
+    // The session goes on while commands arrive. Its last reply says why it ends.
     let last = loop {
         match alice.ask("NOOP") {
             Ok(reply) if reply.starts_with("+OK") => {}
@@ -154,7 +157,7 @@ fn the_socket_is_for_its_owner_alone() {
     assert_eq!(about.uid(), rustix::process::geteuid().as_raw());
     if is_root() {
         let mut stranger = daemon.ctl_command(&["status"]);
-        // The test's own programs may lie where strangers may not go.
+        // The test programs may be in a folder that other users cannot enter.
         let copy = daemon.chroot().with_file_name("mpopdctl");
         fs::copy(mpopdctl(), &copy).expect("a copy");
         let mut command = std::process::Command::new(copy);
@@ -163,7 +166,7 @@ fn the_socket_is_for_its_owner_alone() {
         let refused = said(stranger.output().expect("mpopdctl"));
         assert_eq!(refused.status, Some(1));
         assert!(refused.err.contains("Permission denied"), "{refused:?}");
-        // Even where the file would let them in.
+        // Even if the file mode would let them in.
         let all = fs::Permissions::from_mode(0o666);
         fs::set_permissions(daemon.control_socket(), all).expect("chmod");
         let refused = said(stranger.output().expect("mpopdctl"));
@@ -171,7 +174,7 @@ fn the_socket_is_for_its_owner_alone() {
         daemon.logged(&["may not use the control socket"]);
     }
     daemon.end(Signal::TERM);
-    assert!(!daemon.control_socket().exists(), "it goes with the daemon");
+    assert!(!daemon.control_socket().exists(), "the socket must be removed with the daemon");
     let gone = daemon.ctl(&["status"]);
     assert_eq!(gone.status, Some(1));
     assert!(gone.err.starts_with("mpopdctl: mpopd is not running"), "{gone:?}");
@@ -202,14 +205,14 @@ fn what_clients_of_the_socket_do_wrong_harms_nobody() {
     sys::seqpacket::send(&junk, &[0xff; 100], &[], Wait::Forever).expect("sending");
     assert_eq!(sys::seqpacket::receive(&junk, &mut [0; 9], Wait::Forever).expect("an end").length, 0);
 
-    // One that asks and asks, and takes no answer.
+    // A client that keeps sending requests and never reads a reply.
     let deaf = connect(&path);
     let ended =
         (0..1_000_000).find_map(|_| ipc::send(&deaf, &ControlRequest::Status, &[], Wait::Forever).err());
     assert!(matches!(ended, Some(wire::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe
             || error.kind() == io::ErrorKind::ConnectionReset));
 
-    // More than there are places for; the first ones make room.
+    // More connections than the socket allows: the oldest are closed to make room.
     let idle: Vec<OwnedFd> = (0..100).map(|_| connect(&path)).collect();
     assert_eq!(daemon.ctl(&["status"]).status, Some(0));
     drop(idle);
@@ -243,7 +246,7 @@ fn check_says_what_mpopd_says() {
     let bad = daemon.ctl(&["check"]);
     assert_eq!(bad.status, Some(1));
     assert!(bad.err.contains("mpopd.conf:1: prot: unknown setting"), "{bad:?}");
-    // A file with a fault still leads to the daemon, or nobody could stop it.
+    // mpopdctl finds the daemon even with an invalid configuration. Otherwise nobody could stop it.
     let nowhere = daemon.ctl(&["status"]);
     assert!(!nowhere.err.contains("prot"), "{nowhere:?}");
 }
@@ -283,7 +286,7 @@ fn top_shows_the_sessions_until_q() {
     assert!(piped.err.contains("needs a terminal"), "{piped:?}");
 }
 
-/// How many connections there were, once none is left.
+/// The number of connections so far, once none is open.
 fn settled(daemon: &Daemon) -> usize {
     eventually("an idle daemon", || {
         let status = daemon.ctl(&["status"]);

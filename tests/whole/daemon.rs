@@ -1,4 +1,4 @@
-//! `mpopd` as a daemon: it detaches, answers when it serves, and keeps its pid file.
+//! `mpopd` as a daemon: it detaches, exits only when it serves, and maintains its pid file.
 
 use std::fs;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Port, Process, eventually, messages};
 
-/// A daemon that has detached; ended with the test.
+/// A daemon that has detached. It is killed at the end of the test.
 struct Detached {
     described: Daemon,
     supervisor: Process,
@@ -19,15 +19,19 @@ struct Detached {
 #[test]
 fn it_answers_when_it_serves_and_leaves_everything_behind() {
     let detached = Detached::start(Daemon::new(Format::Mbox).user("alice", &messages::ordinary()), &[]);
-    // No second try: it said that it serves.
+    // No retry: the daemon said that it serves.
     let mut pop = detached.described.account("alice").login();
     assert_eq!(pop.retrieve_all().len(), messages::ordinary().len());
     pop.quit();
 
     let supervisor = detached.supervisor;
     let me = Process(std::process::id());
-    assert_ne!(session_of(supervisor), session_of(me), "a session of its own");
-    assert_ne!(session_of(supervisor), supervisor.0, "which it does not lead, so it can get no terminal");
+    assert_ne!(session_of(supervisor), session_of(me), "it must have its own session");
+    assert_ne!(
+        session_of(supervisor),
+        supervisor.0,
+        "it must not lead its session, or it could acquire a terminal"
+    );
     let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", supervisor.0)).expect("a link in /proc");
     assert_eq!(link("cwd"), Path::new("/"));
     for standard in ["fd/0", "fd/1", "fd/2"] {
@@ -50,7 +54,7 @@ fn the_pid_file_names_the_daemon_and_its_port_and_goes_with_it() {
     assert_eq!(fs::metadata(&file).expect("the pid file").permissions().mode() & 0o777, 0o644);
     detached.end();
     let folder = file.parent().expect("its folder");
-    assert_eq!(fs::read_dir(folder).expect("its folder").count(), 0, "nothing is left");
+    assert_eq!(fs::read_dir(folder).expect("its folder").count(), 0, "files were left");
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn a_second_daemon_refuses_while_the_first_one_lives() {
     }
     Pop3Client::connect(detached.described.port()).quit();
     let found = sys::pid_file::read(&detached.described.pid_file()).expect("reading").expect("a pid file");
-    assert_eq!((found.port, found.held), (Some(detached.described.port()), true), "as it was");
+    assert_eq!((found.port, found.held), (Some(detached.described.port()), true), "the pid file changed");
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn a_pid_file_that_was_left_behind_is_no_obstacle() {
     all_gone(&[vec![detached.supervisor], family].concat());
     let found = sys::pid_file::read(&file).expect("reading").expect("it is still there");
     assert!(!found.held);
-    // Its number may be another program's by now.
+    // By now another program may have this pid.
     fs::write(&file, "1\n110\n").expect("the pid file");
     detached.again();
     let found = sys::pid_file::read(&file).expect("reading").expect("a pid file");
@@ -146,25 +150,25 @@ impl Detached {
         self.supervisor = Process(u32::try_from(pid).expect("a pid"));
     }
 
-    /// Ends it as `mpopdctl stop` does.
+    /// Stops it as `mpopdctl stop` does.
     fn end(&self) {
         let family = [vec![self.supervisor], self.supervisor.descendants()].concat();
         self.supervisor.signal(Signal::TERM);
         all_gone(&family);
-        assert!(!self.described.pid_file().exists(), "its pid file goes with it");
+        assert!(!self.described.pid_file().exists(), "the pid file is left");
     }
 }
 
 impl Drop for Detached {
     fn drop(&mut self) {
         if self.supervisor.name() == "mpopd" {
-            // The roles die with it.
+            // The roles exit with it.
             self.supervisor.signal(Signal::KILL);
         }
     }
 }
 
-/// Runs it to the end of the process that was started, and of all that has its standard error.
+/// Waits for the process that was started, and for every process that has its standard error.
 fn mpopd(configuration: &Path, more: &[&str]) -> Output {
     Command::new(MPOPD)
         .arg("-c")
@@ -175,7 +179,7 @@ fn mpopd(configuration: &Path, more: &[&str]) -> Output {
         .expect("running mpopd")
 }
 
-/// The one line that it said, when it failed.
+/// The only line that it printed when it failed.
 fn refusal(done: &Output) -> String {
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(1), "{said}");
@@ -187,7 +191,7 @@ fn all_gone(family: &[Process]) {
     eventually("the end of every process", || (!family.iter().any(|p| p.is_alive())).then_some(()));
 }
 
-/// The id of the session that a process belongs to (proc(5), stat).
+/// The session id of a process (proc(5), stat).
 fn session_of(process: Process) -> u32 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.0)).expect("its stat");
     let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");

@@ -1,5 +1,5 @@
-//! The configurations that the documents show are ones that start. Links and the README's commands are
-//! checked by `crates/source_checks`.
+//! The configurations shown in the documents are valid. `crates/source_checks` checks the links and the
+//! commands of the README.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn configurations_in_documents_have_no_faults() {
             examples += 1;
         }
     }
-    assert!(examples > 0, "the README shows a configuration");
+    assert!(examples > 0, "the README must show a configuration");
 }
 
 fn documents() -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! One connection for somebody else who listens: by hand, and under a real inetd with tcpd.
+//! mpopd serves one connection that another program accepted: the test itself, or a real inetd with tcpd.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -25,11 +25,14 @@ fn descriptor_0_is_served_and_then_it_ends() {
         pop.quit();
         let status = eventually("its end", || child.try_wait().expect("waiting"));
         assert_eq!(status.code(), Some(0), "{option:?}");
-        assert!(!daemon.pid_file().exists() && !daemon.control_socket().exists(), "it is nobody's daemon");
+        assert!(
+            !daemon.pid_file().exists() && !daemon.control_socket().exists(),
+            "it must not run as a daemon"
+        );
         let (mut child, account) = by_hand(&daemon, option);
         let mut pop = account.join().expect("a session");
         assert_eq!(pop.stat().0, messages::ordinary().len() - 1);
-        // A client that just leaves ends it too, and deletes nothing.
+        // A client that disconnects ends the process, too, and deletes nothing.
         pop.ok("DELE 1");
         drop(pop);
         eventually("its end", || child.try_wait().expect("waiting"));
@@ -85,7 +88,7 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
     daemon.configure();
     let port = Port::reserve();
     let table = daemon.path("inetd.conf");
-    // The line that is shipped, on a port of ours and with the program and the settings of this test.
+    // The line from conf/inetd, with the port, the program and the settings of this test.
     let line = shipped("inetd.conf")
         .replace("pop3 ", &format!("127.0.0.1:{} ", port.number))
         .replace("/usr/sbin/tcpd", &tcpd.display().to_string())
@@ -98,7 +101,7 @@ fn a_real_inetd_with_tcpd_serves_whom_hosts_deny_does_not_name() {
     let deny = daemon.path("hosts.deny");
     fs::write(&deny, "mpopd: 127.0.0.2\n").expect("hosts.deny");
     fs::set_permissions(&deny, fs::Permissions::from_mode(0o644)).expect("hosts.deny");
-    // tcpd reads /etc/hosts.deny and no other: this inetd sees ours there, and nobody else does.
+    // tcpd reads only /etc/hosts.deny. The bind mount is visible to this inetd and nothing else.
     let script = format!(
         "mount --bind {} /etc/hosts.deny && exec {} -i {}",
         deny.display(),
@@ -134,7 +137,7 @@ fn a_real_xinetd_serves() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
     daemon.configure();
     let port = Port::reserve();
-    // The file that is shipped, on a port of ours and with the program and the settings of this test.
+    // The file from conf/inetd, with the port, the program and the settings of this test.
     let service = shipped("xinetd.conf")
         .replace("/usr/sbin/mpopd", MPOPD)
         .replace("--inetd", &format!("--inetd -c {}", daemon.configuration().display()))
@@ -167,7 +170,7 @@ fn shipped(name: &str) -> String {
     fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Ended with the test.
+/// Killed at the end of the test.
 struct Inetd(Child);
 
 impl Drop for Inetd {
@@ -177,8 +180,8 @@ impl Drop for Inetd {
     }
 }
 
-/// An mpopd with a connection on all its standard descriptors, as inetd leaves it; and the session on the
-/// other end.
+/// Starts mpopd with a connection as all its standard descriptors, as inetd does. Returns the session at the
+/// other end, too.
 fn by_hand(daemon: &Daemon, options: &[&str]) -> (Child, std::thread::JoinHandle<Pop3Client>) {
     daemon.configure();
     let listener = TcpListener::bind("127.0.0.1:0").expect("listening");

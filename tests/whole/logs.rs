@@ -52,7 +52,7 @@ fn a_failed_login_can_be_counted_and_says_why() {
         );
         assert!(fields[3].starts_with("session="), "{line}");
     }
-    assert!(!daemon.log().contains("not the word"), "no password in the log: {}", daemon.log());
+    assert!(!daemon.log().contains("not the word"), "a password in the log: {}", daemon.log());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_user_name_cannot_forge_a_log_line() {
         pop.err("PASS x");
     }
     drop(pop);
-    // Another login, so that the log is known to be past the first.
+    // Another login: when it is logged, everything about the first one is.
     daemon.account("alice").login().quit();
     daemon.logged(&["logout", "user=<alice>"]);
     for line in daemon.log().lines().filter(|line| line.contains("192.0.2.9")) {
@@ -73,7 +73,7 @@ fn a_user_name_cannot_forge_a_log_line() {
     }
 }
 
-/// The fields of a log line, after its time and `event`.
+/// The fields of a log line after its time and `event`.
 fn parsed<'a>(line: &'a str, event: &str) -> Vec<&'a str> {
     let (time, rest) = line.split_once(' ').expect("a log line");
     let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();

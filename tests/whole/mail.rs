@@ -1,5 +1,5 @@
-//! What is in the mailbox is what the client gets: octets, sizes, unique ids; and what deleting does and does
-//! not do.
+//! Clients get what is in the mailbox: the octets, sizes and unique ids. Also what deleting does and does not
+//! do.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,7 +17,7 @@ fn every_octet_arrives_and_was_announced() {
         let mut pop = daemon.account("alice").login();
         assert_served(&mut pop, &messages::nasty());
         pop.quit();
-        assert_eq!(before, daemon.snapshot(), "{format:?}: reading changes nothing");
+        assert_eq!(before, daemon.snapshot(), "{format:?}: reading changed the mailbox");
     }
 }
 
@@ -29,7 +29,7 @@ fn an_archive_of_thousands_is_served_whole() {
         let mut pop = daemon.account("alice").login();
         assert_served(&mut pop, &archive);
         let ids = pop.uidl();
-        // Every third goes.
+        // Delete every third message.
         for number in (1..=archive.len()).step_by(3) {
             pop.ok(&format!("DELE {number}"));
         }
@@ -43,7 +43,7 @@ fn an_archive_of_thousands_is_served_whole() {
         daemon.start_again();
         let mut pop = daemon.account("alice").login();
         assert_served(&mut pop, &kept);
-        assert!(pop.uidl() == kept_ids, "{format:?}: unique ids outlive deletions and a restart");
+        assert!(pop.uidl() == kept_ids, "{format:?}: unique ids must survive deletions and a restart");
         pop.quit();
     }
 }
@@ -83,7 +83,7 @@ fn deleted_messages_do_not_count_until_rset() {
         }
         assert!(!pop.lines("LIST").iter().any(|line| line.starts_with("2 ")));
         assert!(!pop.lines("UIDL").iter().any(|line| line.starts_with("2 ")));
-        assert_eq!(pop.body("RETR 4"), all[3].wire(), "the numbers of the others stay");
+        assert_eq!(pop.body("RETR 4"), all[3].wire(), "the other numbers must not change");
         assert_eq!(pop.ok("UIDL 4"), format!("4 {}", ids[3]));
         pop.ok("RSET");
         assert_eq!(pop.stat(), whole);
@@ -149,7 +149,7 @@ fn mail_that_arrives_during_a_session_is_kept() {
                 Format::Maildir => add_to_maildir(&mailbox, number, message),
             }
         }
-        assert_eq!(pop.stat().0, 15, "{format:?}: not in this session");
+        assert_eq!(pop.stat().0, 15, "{format:?}: a new message must not appear in a running session");
         pop.quit();
         let mut pop = daemon.account("alice").login();
         assert_served(&mut pop, &[&old[1..16], new].concat());
@@ -164,14 +164,14 @@ fn a_mailbox_that_another_program_rewrote_loses_nothing() {
     let mailbox = daemon.mailbox("alice");
     let mut pop = daemon.account("alice").login();
     pop.ok("DELE 5");
-    // Another mail program removes the first message, in place.
+    // Another mail program removes the first message in place.
     let scratch = Scratch::new();
     let rest = scratch.path().join("rest");
     Format::Mbox.deliver(&rest, &all[1..]);
     let rewritten = fs::read(rest).expect("a file");
     fs::write(&mailbox, &rewritten).expect("rewriting the mailbox");
     pop.err("QUIT");
-    assert!(fs::read(&mailbox).expect("the mailbox") == rewritten, "nothing is deleted");
+    assert!(fs::read(&mailbox).expect("the mailbox") == rewritten, "something was deleted");
     let mut pop = daemon.account("alice").login_when_free();
     assert_served(&mut pop, &all[1..]);
     pop.quit();
@@ -213,17 +213,17 @@ fn a_delivery_agents_dotlock_is_honoured() {
     let daemon =
         Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("retry_on_lock = 1").start();
     let lock = daemon.mailbox("alice").with_extension("lock");
-    // A living process of this host, as a delivery agent writes its id.
+    // The lock file has the pid of a live process of this host, as if a delivery agent had written it.
     fs::write(&lock, std::process::id().to_string()).expect("a lock file");
     let refused = daemon.account("alice").try_login().err().expect("a refusal");
     assert!(refused.to_string().starts_with("-ERR [IN-USE] "), "{refused}");
-    assert!(lock.exists(), "the lock is not ours to break");
+    assert!(lock.exists(), "the lock of another process was removed");
     fs::remove_file(&lock).expect("unlocking");
     let mut pop = daemon.account("alice").login_when_free();
-    assert!(!lock.exists(), "no lock is held while the client downloads");
+    assert!(!lock.exists(), "a lock is held while the client downloads");
     pop.ok("DELE 1");
     pop.quit();
-    assert!(!lock.exists(), "no lock is left");
+    assert!(!lock.exists(), "a lock is left");
 }
 
 #[test]
@@ -235,16 +235,16 @@ fn no_mailbox_yet_is_an_empty_one() {
     assert_eq!(pop.stat(), (0, 0));
     assert_eq!(pop.lines("LIST"), [] as [String; 0]);
     pop.quit();
-    assert_eq!(before, daemon.snapshot(), "none was made");
+    assert_eq!(before, daemon.snapshot(), "a mailbox was created");
 }
 
-/// STAT, LIST, UIDL and RETR agree with each other and with what was delivered.
+/// Asserts that STAT, LIST, UIDL and RETR agree with each other and with what was delivered.
 fn assert_served(pop: &mut Pop3Client, delivered: &[Message]) {
     let sizes = pop.list();
     let ids = pop.uidl();
     assert_eq!(pop.stat(), (delivered.len(), sizes.iter().sum()));
     assert_eq!((sizes.len(), ids.len()), (delivered.len(), delivered.len()));
-    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "unique ids are unique");
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "duplicate unique ids");
     for id in &ids {
         assert!((1..=70).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()), "unique id {id}");
     }
@@ -256,7 +256,7 @@ fn assert_served(pop: &mut Pop3Client, delivered: &[Message]) {
     }
 }
 
-/// The header, its blank line, and so many lines of the body.
+/// The header, its blank line, and this number of lines of the body.
 fn first_lines(wire: &[u8], lines: usize) -> Vec<u8> {
     let all: Vec<&[u8]> = wire.split_inclusive(|&b| b == b'\n').collect();
     let header = all.iter().position(|line| *line == b"\r\n").map_or(all.len(), |blank| blank + 1);

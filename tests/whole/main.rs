@@ -1,9 +1,9 @@
-//! Whole-program tests: the real daemon, real processes, real mail programs. Loopback only.
+//! Whole-program tests with the real daemon, real processes and real mail programs. They use loopback only.
 //!
-//! As root they see real uids; without root the tests that need them say that they are skipped. A test that
-//! lacks a program says so too; with `CI=true` in the environment both are failures.
+//! As root they can use other uids. Without root, the tests that need it print that they are skipped, and so
+//! does a test that lacks a program. With `CI=true` in the environment both are failures.
 //!
-//! Run one subject: `cargo test -p mpopd --test whole roles::`.
+//! To run one module: `cargo test -p mpopd --test whole roles::`.
 
 #![forbid(unsafe_code)]
 
@@ -29,8 +29,8 @@ mod mpopdctl;
 mod proxies;
 mod reload;
 mod roles;
+mod sandbox;
 mod sasl;
-mod seals;
 mod service_manager;
 mod settings;
 mod shipped;

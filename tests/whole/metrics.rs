@@ -60,7 +60,7 @@ fn a_lock_that_is_waited_for_is_counted() {
         with_metrics_and(Format::Mbox, &["lock_methods = [\"dotlock\"]", "retry_on_lock = 2"]);
     let lock = daemon.mailbox("alice").with_extension("lock");
     std::fs::write(&lock, "").expect("a lock");
-    assert!(daemon.account("alice").try_login().is_err(), "it is locked");
+    assert!(daemon.account("alice").try_login().is_err(), "the maildrop must be locked");
     std::fs::remove_file(&lock).expect("removing the lock");
     daemon.account("alice").login().quit();
     let all = metrics.scrape();
@@ -98,7 +98,7 @@ fn they_can_be_scraped_all_the_time_while_the_configuration_is_re_read() {
             (daemon.log().matches("the configuration was re-read").count() > before).then_some(())
         });
     }
-    // The process that counts is a new one.
+    // The process with the counters has been replaced.
     eventually("new counters", || {
         metrics.try_scrape().filter(|all| all.value("mpopd_logins_total{result=\"ok\"}") == 0.0)
     });
@@ -119,7 +119,7 @@ fn only_metrics_are_served_and_in_bounds() {
         let answer = metrics.ask(request).expect("an answer");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.40}: {answer:.100}");
     }
-    // Who says nothing keeps a place for a while only, and never one of a client of POP3.
+    // Silent connections are closed after a while, and never take a place from a POP3 client.
     let _silent: Vec<TcpStream> = (0..50).map(|_| metrics.connect().expect("a connection")).collect();
     daemon.account("alice").login().quit();
     drop(_silent);
@@ -149,7 +149,7 @@ fn the_dashboard_asks_only_for_what_there_is() {
         expressions.iter().flat_map(|e| e.split(word)).filter(|name| name.starts_with("mpopd_")).collect();
     assert!(asked.len() > 10, "{asked:?}");
     for name in &asked {
-        assert!(there.contains(*name), "{name} is no metric");
+        assert!(there.contains(*name), "{name} is not a metric");
     }
     let family = |name: &str| {
         ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
@@ -157,13 +157,13 @@ fn the_dashboard_asks_only_for_what_there_is() {
     let shown: BTreeSet<String> = asked.iter().map(|name| family(name)).collect();
     let missing: Vec<String> =
         there.iter().map(|name| family(name)).filter(|name| !shown.contains(name)).collect();
-    assert_eq!(missing, Vec::<String>::new(), "not on the dashboard");
+    assert_eq!(missing, Vec::<String>::new(), "metrics missing from the dashboard");
 }
 
-/// Where the metrics are.
+/// The address of the metrics.
 struct Metrics(Port);
 
-/// What a scrape gave: the samples by name and labels.
+/// The result of a scrape: the samples by name and labels.
 struct Scrape {
     samples: BTreeMap<String, f64>,
 }
@@ -198,7 +198,7 @@ impl Metrics {
 }
 
 impl Scrape {
-    /// Reads the text format (version 0.0.4) as strictly as `promtool check metrics` does.
+    /// Parses the text format (version 0.0.4) as strictly as `promtool check metrics` does.
     fn parse(text: &str) -> Self {
         assert!(text.ends_with('\n'));
         let (mut samples, mut families) = (BTreeMap::new(), BTreeMap::new());
@@ -227,7 +227,7 @@ impl Scrape {
                     _ => assert_eq!(end, "", "{line}"),
                 }
                 let value: f64 = value.parse().expect("a number");
-                assert!(samples.insert(sample.to_owned(), value).is_none(), "twice: {line}");
+                assert!(samples.insert(sample.to_owned(), value).is_none(), "duplicate: {line}");
             }
         }
         let scrape = Self { samples };
@@ -237,7 +237,7 @@ impl Scrape {
         scrape
     }
 
-    /// The buckets of each set of labels grow, and the last is the count.
+    /// Asserts that the buckets for each set of labels increase, and that the last one equals the count.
     fn check_histogram(&self, name: &str) {
         let bucket = format!("{name}_bucket{{");
         let mut last: BTreeMap<String, f64> = BTreeMap::new();

@@ -1,9 +1,9 @@
-//! Mailboxes that a real Dovecot or a real Courier served first: clients know every message again.
+//! Mailboxes that a real Dovecot or a real Courier has served: with mpopd, clients recognize every message.
 //!
-//! The other servers run without a network, as they do behind their own listeners: commands in, replies out.
-//! Debian does not let dovecot-pop3d and courier-pop be installed side by side. Courier is looked for below
-//! the folder `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg -x`, and then where it is
-//! installed.
+//! The other servers run without a network, with commands on stdin and replies on stdout, as their own
+//! listeners run them. Debian does not allow dovecot-pop3d and courier-pop to be installed at the same time.
+//! The tests look for Courier in the folder `MPOPD_TEST_PEERS`, where its packages were unpacked with `dpkg
+//! -x`, and then where it is normally installed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,7 +37,7 @@ fn what_dovecot_saved_comes_before_what_it_would_say_now() {
         let options = [("pop3_uidl_format", "%v-%u"), ("pop3_save_uidl", "yes")];
         let first = dovecot.serve(&location, home, &options);
         let again = dovecot.serve(&location, home, &[("pop3_uidl_format", "%08Xu%08Xv")]);
-        assert_eq!(first, again, "Dovecot saved them");
+        assert_eq!(first, again, "Dovecot must have saved them");
         again
     });
 }
@@ -69,7 +69,8 @@ fn what_courier_called_the_messages_of_a_maildir() {
     });
 }
 
-/// Has `served` serve a mailbox, which gives a UIDL for each message, and then mpopd with this setting.
+/// Serves a mailbox with `served`, which returns a UIDL for each message, and then with mpopd and this
+/// setting.
 fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<String, String>) {
     let archive = messages::archive(COUNT + 1);
     let (late, early) = archive.split_last().expect("messages");
@@ -81,12 +82,12 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
         std::os::unix::fs::chown(&home, Some(OWNER), Some(OWNER)).expect("chown");
     }
     let before = served(&mailbox, &home);
-    assert_eq!(before.len(), COUNT, "{uidl}: the other server had all messages");
+    assert_eq!(before.len(), COUNT, "{uidl}: the other server must list all messages");
 
     let mut daemon = daemon.start();
     let mut pop = daemon.account("alice").login();
     let after = named(&mut pop);
-    assert_eq!(before, after, "{uidl}: a client knows each message again");
+    assert_eq!(before, after, "{uidl}: the unique ids differ from the other server's");
     pop.ok("DELE 1");
     pop.ok("DELE 7");
     let kept: Vec<_> = uidl_but(&mut pop, &[1, 7]);
@@ -106,19 +107,19 @@ fn moved(format: Format, uidl: &str, served: impl Fn(&Path, &Path) -> BTreeMap<S
     daemon.start_again();
     let mut pop = daemon.account("alice").login();
     let now = pop.uidl();
-    assert_eq!(now[..kept.len()], kept, "{uidl}: neither deletions nor new mail nor a restart change any");
+    assert_eq!(now[..kept.len()], kept, "{uidl}: deletions, new mail or a restart changed unique ids");
     assert!(now.len() == kept.len() + 1 && !kept.contains(&now[kept.len()]));
     pop.quit();
 }
 
-/// The UIDL of each message, by its Message-ID: other servers add fields of theirs, and count line ends
-/// otherwise.
+/// The UIDL of each message by its Message-ID. The text cannot identify it, because other servers add header
+/// fields and count line ends differently.
 fn named(pop: &mut Pop3Client) -> BTreeMap<String, String> {
     let uidls = pop.uidl();
     pop.retrieve_all().iter().map(|text| message_id(text)).zip(uidls).collect()
 }
 
-/// The unique ids of all messages but these.
+/// The unique ids of all messages except these.
 fn uidl_but(pop: &mut Pop3Client, numbers: &[usize]) -> Vec<String> {
     let lines = pop.lines("UIDL");
     let pairs = lines.iter().map(|line| line.split_once(' ').expect("a number and an id"));
@@ -159,8 +160,8 @@ fn courier() -> Option<PathBuf> {
     need::peer("courier-pop", "usr/lib/courier/courier/courierpop3d")
 }
 
-/// Runs a server that has its client logged in already, and that greets in `greetings` lines: the UIDL of
-/// each message, by its Message-ID.
+/// Runs a server whose client is already logged in and whose greeting has `greetings` lines. Returns the UIDL
+/// of each message by its Message-ID.
 fn session(command: &mut Command, greetings: usize) -> BTreeMap<String, String> {
     if is_root() {
         command.uid(OWNER).gid(OWNER);
@@ -170,7 +171,7 @@ fn session(command: &mut Command, greetings: usize) -> BTreeMap<String, String> 
     let mut commands = "UIDL\r\n".to_owned();
     (1..=COUNT).for_each(|number| commands += &format!("RETR {number}\r\n"));
     let mut stdin = child.stdin.take().expect("its stdin");
-    // It may say more than a pipe holds before it has read all of this.
+    // The server may write more than a pipe holds before it has read all commands.
     let writer = std::thread::spawn(move || stdin.write_all((commands + "QUIT\r\n").as_bytes()));
     let output = child.wait_with_output().expect("the other server's replies");
     writer.join().expect("the writer").expect("commands");

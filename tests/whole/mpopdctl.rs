@@ -1,4 +1,4 @@
-//! mpopdctl starts the daemon, ends it and has it read its configuration again.
+//! mpopdctl starts and stops the daemon and makes it reload its configuration.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ fn start_and_stop() {
     let started = daemon.ctl(&["start"]);
     assert_eq!(started.out, format!("mpopd started on port {}\n", daemon.port()), "{started:?}");
     assert_eq!((started.status, started.err.as_str()), (Some(0), ""));
-    // No waiting: it accepts now.
+    // No waiting: the daemon accepts connections when mpopdctl returns.
     daemon.account("alice").login().quit();
     let pid = daemon.supervisor();
 
@@ -28,7 +28,7 @@ fn start_and_stop() {
     }
     let mut open = daemon.account("alice").login();
     assert_done(&daemon.ctl(&["stop"]), "mpopd halted\n");
-    assert!(!pid.is_alive(), "stop returns when it is gone");
+    assert!(!pid.is_alive(), "stop must return only when the daemon is gone");
     assert!(open.rest().starts_with(b"-ERR [SYS/TEMP] "));
     assert!(!daemon.pid_file().exists());
     let again = daemon.ctl(&["stop"]);
@@ -76,14 +76,14 @@ fn restart_keeps_the_port() {
     let moved = daemon.ctl(&["-p", &own.to_string(), "restart"]);
     assert_done(&moved, &format!("mpopd halted\nmpopd started on port {own}\n"));
 
-    // A configuration with a fault does not take the server away.
+    // An invalid configuration leaves the running server alone.
     let living = daemon.supervisor();
     daemon.reconfigure("prot = 1");
     let refused = daemon.ctl(&["restart"]);
     assert_eq!((refused.status, refused.out.as_str()), (Some(1), ""));
     assert!(refused.err.contains("prot: unknown setting"), "{refused:?}");
     assert!(living.is_alive());
-    // It can still be stopped.
+    // The daemon can still be stopped.
     assert_done(&daemon.ctl(&["stop"]), "mpopd halted\n");
     daemon.forget("prot");
     assert_done(&daemon.ctl(&["restart"]), &format!("mpopd started on port {own}\n"));
@@ -107,13 +107,13 @@ fn config_has_new_sessions_follow_the_file_and_tells_its_faults() {
     }
     assert_eq!(Pop3Client::connect(daemon.port()).greeting(), "+OK well met");
     open.ok("NOOP");
-    // Sessions of before the re-reading are seen and counted with the others.
+    // Sessions that began before the reload are listed and counted with the others.
     let who = daemon.ctl(&["who"]);
     assert!(who.out.contains(" alice "), "{who:?}");
     assert!(daemon.ctl(&["status"]).value("sessions").starts_with("1 now, 1 in all"));
     assert_done(&daemon.ctl(&["kick", "alice"]), "kicked 1 session\n");
     assert!(open.rest().starts_with(b"-ERR [SYS/TEMP] "));
-    // With its last session the old generation is gone; what it counted is not.
+    // The old generation ends with its last session; its counts stay.
     eventually("no session", || daemon.ctl(&["status"]).value("sessions").starts_with("0 now").then_some(()));
     daemon.forget("prot");
     daemon.reconfigure("greeting = \"well met\"");
@@ -177,10 +177,10 @@ fn e_edits_checks_and_asks() {
     let edited = edit(&mut daemon, "greeting = \"edited\"", "maybe\nn\n");
     let question = "Re-read the config file now [y/n]? ";
     assert_eq!((edited.status, edited.out), (Some(0), question.repeat(2)), "{}", edited.err);
-    assert_eq!(greeting(), before, "no means no");
+    assert_eq!(greeting(), before, "the answer was no");
 
     let edited = edit(&mut daemon, "greeting = 5", "y\n");
-    assert_eq!((edited.status, edited.out.as_str()), (Some(1), ""), "a faulty file is not offered");
+    assert_eq!((edited.status, edited.out.as_str()), (Some(1), ""), "an invalid file must not be offered");
     assert!(edited.err.contains("greeting: "), "{edited:?}");
 
     let edited = edit(&mut daemon, "greeting = \"edited\"", "y\n");
@@ -188,8 +188,8 @@ fn e_edits_checks_and_asks() {
     assert_eq!(greeting(), "+OK edited");
 }
 
-/// `mpopdctl -e config` with an editor that writes this line in place of what it wrote before, and these
-/// answers.
+/// Runs `mpopdctl -e config` with an editor that replaces its previous line with this one, and with these
+/// answers to the questions.
 fn edit(daemon: &mut Controlled, line: &str, answers: &str) -> Said {
     daemon.configure();
     let script = format!("#!/bin/sh\n[ \"$1\" = --wait ] || exit 9\necho '{line}' >> \"$2\"\n");
@@ -204,7 +204,7 @@ fn edit(daemon: &mut Controlled, line: &str, answers: &str) -> Said {
         .stderr(Stdio::piped())
         .spawn()
         .expect("mpopdctl");
-    // It may have ended without asking.
+    // It may have exited without asking.
     let _ = running.stdin.take().expect("its input").write_all(answers.as_bytes());
     said(running.wait_with_output().expect("mpopdctl"))
 }

@@ -1,7 +1,7 @@
-//! Proxies in front of the server: the PROXY protocol and XCLIENT, and with whom they count.
+//! Proxies in front of the server: the PROXY protocol and XCLIENT, and who may use them.
 //!
-//! The proxy of these tests is at 127.0.0.2. What it passes on comes from addresses that nobody has (RFC
-//! 5737).
+//! The proxy in these tests has the address 127.0.0.2. The clients that it announces have addresses reserved
+//! for documentation (RFC 5737).
 
 mod dovecot;
 mod haproxy;
@@ -22,7 +22,7 @@ const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const HEADERS: &str = "proxy_networks = [\"127.0.0.2\"]";
 const CLIENT: &str = "203.0.113.7";
 
-/// A daemon with a user alice that has these settings.
+/// A daemon with a user alice and these settings.
 fn behind_proxy(settings: &str) -> Daemon {
     Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting(settings).start()
 }
@@ -38,28 +38,27 @@ fn connection(from: Ipv4Addr, port: u16) -> TcpStream {
     stream
 }
 
-/// A connection of the proxy's that begins with this header, up to the greeting.
+/// A connection from the proxy that starts with this header. The greeting has been read.
 fn announced(daemon: &Daemon, header: &[u8]) -> Pop3Client {
     let mut stream = connection(PROXY, daemon.port());
     stream.write_all(header).expect("sending the header");
     Pop3Client::over(stream).expect("a greeting")
 }
 
-/// A header of version 1 for a client at this address.
+/// A header of version 1 for a client with this address.
 fn text(client: &str) -> Vec<u8> {
     let (family, here) = if client.contains(':') { ("TCP6", "::1") } else { ("TCP4", "127.0.0.1") };
     format!("PROXY {family} {client} {here} 40000 110\r\n").into_bytes()
 }
 
-/// A header of version 2 with this command, for a client at [`CLIENT`], and these values behind the
-/// addresses.
+/// A header of version 2 with this command, for a client at [`CLIENT`], and these TLVs after the addresses.
 fn octets(command: u8, values: &[u8]) -> Vec<u8> {
     let length = u16::try_from(12 + values.len()).expect("a short header").to_be_bytes();
     let addresses = [203, 0, 113, 7, 127, 0, 0, 1, 0x9c, 0x40, 0, 110];
     [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, 0x11][..], &length, &addresses, values].concat()
 }
 
-/// The value that says that the client speaks TLS 1.3 to the proxy.
+/// The TLV that says that the client uses TLS 1.3 to the proxy.
 const OVER_TLS: &[u8] = b"\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3";
 
 fn login(pop: &mut Pop3Client) {
@@ -75,7 +74,7 @@ fn the_address_in_the_header_is_the_one_that_counts() {
         (text("2001:db8::1"), "2001:db8::1"),
         (octets(1, b""), CLIENT),
         (octets(1, b"\x04\x00\x03pad"), CLIENT),
-        // Nobody's, or nobody knows whose: the proxy's own.
+        // The proxy's own connection, or one from an unknown client: the proxy's address counts.
         (octets(0, b""), "127.0.0.2"),
         (b"PROXY UNKNOWN\r\n".to_vec(), "127.0.0.2"),
     ] {
@@ -139,7 +138,7 @@ fn tls_that_ends_at_the_proxy_counts_as_far_as_it_says_so() {
     daemon.logged(&["login ok", &format!("ip={CLIENT} "), "tls=TLSv1.3"]);
     let who = daemon.ctl(&["who"]).out;
     assert!(who.lines().any(|line| line.contains(" alice ") && line.contains("TLSv1.3")), "{who}");
-    // The same with the bit of the client's TLS not set.
+    // The same without the bit for TLS on the client's side.
     let mut without = OVER_TLS.to_vec();
     without[3] = 0;
     announced(&daemon, &octets(1, &without)).err("USER alice");
@@ -186,20 +185,21 @@ fn a_proxy_must_send_a_header_and_nobody_else_may() {
         let mut stream = connection(PROXY, daemon.port());
         stream.write_all(said).expect("sending");
         let mut rest = Vec::new();
-        // What the server did not take resets the connection, after the line or instead of it.
+        // Input that the server did not read makes the kernel reset the connection, possibly before the line
+        // arrives.
         let _ = stream.read_to_end(&mut rest);
         let rest = String::from_utf8_lossy(&rest).into_owned();
         assert!(rest.is_empty() || rest.starts_with("-ERR a PROXY protocol header"), "{rest}");
         daemon.logged(&["connection refused", "ip=127.0.0.2 ", why]);
     }
-    // A look whether anybody listens is no fault.
+    // A connection that only checks whether the server listens is not an error.
     drop(connection(PROXY, daemon.port()));
     for header in [text(CLIENT), octets(1, b"")] {
         let mut other = Pop3Client::connect(daemon.port());
         other.send(&header).expect("sending");
-        assert!(other.reply().expect("a reply").starts_with("-ERR"), "it is a command like any other");
+        assert!(other.reply().expect("a reply").starts_with("-ERR"), "it must be treated as a command");
     }
-    assert!(!daemon.log().contains(CLIENT), "whoever says so: {}", daemon.log());
+    assert!(!daemon.log().contains(CLIENT), "from an address that is not a proxy: {}", daemon.log());
 }
 
 #[test]
@@ -211,13 +211,13 @@ fn the_limit_for_an_address_is_the_clients() {
     assert!(third.greeting().starts_with("-ERR [SYS/TEMP] "), "{}", third.greeting());
     third.rest();
     daemon.logged(&["connection refused", "ip=203.0.113.1 ", "reason=limit"]);
-    // The proxy's own connections are not limited by its address.
+    // The limit per address does not apply to the proxy's own connections.
     let own = [announced(&daemon, &octets(0, b"")), announced(&daemon, &octets(0, b""))];
     for pop in own.into_iter().chain([first, second]) {
         pop.quit();
     }
     let again = announced(&daemon, &text("203.0.113.1"));
-    assert!(again.greeting().starts_with("+OK"), "the place is free again");
+    assert!(again.greeting().starts_with("+OK"), "the slot must be free again");
 }
 
 #[test]
@@ -251,5 +251,5 @@ fn a_header_that_is_still_to_come_outlives_a_reading_of_the_settings() {
 
     let mut stream = connection(PROXY, daemon.port());
     daemon.supervisor().signal(Signal::HUP);
-    assert_eq!(stream.read_to_end(&mut Vec::new()).ok(), Some(0), "it ends at once with all others");
+    assert_eq!(stream.read_to_end(&mut Vec::new()).ok(), Some(0), "it must end at once, with all others");
 }

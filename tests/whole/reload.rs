@@ -1,4 +1,4 @@
-//! Re-reading the configuration: SIGUSR1 and SIGHUP, at any moment, with good files and bad ones.
+//! Reloading the configuration with SIGUSR1 and SIGHUP at any moment, with valid and invalid files.
 
 use std::fs;
 use std::io::Read;
@@ -27,7 +27,7 @@ fn usr1_is_for_sessions_that_begin_later() {
         reread(&mut daemon, "greeting = \"after\"");
         assert!(Pop3Client::connect(daemon.port()).greeting().contains("after"));
 
-        // Both began before: they keep what they have, up to their end.
+        // Both sessions began earlier and keep their old settings until they end.
         assert_eq!(inside.body("RETR 2"), messages::ordinary()[1].wire(), "{format:?}");
         outside.ok("USER bob");
         outside.ok("PASS secret word");
@@ -97,7 +97,7 @@ fn hup_closes_every_session_and_undoes_deletions() {
         sessions[0].ok("DELE 1");
         daemon.supervisor().signal(Signal::USR1);
         daemon.logged(&[TAKEN_OVER]);
-        // One of this generation too.
+        // A session of the new generation, too.
         let mut newer = daemon.account("bob").login();
         newer.ok("DELE 2");
         daemon.supervisor().signal(Signal::HUP);
@@ -165,14 +165,14 @@ fn certificates_are_read_again_without_dropping_anyone() {
     let mut session = secured.daemon.account("alice").login();
     let folder = secured.certificate.parent().expect("its folder").to_owned();
     let [_, key] = self_signed(&folder, "cert", "renewed", &[]);
-    assert!(subject().contains("localhost"), "nothing is read before it is asked for");
+    assert!(subject().contains("localhost"), "the file was read without a signal");
     reread(&mut secured.daemon, "timeout = 500");
     assert!(subject().contains("renewed"));
     assert!(openssl(&[&address], "QUIT\r\n").starts_with("+OK"));
     session.ok("NOOP");
     session.quit();
 
-    // Half of a renewal: the old one stays in force.
+    // A half-finished renewal: the old certificate stays in force.
     fs::write(key, "none").expect("the key");
     secured.daemon.supervisor().signal(Signal::HUP);
     secured.daemon.logged(&["ERROR", "tls.key"]);
@@ -210,7 +210,7 @@ fn signals_in_quick_succession_lose_nothing() {
         for n in 1..=messages::ordinary().len() {
             quitter.ok(&format!("DELE {n}"));
         }
-        // The commit and the logins race the signals: either may come first, and both ends are right.
+        // The commit and the logins race with the signals. Either may come first; both outcomes are correct.
         quitter.send(b"QUIT\r\n").expect("sending");
         for _ in 0..20 {
             for signal in [Signal::USR1, Signal::HUP, Signal::USR1] {
@@ -224,10 +224,10 @@ fn signals_in_quick_succession_lose_nothing() {
         let committed = farewell.starts_with(b"+OK");
         assert!(committed || farewell.starts_with(b"-ERR "), "{}", farewell.escape_ascii());
         assert_farewell(&idle.rest());
-        // Whatever it got of the message, the end of it was not among it.
+        // Whatever part of the message arrived, it must not include the terminator.
         assert!(!reader.rest().ends_with(b"\r\n.\r\n"), "{format:?}: the message was broken off");
 
-        // All signals are acted upon when one that came after them is.
+        // When a later signal has taken effect, so have all earlier ones.
         daemon.reconfigure("greeting = \"last\"");
         daemon.supervisor().signal(Signal::USR1);
         let is_last = |pop: Pop3Client| pop.greeting().contains("last").then_some(());
@@ -264,7 +264,7 @@ fn of_the_sessions_from_before_so_many_readings_the_oldest_are_closed() {
 #[test]
 fn a_client_that_waits_while_the_server_changes_is_served() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
-    // Nobody is refused and nobody is dropped, whatever is re-read meanwhile.
+    // No client is refused or disconnected, however often the configuration is reloaded.
     for _ in 0..30 {
         daemon.supervisor().signal(Signal::USR1);
         let mut line = TcpStream::connect(("127.0.0.1", daemon.port())).expect("a connection");
@@ -288,7 +288,7 @@ fn without_root_it_is_re_read_too() {
     daemon.account("alice").login_when_free().quit();
 }
 
-/// Changes the file and has it re-read.
+/// Changes the file and reloads it.
 pub(crate) fn reread(daemon: &mut Daemon, line: &str) {
     let before = count(daemon, TAKEN_OVER);
     daemon.reconfigure(line);
@@ -296,8 +296,8 @@ pub(crate) fn reread(daemon: &mut Daemon, line: &str) {
     eventually("that it is re-read", || (count(daemon, TAKEN_OVER) > before).then_some(()));
 }
 
-/// Waits until nothing is left of what was before: all signals are acted upon, and all sessions closed that
-/// are to be closed.
+/// Waits until nothing of the old generations is left: all signals have taken effect, and every session that
+/// must close is closed.
 fn settled(daemon: &Daemon) {
     eventually("one session role", || (daemon.role_now("mpopd-session").len() == 1).then_some(()));
 }

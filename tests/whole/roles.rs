@@ -1,4 +1,5 @@
-//! The roles are processes with the rights that the design gives them, and each may die without harm.
+//! The roles are processes with the privileges that the design gives them. Any of them may be killed without
+//! harm.
 
 use std::io;
 
@@ -12,7 +13,7 @@ const SESSION: &str = "mpopd-session";
 const AUTH: &str = "mpopd-auth";
 const MAILDROP: &str = "mpopd-maildrop";
 
-/// The uid and gid of Debian's `nobody`, whom the tests' configuration names as `user`.
+/// The uid and gid of Debian's `nobody`, the `user` in the tests' configuration.
 const NOBODY: (u32, u32) = (65_534, 65_534);
 
 #[test]
@@ -39,11 +40,11 @@ fn the_auth_role_keeps_root_and_every_maildrop_has_its_owners_ids() {
         .user_of(OTHER_OWNER, "bob", &messages::ordinary())
         .start();
     assert!(daemon.role(AUTH).iter().all(|auth| auth.uids() == [0; 4]));
-    assert_eq!(daemon.role_now(MAILDROP), [], "no maildrop process before it is needed");
+    assert_eq!(daemon.role_now(MAILDROP), [], "a maildrop process was started before it was needed");
     let _open = ["alice", "carol", "bob"].map(|user| daemon.account(user).login());
     let mut owners: Vec<u32> = daemon.role(MAILDROP).iter().map(|maildrop| maildrop.uids()[0]).collect();
     owners.sort_unstable();
-    assert_eq!(owners, [OWNER, OTHER_OWNER], "one process for each uid");
+    assert_eq!(owners, [OWNER, OTHER_OWNER], "there must be one process for each uid");
     for maildrop in daemon.role(MAILDROP) {
         let owner = maildrop.uids()[0];
         assert_eq!(maildrop.uids(), [owner; 4]);
@@ -59,12 +60,12 @@ fn without_root_the_roles_are_the_same_processes() {
     let _open = trial.account().login();
     let supervisor = trial.supervisor();
     let uids = supervisor.uids();
-    assert!(!uids.contains(&0), "mpopd try runs without root here");
+    assert!(!uids.contains(&0), "mpopd try must run without root here");
     let family = supervisor.descendants();
     for role in [SESSION, AUTH, MAILDROP] {
         assert!(family.iter().any(|p| p.name() == role), "no {role} among {family:?}");
     }
-    assert!(family.iter().all(|p| p.uids() == uids), "all of the same uid");
+    assert!(family.iter().all(|p| p.uids() == uids), "all must have the same uid");
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn root_owns_no_maildrop() {
         let before = daemon.snapshot();
         let refused = daemon.account("superuser").try_login().err().expect("a refusal");
         assert!(refused.to_string().starts_with("-ERR"), "{refused}");
-        assert_eq!(daemon.role_now(MAILDROP), [], "no maildrop process was started");
+        assert_eq!(daemon.role_now(MAILDROP), [], "a maildrop process was started");
         daemon.account("alice").login().quit();
         assert_eq!(before, daemon.snapshot());
     }
@@ -91,9 +92,9 @@ fn a_killed_session_role_is_restarted() {
     let mut open = daemon.account("alice").login();
     open.ok("DELE 1");
     let killed = kill(&daemon, SESSION);
-    assert_eq!(open.rest(), b"", "the line is closed");
+    assert_eq!(open.rest(), b"", "the connection must be closed");
     let mut pop = daemon.account("alice").login_when_free();
-    assert_eq!(pop.stat().0, messages::ordinary().len(), "no QUIT, no deletion");
+    assert_eq!(pop.stat().0, messages::ordinary().len(), "messages were deleted without QUIT");
     pop.quit();
     assert!(daemon.role(SESSION).iter().all(|session| !killed.contains(session)));
     assert_eq!(before, daemon.snapshot());
@@ -137,10 +138,10 @@ fn a_killed_maildrop_role_ends_its_own_sessions_only() {
         of_alice.signal(Signal::KILL);
         assert_ended(&mut alice);
         let wire: Vec<_> = messages::ordinary().iter().map(|message| message.wire()).collect();
-        assert_eq!(bob.retrieve_all(), wire, "{format:?}: the other goes on");
+        assert_eq!(bob.retrieve_all(), wire, "{format:?}: the other session must go on");
         bob.quit();
         let mut alice = daemon.account("alice").login_when_free();
-        assert_eq!(alice.retrieve_all(), wire, "{format:?}: nothing is deleted, nothing locked");
+        assert_eq!(alice.retrieve_all(), wire, "{format:?}: messages were deleted, or a lock is left");
         alice.quit();
         assert_eq!(before, daemon.snapshot());
     }
@@ -149,12 +150,12 @@ fn a_killed_maildrop_role_ends_its_own_sessions_only() {
 #[test]
 fn a_login_whose_maildrop_role_is_killed_is_refused_at_once() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).start();
-    // A delivery agent that lives has the mailbox: to open it takes as long as the test lets it.
+    // The lock of a live delivery agent makes opening the mailbox take as long as the test needs.
     let lock = daemon.mailbox("alice").with_extension("lock");
     std::fs::write(&lock, std::process::id().to_string()).expect("a lock file");
     let account = daemon.account("alice");
     let client = std::thread::spawn(move || account.try_login().map(drop));
-    // One that is killed before it was given the order is followed by another.
+    // If a maildrop process is killed before it gets its request, the server starts another one.
     eventually("a reply", || {
         daemon.role_now(MAILDROP).iter().for_each(|maildrop| maildrop.signal(Signal::KILL));
         client.is_finished().then_some(())
@@ -162,7 +163,7 @@ fn a_login_whose_maildrop_role_is_killed_is_refused_at_once() {
     let refused = client.join().expect("the client").expect_err("no maildrop").to_string();
     assert!(refused.starts_with("-ERR [SYS/TEMP]"), "{refused}");
     let log = daemon.log();
-    assert!(!log.contains("no answer to a login"), "it was not waited for: {log}");
+    assert!(!log.contains("no answer to a login"), "the lock was not waited for: {log}");
     std::fs::remove_file(lock).expect("the lock file");
     daemon.account("alice").login_when_free().quit();
 }
@@ -218,7 +219,7 @@ fn kill(daemon: &Daemon, role: &str) -> Vec<Process> {
     all
 }
 
-/// The next command gets -ERR or finds the line closed; then the line is closed.
+/// The next command gets -ERR or finds the connection closed. Afterwards the connection must be closed.
 fn assert_ended(pop: &mut Pop3Client) {
     match pop.ask("RETR 2") {
         Ok(reply) => assert!(reply.starts_with("-ERR"), "{reply}"),

@@ -1,4 +1,4 @@
-//! AUTH against the daemon: each mechanism that needs no other server, in its forms.
+//! AUTH against the daemon: all forms of each mechanism that needs no other server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -55,9 +55,9 @@ fn an_exchange_can_be_cancelled_and_a_wrong_one_says_who_failed() {
     let wrong = STANDARD.encode("\0alice\0wrong");
     assert!(pop.err(&format!("AUTH PLAIN {wrong}")).starts_with("[AUTH]"));
     daemon.logged(&["login failed", "user=<alice>", "reason=password"]);
-    assert!(!pop.err("AUTH PLAIN !!!").contains("!!!"), "what is no base64 is refused and not shown");
+    assert!(!pop.err("AUTH PLAIN !!!").contains("!!!"), "invalid base64 must be refused and not repeated");
     pop.err(&format!("AUTH PLAIN {wrong}"));
-    assert!(pop.rest().is_empty(), "three failures close the line");
+    assert!(pop.rest().is_empty(), "three failures must close the connection");
     daemon.account("alice").login().quit();
 }
 
@@ -72,7 +72,10 @@ fn auth_alone_lists_what_capa_offers() {
         listed.contains(&"PLAIN".to_owned()) && listed.contains(&"SCRAM-SHA-256".to_owned()),
         "{listed:?}"
     );
-    assert!(!listed.contains(&"SCRAM-SHA-256-PLUS".to_owned()), "there is no channel to bind to: {listed:?}");
+    assert!(
+        !listed.contains(&"SCRAM-SHA-256-PLUS".to_owned()),
+        "-PLUS without a channel to bind to: {listed:?}"
+    );
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn curl_logs_in_by_sasl() {
 #[test]
 fn scram_proves_both_sides_and_many_exchanges_wait_at_once() {
     let daemon = daemon();
-    // More than there are auth processes: none is held by a client that thinks.
+    // More clients than auth processes. A client that takes its time must not block an auth process.
     let mut thinking: Vec<Pop3Client> = (0..40).map(|_| Pop3Client::connect(daemon.port())).collect();
     for pop in &mut thinking {
         assert!(pop.ask("AUTH SCRAM-SHA-256").expect("a challenge").starts_with('+'));
@@ -144,7 +147,7 @@ fn scram_plus_is_bound_to_the_channel() {
     daemon.logged(&["login ok", "tls=TLSv1.3", "method=SCRAM-SHA-256-PLUS"]);
     let (line, _) = connect();
     let last = scram(line, "SCRAM-SHA-256-PLUS", Some(&[7; 32]), "secret word");
-    assert!(last.starts_with("-ERR"), "another channel's proof was taken: {last}");
+    assert!(last.starts_with("-ERR"), "a proof for another channel was accepted: {last}");
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn a_clients_certificate_logs_it_in_and_nobody_else() {
         assert!(said.contains(expected), "{name}: {said}");
     }
     secured.daemon.logged(&["login ok", "user=<alice>", "method=EXTERNAL"]);
-    // Without a certificate it is not even offered, and passwords still work.
+    // Without a certificate EXTERNAL is not even offered, and passwords still work.
     let said = openssl(&[&address], "CAPA\r\nAUTH EXTERNAL =\r\nUSER alice\r\nPASS secret word\r\nQUIT\r\n");
     assert!(
         !said.contains("EXTERNAL") && said.contains("-ERR") && said.contains("+OK maildrop has"),
@@ -171,8 +174,8 @@ fn a_clients_certificate_logs_it_in_and_nobody_else() {
     );
 }
 
-/// A daemon whose clients may show certificates: those of alice, by mail address, and of a stranger, by
-/// common name.
+/// A daemon that accepts client certificates: those of alice, identified by mail address, and that of a
+/// stranger, identified by common name.
 fn secured_by_client_ca() -> Option<Secured> {
     let openssl = need::program("openssl")?;
     let folder = tempfile::tempdir().expect("a folder");

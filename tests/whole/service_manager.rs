@@ -1,4 +1,4 @@
-//! What a service manager is told, and the sockets that it passes: systemd's protocol, spoken by the test.
+//! Notifications to a service manager, and the sockets that it passes. The test plays the part of systemd.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -32,7 +32,7 @@ fn it_is_told_when_the_daemon_serves_re_reads_and_ends() {
         assert_eq!(told[0], "RELOADING=1");
         let since: u64 = told[1].strip_prefix("MONOTONIC_USEC=").expect("a time").parse().expect("a number");
         assert!((before..=monotonic_microseconds()).contains(&since), "{since}");
-        // Whatever became of it, it serves.
+        // Even if the notification failed, the daemon serves.
         assert_eq!(next(&socket)[0], "READY=1");
     }
     daemon.end(Signal::TERM);
@@ -54,7 +54,7 @@ fn an_abstract_socket_is_found_and_the_watchdog_is_fed() {
         told.extend(next(&socket));
     }
     assert!(told.contains(&"READY=1".to_owned()), "{told:?}");
-    // It says that it comes round only as long as it does.
+    // It sends watchdog pings only while its main loop runs.
     daemon.supervisor().signal(Signal::STOP);
     eventually("a stopped supervisor", || {
         daemon.supervisor().status("State")?.starts_with('T').then_some(())
@@ -63,7 +63,7 @@ fn an_abstract_socket_is_found_and_the_watchdog_is_fed() {
     while socket.recv(&mut [0; 512]).is_ok() {}
     socket.set_nonblocking(false).expect("a socket");
     socket.set_read_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout");
-    assert!(socket.recv(&mut [0; 512]).is_err(), "a stopped daemon spoke");
+    assert!(socket.recv(&mut [0; 512]).is_err(), "a stopped daemon sent a message");
     daemon.supervisor().signal(Signal::CONT);
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     assert_eq!(next(&socket), ["WATCHDOG=1"]);
@@ -94,20 +94,23 @@ fn sockets_that_listen_are_used_in_place_of_binding() {
     daemon.configure();
     let socket = TcpListener::bind("127.0.0.1:0").expect("listening");
     let port = socket.local_addr().expect("an address").port();
-    // It waits in the socket before there is a daemon.
+    // The connection waits in the socket's queue before a daemon exists.
     let early = std::thread::spawn(move || Pop3Client::connect(port));
     let passed = Passed::start(&daemon, socket.into(), "-F");
     early.join().expect("a greeting").quit();
-    assert!(TcpStream::connect(("127.0.0.1", daemon.port())).is_err(), "nothing is bound");
+    assert!(
+        TcpStream::connect(("127.0.0.1", daemon.port())).is_err(),
+        "the daemon must not bind a port itself"
+    );
     let found = eventually("a pid file", || {
         sys::pid_file::read(&daemon.pid_file()).expect("reading").filter(|found| found.pid.is_some())
     });
     assert_eq!((found.port, found.held), (Some(port), true));
-    // Re-reading keeps what was passed.
+    // The passed sockets survive a reload.
     passed.process.signal(Signal::HUP);
     let mut account = daemon.account("alice");
     account.port = port;
-    // One that is accepted just before the sessions are closed is closed with them.
+    // A connection that is accepted just before the sessions are closed is closed with them.
     let served = || account.try_login().ok()?.ask("QUIT").ok().filter(|reply| reply.starts_with("+OK"));
     eventually("a session", served);
 }
@@ -130,10 +133,10 @@ fn a_connection_is_served_and_then_it_ends() {
     pop.quit();
     let status = eventually("its end", || passed.child.try_wait().expect("waiting"));
     assert_eq!(status.code(), Some(0));
-    assert!(!daemon.pid_file().exists(), "it is nobody's daemon");
+    assert!(!daemon.pid_file().exists(), "it must not run as a daemon");
 }
 
-/// An mpopd with a socket on descriptor 3.
+/// Starts mpopd with a socket as descriptor 3.
 struct Passed {
     child: Child,
     process: Process,

@@ -1,4 +1,4 @@
-//! The settings of the network side, as a client notices them.
+//! The settings for the network, as a client experiences them.
 
 use std::net::TcpStream;
 
@@ -15,11 +15,11 @@ fn greeting_is_what_the_configuration_says() {
 fn login_timeout_ends_a_line_without_login_and_no_other() {
     let daemon =
         Daemon::new(Format::Mbox).user("alice", &messages::ordinary()).setting("login_timeout = 1").start();
-    // Until one is fast enough, should the machine be busy.
+    // Retry until a login is fast enough, in case the machine is busy.
     let mut session = daemon.account("alice").login_when_free();
     let mut idle = Pop3Client::connect(daemon.port());
     assert_farewell(&idle.rest());
-    // Commands before login do not lengthen it.
+    // Commands before login do not extend the time.
     let mut busy = Pop3Client::connect(daemon.port());
     let mut errors = 0;
     eventually("the end of a line that never logs in", || {
@@ -27,7 +27,7 @@ fn login_timeout_ends_a_line_without_login_and_no_other() {
         errors += usize::from(reply.as_deref().is_some_and(|reply| !is_ok(reply)));
         reply.is_none().then_some(())
     });
-    assert!(errors <= 1, "the commands were good, and one farewell is enough");
+    assert!(errors <= 1, "good commands must get no error, and only one farewell");
     session.ok("NOOP");
     session.quit();
 }
@@ -37,7 +37,7 @@ fn timeout_ends_an_idle_session_and_undoes_its_deletions() {
     for format in Format::BOTH {
         let daemon = Daemon::new(format).user("alice", &messages::ordinary()).setting("timeout = 2").start();
         let (before, account) = (daemon.snapshot(), daemon.account("alice"));
-        // Until one is fast enough, should the machine be busy.
+        // Retry until a session is fast enough, in case the machine is busy.
         let mut idle = eventually("a session with a deletion", || {
             let mut pop = account.try_login().ok()?;
             pop.ask("DELE 1").is_ok_and(|reply| is_ok(&reply)).then_some(pop)
@@ -62,7 +62,7 @@ fn max_servers_turns_the_next_one_away_with_an_error() {
         .user("bob", &[])
         .setting("max_servers = 2")
         .start();
-    // The connection that found the daemon ready may still be counted.
+    // The connection that waited for the daemon to start may still be counted.
     let first = eventually("a first session", || daemon.account("alice").try_login().ok());
     let second = daemon.account("bob").login();
     let third = Pop3Client::try_connect(daemon.port()).expect("a greeting");
@@ -113,13 +113,13 @@ fn a_password_may_be_any_crypt_hash() {
     }
 }
 
-/// crypt(3) of `secret word`: what `openssl passwd -6 -salt saltsalt`, and `-5` and `-1`, print.
+/// crypt(3) hashes of `secret word`, from `openssl passwd -6 -salt saltsalt`, and `-5` and `-1`.
 const SHA512: &str =
     "$6$saltsalt$Gbd7qCDlJSddZ9S5ri9ajiQJKxrbcZm6VQVUgvH3MPS64F04DY8tRDK9uBQT/2Mr1LV40gv.JBbSMCRKp6QE21";
 const SHA256: &str = "$5$saltsalt$TMstmfyDkEKUzCM2cfg8cAVXyYwWzO5hkmSBo1emCg6";
 const MD5: &str = "$1$saltsalt$dKvKQdMKQstBDuhsjfeqR1";
 
-/// Told why, or just closed; nothing else.
+/// Asserts that the client got a reason and nothing else, or that the connection was just closed.
 fn assert_farewell(rest: &[u8]) {
     assert!(rest.is_empty() || rest.starts_with(b"-ERR "), "{}", rest.escape_ascii());
 }
@@ -131,7 +131,7 @@ fn is_ok(reply: &str) -> bool {
 #[test]
 fn max_servers_per_ip_turns_the_next_one_from_there_away() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).setting("max_servers_per_ip = 2").start();
-    // The daemon may still count the connection that saw it start.
+    // The daemon may still count the connection that waited for it to start.
     let first = eventually("a place", || Pop3Client::try_connect(daemon.port()).ok().filter(is_greeted));
     let second = eventually("another", || Pop3Client::try_connect(daemon.port()).ok().filter(is_greeted));
     let third = Pop3Client::try_connect(daemon.port()).expect("a line");
@@ -142,7 +142,7 @@ fn max_servers_per_ip_turns_the_next_one_from_there_away() {
 
 #[test]
 fn max_servers_per_user_counts_a_users_sessions_and_names_the_limit() {
-    // Two names, one maildrop each; the limit is per name.
+    // Two names with a maildrop each: the limit is per name.
     let daemon = Daemon::new(Format::Mbox)
         .user("alice", &messages::ordinary())
         .user("bob", &[])
@@ -150,7 +150,7 @@ fn max_servers_per_user_counts_a_users_sessions_and_names_the_limit() {
         .start();
     let alice = daemon.account("alice").login();
     daemon.account("bob").login().quit();
-    // A second session of the same maildrop is in use before any limit counts.
+    // A second session for the same maildrop gets IN-USE before any limit applies.
     assert!(daemon.account("alice").try_login().is_err());
     alice.quit();
     daemon.account("alice").login_when_free().quit();
@@ -178,10 +178,10 @@ fn a_failed_login_is_answered_late_and_holds_up_nobody_else() {
     guesser.ok("USER alice");
     guesser.send(b"PASS wrong\r\n").expect("sending");
     daemon.logged(&["login failed", "reason=password"]);
-    // While that answer is held back, others are served.
+    // While this reply is delayed, others are served.
     daemon.account("bob").login().quit();
     guesser.stream().set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("a timeout");
-    assert!(guesser.reply().is_err(), "the answer came at once");
+    assert!(guesser.reply().is_err(), "the reply was not delayed");
 }
 
 fn is_greeted(pop: &Pop3Client) -> bool {

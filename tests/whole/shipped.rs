@@ -1,4 +1,4 @@
-//! Every file that is shipped for a program to read is read by that program without a fault.
+//! Every file that is shipped for another program is accepted by that program without errors.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn the_sample_configuration_has_no_faults() {
     let sample = read("conf/mpopd.conf");
     let printed =
         run(Command::new(MPOPD).arg("--print-config").arg("-c").arg(scratch.file("mpopd.conf", &sample)));
-    assert_eq!(printed, config::Config::default().to_toml(), "it says what holds without it");
+    assert_eq!(printed, config::Config::default().to_toml(), "the sample must state the defaults");
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn the_samples_of_clients_and_users_have_no_faults() {
     let scratch = Scratch::new();
     scratch.folder("empty", 0o755);
     let top = scratch.path().display();
-    // As they are shipped, and with every example in force.
+    // As shipped, and with all examples uncommented.
     for in_force in [false, true] {
         let sample = |name: &str| {
             let text = read(&format!("conf/{name}"));
@@ -71,13 +71,13 @@ fn fail2ban_finds_what_guesses_at_passwords_leave_in_the_log() {
             .start();
         let mut pop = Pop3Client::connect(daemon.port());
         for user in ["alice", "mallory", "x\" ip=192.0.2.9 reason=password session=1> ip=192.0.2.8"] {
-            // A name that cannot be one is refused at once, and logged all the same.
+            // An impossible name is refused at once, and logged all the same.
             if pop.ask(&format!("USER {user}")).expect("a reply").starts_with("+OK") {
                 pop.err("PASS wrong");
             }
         }
         drop(pop);
-        // Another login, so that the log is known to be past them.
+        // Another login: when it is logged, all earlier ones are.
         daemon.account("alice").login().quit();
         daemon.logged(&["logout", "alice"]);
         let scratch = Scratch::new();
@@ -99,7 +99,7 @@ fn fail2ban_reads_the_jail() {
     for file in ["filter.d/mpopd.conf", "jail.d/mpopd.conf"] {
         fs::copy(top().join("conf/fail2ban").join(file), etc.join(file)).expect("a copy");
     }
-    // Debian's own jail is for a log that is not on every machine.
+    // Debian's own jail needs a log that not every machine has.
     fs::remove_file(etc.join("jail.d/defaults-debian.conf")).expect("Debian's jail");
     let jail = etc.join("jail.d/mpopd.conf");
     let log = scratch.file("mpopd.log", "");
@@ -132,7 +132,7 @@ fn logrotate_puts_logs_aside() {
 fn systemd_reads_the_units() {
     let Some(analyze) = need::program("systemd-analyze") else { return };
     let scratch = Scratch::new();
-    // systemd looks for the programs that a unit starts.
+    // systemd checks that the programs of a unit exist.
     let program = scratch.path().join("program");
     run(Command::new("cp").arg(MPOPD).arg(&program));
     let program = program.display().to_string();
@@ -186,10 +186,11 @@ fn zsh_and_fish_read_their_completions() {
     }
 }
 
-/// What a program says, on stdout and stderr.
+/// The output of a program, stdout and stderr.
 ///
 /// # Panics
-/// When it fails.
+///
+/// If the program fails.
 fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } =
         command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
@@ -198,7 +199,7 @@ fn run(command: &mut Command) -> String {
     said
 }
 
-/// A sample with its examples in force: they are the comments that begin without a space.
+/// A sample with its examples uncommented; those are the comments without a space after the `#`.
 fn uncommented(text: &str) -> String {
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
         Some(example) if !example.starts_with(' ') => example,

@@ -1,4 +1,4 @@
-//! What becomes of the `Status:` line of messages that were read (setting `status_header`).
+//! How the `Status:` line of messages changes when they are read (setting `status_header`).
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn message(number: u32) -> Message {
     Message(format!("Subject: {number}\n{status}\nbody of {number}\n").into())
 }
 
-/// The message once it was read.
+/// The message after it was read.
 fn read(number: u32) -> Message {
     let text = String::from_utf8(message(number).0).expect("text");
     Message(match number {
@@ -51,7 +51,7 @@ fn what_was_retrieved_whole_and_stays_is_marked_at_quit() {
         assert_eq!(pop.retrieve_all(), wire(&[read(1), read(2), message(3), message(5), late]), "{mode}");
         assert_eq!(pop.uidl()[..4], [&ids[0], &ids[1], &ids[2], &ids[4]].map(String::clone), "{mode}");
         pop.quit();
-        // All have what they need: nothing is written any more.
+        // All messages have their marks, so nothing more is written.
         let marked = daemon.snapshot();
         let mut pop = daemon.account("alice").login_when_free();
         assert_eq!(pop.uidl()[..4], [&ids[0], &ids[1], &ids[2], &ids[4]].map(String::clone), "{mode}");

@@ -1,5 +1,5 @@
-//! The storage modes: one dialogue in all of them, what each leaves on the disk, and what a message is in an
-//! mbox.
+//! The storage modes: the same dialogue in all of them, what each leaves on the disk, and how an mbox is
+//! divided into messages.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,10 +10,10 @@ use rustix::process::Signal;
 use crate::harness::mailbox::append_mbox;
 use crate::harness::{Daemon, Format, Message, OWNER, Pop3Client, eventually, is_root, messages, need};
 
-/// All modes, and the format of the mailbox that they serve.
+/// All modes, with the format of the mailbox that they serve.
 const MODES: [(&str, Format); 4] =
     [("mbox", Format::Mbox), ("disk", Format::Mbox), ("ram", Format::Mbox), ("maildir", Format::Maildir)];
-/// Those that serve a copy of an mbox.
+/// The modes that serve a copy of an mbox.
 const COPIES: [&str; 2] = ["disk", "ram"];
 
 fn daemon(mode: &str, format: Format) -> Daemon {
@@ -40,11 +40,11 @@ fn every_mode_says_the_same_octet_for_octet() {
         let said: Vec<Vec<u8>> = scripts.iter().map(|script| said(&daemon, script)).collect();
         assert!(
             said[0].len() > all.iter().map(|message| message.wire().len()).sum(),
-            "{mode}: messages were sent"
+            "{mode}: no messages were sent"
         );
         assert!(
             said[0].windows(5).filter(|said| said == b"-ERR ").count() == 2,
-            "{mode}: RETR 2 and RETR 0 alone fail"
+            "{mode}: only RETR 2 and RETR 0 must fail"
         );
         let expected = expected.get_or_insert_with(|| said.clone());
         for ((said, expected), script) in said.iter().zip(expected).zip(&scripts) {
@@ -57,8 +57,8 @@ fn every_mode_says_the_same_octet_for_octet() {
     }
 }
 
-/// All that a session answers to `script`, which is sent at once; a script without QUIT ends by dropping the
-/// line.
+/// The replies of a session to `script`, which is sent at once. A script without QUIT ends by closing the
+/// connection.
 fn said(daemon: &Daemon, script: &str) -> Vec<u8> {
     let mut pop = daemon.account("alice").login_when_free();
     pop.send(script.as_bytes()).expect("sending");
@@ -79,7 +79,7 @@ fn a_copy_is_served_whatever_becomes_of_the_mailbox_and_then_nothing_is_deleted(
         assert_eq!(pop.body("RETR 1"), all[0].wire(), "{mode}");
         assert_eq!(pop.body("RETR 10"), all[9].wire(), "{mode}");
         pop.err("QUIT");
-        assert!(fs::read(&mailbox).expect("the mailbox") == rewritten, "{mode}: nothing is deleted");
+        assert!(fs::read(&mailbox).expect("the mailbox") == rewritten, "{mode}: messages were deleted");
         let mut pop = daemon.account("alice").login_when_free();
         assert_eq!(pop.stat().0, 9);
         pop.ok("DELE 1");
@@ -122,10 +122,10 @@ fn the_spool_holds_a_file_for_each_message_while_a_session_lasts() {
 
     let mut pop = daemon.account("alice").login_when_free();
     pop.ok("DELE 1");
-    let [maildrop] = daemon.role("mpopd-maildrop")[..] else { panic!("one maildrop process") };
+    let [maildrop] = daemon.role("mpopd-maildrop")[..] else { panic!("there must be one maildrop process") };
     maildrop.signal(Signal::KILL);
     pop.rest();
-    assert!(!spooled(&daemon).is_empty(), "nobody was left to remove it");
+    assert!(!spooled(&daemon).is_empty(), "no process was left to remove it");
     daemon.account("alice").login_when_free().quit();
     assert_eq!(spooled(&daemon), Vec::<PathBuf>::new(), "after the next session");
     assert_eq!(before, daemon.snapshot());
@@ -145,7 +145,7 @@ fn user_debug_leaves_the_files_of_that_user_in_the_spool() {
     let folder = spool_folder(&daemon);
     assert!(folder.file_name().expect("a name").to_string_lossy().starts_with("alice-"), "{folder:?}");
     assert_eq!(fs::read(folder.join("2")).expect("a file of the spool"), all[1].0);
-    assert_eq!(daemon.account("alice").login().stat().0, 3, "and it is in nobody's way");
+    assert_eq!(daemon.account("alice").login().stat().0, 3, "the file must not get in the way");
 }
 
 #[test]
@@ -211,9 +211,11 @@ fn quoted_from_lines_are_served_as_they_were_written() {
     }
 }
 
-/// The one folder that is in the spool of the mailboxes' owner.
+/// The only folder in the spool of the mailboxes' owner.
 fn spool_folder(daemon: &Daemon) -> PathBuf {
-    let [folder] = &spooled(daemon)[..] else { panic!("one folder in the spool: {:?}", spooled(daemon)) };
+    let [folder] = &spooled(daemon)[..] else {
+        panic!("not exactly one folder in the spool: {:?}", spooled(daemon))
+    };
     folder.clone()
 }
 
@@ -226,7 +228,7 @@ fn owner_name() -> String {
     if is_root() { OWNER.to_string() } else { rustix::process::getuid().as_raw().to_string() }
 }
 
-/// Debian's group of the mail spool.
+/// Debian's group for the mail spool.
 const MAIL: (&str, u32) = ("mail", 8);
 
 #[test]
@@ -245,15 +247,15 @@ fn lock_files_are_made_with_the_mail_group_and_nothing_else_is_done_with_it() {
     fs::remove_file(&lock).expect("unlocking");
 
     let mut pop = daemon.account("alice").login_when_free();
-    let [maildrop] = daemon.role("mpopd-maildrop")[..] else { panic!("one maildrop process") };
-    assert_eq!(maildrop.gids(), [OWNER, OWNER, MAIL.1, OWNER], "real, effective, saved, of file accesses");
+    let [maildrop] = daemon.role("mpopd-maildrop")[..] else { panic!("there must be one maildrop process") };
+    assert_eq!(maildrop.gids(), [OWNER, OWNER, MAIL.1, OWNER], "real, effective, saved and filesystem uid");
     assert_eq!(maildrop.groups(), [0u32; 0]);
     assert!(maildrop.has_no_capabilities());
     pop.ok("DELE 2");
     pop.quit();
     assert!(!lock.exists());
     assert_eq!(daemon.account("alice").login().stat().0, 2);
-    // Still nothing else than its own may be done: the folder takes no other file of this user.
+    // The process still may not do anything else: it cannot create another file in this user's folder.
     assert_eq!(
         fs::read_dir(daemon.mailbox("alice").parent().expect("a folder")).expect("a folder").count(),
         1
@@ -292,7 +294,7 @@ fn what_is_no_maildrop_is_refused_for_good_and_left_as_it_is() {
         let refused = daemon.account("alice").try_login().err().expect("a refusal").to_string();
         assert!(refused.starts_with("-ERR [SYS/PERM] "), "{mode}: {refused}");
         daemon.logged(&["WARN", "maildrop of user=<alice> not opened", "looked for"]);
-        assert_eq!(daemon.account("bob").login().stat().0, 1, "{mode}: nobody else minds");
+        assert_eq!(daemon.account("bob").login().stat().0, 1, "{mode}: another user is affected");
         assert_eq!(before, daemon.snapshot(), "{mode}");
     }
 }
@@ -317,7 +319,7 @@ fn a_received_line_is_a_part_of_the_message_everywhere() {
             for (number, message) in (1..).zip(&all) {
                 let body = pop.body(&format!("RETR {number}"));
                 let date = match format {
-                    // What the From_ line of the tests' delivery agent says.
+                    // The date in the From_ line of the tests' delivery agent.
                     Format::Mbox => line("Mon, 23 Nov 2026 10:00:00 +0100"),
                     Format::Maildir => line(&format!("Tue, 14 Nov 2023 23:13:{:02} +0100", 19 + number)),
                 };
@@ -327,13 +329,17 @@ fn a_received_line_is_a_part_of_the_message_everywhere() {
                 assert!(body.starts_with(&pop.body(&format!("TOP {number} 0"))));
             }
             let ids = pop.uidl();
-            assert_eq!(ids, plain, "{mode}: unique ids are those of the mail alone");
+            assert_eq!(ids, plain, "{mode}: unique ids must depend on the mail alone");
             assert_eq!(first.get_or_insert_with(|| (sizes.clone(), ids.clone())), &(sizes, ids));
             pop.quit();
             assert_eq!(daemon.end(Signal::TERM).code(), Some(0));
             daemon.start_again();
         }
         let mut bob = daemon.account("bob").login();
-        assert_eq!(bob.body("RETR 1"), all[0].wire(), "{mode}: only for those who are named");
+        assert_eq!(
+            bob.body("RETR 1"),
+            all[0].wire(),
+            "{mode}: the setting must affect only the users that it names"
+        );
     }
 }

@@ -1,6 +1,5 @@
-//! syslog and the systemd journal, with sockets of the test's own in their places: the daemon runs in a mount
-//! namespace in which `/dev/log` and `/run/systemd/journal/socket` lead to them, whatever this machine has
-//! there.
+//! syslog and the systemd journal. The test provides the sockets: the daemon runs in a mount namespace where
+//! they replace `/dev/log` and `/run/systemd/journal/socket`, whatever this machine has there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +36,7 @@ fn the_journal_gets_each_field() {
     log.received("MPOPD_EVENT=logout\n");
 }
 
-/// A daemon that logs to `target`, and the system log that it finds there.
+/// A daemon that logs to `target`, and the system log that receives it.
 fn daemon_logging_to(target: &str) -> Option<(Daemon, SystemLog)> {
     need::root()?;
     need::program("unshare")?;
@@ -52,14 +51,14 @@ fn daemon_logging_to(target: &str) -> Option<(Daemon, SystemLog)> {
     Some((daemon, SystemLog { socket, _folder: scratch }))
 }
 
-/// The end of both system logs.
+/// The test's end of both system logs.
 struct SystemLog {
     socket: UnixDatagram,
     _folder: Scratch,
 }
 
 impl SystemLog {
-    /// The first datagram with these words, once it has arrived.
+    /// Waits for a datagram with these words.
     fn received(&self, words: &str) -> String {
         let mut buffer = vec![0; 65_536];
         eventually(&format!("a datagram with {words:?}"), || {
@@ -74,7 +73,7 @@ impl SystemLog {
     }
 }
 
-/// A program that runs mpopd where both system logs are this folder's socket.
+/// A program that runs mpopd with this folder's socket as both system logs.
 fn with_system_logs_at(scratch: &Scratch) -> PathBuf {
     let top = scratch.path().display();
     let inside = scratch.file(

@@ -1,4 +1,4 @@
-//! TLS from the first octet and by STLS, with openssl and curl as clients.
+//! TLS from the first octet and with STLS, with openssl and curl as clients.
 
 mod handshake;
 mod names;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::harness::{Daemon, Format, Port, messages, need};
 
-/// A daemon with a certificate, its port for TLS, and the folder of the certificate.
+/// A daemon with a certificate, its TLS port, and the folder of the certificate.
 pub(crate) struct Secured {
     pub(crate) daemon: Daemon,
     pub(crate) tls: Port,
@@ -20,7 +20,7 @@ pub(crate) fn secured(more: &str) -> Option<Secured> {
     secured_with(more, "")
 }
 
-/// The same with more settings of TLS too.
+/// The same with more TLS settings.
 pub(crate) fn secured_with(more: &str, more_tls: &str) -> Option<Secured> {
     secure(Daemon::new(Format::Mbox).user("alice", &messages::ordinary()), more, more_tls)
 }
@@ -41,7 +41,7 @@ pub(crate) fn secure(daemon: Daemon, more: &str, more_tls: &str) -> Option<Secur
     Some(Secured { daemon: daemon.setting(&settings).start(), tls, certificate })
 }
 
-/// Has openssl make a certificate with this subject, which vouches for itself: its file and that of its key.
+/// Creates a self-signed certificate with this subject. Returns its file and that of its key.
 pub(crate) fn self_signed(folder: &Path, name: &str, subject: &str, more: &[&str]) -> [PathBuf; 2] {
     let [certificate, key] = ["pem", "key"].map(|kind| folder.join(name).with_extension(kind));
     let made = Command::new("openssl")
@@ -59,7 +59,7 @@ pub(crate) fn self_signed(folder: &Path, name: &str, subject: &str, more: &[&str
     [certificate, key]
 }
 
-/// What an openssl client with these arguments gets for `input`.
+/// The output of an openssl client with these arguments for `input`.
 pub(crate) fn openssl(arguments: &[&str], input: &str) -> String {
     let mut client = Command::new("openssl")
         .args(["s_client", "-quiet", "-connect"])
@@ -156,14 +156,14 @@ fn a_client_that_stalls_in_the_handshake_is_cut_off_and_holds_up_nobody() {
     let last = by_stls.rest();
     assert!(
         last.is_empty() || last.starts_with(b"\x15"),
-        "an alert (RFC 8446, section 6) and no reply: {last:?}"
+        "something other than an alert (RFC 8446, section 6): {last:?}"
     );
 }
 
 #[test]
 fn a_file_of_tls_that_is_no_good_is_named_with_its_line() {
     let Some(secured) = secured("") else { return };
-    // That of these tests holds for two days.
+    // The certificate of these tests is valid for two days.
     secured.daemon.logged(&["WARN", " tls.certificate: ", "cert.pem: the certificate holds only until"]);
     let folder = secured.certificate.parent().expect("its folder");
     let [other, other_key] = self_signed(folder, "other", "other", &[]);
@@ -192,7 +192,7 @@ fn a_file_of_tls_that_is_no_good_is_named_with_its_line() {
     let refused = Daemon::new(Format::Mbox).user("alice", &[]).setting(&settings).refused();
     let expected = format!(" tls.client_ca: {}: cannot be read", missing.display());
     assert!(refused.said.contains(&expected), "{expected}: {}", refused.said);
-    // Of several, each is named.
+    // With several certificates, each is named.
     let table = |certificate: &Path, key: &Path| {
         let [certificate, key] = [certificate, key].map(Path::display);
         format!("[[tls.certificate]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")

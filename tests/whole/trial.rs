@@ -1,4 +1,4 @@
-//! `mpopd try`: the first thing that anybody runs.
+//! `mpopd try`, the first thing that anyone runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn the_printed_curl_line_prints_the_first_message() {
         assert!(message.contains("Subject: ") && message.contains("\r\n\r\n"), "{message}");
 
         let (status, printed) = trial.interrupt();
-        assert_eq!(status.code(), Some(0), "Ctrl-C is how it ends: {printed}");
+        assert_eq!(status.code(), Some(0), "the output does not mention Ctrl-C: {printed}");
         for words in [["login ok", "ip=127.0.0.1"], ["logout", "reason=quit"]] {
             assert!(
                 printed.lines().any(|l| words.iter().all(|w| l.contains(w))),
@@ -27,7 +27,10 @@ fn the_printed_curl_line_prints_the_first_message() {
             );
         }
         let left: Vec<PathBuf> = entries(&trial.temporary());
-        assert!(!left.iter().any(|path| path.join("mail").exists()), "the sample mailbox is gone: {left:?}");
+        assert!(
+            !left.iter().any(|path| path.join("mail").exists()),
+            "the sample mailbox was not removed: {left:?}"
+        );
     }
 }
 
@@ -46,7 +49,10 @@ fn with_tls_its_certificate_can_be_trusted_on_both_ports() {
             assert!(String::from_utf8_lossy(&done.stdout).contains("Subject: "));
         }
         let untrusted = from_the_start.replace(&format!("--cacert {certificate} "), "");
-        assert!(!bounded(&["sh", "-c", &untrusted]).status.success(), "nobody trusts it unasked");
+        assert!(
+            !bounded(&["sh", "-c", &untrusted]).status.success(),
+            "the certificate must not be trusted by default"
+        );
         let (_, printed) = trial.interrupt();
         assert_eq!(printed.matches("tls=TLSv1.3").count(), 2, "{printed}");
     }
@@ -74,7 +80,8 @@ fn root_reads_a_mailbox_as_its_owner() {
     assert_eq!(trial.account().login().stat().0, messages.len() - 1);
 }
 
-/// Real messages of all sorts, that these tests did not write: the test data of Python's email package.
+/// Real messages of all sorts, from the test data of Python's email package rather than written for these
+/// tests.
 #[test]
 fn curl_prints_messages_that_the_tests_did_not_make() {
     let (Some(_), Some(messages)) = (need::program("curl"), foreign_messages()) else { return };
@@ -104,7 +111,7 @@ fn foreign_messages() -> Option<Vec<Message>> {
     let mut files = entries(&data);
     files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
-    assert!(files.len() > 20, "a real collection: {files:?}");
+    assert!(files.len() > 20, "too few messages: {files:?}");
     Some(files.iter().map(|file| Message(fs::read(file).expect("a message"))).collect())
 }
 

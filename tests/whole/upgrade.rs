@@ -1,4 +1,4 @@
-//! `mpopdctl upgrade`: the installed program takes over from the running one, and nobody notices.
+//! `mpopdctl upgrade`: the installed program replaces the running one without clients noticing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::harness::ctl::Said;
 use crate::harness::{Daemon, Format, MPOPD, Process, TestAccount, eventually, messages};
 
-/// A daemon whose program is a file of the test's own.
+/// A daemon whose program is a file of the test.
 struct Installed {
     daemon: Daemon,
     program: PathBuf,
@@ -57,11 +57,11 @@ fn under_load_nobody_is_refused_and_sessions_go_on() {
             let before = sessions.load(Ordering::Relaxed);
             installed.replace();
             let next = upgraded(&daemon.ctl(&["upgrade"]));
-            assert!(!supervisors.contains(&next), "another process");
+            assert!(!supervisors.contains(&next), "it must be another process");
             supervisors.push(next);
             assert_eq!(pid_file(daemon), Some(next));
             let exe = fs::read_link(format!("/proc/{}/exe", next.0)).expect("its program");
-            assert_eq!(exe, installed.program, "the program as it is installed now");
+            assert_eq!(exe, installed.program, "it must run the newly installed program");
             let goes_on = || (sessions.load(Ordering::Relaxed) > before + CLIENTS).then_some(());
             eventually("sessions with the new one", goes_on);
         }
@@ -69,7 +69,7 @@ fn under_load_nobody_is_refused_and_sessions_go_on() {
         for client in clients {
             client.join().expect("a client that was always served");
         }
-        // The first one still has its session, those between have none.
+        // The first one still has its session; those between have none.
         eventually("the end of those between", || {
             (!supervisors[1..3].iter().any(|one| one.is_alive())).then_some(())
         });
@@ -104,7 +104,7 @@ fn a_program_that_does_not_serve_changes_nothing() {
     fs::remove_file(&installed.program).expect("the program");
     for (script, named) in [(None, "No such file"), (Some("#!/bin/sh\nexit 0\n"), "ended before it served")] {
         if let Some(script) = script {
-            // Written by another process: see `harness::trial::program`.
+            // Another process writes the file: see `harness::trial::program`.
             let write = format!("printf '%s' '{script}' >\"$0\" && chmod 755 \"$0\"");
             let done = Command::new("sh").arg("-c").arg(write).arg(&installed.program).status();
             assert!(done.expect("running sh").success());
@@ -117,7 +117,7 @@ fn a_program_that_does_not_serve_changes_nothing() {
     session.ok("NOOP");
     session.quit();
     installed.daemon.account("alice").login().quit();
-    // It can still be controlled, and replaced.
+    // It can still be controlled and replaced.
     installed.replace();
     let next = upgraded(&installed.daemon.ctl(&["upgrade"]));
     eventually("the end of the first", || (!supervisor.is_alive()).then_some(()));
@@ -134,10 +134,10 @@ impl Installed {
         installed
     }
 
-    /// As package managers do it: the new file takes the name of the old one.
+    /// Replaces the program as package managers do: the new file is renamed to the old name.
     fn replace(&self) {
         let new = self.program.with_extension("new");
-        // By another process: see `harness::trial::program`.
+        // In another process: see `harness::trial::program`.
         let script = "cp \"$0\" \"$1\" && mv \"$1\" \"$2\"";
         let mut replace = Command::new("sh");
         replace.args(["-c", script, MPOPD]).arg(new).arg(&self.program);
@@ -151,7 +151,7 @@ fn whole_session(account: &TestAccount) {
     pop.quit();
 }
 
-/// The process that serves now, from what mpopdctl says.
+/// The process that now serves, according to mpopdctl.
 fn upgraded(done: &Said) -> Process {
     assert_eq!(done.status, Some(0), "{done:?}");
     let pid = done.out.strip_prefix("mpopd upgraded: process ").and_then(|rest| rest.split(' ').next());

@@ -1,4 +1,4 @@
-//! The users' own logs: what is in them, whose they are, and that no mail depends on them.
+//! The users' own logs: what they contain, who owns them, and that mail does not depend on them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -40,7 +40,7 @@ fn level_2_has_every_command_and_no_password() {
     let (daemon, log) = with_log(Format::Mbox, &["[user_log]", "alice = 2"]);
     let mut pop = daemon.account("alice").login();
     pop.ok("STAT");
-    // It is there while the session goes on.
+    // The log is written while the session is open.
     log.lines_with("STAT");
     pop.err("RETR 99");
     pop.err("PASS again secret");
@@ -119,7 +119,7 @@ fn a_configuration_that_is_re_read_gives_and_takes_logs() {
     daemon.reconfigure("user_log.bob = 2");
     daemon.supervisor().signal(Signal::USR1);
     daemon.logged(&["the configuration was re-read"]);
-    // A session keeps what it began with.
+    // A session keeps the settings that it began with.
     before.body("RETR 1");
     before.quit();
     assert_eq!(log.lines_with("CLOSED quit").len(), 3);
@@ -146,7 +146,7 @@ impl Log {
         fs::read_to_string(&self.0).unwrap_or_default()
     }
 
-    /// Its lines with each date as `DATE`, once one has these words.
+    /// Waits until a line has these words; returns all lines, with each date as `DATE`.
     fn lines_with(&self, words: &str) -> Vec<String> {
         let text = eventually(&format!("{words} in {}", self.0.display()), || {
             Some(self.read()).filter(|text| text.contains(words))
@@ -155,15 +155,15 @@ impl Log {
     }
 }
 
-/// A line with its date as `DATE`.
+/// The line with its date replaced by `DATE`.
 fn undated(line: &str) -> String {
     const SHAPE: &str = "0000-00-00T00:00:00Z";
     let shape: String = line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    let at = shape.find(SHAPE).unwrap_or_else(|| panic!("no date: {line}"));
+    let at = shape.find(SHAPE).unwrap_or_else(|| panic!("no date in: {line}"));
     format!("{}DATE{}", &line[..at], &line[at + SHAPE.len()..])
 }
 
-/// A daemon with alice, and these settings.
+/// A daemon with alice and these settings.
 fn with_log(format: Format, settings: &[&str]) -> (Daemon, Log) {
     let daemon = Daemon::new(format).user("alice", &messages::ordinary()).user("bob", &[]);
     let folder = daemon.path("logs");

@@ -1,5 +1,5 @@
-//! Users of every source, from PASS to their mail: the right maildrop, opened as the right uid, and the log's
-//! words for who is not let in.
+//! Users from every source, from PASS to their mail: the right maildrop, opened with the right uid, and the
+//! reason in the log for users that are refused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use crate::harness::{Daemon, Format, OWNER, Pop3Client, Scratch, TestAccount, give, messages, need};
 
-/// Users of every Debian: they own mail here, and log in nowhere else.
+/// System users of every Debian. Here they own mail.
 const GAMES: (&str, u32) = ("games", 5);
 const MAN: (&str, u32) = ("man", 6);
 
-/// What `openssl passwd -1 -salt saltsalt system` prints.
+/// The output of `openssl passwd -1 -salt saltsalt system`.
 const SYSTEM: &str = "$1$saltsalt$N.hznIaS/Si8Ic9/bGslF/";
 
 fn file(scratch: &Scratch, name: &str, mode: u32, content: &str) -> PathBuf {
@@ -27,13 +27,13 @@ fn account(daemon: &Daemon, user: &str, password: &str) -> TestAccount {
     TestAccount { user: user.to_owned(), password: password.to_owned(), ..daemon.account(user) }
 }
 
-/// The user's only message, and the uids of the processes that open mail meanwhile.
+/// Fetches the user's only message. Returns it with the uids of the processes that open mail meanwhile.
 fn read(daemon: &Daemon, user: &str, password: &str) -> (Vec<u8>, BTreeSet<u32>) {
     let mut pop = account(daemon, user, password).login();
     let mut all = pop.retrieve_all();
     let uids = daemon.role("mpopd-maildrop").iter().flat_map(|process| process.uids()).collect();
     pop.quit();
-    assert_eq!(all.len(), 1, "{user} has one message");
+    assert_eq!(all.len(), 1, "{user} must have one message");
     (all.remove(0), uids)
 }
 
@@ -65,11 +65,15 @@ fn system_users_by_their_shadow_entries() {
         .user_of(MAN.1, MAN.0, &mail[1..])
         .start();
     let (octets, uids) = read(&daemon, GAMES.0, "system");
-    assert_eq!((octets, uids), (mail[0].wire(), BTreeSet::from([GAMES.1])), "its mail, read as the user");
+    assert_eq!(
+        (octets, uids),
+        (mail[0].wire(), BTreeSet::from([GAMES.1])),
+        "the mail must be read as the user"
+    );
     refused(&daemon, GAMES.0, "System", "[AUTH]", "password");
     refused(&daemon, MAN.0, "system", "[AUTH]", "disabled");
     refused(&daemon, "nobodys-name", "system", "[AUTH]", "unknown-user");
-    assert!(account(&daemon, "root", "system").try_login().is_err(), "root has no mail here");
+    assert!(account(&daemon, "root", "system").try_login().is_err(), "root must have no mail here");
 }
 
 /// A file in /etc/pam.d for one test.
@@ -96,7 +100,7 @@ impl Drop for Service {
 #[test]
 fn pam_decides_and_a_user_may_have_a_kind_of_their_own() {
     let Some(()) = need::root() else { return };
-    // Whoever gives the password that a program of the test accepts.
+    // A PAM service that accepts any user whose password a program of the test accepts.
     let scratch = Scratch::new();
     let judge = file(&scratch, "judge", 0o755, "#!/bin/sh\n[ \"$(tr -d '\\0')\" = 'by pam' ]\n");
     let service = Service::new(
@@ -176,7 +180,7 @@ fn plugins_say_who_owns_which_mail() {
     assert_eq!((octets, uids), (message.wire(), BTreeSet::from([OWNER])));
     refused(&daemon, "bob", "by hand", "[AUTH]", "password");
     refused(&daemon, "ill", "by plugin", "[SYS/TEMP]", "temporary");
-    assert!(account(&daemon, "root", "by plugin").try_login().is_err(), "uid 0 never owns mail");
+    assert!(account(&daemon, "root", "by plugin").try_login().is_err(), "uid 0 must never own mail");
 }
 
 #[test]
@@ -185,7 +189,7 @@ fn clients_that_the_rules_deny_get_nowhere_until_the_rules_change() {
     let rules = file(&scratch, "access", 0o644, "DENY 127.0.0.0/8\n");
     let daemon = Daemon::new(Format::Mbox)
         .user("alice", &messages::archive(1))
-        // Each auth process knows the rules that it could read last.
+        // Each auth process keeps the last rules that it could read.
         .setting("auth_processes = 1")
         .setting(&format!("hosts_allow_deny = \"{}\"", rules.display()))
         .start();
@@ -194,7 +198,7 @@ fn clients_that_the_rules_deny_get_nowhere_until_the_rules_change() {
     daemon.logged(&["login failed", "reason=denied-host"]);
     fs::write(&rules, "ALLOW 127.0.0.1\nDENY ALL\n").expect("new rules");
     daemon.account("alice").login().quit();
-    // What cannot be understood changes nothing.
+    // Rules with errors change nothing.
     fs::write(&rules, "ALOW 127.0.0.1\nDENY ALL\n").expect("wrong rules");
     daemon.account("alice").login().quit();
     daemon.logged(&["WARN", &rules.display().to_string(), "1"]);

@@ -1,5 +1,5 @@
-//! UTF8 (RFC 6856): who says it gets messages as they are, who does not gets headers in ASCII; names and
-//! passwords in UTF-8.
+//! UTF8 (RFC 6856): a client that sends it gets messages unchanged, others get headers in ASCII. Also names
+//! and passwords in UTF-8.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ fn messages() -> Vec<Message> {
     .to_vec()
 }
 
-/// Logs in by USER and PASS, having said UTF8 or not.
+/// Logs in with USER and PASS, after sending UTF8 or without it.
 fn login(daemon: &Daemon, utf8: bool) -> Pop3Client {
     let mut pop = Pop3Client::connect(daemon.port());
     if utf8 {
@@ -57,7 +57,7 @@ fn clients_get_what_they_asked_for_and_all_sizes_are_exact() {
         let first = "From: =?UTF-8?Q?J=C3=BCrgen?= =?UTF-8?Q?j=40b=C3=BC=2Eexample?= :;\r\n\
                      Subject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\nWie geht es?\r\n.\r\n";
         assert_eq!(String::from_utf8_lossy(&got[0]), first);
-        assert_eq!(got[1], stored[1], "a header in ASCII is left alone");
+        assert_eq!(got[1], stored[1], "a header in ASCII was changed");
         assert!(got[2].is_ascii());
         assert_eq!(without.uidl(), names, "{format:?}");
         without.ok("DELE 1");
@@ -125,5 +125,5 @@ fn names_and_passwords_in_utf8_are_the_same_however_they_are_composed() {
     assert!(pop.lines("CAPA").contains(&"UTF8 USER".to_owned()));
     pop.ok("USER jürgen");
     pop.send(b"PASS geheim \xdf\r\n").expect("a line");
-    assert!(pop.reply().expect("a reply").starts_with("-ERR [AUTH] "), "no UTF-8");
+    assert!(pop.reply().expect("a reply").starts_with("-ERR [AUTH] "), "a password that is not UTF-8");
 }

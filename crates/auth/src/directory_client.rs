@@ -179,7 +179,7 @@ pub(crate) mod tests {
 
     #[test]
     fn late_answers_are_not_taken_for_the_next_one() {
-        // Two answers to each request: the second one is still there when the next request is made.
+        // Two answers to each request: the second one is still unread when the next request is made.
         let twice = |_: &DirectoryQuery| vec![LookupOutcome::NotFound, LookupOutcome::Refused];
         let directory = answering(&Config::default(), twice);
         for _ in 0..3 {

@@ -56,6 +56,9 @@ mod tests {
             + Duration::new(u64::try_from(stamp.changed.0).unwrap(), u32::try_from(stamp.changed.1).unwrap());
         assert!(!stamp.is_settled(changed));
         assert!(stamp.is_settled(changed + Duration::from_secs(60)));
-        assert!(stamp.is_settled(changed - Duration::from_secs(3600)), "a wrong clock is not for ever");
+        assert!(
+            stamp.is_settled(changed - Duration::from_secs(3600)),
+            "a wrong clock must not have an effect forever"
+        );
     }
 }

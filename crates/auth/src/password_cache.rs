@@ -111,14 +111,14 @@ mod tests {
             PasswordClaim { source: b"other", ..CLAIM },
             PasswordClaim { stored: b"$6$s$i", ..CLAIM },
             PasswordClaim { password: b"y", ..CLAIM },
-            // The same octets, divided elsewhere.
+            // The same octets, divided differently.
             PasswordClaim { stored: b"$6$s$", password: b"hx", ..CLAIM },
         ] {
             assert_eq!(cache.get(&other, now), None);
         }
         assert_eq!(cache.get(&CLAIM, now + Duration::from_secs(60)), None);
         cache.put(&PasswordClaim { password: b"new", ..CLAIM }, &owner("alice"), now);
-        assert_eq!(cache.get(&CLAIM, now), None, "one password a user");
+        assert_eq!(cache.get(&CLAIM, now), None, "one password per user");
     }
 
     #[test]

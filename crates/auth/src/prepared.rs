@@ -27,9 +27,9 @@ mod tests {
         assert_eq!(
             prepared("a\u{a0}ü".as_bytes()).as_deref(),
             Some("a ü".as_bytes()),
-            "a blank like any other"
+            "other spaces must become plain spaces"
         );
-        assert_eq!(prepared(b" a\tb ").as_deref(), Some(&b" a\tb "[..]), "ASCII is not touched");
+        assert_eq!(prepared(b" a\tb ").as_deref(), Some(&b" a\tb "[..]), "ASCII must not change");
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn iterations(text: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// Made by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt
+    /// Created by `gsasl --mkpasswd --mechanism SCRAM-SHA-256 --password pencil --iteration-count 4096 --salt
     /// W22ZaJ0SNY7soEsUEjb6gQ==`.
     const PENCIL: &str = "4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,\
         wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
@@ -152,11 +152,11 @@ mod tests {
 
     #[test]
     fn passwords_are_prepared_as_clients_prepare_them() {
-        // RFC 4013, section 3: what is invisible goes, compatible characters become one.
+        // RFC 4013, section 3: invisible characters are removed, compatible characters become the same.
         for (one, other) in [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("u\u{308}", "ü")] {
             assert_eq!(prepared(one.as_bytes()), prepared(other.as_bytes()));
         }
-        // Text that SASLprep forbids, and octets that are no text, stay unchanged.
+        // Text that SASLprep forbids, and octets that are not text, stay unchanged.
         for kept in [&b"\x07"[..], b"\xff\xfe", "\u{627}1".as_bytes()] {
             assert_eq!(prepared(kept).as_slice(), kept);
         }

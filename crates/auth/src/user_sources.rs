@@ -229,15 +229,15 @@ mod tests {
         let key = MacKey::fixed(12);
         let users = "a:$1$s$h:1\nb:$6$s$h:1\nc:$6$t$h:1\nd:$6$u$h:1\n";
         let (frequency, drawn) = draw(users, &key);
-        // Three of four; the key is fixed, so this is not a matter of luck.
+        // Three out of four. The key is fixed, so the result does not vary.
         let share = f64::from(u32::try_from(frequency[&b"$6$"[..]]).unwrap()) / 3000.0;
         assert!((0.72..0.78).contains(&share), "{share}");
         assert_eq!(draw(users, &key).1, drawn);
-        assert_ne!(draw(users, &MacKey::fixed(13)).1, drawn, "nobody else knows which");
+        assert_ne!(draw(users, &MacKey::fixed(13)).1, drawn, "the choice must depend on the key");
 
         let (_, later) = draw(&format!("{users}e:$6$v$h:1\n"), &key);
         let changed = drawn.iter().zip(&later).filter(|(a, b)| a != b).count();
-        assert!(changed < 3000 / 10, "one user more: {changed} of 3000 names changed");
+        assert!(changed < 3000 / 10, "one more user changed {changed} of 3000 names");
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn a_module_that_hangs_costs_its_own_process_only() {
             std::thread::park();
         });
         let verdict = login(&mut auth, "daemon", "x");
-        unreachable!("the module hangs, and yet said {verdict}");
+        unreachable!("the module hangs, but returned {verdict}");
     }
     let Some(etc) = Etc::open() else { return };
     let user = etc.user("other", &hash("secret", b"$1$saltsalt"));

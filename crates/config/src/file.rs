@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// The errors of a text, without the name of the file.
+    /// The errors in a text, without the file's name.
     fn faults(text: &str) -> Vec<String> {
         match parse(Path::new("f"), text.as_bytes()) {
             Ok(_) => Vec::new(),

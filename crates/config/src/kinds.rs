@@ -320,7 +320,8 @@ mod tests {
     use toml::Spanned;
     use vocabulary::Storage;
 
-    /// Reads one TOML value with a kind, and checks that what the kind then shows is read back as the same.
+    /// Reads a TOML value with a kind, and checks that what the kind shows for it reads back as the same
+    /// value.
     fn read<T: Debug + PartialEq + 'static>(kind: &SettingKind<T>, toml: &str) -> Option<T> {
         let parse = |toml: &str| {
             let value = DeValue::parse(toml).unwrap().into_inner();

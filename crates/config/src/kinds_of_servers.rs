@@ -143,7 +143,7 @@ mod tests {
         Spanned::new(0..1, DeValue::String(text.to_owned().into()))
     }
 
-    /// Reads a text with a kind, and checks that what the kind then shows is read back as the same.
+    /// Reads a text with a kind, and checks that what the kind shows for it reads back as the same value.
     fn read<T: Debug + PartialEq + 'static>(kind: &SettingKind<T>, value: &str) -> Option<T> {
         let value = kind.parse(&text(value)).ok()?;
         let shown = kind.show(&value);

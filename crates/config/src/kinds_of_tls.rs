@@ -103,7 +103,7 @@ mod tests {
         let expected = [&a, &b].map(|(certificate, key)| (Path::new(certificate), Path::new(key)));
         assert_eq!(several.tls.files(), expected);
         let again = parse(Path::new("f"), several.to_toml().as_bytes()).unwrap().config;
-        assert_eq!(again, several, "what is printed is read as the same");
+        assert_eq!(again, several, "the printed value must read back as the same");
         assert_eq!(tls("certificate = \"\"\n").unwrap().tls.files(), []);
     }
 

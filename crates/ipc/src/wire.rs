@@ -153,7 +153,8 @@ pub fn receive<M: ChannelMessage>(
 pub(crate) mod tests {
     use super::*;
 
-    /// For the tests of each channel: the message survives, and nothing else passes for it.
+    /// For the tests of each channel: a message survives the round trip, and shortened or extended octets are
+    /// rejected.
     pub(crate) fn round_trip<M: ChannelMessage + PartialEq + std::fmt::Debug>(message: &M) {
         let octets = encode(message).unwrap();
         assert_eq!(&decode::<M>(&octets).unwrap(), message);

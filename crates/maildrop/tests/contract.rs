@@ -157,7 +157,10 @@ fn messages_that_were_read<F: Format>() {
             })
             .unwrap();
         if deleted.is_empty() && read.len() == all.len() {
-            assert!(snapshot(&format.location().path) == before, "all had their marks");
+            assert!(
+                snapshot(&format.location().path) == before,
+                "all messages must already have their marks"
+            );
         }
         assert_eq!(uidls(&*open())[..expected.len() - 1], without(&ids, deleted), "{nth}");
         assert_eq!(format.place().notices(), [""; 0]);
@@ -224,17 +227,17 @@ fn one_session_at_a_time<F: Format>() {
     let maildrop = opener.open(&location).unwrap();
     in_use("while open");
     drop(maildrop);
-    let maildrop = opener.open(&location).expect("released when dropped");
+    let maildrop = opener.open(&location).expect("must be released when dropped");
     in_use("after a refusal");
     maildrop.commit(MaildropUpdate::deleting(&[1])).unwrap();
-    let maildrop = format.place().opener().open(&location).expect("released by commit");
+    let maildrop = format.place().opener().open(&location).expect("must be released by commit");
     in_use("opened by another process");
     maildrop.commit(MaildropUpdate::deleting(&[9])).unwrap_err();
-    opener.open(&location).expect("released by a commit that failed");
+    opener.open(&location).expect("must be released by a commit that failed");
 
     let other = F::with(&refs(&small()));
     let _ours = opener.open(&location).unwrap();
-    opener.open(&other.location()).expect("another maildrop is free");
+    opener.open(&other.location()).expect("another maildrop must be free");
 }
 
 fn uidls_are_unique_and_stay<F: Format>() {
@@ -244,17 +247,25 @@ fn uidls_are_unique_and_stay<F: Format>() {
     let mut sorted = first.clone();
     sorted.sort();
     sorted.dedup();
-    assert_eq!(sorted.len(), messages.len(), "equal messages have different UIDLs");
+    assert_eq!(sorted.len(), messages.len(), "equal messages must have different UIDLs");
     for uidl in &first {
         assert!((1..=70).contains(&uidl.len()) && uidl.bytes().all(|byte| byte.is_ascii_graphic()));
     }
-    assert_eq!(uidls(&*format.open()), first, "opened again");
+    assert_eq!(uidls(&*format.open()), first, "UIDLs must be the same when opened again");
     format.deliver(b"Subject: one more\n\n");
-    assert_eq!(uidls(&*format.open())[..messages.len()], first[..], "mail has arrived");
+    assert_eq!(
+        uidls(&*format.open())[..messages.len()],
+        first[..],
+        "UIDLs must be the same after mail has arrived"
+    );
     let deleted = [2, 3, 7, 15];
     format.open().commit(MaildropUpdate::deleting(&deleted)).unwrap();
     let left = without(&first, &deleted);
-    assert_eq!(uidls(&*format.open())[..left.len()], left[..], "others are deleted");
+    assert_eq!(
+        uidls(&*format.open())[..left.len()],
+        left[..],
+        "UIDLs must be the same after others were deleted"
+    );
 }
 
 fn removed_by_another_program<F: Format>() {

@@ -113,9 +113,9 @@ fn check(place: &Place, location: &Location, expected: &[Expected], what: &dyn F
             Fate::ThereOrGone => true,
             Fate::Gone => !is_there,
         };
-        assert!(right, "message {number} is there: {is_there}, to be {fate:?}: {}", what());
+        assert!(right, "message {number} is there: {is_there}, expected {fate:?}: {}", what());
     }
-    assert!(rest.is_empty(), "{} messages more than there were: {}", rest.len(), what());
+    assert!(rest.is_empty(), "{} messages too many: {}", rest.len(), what());
     let elsewhere = Place::new();
     assert_eq!(view(&opener, location), view(&elsewhere.opener(), location), "{}", what());
     let journals = fs::read_dir(place.path("state/journal")).unwrap().count();

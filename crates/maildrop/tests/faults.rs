@@ -199,10 +199,10 @@ fn run<F: Format>(update: MaildropUpdate<'_>, arrival: Arrival, operations: u32,
             }
             // If the machine stopped, nobody heard of it.
             if remaining.contains(&number) && kind != Kind::Stop {
-                assert!(is_there, "{what}: message {number} was to remain ({outcome:?})");
+                assert!(is_there, "{what}: message {number} must remain ({outcome:?})");
             }
         }
-        assert!(rest.is_empty(), "{what}: more than there was, attempt {attempt}");
+        assert!(rest.is_empty(), "{what}: too many messages, attempt {attempt}");
     }
     assert!(!format.place().path("mbox.lock").exists(), "{what}: locked");
     let journals = format.place().path("state/journal");

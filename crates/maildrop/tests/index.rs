@@ -271,7 +271,7 @@ fn equal_messages_keep_their_uidls_when_the_first_is_removed() {
     mbox.deliver(b"Subject: same\n\nsame\n");
     let now = uidls(&*mbox.open());
     assert_eq!(now[..2], [&*all[1], &*all[3]]);
-    assert!(now[2].ends_with("-5"), "no client knows it: {}", now[2]);
+    assert!(now[2].ends_with("-5"), "it must not be a UIDL that clients know: {}", now[2]);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_lost_or_damaged_index_changes_nothing() {
         for damaged in [&[][..], &whole[..whole.len() / 2], &flipped, &version, &[0; 4096], b"garbage"] {
             fs::write(path, damaged).unwrap();
             assert_eq!(view(&*format.open()), expected);
-            assert_eq!(fs::read(path).unwrap().len(), whole.len(), "made anew");
+            assert_eq!(fs::read(path).unwrap().len(), whole.len(), "it must be created again");
         }
         fs::remove_file(path).unwrap();
         assert_eq!(view(&*format.open()), expected);

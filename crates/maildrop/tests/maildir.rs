@@ -227,7 +227,7 @@ fn what_is_deleted_is_taken_off_the_quota_in_one_line() {
         fs::write(maildir.file(folder, name), "1234\n").unwrap();
     }
     maildir.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
-    assert!(!sizes.exists(), "the delivery agent makes it");
+    assert!(!sizes.exists(), "only the delivery agent may create it");
     fs::write(maildir.file("new", "1.a,S=5"), "1234\n").unwrap();
     fs::write(&sizes, "100000S,1000C\n1017 4\n").unwrap();
     maildir.open().commit(MaildropUpdate::deleting(&[])).unwrap();

@@ -161,14 +161,14 @@ fn locked_by_another_program() {
     held(LockMethod::Dotlock, false);
     held(LockMethod::Fcntl, false);
     held(LockMethod::Flock, true);
-    assert!(!mbox.place().path("mbox.lock").exists(), "the dotlock is given back");
+    assert!(!mbox.place().path("mbox.lock").exists(), "the dotlock must be released");
 }
 
 #[test]
 fn locked_at_the_end_deletes_nothing() {
     let mbox = three();
     let maildrop = mbox.open();
-    assert!(!mbox.place().path("mbox.lock").exists(), "agents can deliver during the session");
+    assert!(!mbox.place().path("mbox.lock").exists(), "agents must be able to deliver during the session");
     fs::write(mbox.place().path("mbox.lock"), "1:elsewhere").unwrap();
     let before = mbox.bytes();
     assert!(matches!(maildrop.commit(MaildropUpdate::deleting(&[1])), Err(CommitError::Locked { .. })));

@@ -117,12 +117,15 @@ fn an_agent_killed_while_it_holds_its_locks() {
         let settings = || Settings { retry_on_lock: 3, retry_pause: Duration::from_millis(1), ..quick() };
         let open = || mbox.place().opener_with(settings()).open(&mbox.location());
         let refused = open().err();
-        assert!(matches!(refused, Some(OpenError::Locked { .. })), "held by a living process: {refused:?}");
+        assert!(
+            matches!(refused, Some(OpenError::Locked { .. })),
+            "not reported as held by a live process: {refused:?}"
+        );
         assert!(lock.exists());
         if agent_dies {
             agent.0.kill().unwrap();
             agent.0.wait().unwrap();
-            assert!(lock.exists(), "left behind");
+            assert!(lock.exists(), "a killed agent leaves its lock");
             open().unwrap().commit(MaildropUpdate::deleting(&[1])).unwrap();
             assert_eq!(contents(&mut *open().unwrap()), [b"Subject: 2\n\n2\n"]);
             assert!(mbox.place().notices().iter().any(|notice| notice.contains("is gone")));
@@ -143,7 +146,7 @@ fn an_agent_that_locks_during_the_session_keeps_the_mail_from_being_deleted() {
     assert!(Command::new("/usr/bin/lockfile").arg(&lock).status().unwrap().success());
     assert!(matches!(maildrop.commit(MaildropUpdate::deleting(&[1])), Err(CommitError::Locked { .. })));
     assert_eq!(mbox.bytes(), before);
-    assert!(lock.exists(), "it is not ours");
+    assert!(lock.exists(), "the lock of another process was removed");
     fs::remove_file(&lock).unwrap();
     mbox.open().commit(MaildropUpdate::deleting(&[1])).unwrap();
     assert_eq!(mbox.open().count(), 1);
@@ -218,7 +221,7 @@ fn race<F: Format>(agent: &Agent, methods: &[LockMethod]) {
         *seen.entry(number_in(&message)).or_default() += 1;
     }
     let expected: BTreeMap<_, _> = (0..deliveries).map(|number| (number, 1)).collect();
-    assert_eq!(seen, expected, "{what}: each once, here or deleted");
+    assert_eq!(seen, expected, "{what}: each message must be here or deleted, exactly once");
     assert!(!place.path("mbox.lock").exists(), "{what}: a lock is left");
     println!(
         "{what}: {deliveries} delivered, {removed} deleted in {sessions} sessions, {busy} times busy, \
@@ -262,7 +265,7 @@ fn number_in(message: &[u8]) -> usize {
     let (_, rest) = text.split_once("Subject: number ").unwrap_or_else(|| panic!("no subject: {text}"));
     let number = rest.split_once(" end\n").expect("a subject").0.parse().unwrap();
     let body = text.split_once("\n\n").expect("a body").1;
-    assert_eq!(body.matches("a line of the body\n").count(), 1 + number % 7 * 800, "whole: {number}");
+    assert_eq!(body.matches("a line of the body\n").count(), 1 + number % 7 * 800, "not whole: {number}");
     number
 }
 

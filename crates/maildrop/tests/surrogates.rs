@@ -75,13 +75,13 @@ fn check_all<F: Format>(settings: &Settings) {
         let fingerprint = stored.fingerprint();
         drop(stored);
         let mut mail = opener.open(&maildrop.location()).unwrap();
-        assert_eq!(uidls(&*mail), names, "the same messages");
-        assert!(fingerprint.is_none() || mail.fingerprint() != fingerprint, "but not the same listing");
+        assert_eq!(uidls(&*mail), names, "the messages must be the same");
+        assert!(fingerprint.is_none() || mail.fingerprint() != fingerprint, "the listings must differ");
         let got = served(&mut *mail, window);
         for (number, (original, got)) in originals.iter().zip(&got).enumerate() {
             let is_utf8 = str::from_utf8(header(original)).is_ok();
             assert!(header(got).is_ascii() || !is_utf8, "message {}", number + 1);
-            assert_eq!(got[header(got).len()..], original[header(original).len()..], "the rest stays");
+            assert_eq!(got[header(got).len()..], original[header(original).len()..], "the rest must stay");
             assert_eq!(got == original, header(original).is_ascii() || !is_utf8);
         }
     }

@@ -210,7 +210,7 @@ fn the_classic_summary_is_connects_and_seconds() {
         .spawn()
         .unwrap();
     while server.seen.commands.lock().unwrap().iter().filter(|line| *line == "QUIT").count() < 3 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(child.try_wait().unwrap().is_none(), "it exited by itself");
         std::thread::yield_now();
     }
     let pid = rustix::process::Pid::from_child(&child);

@@ -58,14 +58,14 @@ fn old_and_new_stand_side_by_side_and_differences_are_counted() {
     let folder = prepared("uidl = \"dovecot\"\n");
     let output = check(folder.path(), "dovecot", &[]);
     let lines = lines(&output);
-    assert_eq!(output.status.code(), Some(1), "one is not known to Dovecot");
+    assert_eq!(output.status.code(), Some(1), "Dovecot does not know one message");
     assert_eq!(lines.len(), 5);
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(&lines[1]), ["1", "000000016b03ffeb", "000000016b03ffeb"]);
     assert_eq!(words(&lines[3]), ["3", "-", "1700000003.M3P1.host", "differs"]);
     assert_eq!(lines[4], "3 messages, 1 with another UIDL than before");
     let maildir: Vec<_> = fs::read_dir(folder.path().join("Maildir")).unwrap().collect();
-    assert_eq!(maildir.len(), 4, "nothing was written");
+    assert_eq!(maildir.len(), 4, "files were written");
 }
 
 #[test]

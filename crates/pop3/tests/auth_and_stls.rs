@@ -35,7 +35,11 @@ fn the_two_step_form_of_auth_works_for_every_mechanism() {
     let mut plain = Session::new(&maildrop());
     assert_eq!(plain.talk(b"AUTH PLAIN\r\n"), "+ \r\n");
     assert_eq!(plain.talk(format!("{RIGHT}\r\n").as_bytes()), OPENED);
-    assert_eq!(plain.dialogue.user().map(LoginName::as_str), Some("alice"), "the mechanism said who");
+    assert_eq!(
+        plain.dialogue.user().map(LoginName::as_str),
+        Some("alice"),
+        "the name must come from the mechanism"
+    );
 
     let mut login = Session::new(&maildrop());
     assert_eq!(login.talk(b"AUTH LOGIN\r\n"), "+ VXNlciBOYW1lAA==\r\n");
@@ -114,7 +118,7 @@ fn three_failed_exchanges_close_the_connection_however_they_fail() {
     mixed.talk(b"USER alice\r\nPASS wrong\r\nAUTH LOGIN\r\n*\r\nSTLS\r\n");
     assert_eq!(mixed.closed, None);
     mixed.talk(b"AUTH PLAIN =\r\n");
-    assert_eq!(mixed.closed, Some(CloseReason::FailedLogins), "and STLS does not begin the count anew");
+    assert_eq!(mixed.closed, Some(CloseReason::FailedLogins), "STLS must not reset the count");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_hundred_invalid_commands_in_a_row_do() {
     for _ in 0..99 {
         session.talk(b"RETR zero\r\n");
     }
-    assert_eq!(session.closed, None, "a good command begins the count anew");
+    assert_eq!(session.closed, None, "a good command must reset the count");
     assert_eq!(session.talk(b"FOO\r\nNOOP\r\n"), "-ERR too many bad commands, closing\r\n");
     assert_eq!(session.closed, Some(CloseReason::BadCommands));
     assert_eq!(session.removed, None);
@@ -138,7 +138,7 @@ fn no_command_works_on_a_deleted_message() {
         let reply = session.talk(format!("{command}\r\n").as_bytes());
         assert_eq!(reply, "-ERR message is marked as deleted\r\n", "{command}");
     }
-    assert_eq!(session.talk(b"STAT\r\n"), "+OK 1 23\r\n", "a second DELE counts nothing twice");
+    assert_eq!(session.talk(b"STAT\r\n"), "+OK 1 23\r\n", "a second DELE must not count twice");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn last_is_the_highest_message_retrieved_until_rset() {
     let mut session = session();
     session.broken = Some(2);
     session.talk(b"RETR 1\r\nTOP 2 0\r\nRETR 2\r\n");
-    assert_eq!(session.talk(b"LAST\r\n"), "+OK 1\r\n", "neither TOP nor a message that failed counts");
+    assert_eq!(session.talk(b"LAST\r\n"), "+OK 1\r\n", "neither TOP nor a failed RETR may count");
     session.broken = None;
     session.talk(b"RETR 2\r\nRETR 1\r\n");
     assert_eq!(session.talk(b"LAST\r\n"), "+OK 2\r\n");
@@ -232,7 +232,7 @@ fn passwords_may_hold_spaces() {
     let denied = "-ERR [AUTH] wrong user name or password\r\n";
     assert!(
         session.talk(b"USER alice\r\nPASS open sesame \r\n").ends_with(denied),
-        "the last space counts too"
+        "the last space is part of the password"
     );
 }
 

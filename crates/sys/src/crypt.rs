@@ -172,7 +172,7 @@ impl std::error::Error for CryptError {}
 mod tests {
     use super::*;
 
-    /// Settings of each scheme that login on Debian may have left in /etc/shadow, cheap ones.
+    /// Cheap settings of each scheme that login on Debian may have left in /etc/shadow.
     const SETTINGS: [(&str, &[u8]); 6] = [
         ("yescrypt", b"$y$j75$FfUgzDcVBEMbnbQqGxdMl1"),
         ("sha512crypt", b"$6$rounds=1000$saltsalt"),
@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn hashes_are_those_that_others_make() {
-        // Made with `openssl passwd -1|-5|-6 -salt SALT PASSWORD`, which has code of its own for these three.
+        // Created with `openssl passwd -1|-5|-6 -salt SALT PASSWORD`, which implements these three
+        // independently.
         let known: [(&[u8], &[u8], &[u8]); 3] = [
             (b"secret", b"$1$saltsalt", b"$1$saltsalt$9xy1btjgzLYfb7hivXtC//"),
             (

@@ -108,7 +108,7 @@ mod tests {
             let elsewhere = std::thread::spawn(|| set_file_group(u32::MAX)).join().unwrap();
             (set_file_group(u32::MAX), elsewhere)
         });
-        // A new thread begins with what its parent has at that moment.
+        // A new thread inherits the group that its parent has at that moment.
         assert_eq!(inside.unwrap().0, 54_321);
         assert_eq!(set_file_group(u32::MAX), before);
         let panicked = std::panic::catch_unwind(|| with_file_group(54_321, || panic!("inside")));

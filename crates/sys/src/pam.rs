@@ -370,7 +370,7 @@ mod tests {
         PamMessage { style, text: c"Password: ".as_ptr() }
     }
 
-    /// What the conversation answers to questions of these styles.
+    /// The conversation's replies to prompts of these styles.
     fn answers(styles: &[c_int]) -> Result<Vec<Option<String>>, c_int> {
         let messages: Vec<PamMessage> = styles.iter().map(|style| message(*style)).collect();
         let mut pointers: Vec<*const PamMessage> = messages.iter().map(ptr::from_ref).collect();
@@ -387,13 +387,13 @@ mod tests {
             return Err(code);
         }
         let texts = (0..styles.len()).map(|nth| {
-            // SAFETY: there is an answer for each question, its text null or NUL-terminated.
+            // SAFETY: there is a reply for each prompt, and its text is null or NUL-terminated.
             let text = unsafe { (*responses.add(nth)).text };
             // SAFETY: as above.
             (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_str().unwrap().to_owned())
         });
         let texts = texts.collect();
-        // SAFETY: the answers are as `converse` made them.
+        // SAFETY: the replies are as `converse` created them.
         unsafe { discard(responses, styles.len()) };
         Ok(texts)
     }

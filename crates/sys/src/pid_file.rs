@@ -180,7 +180,7 @@ mod tests {
         let second = PidFile::take(&path).unwrap();
         second.remove();
         assert_eq!(read(&path).unwrap(), None);
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "files were left");
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         first.write(110).unwrap();
         let share = || PidFile::inherited(path.clone(), first.as_fd().try_clone_to_owned().unwrap());
         share().remove();
-        assert!(read(&path).unwrap().unwrap().held, "a successor that failed has no say");
+        assert!(read(&path).unwrap().unwrap().held, "a successor that failed must not change the pid file");
         let mut second = share();
         second.write(8110).unwrap();
         first.remove();

@@ -252,7 +252,7 @@ mod tests {
         let before = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
         allow_enough_descriptors();
         let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        assert_eq!(now.current, Some(before), "the limit in force stays");
+        assert_eq!(now.current, Some(before), "the soft limit must not change");
         assert_eq!(raise_descriptor_limit(), now.maximum.unwrap());
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     #[global_allocator]
     static ALLOCATOR: crate::wiping::Wiping = crate::wiping::Wiping;
 
-    /// In a process of its own, since memory is everybody's.
+    /// In its own process, because the limit applies to all threads.
     #[test]
     fn the_reserve_is_spent_first_and_kept_again() {
         const NAME: &str = "reserve::tests::the_reserve_is_spent_first_and_kept_again";
@@ -112,10 +112,10 @@ mod tests {
             pieces.push(Vec::<u8>::with_capacity(PIECE));
             assert!(pieces.len() < 1024, "memory never ran out");
         }
-        // The one that did not fit came all the same.
-        assert!(is_short(), "there is no room for it yet");
+        // The piece that did not fit was allocated all the same, from the reserve.
+        assert!(is_short(), "the reserve cannot be refilled yet");
         drop(pieces);
-        assert!(!is_short(), "there is room again");
+        assert!(!is_short(), "the reserve must be refilled");
     }
 
     fn address_space() -> u64 {

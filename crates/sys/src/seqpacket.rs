@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(receive(&right, &mut [0; 99], Wait::No).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
-    /// Runs in a process of its own, since the limit holds for all threads.
+    /// Runs in its own process, because the limit applies to all threads.
     #[test]
     fn a_message_arrives_where_there_is_no_room_for_its_descriptors() {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -255,7 +255,7 @@ mod tests {
             LONG,
         );
         let answer = answer.unwrap();
-        // 3 is the input, and 4 what ls itself opens to list them.
+        // 3 is the input, and 4 is opened by ls itself to list them.
         assert_eq!(String::from_utf8_lossy(&answer.output), "a\0b\n/\n0\n1\n2\n3\n4\nPATH=/usr/bin:/bin\n");
         assert_eq!((answer.ending, answer.errors.as_slice()), (ProcessEnd::Exited(3), &b"x\n"[..]));
     }
@@ -264,7 +264,7 @@ mod tests {
     fn the_most_input_does_not_block() {
         let answer = sh("cat <&3 | wc -c", &[b'x'; MOST_INPUT], LONG).unwrap();
         assert_eq!(answer.output.trim_ascii(), b"65536");
-        assert!(sh("exit 0", &[b'x'; MOST_INPUT], LONG).is_ok(), "it need not be read");
+        assert!(sh("exit 0", &[b'x'; MOST_INPUT], LONG).is_ok(), "the program need not read its input");
         assert!(matches!(sh("exit 0", &[b'x'; MOST_INPUT + 1], LONG), Err(ProgramError::Start(_))));
     }
 
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_it_leaves_behind_is_killed_and_does_not_delay() {
-        // The sleeper holds standard output open.
+        // The sleeping process keeps standard output open.
         let answer = sh("sleep 1000 & echo $!", b"", LONG).unwrap();
         assert_eq!(answer.ending, ProcessEnd::Exited(0));
         assert_gone(String::from_utf8(answer.output).unwrap().trim());
@@ -298,7 +298,7 @@ mod tests {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("process {pid} lives");
+        panic!("process {pid} is still alive");
     }
 
     #[test]

@@ -44,7 +44,7 @@ mod tests {
         while let Ok(octets) = accepted.write(&[0; 16 * 1024]) {
             taken += octets;
         }
-        // A listening socket of ours without the option takes megabytes.
+        // Without the option on the listening socket, the kernel would take megabytes.
         assert!((64 * 1024..2 << 20).contains(&taken), "{taken}");
         assert!(limit_unsent(std::io::stdin(), 1).is_err());
     }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_moves_stays_whole_and_what_shrinks_too() {
         let layout = Layout::from_size_align(100, 16).unwrap();
-        // SAFETY: each block is used within its size, and given back once with its last layout.
+        // SAFETY: each block is used within its size, and freed once with its last layout.
         unsafe {
             let block = Wiping.alloc(layout);
             assert!(!block.is_null());

@@ -1,4 +1,4 @@
-//! curl: stores what it receives, CRLF and all.
+//! curl. It stores what it receives, CRLFs included.
 
 use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try};
 use crate::harness::Message;
@@ -24,7 +24,7 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     let mut arguments = login.clone();
     arguments.extend(["--output".into(), "stored/#1".into(), format!("{url}/[1-{count}]")]);
     if !job.keep {
-        // In the same session: curl keeps the connection for the next URL.
+        // In the same session: curl reuses the connection for the next URL.
         for number in 1..=count {
             arguments.push("--next".into());
             arguments.extend_from_slice(&login);

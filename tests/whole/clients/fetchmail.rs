@@ -1,4 +1,4 @@
-//! fetchmail, handing each message to a delivery agent.
+//! fetchmail, passing each message to a delivery agent.
 
 use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try, lf_with_blank_line};
 
@@ -12,11 +12,11 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     let keep = if job.keep { "keep" } else { "no keep" };
     let tls = match job.encryption {
         Encryption::None => "sslproto \"\"".to_owned(),
-        // STLS, and no going on without it.
+        // Require STLS.
         Encryption::Stls(ca) => format!("sslproto \"tls1.2+\" sslcertck sslcertfile \"{}\"", ca.display()),
         Encryption::FromTheStart(ca) => format!("ssl sslcertck sslcertfile \"{}\"", ca.display()),
     };
-    // `invisible`: no Received header of its own.
+    // With `invisible`, fetchmail adds no Received header.
     let configuration = format!(
         "set invisible\n\
          poll {} service {} protocol pop3 uidl\n  \

@@ -1,4 +1,4 @@
-//! getmail6, handing each message to a delivery agent (its own Maildir delivery refuses to run as root).
+//! getmail6, passing each message to a delivery agent (its own Maildir delivery refuses to run as root).
 
 use super::{Client, Job, drains_the_daemon, drains_try, lf_with_blank_line};
 use crate::harness::Message;
@@ -26,7 +26,7 @@ fn drain(job: &Job) -> Vec<Vec<u8>> {
     job.stored_in("stored")
 }
 
-/// getmail puts a Return-Path before a message that has none.
+/// getmail adds a Return-Path to a message that has none.
 fn stores(message: &Message) -> Vec<u8> {
     [&b"Return-Path: <unknown>\n"[..], &lf_with_blank_line(message)].concat()
 }

@@ -1,8 +1,8 @@
-//! Ordinary mail programs drain mailboxes, and what they stored is what was delivered, byte for byte.
+//! Common mail programs download mailboxes. What they store must be what was delivered, octet for octet.
 //!
-//! Each program meets the real daemon (as root with virtual users of a uid that is not root's) and `mpopd
-//! try` without root, both formats, once leaving the mail on the server and once deleting it. Those that can,
-//! do it over TLS too.
+//! Each program runs against the daemon (as root, with virtual users under another uid) and against `mpopd
+//! try` without root, for both formats, once leaving the mail on the server and once deleting it. Programs
+//! that support TLS repeat all of it with TLS.
 
 mod curl;
 mod fetchmail;
@@ -26,23 +26,23 @@ struct Client {
     needs: &'static str,
     /// The longest line that the program downloads whole, in octets.
     longest_line: usize,
-    /// Downloads everything and gives back what the program stored, in any order.
+    /// Downloads everything and returns what the program stored, in any order.
     drain: fn(&Job) -> Vec<Vec<u8>>,
-    /// What the program stores of a message: its own changes and no others.
+    /// What the program stores for a message: its own changes to it, and no others.
     stores: fn(&Message) -> Vec<u8>,
 }
 
-/// One run of a program.
+/// A run of a program.
 struct Job<'a> {
     account: &'a TestAccount,
-    /// An empty folder of the program's own; also its home.
+    /// An empty folder for the program, which is also its home directory.
     work: &'a Path,
-    /// Leave the messages on the server?
+    /// Whether to leave the messages on the server.
     keep: bool,
     encryption: Encryption<'a>,
 }
 
-/// How a program is told to connect. With TLS it calls the server `localhost`, and trusts this certificate.
+/// How a program connects. With TLS it calls the server `localhost` and trusts this certificate.
 #[derive(Clone, Copy)]
 enum Encryption<'a> {
     None,
@@ -61,7 +61,7 @@ impl Encryption<'_> {
 }
 
 impl Job<'_> {
-    /// Runs a program with its home in the work folder, bounded in time; it must succeed.
+    /// Runs a program with the work folder as its home and a time limit. It must succeed.
     fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> String {
         let program = need::program(program).expect("checked before");
         let mut command = Command::new("timeout");
@@ -84,35 +84,36 @@ impl Job<'_> {
         use std::os::unix::fs::PermissionsExt;
         let path = self.work.join(name);
         std::fs::write(&path, content).expect("a file");
-        // fetchmail and mpop want their passwords unreadable to others.
+        // fetchmail and mpop refuse configuration files that others can read.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
         path.display().to_string()
     }
 
-    /// The files that the program made in a folder below the work folder.
+    /// The files that the program created in a folder inside the work folder.
     fn stored_in(&self, folder: &str) -> Vec<Vec<u8>> {
         let files = std::fs::read_dir(self.work.join(folder)).expect("the program's folder");
         files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a stored message")).collect()
     }
 
-    /// A shell command, the words of a program that takes a message on its stdin and writes it to a new file
-    /// in `stored`.
+    /// A command line, split into words, for a delivery agent that writes the message on its stdin to a new
+    /// file in `stored`.
     fn delivery_agent(&self) -> Vec<String> {
         std::fs::create_dir_all(self.work.join("stored")).expect("a folder");
         let folder = self.work.join("stored").display().to_string();
-        // getmail 6 misses the end of an agent that ends before it has begun to wait (`_wait_for_child`), and
-        // then waits a minute.
+        // getmail 6 misses the exit of an agent that exits before getmail waits for it (`_wait_for_child`),
+        // and then waits a minute.
         let script = self.file("deliver", &format!("cat > \"$(mktemp '{folder}/XXXXXXXX')\"\nsleep 0.05\n"));
         vec!["/bin/sh".to_owned(), script]
     }
 }
 
-/// What a program stores that writes LF and changes nothing else.
+/// What a program stores that writes LF line ends and changes nothing else.
 fn lf(message: &Message) -> Vec<u8> {
     message.lf()
 }
 
-/// The same for one that ends every header with a blank line, even when the message is nothing but a header.
+/// The same for a program that ends every header with a blank line, even if the message is nothing but a
+/// header.
 fn lf_with_blank_line(message: &Message) -> Vec<u8> {
     let mut stored = message.lf();
     if !stored.windows(2).any(|pair| pair == b"\n\n") {
@@ -121,7 +122,7 @@ fn lf_with_blank_line(message: &Message) -> Vec<u8> {
     stored
 }
 
-/// The program against the daemon.
+/// Runs the program against the daemon.
 fn drains_the_daemon(client: &Client) {
     let Some(_) = need::program(client.needs) else { return };
     let delivered = messages::ordinary_with(client.longest_line);
@@ -140,7 +141,7 @@ fn drains_the_daemon(client: &Client) {
     }
 }
 
-/// The program against `mpopd try`.
+/// Runs the program against `mpopd try`.
 fn drains_try(client: &Client) {
     let Some(_) = need::program(client.needs) else { return };
     for format in Format::BOTH {
@@ -149,7 +150,7 @@ fn drains_try(client: &Client) {
     }
 }
 
-/// The program against a daemon that takes no password in the clear.
+/// Runs the program against a daemon that accepts no password without TLS.
 fn drains_over_tls(client: &Client) {
     let Some(_) = need::program(client.needs) else { return };
     for by_stls in [true, false] {
@@ -173,7 +174,7 @@ fn drains_over_tls(client: &Client) {
     }
 }
 
-/// What the program should store, sorted.
+/// What the program is expected to store, sorted.
 fn expected(client: &Client) -> Vec<Vec<u8>> {
     let mut expected: Vec<_> =
         messages::ordinary_with(client.longest_line).iter().map(client.stores).collect();
@@ -181,7 +182,7 @@ fn expected(client: &Client) -> Vec<Vec<u8>> {
     expected
 }
 
-/// What one run of the program stored, sorted.
+/// What a run of the program stored, sorted.
 fn drained(client: &Client, account: &TestAccount, encryption: Encryption, keep: bool) -> Vec<Vec<u8>> {
     let home = Scratch::new();
     let mut stored = (client.drain)(&Job { account, work: home.path(), keep, encryption });
@@ -189,12 +190,12 @@ fn drained(client: &Client, account: &TestAccount, encryption: Encryption, keep:
     stored
 }
 
-/// First leaves the mail on the server, then takes it.
+/// Downloads twice: the first run leaves the mail on the server, the second deletes it.
 fn check(client: &Client, account: &TestAccount, snapshot: impl Fn() -> Snapshot) {
     for keep in [true, false] {
         let before = snapshot();
         assert_same(&drained(client, account, Encryption::None, keep), &expected(client));
-        // Once this login succeeds the program's session is over in every respect.
+        // Once this login succeeds, the program's session has ended completely.
         let mut after = account.login_when_free();
         let left = after.stat();
         after.quit();
@@ -210,7 +211,8 @@ fn check(client: &Client, account: &TestAccount, snapshot: impl Fn() -> Snapshot
     }
 }
 
-/// Equal, or a message that fits on a screen.
+/// Asserts that two collections of messages are equal; otherwise shows the first difference, short enough to
+/// fit on a screen.
 fn assert_same(stored: &[Vec<u8>], delivered: &[Vec<u8>]) {
     let show = |bytes: &[u8]| bytes[..bytes.len().min(300)].escape_ascii().to_string();
     assert_eq!(stored.len(), delivered.len(), "number of messages");

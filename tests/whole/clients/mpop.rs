@@ -1,4 +1,4 @@
-//! mpop, delivering to a Maildir of its own.
+//! mpop, delivering to its own Maildir.
 
 use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try, lf};
 use crate::harness::messages::LONGEST_LINE;

@@ -1,4 +1,4 @@
-//! Python's poplib, which checks octet counts on its way.
+//! Python's poplib, with a check of the announced octet counts.
 
 use super::{Client, Encryption, Job, drains_over_tls, drains_the_daemon, drains_try};
 use crate::harness::Message;
@@ -6,7 +6,7 @@ use crate::harness::messages::LONGEST_LINE;
 
 const POPLIB: Client = Client { needs: "python3", longest_line: LONGEST_LINE, drain, stores: Message::wire };
 
-/// poplib refuses lines past 2048 octets unless told otherwise.
+/// poplib rejects lines of more than 2048 octets by default.
 const SCRIPT: &str = r#"
 import os, poplib, ssl, sys
 port, user, password, keep = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "keep"

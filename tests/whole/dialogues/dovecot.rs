@@ -1,4 +1,4 @@
-//! Debian's Dovecot with some users, in a folder of its own.
+//! Debian's Dovecot with some users, in its own folder.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(super) struct Dovecot {
 const PASSWORD: &str = "secret word";
 
 impl Dovecot {
-    /// Starts it for these users. Each has the messages of the scripts, in a Maildir.
+    /// Starts Dovecot for these users. Each has the messages of the scripts in a Maildir.
     pub(super) fn start<'a>(program: &Path, users: impl Iterator<Item = &'a str>) -> Self {
         let scratch = Scratch::new();
         let port = Port::reserve();
@@ -81,7 +81,7 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        // Its master ends those that it started.
+        // The master stops its children.
         let _ = kill_process(Pid::from_child(&self.process), Signal::TERM);
         let _ = self.process.wait();
     }

@@ -1,5 +1,5 @@
-//! The scripts of `tests/dialogues`, against mpopd in every mode of storage, and against other servers: what
-//! they agree to is no peculiarity of ours. Where they do not, docs/conformance.md says who is right.
+//! The scripts of `tests/dialogues`, run against mpopd in every storage mode and against other servers, to
+//! show that what they expect is not peculiar to mpopd. docs/conformance.md explains each difference.
 
 mod dovecot;
 
@@ -11,7 +11,8 @@ use dialogues::{Played, Script, play};
 use crate::harness::{Daemon, Format, Message, need};
 use dovecot::Dovecot;
 
-/// Where Dovecot 2.3 and the scripts differ. Those with a question mark are for capabilities that it has not.
+/// Where Dovecot 2.3 differs from the scripts. An entry with a question mark is about a capability that it
+/// lacks.
 pub(crate) const NOT_DOVECOT: &[&str] = &[
     "arguments-missing",
     "arguments-too-many",
@@ -75,7 +76,7 @@ fn dovecot_keeps_to_the_scripts_too() {
     assert_eq!(differing, NOT_DOVECOT);
 }
 
-/// All scripts with their names, in the order of these.
+/// All scripts with their names, sorted by name.
 fn scripts() -> Vec<(String, Script)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder()).expect("tests/dialogues") {
@@ -87,7 +88,7 @@ fn scripts() -> Vec<(String, Script)> {
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(found.len() > 50, "all scripts were found");
+    assert!(found.len() > 50, "too few scripts were found");
     found
 }
 
@@ -107,7 +108,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/dialogues")
 }
 
-/// A certificate for localhost and its key, made in this folder.
+/// Creates a certificate for localhost and its key in this folder.
 fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));

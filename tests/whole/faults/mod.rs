@@ -1,6 +1,6 @@
-//! The faults that the original mpopd had, and those that other servers have or had, vulnerabilities too: a
-//! test for each, named by it. A few are tested elsewhere, where what they need is at hand;
-//! docs/conformance.md and docs/pop3-cves.md have the whole lists.
+//! Bugs of the original mpopd, and bugs and vulnerabilities that other servers have or had: one test each,
+//! named after the bug. Some are tested elsewhere, next to related tests. docs/conformance.md and
+//! docs/pop3-cves.md have the complete lists.
 
 mod original;
 mod others;

@@ -1,4 +1,4 @@
-//! Faults of mpopd 2.x and Mail::POP3, the original. In the order of the table in docs/conformance.md.
+//! Bugs of mpopd 2.x and of Mail::POP3, in the order of the table in docs/conformance.md.
 
 use std::fs::{self, OpenOptions};
 
@@ -51,7 +51,11 @@ fn a_uidl_needs_no_message_id() {
         pop.ok("DELE 2");
         pop.quit();
         let kept = [&ids[..1], &ids[2..]].concat();
-        assert_eq!(daemon.account("alice").login().uidl(), kept, "{format:?}: deleting one of two twins");
+        assert_eq!(
+            daemon.account("alice").login().uidl(),
+            kept,
+            "{format:?}: deleting one of two equal messages"
+        );
     }
 }
 
@@ -138,7 +142,7 @@ fn top_ends_once_in_a_maildir() {
 fn a_user_name_is_neither_a_pattern_nor_a_path() {
     let all = messages::archive(1);
     let daemon = Daemon::new(Format::Mbox).user("alice", &all).user("a.b", &[]).start();
-    // What the second one would be as a path.
+    // The file that the second name would lead to as a path.
     fs::write(daemon.path("mail/secret"), b"From x\nSubject: not for you\n\n").expect("a file");
     for name in [
         ".*",
@@ -168,7 +172,7 @@ fn a_user_name_is_neither_a_pattern_nor_a_path() {
 #[test]
 fn access_rules_are_addresses_and_no_patterns() {
     let scratch = Scratch::new();
-    // As regular expressions, as beginnings or as ends these three deny 127.0.0.1.
+    // Read as regular expressions, prefixes or suffixes, these three rules would deny 127.0.0.1.
     let rules = scratch.file("access", "DENY 127.0.0.10\nDENY 27.0.0.1\nDENY 12.\n");
     let daemon = Daemon::new(Format::Mbox)
         .user("alice", &[])
@@ -202,11 +206,11 @@ fn no_lock_is_held_while_a_client_downloads() {
     let mut pop = daemon.account("alice").login();
     pop.send(b"RETR 1\r\n").expect("sending");
     assert!(pop.reply().expect("a status line").starts_with("+OK"));
-    // An agent delivers now, with all locks there are.
-    assert!(!mailbox.with_extension("lock").exists(), "no dotlock");
+    // A delivery agent must now get every kind of lock.
+    assert!(!mailbox.with_extension("lock").exists(), "the dotlock is left");
     let file = OpenOptions::new().read(true).write(true).open(&mailbox).expect("the mailbox");
-    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).expect("no lock of fcntl");
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).expect("no lock of flock");
+    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).expect("the fcntl lock is left");
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).expect("the flock lock is left");
     append_mbox(&mailbox, &late);
     give(&mailbox, OWNER);
     drop(file);

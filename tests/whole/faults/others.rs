@@ -1,4 +1,4 @@
-//! Faults that other POP3 servers have or had. In the order of the table in docs/conformance.md.
+//! Bugs that other POP3 servers have or had, in the order of the table in docs/conformance.md.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -95,7 +95,7 @@ fn a_message_without_a_last_newline_is_terminated() {
 fn sums_over_32_bits_are_told_whole() {
     let daemon = Daemon::new(Format::Maildir).user("alice", &[]);
     for number in 1..=2 {
-        // A hole and a newline, with a name that says how large it is.
+        // A sparse file that ends with a newline, and whose name states its size.
         let name = format!("new/170000000{number}.M1P1.host,S=2999999999,W=3000000000");
         let file = File::create(daemon.mailbox("alice").join(name)).expect("a file");
         file.write_all_at(b"\n", 2_999_999_998).expect("a large file");
@@ -128,7 +128,8 @@ fn a_sasl_response_may_be_longer_than_1_kib() {
     assert_eq!(pop.ask("AUTH PLAIN").expect("a challenge"), "+ ");
     pop.ok(&response);
     pop.quit();
-    // Old clients and Outlook send it at once, over the 255 octets of other commands.
+    // Old clients and Outlook send the response with the command, longer than the 255 octets of other
+    // commands.
     let mut pop = Pop3Client::connect(daemon.port());
     pop.ok(&format!("AUTH PLAIN {response}"));
     pop.quit();
@@ -141,7 +142,7 @@ fn a_star_cancels_auth() {
     for mechanism in ["PLAIN", "LOGIN"] {
         assert!(pop.ask(&format!("AUTH {mechanism}")).expect("a challenge").starts_with("+ "));
         let said = pop.err("*");
-        assert!(!said.starts_with("[AUTH]"), "that was no wrong password: {said}");
+        assert!(!said.starts_with("[AUTH]"), "the reply calls it a wrong password: {said}");
     }
     pop.ok("USER alice");
     pop.ok("PASS secret word");
@@ -176,7 +177,7 @@ fn capa_is_the_same_before_and_after_login_and_has_uidl() {
 fn quit_is_not_ok_when_the_deletion_failed() {
     let (daemon, mut pop) = session();
     pop.ok("DELE 1");
-    // Somebody rewrites the mailbox against all rules.
+    // Another program rewrites the mailbox, ignoring all locks.
     fs::write(daemon.mailbox("alice"), b"From x\nSubject: another mailbox\n\n").expect("rewriting");
     assert!(pop.err("QUIT").starts_with("[SYS/"));
     assert_eq!(pop.rest(), b"");
@@ -202,7 +203,7 @@ fn quit_is_answered_exactly_once() {
         assert_eq!(said.lines().count(), before.lines().count() + 1, "{before}: {said}");
         assert!(said.lines().last().is_some_and(|line| line.starts_with("+OK")), "{said}");
     }
-    // Nothing is answered that comes behind it.
+    // Commands after QUIT are not answered.
     let said = script("QUIT\r\nNOOP\r\nQUIT\r\n");
     assert_eq!(said.lines().count(), 1, "{said}");
 }
@@ -230,19 +231,23 @@ fn a_session_that_crashes_leaves_no_lock() {
             pop.ok("DELE 1");
             let killed = daemon.role(role);
             killed.iter().for_each(|process| process.signal(Signal::KILL));
-            // All of their threads: one that is still about to end can be given a login.
+            // Wait for all of their threads: a thread that is still exiting could be given a login.
             eventually("their end", || {
                 (!killed.iter().any(|process| process.status("State").is_some())).then_some(())
             });
             drop(pop);
-            // No waiting for minutes, no administrator.
-            assert_eq!(daemon.account("alice").login_when_free().stat().0, 3, "{mode}: {role} was killed");
+            // The next login works at once, without minutes of waiting or help from an administrator.
+            assert_eq!(
+                daemon.account("alice").login_when_free().stat().0,
+                3,
+                "{mode}: after {role} was killed"
+            );
         }
         let mut pop = daemon.account("alice").login_when_free();
         pop.ok("DELE 1");
         daemon.end(Signal::KILL);
         daemon.start_again();
-        assert_eq!(daemon.account("alice").login().stat().0, 3, "{mode}: all were killed");
+        assert_eq!(daemon.account("alice").login().stat().0, 3, "{mode}: after all were killed");
     }
 }
 
@@ -266,7 +271,7 @@ fn uidls_stay_when_another_program_edits_the_mailbox() {
     let all = messages::archive(6);
     let daemon = Daemon::new(Format::Mbox).user("alice", &all).start();
     let ids = daemon.account("alice").login().uidl();
-    // A mail program marks messages as read, and removes the second.
+    // A mail program marks messages as read and removes the second one.
     let text = fs::read_to_string(daemon.mailbox("alice")).expect("ASCII");
     let edited: Vec<String> = text
         .split("From sender@example.org")
@@ -305,7 +310,7 @@ fn a_client_that_reads_only_when_it_cannot_send_is_served() {
                 line.set_nonblocking(false).expect("waiting");
                 line.set_read_timeout(Some(PATIENCE)).expect("a bound");
                 let got = line.read(&mut buffer).expect("replies, since nothing more can be sent");
-                assert_ne!(got, 0, "the line is closed");
+                assert_ne!(got, 0, "the connection must be closed");
                 take(&buffer[..got]);
                 line.set_nonblocking(true).expect("not to wait");
             }

@@ -1,4 +1,4 @@
-//! What has been exploited in other POP3 servers. docs/pop3-cves.md says where each comes from.
+//! Vulnerabilities that were exploited in other POP3 servers. docs/pop3-cves.md has the source of each.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,7 +17,7 @@ fn no_command_is_hurt_by_a_long_argument() {
     for length in [200, 240, 255, 256, 1023, 1024, 4096, 16_384, 70_000] {
         let long = "9".repeat(length);
         for command in ["USER", "PASS", "AUTH", "AUTH PLAIN", "CAPA", "STLS", "XTND", "APOP alice"] {
-            // A connection for each: some of these are failed logins.
+            // A new connection each time, because some of these are failed logins.
             let mut pop = Pop3Client::connect(daemon.port());
             if command == "PASS" {
                 pop.ok("USER alice");
@@ -34,7 +34,7 @@ fn no_command_is_hurt_by_a_long_argument() {
         pop.quit();
     }
     assert_eq!(daemon.role_now("mpopd-session").len(), 1);
-    assert!(processes.iter().all(|process| process.is_alive()), "no process died of it");
+    assert!(processes.iter().all(|process| process.is_alive()), "a process died");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn percent_signs_are_text() {
     pop.err(&format!("PASS {conversions}"));
     assert!(
         daemon.logged(&["login failed", "user=<"]).contains("%s%n%x%99999s%p"),
-        "the name is logged as it is"
+        "the name is not logged unchanged"
     );
     let mut pop = daemon.account("alice").login();
     assert_eq!(pop.body("RETR 1"), mail.wire());
@@ -57,7 +57,7 @@ fn percent_signs_are_text() {
 
 #[test]
 fn separators_of_other_programs_are_part_of_a_password() {
-    // What programs put between fields: a tab, a colon, a NUL where it can be sent at all.
+    // Separators that programs use between fields: a tab, a colon, and NUL where it can be sent at all.
     let password = "one\ttwo:three=four";
     let daemon = Daemon::new(Format::Mbox).user("bob", &[]).user_with("alice", "{PLAIN}secret word").start();
     for wrong in ["x\tskip_password_check=1", "secret word\tuid=0", "secret word:0:0", "\tsecret word"] {
@@ -74,7 +74,7 @@ fn separators_of_other_programs_are_part_of_a_password() {
 #[test]
 fn there_is_no_master_user() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &[]).user("bob", &messages::archive(1)).start();
-    // Dovecot's, Cyrus' and qmail-ldap's ways to name two users, and PLAIN's.
+    // The notations of Dovecot, Cyrus and qmail-ldap for two users in one name, and that of PLAIN.
     for name in ["bob*alice", "alice*bob", "bob%alice", "bob+alice", "bob\\alice"] {
         let account = TestAccount { user: name.to_owned(), ..daemon.account("alice") };
         assert!(account.try_login().is_err(), "{name}");
@@ -104,7 +104,7 @@ fn users_with_the_same_password_get_their_own_mail() {
 
 #[test]
 fn a_line_of_any_length_does_not_end_a_message() {
-    // qpopper read lines of 1024 octets, and took what came behind for the next line.
+    // qpopper read lines of 1024 octets, and took the rest of a longer line for the next one.
     let mut text = b"Subject: long lines\n\n".to_vec();
     for length in [1022, 1023, 1024, 1025, 4095, 4096, 8191, 65_535, 65_536] {
         text.extend(vec![b'x'; length]);
@@ -149,7 +149,7 @@ fn headers_that_hurt_parsers_are_octets_like_any() {
 
 #[test]
 fn headers_in_utf8_are_parsed_in_bounds() {
-    // What a client gets that has not said UTF8 has to be made of them.
+    // Clients that have not sent UTF8 get surrogates for these messages.
     let comments = "(ä".repeat(20_000);
     let all = [
         "To: \"ä\" <a@example.org>, b@example.org\n".repeat(100_000) + "\nmany addresses\n",
@@ -164,7 +164,7 @@ fn headers_in_utf8_are_parsed_in_bounds() {
         let sizes = pop.list();
         let surrogates = pop.retrieve_all();
         assert_eq!(surrogates.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "{format:?}");
-        // What lies far behind the beginning of a header is not looked at.
+        // Only the beginning of a long header is scanned.
         assert!(surrogates[0][..10_000].is_ascii() && surrogates[3].is_ascii(), "{format:?}");
         pop.quit();
         let mut pop = Pop3Client::connect(daemon.port());
@@ -173,7 +173,7 @@ fn headers_in_utf8_are_parsed_in_bounds() {
         pop.ok("PASS secret word");
         assert!(
             pop.retrieve_all() == all.iter().map(Message::wire).collect::<Vec<_>>(),
-            "{format:?}: as they are"
+            "{format:?}: not sent unchanged"
         );
         pop.quit();
     }
@@ -222,7 +222,7 @@ fn a_link_in_place_of_the_lock_file_is_not_written_through() {
     }
     if let Ok(mut pop) = daemon.account("alice").try_login() {
         pop.ok("DELE 1");
-        // Whether the lock was had or not.
+        // It does not matter whether the lock was acquired.
         let _ = pop.ask("QUIT");
     }
     assert_eq!(fs::read(&victim).expect("the file"), b"precious");
@@ -247,7 +247,7 @@ fn what_mpopd_keeps_of_its_own_is_for_nobody_else() {
     }
 }
 
-/// Neither this nor anything below may be read or written by its group or by others.
+/// Asserts that group and others can neither read nor write this file or folder, or anything in it.
 fn assert_private(path: &Path) {
     let mode = fs::symlink_metadata(path).expect("metadata").permissions().mode() & 0o7777;
     assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
@@ -260,7 +260,7 @@ fn assert_private(path: &Path) {
 
 #[test]
 fn logins_that_are_broken_off_cost_no_memory() {
-    /// A leak of an exchange each would be more than [`MOST_KB`] after so many.
+    /// A leak in each exchange would add up to more than [`MOST_KB`] after this number of logins.
     const LOGINS: usize = 3000;
     const MOST_KB: u64 = 6 * 1024;
     let daemon = Daemon::new(Format::Mbox)
@@ -281,17 +281,17 @@ fn logins_that_are_broken_off_cost_no_memory() {
             assert!(pop.ask(&format!("AUTH {mechanism}")).expect("a challenge").starts_with("+ "));
             match number % 2 {
                 0 => drop(pop.err("*")),
-                // Just gone.
+                // Disconnect without a word.
                 _ => drop(pop),
             }
         }
     };
-    // What is allocated once.
+    // Warm up: some memory is allocated only once.
     break_off(LOGINS / 10);
     let before = memory();
     break_off(LOGINS);
     let after = memory();
-    assert!(after < before + MOST_KB, "from {before} kB to {after} kB");
+    assert!(after < before + MOST_KB, "grew from {before} kB to {after} kB");
     daemon.account("alice").login().quit();
 }
 
@@ -317,5 +317,5 @@ fn a_login_of_nothing_lets_nobody_in_and_hurts_nothing() {
         assert!(!replies.iter().any(|reply| reply.starts_with("+OK maildrop")), "{commands:?}: {replies:?}");
         assert!(replies.last().is_some_and(|reply| reply.starts_with("-ERR")), "{commands:?}: {replies:?}");
     }
-    assert!(processes.iter().all(|process| process.is_alive()), "no process died of it");
+    assert!(processes.iter().all(|process| process.is_alive()), "a process died");
 }

@@ -1,14 +1,14 @@
-//! No room on the disk: of the mail, or of what mpopd keeps itself. Mail is never lost.
+//! Full disks, either the one with the mail or the one with mpopd's own files. No mail is ever lost.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::visit;
+use super::timed_session;
 use crate::harness::{Daemon, Format, Pop3Client, messages, need};
 
-/// A file system of its own, of some hundred kilobytes; unmounted when this is dropped, which must be before
+/// A file system of some hundred kilobytes. It is unmounted when this is dropped, which must happen before
 /// the folders around it are removed.
 struct Disk(PathBuf);
 
@@ -27,7 +27,7 @@ impl Disk {
         }
     }
 
-    /// Takes all the room that is left; it is there again when the file is removed.
+    /// Fills the file system with a file. Removing that file frees the space again.
     fn fill(&self) -> PathBuf {
         let path = self.0.join("everything");
         let mut file = File::create(&path).expect("a file");
@@ -38,12 +38,12 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: a process of the daemon may still have a file open.
+        // Lazily, because a process of the daemon may still have a file open.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
-/// The messages that are left, from a session of its own.
+/// The remaining messages, as a new session sees them.
 fn left(daemon: &Daemon) -> Vec<Vec<u8>> {
     let mut pop = daemon.account("alice").login_when_free();
     let left = pop.retrieve_all();
@@ -51,7 +51,7 @@ fn left(daemon: &Daemon) -> Vec<Vec<u8>> {
     left
 }
 
-/// Removes a message in the middle; whether the server says that it is done.
+/// Removes a message in the middle. Returns whether the server reported success.
 fn removes_the_second(mut pop: Pop3Client) -> bool {
     pop.ok("DELE 2");
     pop.ask("QUIT").expect("a reply").starts_with("+OK")
@@ -69,7 +69,7 @@ fn a_full_state_dir_loses_no_mail() {
         let (daemon, disk) = (daemon.start(), disk);
         assert_eq!(left(&daemon), wire(), "{format:?}");
         let everything = disk.fill();
-        // Reading needs no room.
+        // Reading needs no disk space.
         assert_eq!(left(&daemon), wire(), "{format:?}: with a full disk");
         check_removal(&daemon, format, &everything);
     }
@@ -87,7 +87,7 @@ fn a_state_dir_that_was_full_from_the_start_refuses_or_serves_and_loses_nothing(
         }
         fs::remove_file(&everything).expect("room again");
         assert_eq!(left(&daemon), wire(), "{format:?}");
-        visit(&daemon.account("alice"));
+        timed_session(&daemon.account("alice"));
     }
 }
 
@@ -104,24 +104,27 @@ fn a_full_disk_of_the_mail_loses_no_mail() {
     }
 }
 
-/// As /var/mail is where everybody's programs make dotlocks.
+/// A folder with the mode of /var/mail, where all users' programs create dotlocks.
 fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o1777)).expect("a folder for all");
 }
 
-/// What the server says of a removal is what happened; nothing else is gone, and with room again it can be
-/// done.
+/// Checks that a removal did what its reply says and nothing else, and that it succeeds once there is space
+/// again.
 fn check_removal(daemon: &Daemon, format: Format, everything: &Path) {
     let mut without = wire();
     without.remove(1);
     if removes_the_second(daemon.account("alice").login_when_free()) {
         eprintln!("{format:?}: removed on a full disk");
-        assert_eq!(left(daemon), without, "{format:?}: it was said to be done");
+        assert_eq!(left(daemon), without, "{format:?}: reported as done, but was not");
     } else {
-        assert_eq!(left(daemon), wire(), "{format:?}: it was refused");
+        assert_eq!(left(daemon), wire(), "{format:?}: refused, but messages are gone");
         fs::remove_file(everything).expect("room again");
-        assert!(removes_the_second(daemon.account("alice").login_when_free()), "{format:?}: with room again");
+        assert!(
+            removes_the_second(daemon.account("alice").login_when_free()),
+            "{format:?}: with free space again"
+        );
         assert_eq!(left(daemon), without, "{format:?}");
     }
 }

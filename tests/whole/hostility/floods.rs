@@ -1,4 +1,4 @@
-//! More connections than there are places, and logins that never come to an end.
+//! More connections than the server accepts, and logins that never finish.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::storm::{StopAtEnd, attacker, connect, lines, room_for};
-use super::{assert_served, is_turned_away, visit};
+use super::{assert_served, is_turned_away, timed_session};
 use crate::harness::{Daemon, Format, Pop3Client, eventually, messages};
 
 #[test]
@@ -22,7 +22,7 @@ fn connections_that_do_nothing_make_room_for_whoever_logs_in() {
     let (port, stop, came) = (daemon.port(), AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let _stop = StopAtEnd(&stop);
-        // It never stops coming, from ever more addresses, and stays as long as it may.
+        // Never stop connecting, from more and more addresses, and keep each connection as long as possible.
         scope.spawn(|| {
             let mut open: Vec<TcpStream> = Vec::new();
             while !stop.load(Ordering::Relaxed) && open.len() < 4000 {
@@ -95,7 +95,7 @@ fn logins_that_never_end_keep_nobody_out() {
         let mut stream = connect(attacker(n), daemon.port(), false).expect("a connection");
         let (command, replies) = match n % 4 {
             0 => ("USER beside\r\n", 2),
-            // More of them than all auth processes keep.
+            // More logins than all auth processes can hold together.
             _ => ("AUTH LOGIN\r\n", 2),
         };
         stream.write_all(command.as_bytes()).expect("a server that listens");
@@ -109,7 +109,7 @@ fn logins_that_never_end_keep_nobody_out() {
     };
     let half_open: Vec<TcpStream> = (0..CLIENTS).map(begin).collect();
     assert_served(&beside, "beside logins that never end");
-    // By SASL too, in as many steps as the others stay with the first of.
+    // Log in by SASL, too, with all the steps of the exchanges that the flood never finishes.
     let mut pop = Pop3Client::connect(daemon.port());
     for (line, reply) in [("AUTH LOGIN", "+ "), ("YmVzaWRl", "+ "), ("c2VjcmV0IHdvcmQ=", "+OK")] {
         let said = pop.ask(line).expect("a reply");
@@ -117,5 +117,5 @@ fn logins_that_never_end_keep_nobody_out() {
     }
     pop.quit();
     drop(half_open);
-    visit(&beside);
+    timed_session(&beside);
 }

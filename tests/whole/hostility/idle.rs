@@ -1,4 +1,4 @@
-//! Sessions that are logged in and do nothing.
+//! Sessions that are logged in and idle.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -11,9 +11,9 @@ use super::{assert_served, storm};
 use crate::harness::{Daemon, Format, Message, need};
 
 const SESSIONS: usize = 15_000;
-/// What one of them may cost mpopd, all its processes together, in octets.
+/// The most memory that one session may cost in all processes of mpopd together, in octets.
 const MOST_EACH: u64 = 20_000;
-/// The clients' threads.
+/// The client threads.
 const THREADS: usize = 8;
 
 #[test]
@@ -32,7 +32,7 @@ fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
     }
     let daemon = daemon.start();
     let beside = daemon.account("beside");
-    // With this the maildrop process is there: what it costs by itself is not the sessions'.
+    // This starts the maildrop process, whose own memory is not part of the sessions' cost.
     beside.login_when_free().quit();
     let before = daemon.memory();
 
@@ -59,10 +59,10 @@ fn fifteen_thousand_idle_sessions_cost_less_than_20_kb_each() {
     assert_served(&beside, "beside 15,000 idle sessions");
     for stream in sessions.iter_mut().step_by(SESSIONS / 100) {
         std::io::Write::write_all(stream, b"STAT\r\n").expect("an open session");
-        assert!(storm::lines(stream, 1).starts_with(b"+OK 1 "), "every session goes on");
+        assert!(storm::lines(stream, 1).starts_with(b"+OK 1 "), "no session may end");
     }
-    // Reset, they leave no ports in TIME_WAIT: half of all that there are would be missed by the tests that
-    // follow.
+    // Reset the connections, so that no ports stay in TIME_WAIT. Half of all ports would be missing for later
+    // tests.
     for stream in &sessions {
         set_socket_linger(stream, Some(Duration::ZERO)).expect("SO_LINGER");
     }

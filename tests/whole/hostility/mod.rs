@@ -1,5 +1,5 @@
-//! Load and hostility: thousands of idle sessions, clients that are slow on purpose, floods, and machines
-//! that run out of everything. Beside each storm a well-behaved client wants its mail within a second.
+//! Load and abuse: thousands of idle sessions, deliberately slow clients, floods, and machines that run out
+//! of resources. During each of them a well-behaved client must get its mail within a second.
 
 mod disk_full;
 mod floods;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Pop3Client, TestAccount};
 
-/// How soon a well-behaved client is to be served, from the connection to the end of QUIT.
+/// The time in which a well-behaved client must be served, from the connection to the end of QUIT.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How many sessions it may need to show that: other tests use the machine too.
+/// The number of sessions in which it may show that, because other tests use the machine, too.
 const MOST_TRIES: usize = 30;
 
-/// A whole session of a well-behaved client: how long it took.
-fn visit(account: &TestAccount) -> Duration {
+/// Runs a whole session of a well-behaved client. Returns its duration.
+fn timed_session(account: &TestAccount) -> Duration {
     let began = Instant::now();
     let mut pop = account.login();
     let (count, _) = pop.stat();
@@ -31,14 +31,15 @@ fn visit(account: &TestAccount) -> Duration {
     began.elapsed()
 }
 
-/// The best of some sessions is served soon.
+/// Asserts that the fastest of some sessions is fast enough.
 ///
 /// # Panics
-/// When none is; or when the server turns one away.
+///
+/// If none is, or if the server turns one away.
 fn assert_served(account: &TestAccount, beside: &str) {
     let mut times = Vec::new();
     while times.len() < MOST_TRIES {
-        let time = visit(account);
+        let time = timed_session(account);
         if time < SOON {
             return;
         }
@@ -47,7 +48,7 @@ fn assert_served(account: &TestAccount, beside: &str) {
     panic!("{beside}: {times:?}");
 }
 
-/// The server told this client that it has no place now.
+/// Whether the server told this client that it has too many connections.
 fn is_turned_away(pop: &Pop3Client) -> bool {
     pop.greeting().starts_with("-ERR [SYS/TEMP] ")
 }

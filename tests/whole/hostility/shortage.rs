@@ -1,16 +1,16 @@
-//! The machine has no more descriptors, memory or processes: what runs goes on, who comes is told to come
-//! again, and afterwards all is as before.
+//! The machine runs out of descriptors, memory or processes. Running sessions go on, new clients are told to
+//! try again later, and afterwards everything works as before.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use super::storm::{connect, lines, room_for};
-use super::{assert_served, is_turned_away, visit};
+use super::{assert_served, is_turned_away, timed_session};
 use crate::harness::{Daemon, Format, MPOPD, Pop3Client, Process, Scratch, eventually, messages, need};
 
 const SESSION: &str = "mpopd-session";
-/// A limit below all descriptors that are open: those stay.
+/// A limit below the number of descriptors in use, which stay open.
 const NONE_LEFT: u64 = 3;
 const MAILDROP: &str = "mpopd-maildrop";
 
@@ -21,7 +21,7 @@ fn daemon() -> Daemon {
         .setting("max_servers_per_ip = 2000")
 }
 
-/// A session that runs goes on: commands, and mail.
+/// Asserts that a running session can still execute commands and fetch mail.
 fn assert_goes_on(pop: &mut Pop3Client) {
     pop.ok("NOOP");
     assert_eq!(pop.body("RETR 2"), messages::ordinary()[1].wire());
@@ -30,7 +30,7 @@ fn assert_goes_on(pop: &mut Pop3Client) {
 #[test]
 fn whoever_finds_no_descriptor_is_told_so_and_sessions_go_on() {
     let Some(()) = need::root() else { return };
-    // Nobody but root may go beyond this.
+    // A hard limit, which only root may raise.
     const DESCRIPTORS: u32 = 128;
     let scratch = Scratch::new();
     let program = scratch.file(
@@ -43,17 +43,17 @@ fn whoever_finds_no_descriptor_is_told_so_and_sessions_go_on() {
     let crowd: Vec<Pop3Client> = (0..40).map(|_| stranger(&daemon)).collect();
     assert!(crowd.iter().all(|pop| pop.greeting().starts_with("+OK")));
     daemon.logged(&["max_servers: ", "at a time", "LimitNOFILE"]);
-    // Beyond the limit, the strangers make room for each other.
+    // Beyond the limit, connections that have not logged in are closed to make room for new ones.
     let more: Vec<Pop3Client> = (0..200).map(|_| stranger(&daemon)).collect();
     assert_goes_on(&mut inside);
-    visit(&daemon.account("beside"));
+    timed_session(&daemon.account("beside"));
     assert!(!daemon.log().contains("no connection can be accepted"), "{}", daemon.log());
     drop((crowd, more));
     inside.quit();
     assert_served(&daemon.account("beside"), "afterwards");
 }
 
-/// The program where its owner can run it.
+/// Copies the program to where the owner of the mail can run it.
 fn copy(scratch: &Scratch) -> std::path::PathBuf {
     let copy = scratch.path().join("program");
     std::fs::copy(MPOPD, &copy).expect("a copy of mpopd");
@@ -67,7 +67,7 @@ fn stranger(daemon: &Daemon) -> Pop3Client {
 #[test]
 fn every_role_may_have_as_many_descriptors_as_the_administrator_allows() {
     let scratch = Scratch::new();
-    // As shells and init scripts start it: programs are expected to ask for more.
+    // Shells and init scripts set a low soft limit, which programs are expected to raise.
     let program = scratch.file("mpopd", format!("#!/bin/sh\nulimit -S -n 256\nexec '{MPOPD}' \"$@\"\n"));
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a script");
     let daemon = daemon().run_by(&program).start();
@@ -88,11 +88,11 @@ fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
     assert_goes_on(&mut inside);
     let session = daemon.role(SESSION)[0];
     session.limit("nofile", Some(u64::try_from(session.descriptors()).expect("a number") + 10));
-    // The kernel takes them in; the server cannot.
+    // The kernel accepts them; the server cannot.
     let connect = |_| connect(Ipv4Addr::LOCALHOST, daemon.port(), false).expect("a place in the queue");
     let mut crowd: Vec<TcpStream> = (0..50).map(connect).collect();
     daemon.logged(&["no connection can be accepted", "running sessions go on"]);
-    // It tries again all the time.
+    // The server keeps trying.
     for _ in 0..50 {
         inside.ok("NOOP");
         inside.ok("STAT");
@@ -100,14 +100,14 @@ fn a_session_role_without_descriptors_pauses_says_so_once_and_goes_on() {
     }
     session.limit("nofile", None);
     for stream in &mut crowd {
-        assert!(lines(stream, 1).starts_with(b"+OK"), "whoever waited is served");
+        assert!(lines(stream, 1).starts_with(b"+OK"), "the waiting clients must be served");
     }
     assert_goes_on(&mut inside);
     inside.quit();
     assert_served(&daemon.account("beside"), "afterwards");
     daemon.logged(&["logout", "user=<beside>"]);
     assert_eq!(daemon.log().matches("no connection can be accepted").count(), 1, "{}", daemon.log());
-    assert_eq!(daemon.role(SESSION), [session], "the same process all the time");
+    assert_eq!(daemon.role(SESSION), [session], "the process must not have been restarted");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn mail_that_finds_no_descriptor_is_refused_and_its_session_and_all_others_go_on
     session.limit("nofile", Some(NONE_LEFT));
     let refused = alice.err("RETR 1");
     assert!(refused.starts_with("[SYS/TEMP]"), "{refused}");
-    // The channel to their maildrop process is the same.
+    // The channel to the maildrop process is still the same.
     other.ok("STAT");
     alice.ok("DELE 1");
     session.limit("nofile", None);
@@ -157,7 +157,7 @@ fn a_session_role_without_memory_lets_nobody_in_and_goes_on() {
     let session = daemon.role(SESSION)[0];
     session.limit("as", Some(address_space(session) + (1 << 20)));
     let mut crowd = Vec::new();
-    // Each holds what is left of its line and a reply that it does not read.
+    // Each connection holds an unfinished command line and a reply that is not read.
     let last = eventually("a server that is full", || {
         let pop = Pop3Client::try_connect(daemon.port()).ok()?;
         let _ = pop.stream().write_all(&[b'x'; 200]);
@@ -180,7 +180,7 @@ fn a_session_role_without_memory_lets_nobody_in_and_goes_on() {
     assert_goes_on(&mut inside);
     inside.quit();
     assert_served(&daemon.account("beside"), "afterwards");
-    assert_eq!(daemon.role(SESSION), [session], "the same process all the time");
+    assert_eq!(daemon.role(SESSION), [session], "the process must not have been restarted");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_maildrop_role_without_memory_loses_no_mail() {
     assert_goes_on(&mut inside);
     let maildrop = daemon.role(MAILDROP)[0];
     maildrop.limit("as", Some(address_space(maildrop)));
-    // It may be let in, or refused; never does the server take long to say so, and never is mail lost.
+    // The login may succeed or be refused. But the server must answer soon, and no mail may be lost.
     for _ in 0..20 {
         match daemon.account("beside").try_login() {
             Ok(pop) => pop.quit(),
@@ -209,7 +209,7 @@ fn a_maildrop_role_without_memory_loses_no_mail() {
 #[test]
 fn without_another_process_running_maildrops_go_on() {
     let Some(()) = need::root() else { return };
-    // Root has no such limit.
+    // The limit does not apply to root.
     let daemon = daemon().owned_by_its_user().start();
     let supervisor = daemon.supervisor();
     supervisor.limit("nproc", Some(1));
@@ -225,7 +225,7 @@ fn without_another_process_running_maildrops_go_on() {
     inside.quit();
 }
 
-/// What a process may address now, in octets.
+/// The current size of the address space of a process in octets.
 fn address_space(process: Process) -> u64 {
     let size = process.status("VmSize").expect("VmSize");
     let kilobytes = size.trim_end_matches(" kB").parse::<u64>();

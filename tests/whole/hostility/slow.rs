@@ -1,4 +1,4 @@
-//! Clients that are slow on purpose, by the thousand, and such as do not listen at all.
+//! Thousands of deliberately slow clients, and clients that never read.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -8,8 +8,8 @@ use super::storm::{Turn, attacker, connect, lines, log_in, room_for, sip, until_
 use crate::harness::{Daemon, Format, Message, eventually};
 
 const CLIENTS: usize = 1000;
-/// What the session process may grow by for one client that only sends, in octets; a reply under way
-/// included.
+/// How much the session process may grow for one client that only sends, in octets. This includes a pending
+/// reply.
 const MOST_BACKLOG: u64 = 8 << 20;
 
 /// A message of more than 10,000 octets.
@@ -40,7 +40,7 @@ fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() 
         let mut stream = connect(attacker(n), daemon.port(), true).expect("a connection");
         let said = log_in(&mut stream, &format!("u{n}"), &beside.password);
         assert!(said.starts_with(b"+OK"), "{}", said.escape_ascii());
-        // Ten megabytes, of which the kernel takes some.
+        // Ten megabytes of replies, some of which the kernel buffers.
         stream.write_all("RETR 1\r\n".repeat(1000).as_bytes()).expect("a server that listens");
         stream.set_nonblocking(true).expect("a socket");
         stream
@@ -48,8 +48,8 @@ fn a_thousand_readers_of_an_octet_at_a_time_are_ended_and_keep_nobody_waiting() 
     let mut readers: Vec<TcpStream> = readers.collect();
     assert!(readers.iter_mut().all(|reader| sip(reader) != Turn::Closed));
     assert_served(&beside, "beside readers of an octet at a time");
-    // They take something all the time, and still they are not served for ever. What the kernel has for them
-    // it does not keep.
+    // These clients read a little all the time, and are still disconnected in the end. Data in the kernel's
+    // buffers does not extend the time.
     eventually("the end of all of them", || {
         for reader in &mut readers {
             let _ = sip(reader);
@@ -104,7 +104,7 @@ fn a_client_that_writes_a_hundred_thousand_commands_before_it_reads_gets_every_a
     let pipeline: String = (0..COMMANDS).map(|n| ["NOOP\r\n", "LIST 3\r\n", "STAT\r\n"][n % 3]).collect();
     stream.write_all(pipeline.as_bytes()).expect("a server that takes it all");
     let grown = daemon.memory().saturating_sub(before);
-    assert!(grown < MOST_BACKLOG, "{grown} octets more");
+    assert!(grown < MOST_BACKLOG, "grew by {grown} octets");
     stream.write_all(b"QUIT\r\n").expect("a server that listens");
     let mut answers = String::new();
     stream.read_to_string(&mut answers).expect("all answers");
@@ -133,7 +133,7 @@ fn a_client_that_only_writes_costs_a_bounded_memory_and_is_ended() {
     stream.set_nonblocking(true).expect("a socket");
     let (before, command) = (daemon.memory(), format!("TOP 1 {}\r\n", "0".repeat(200)));
     let mut most = 0;
-    // It writes for as long as anybody listens, and reads nothing.
+    // Send until the server disconnects, and read nothing.
     eventually("the end of it", || {
         loop {
             match stream.write(command.repeat(100).as_bytes()) {
@@ -146,5 +146,5 @@ fn a_client_that_only_writes_costs_a_bounded_memory_and_is_ended() {
         assert_served(&beside, "beside a client that only writes");
         None
     });
-    assert!(most < MOST_BACKLOG, "{most} octets more");
+    assert!(most < MOST_BACKLOG, "grew by {most} octets");
 }

@@ -10,7 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::{PATIENCE, need};
 
-/// Makes room for so many connections in this process. `None` where that is forbidden.
+/// Raises the descriptor limit of this process for this number of connections. `None` if that is not
+/// permitted.
 pub(super) fn room_for(connections: usize) -> Option<()> {
     let needed = u64::try_from(connections).expect("a number") + 2000;
     let now = getrlimit(Resource::Nofile);
@@ -22,8 +23,8 @@ pub(super) fn room_for(connections: usize) -> Option<()> {
     raised.ok().or_else(|| need::skip(&format!("it needs {needed} descriptors")))
 }
 
-/// A connection from this address of the loopback network: 127.0.0.0/8 is all ours. The kernel's buffers are
-/// as small as it allows if `small`.
+/// Connects from this address of the loopback network; all of 127.0.0.0/8 can be used. If `small`, the
+/// kernel's buffers are as small as possible.
 pub(super) fn connect(from: Ipv4Addr, port: u16, small: bool) -> std::io::Result<TcpStream> {
     let socket =
         rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -38,13 +39,13 @@ pub(super) fn connect(from: Ipv4Addr, port: u16, small: bool) -> std::io::Result
     Ok(stream)
 }
 
-/// The address of the `n`th attacker, none of them 127.0.0.1.
+/// The address of the `n`th attacker. None of them is 127.0.0.1.
 pub(super) fn attacker(n: usize) -> Ipv4Addr {
     let [.., high, low] = u32::try_from(n + 2).expect("a small number").to_be_bytes();
     Ipv4Addr::new(127, 1, high, low)
 }
 
-/// Reads until so many lines have come. Fewer when the server closes the line.
+/// Reads this number of lines, or fewer if the server closes the connection.
 pub(super) fn lines(stream: &mut TcpStream, count: usize) -> Vec<u8> {
     let (mut said, mut octets) = (Vec::new(), [0; 512]);
     while said.iter().filter(|&&octet| octet == b'\n').count() < count {
@@ -56,14 +57,15 @@ pub(super) fn lines(stream: &mut TcpStream, count: usize) -> Vec<u8> {
     said
 }
 
-/// Logs in, in one go; the greeting and both replies.
+/// Sends the whole login at once; reads the greeting and both replies.
 pub(super) fn log_in(stream: &mut TcpStream, user: &str, password: &str) -> Vec<u8> {
     let sent = stream.write_all(format!("USER {user}\r\nPASS {password}\r\n").as_bytes());
     sent.expect("a server that listens");
     lines(stream, 3)
 }
 
-/// Tells the threads of a storm to end, whatever becomes of the test: it waits for them.
+/// Tells the threads of a storm to stop when it is dropped, even if the test fails, because the test waits
+/// for them.
 pub(super) struct StopAtEnd<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
@@ -72,18 +74,18 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-/// What became of a connection that is read without waiting.
+/// The result of a read that does not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// So many octets came.
+    /// This number of octets arrived.
     Octets(usize),
-    /// None now.
+    /// No octets are available now.
     Nothing,
-    /// The server has closed it.
+    /// The server has closed the connection.
     Closed,
 }
 
-/// Takes at most one octet. The connection must be one that does not block.
+/// Reads at most one octet from a nonblocking connection.
 pub(super) fn sip(stream: &mut TcpStream) -> Turn {
     match stream.read(&mut [0]) {
         Ok(0) => Turn::Closed,
@@ -93,15 +95,16 @@ pub(super) fn sip(stream: &mut TcpStream) -> Turn {
     }
 }
 
-/// Lets every connection that is left do something again and again, until all are closed.
+/// Calls a function for every connection that is left, again and again, until all are closed.
 ///
 /// # Panics
-/// When that takes too long.
+///
+/// If that takes too long.
 pub(super) fn until_all_are_closed(mut left: Vec<TcpStream>, mut act: impl FnMut(&mut TcpStream) -> Turn) {
     let end = Instant::now() + PATIENCE;
     while !left.is_empty() {
         left.retain_mut(|stream| act(stream) != Turn::Closed);
-        assert!(Instant::now() < end, "{} connections go on for ever", left.len());
+        assert!(Instant::now() < end, "{} connections are still open", left.len());
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }

@@ -1,4 +1,4 @@
-//! Handshakes that never end, and handshakes without end.
+//! Handshakes that never finish, and endless new handshakes.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use super::storm::{StopAtEnd, attacker, connect, room_for, sip, until_all_are_cl
 use crate::harness::eventually;
 use crate::tls::{openssl, secured};
 
-/// The first octets of a ClientHello, with a length that never comes.
+/// The beginning of a ClientHello that never continues.
 const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03half of it";
 
 #[test]
@@ -20,7 +20,7 @@ fn handshakes_that_never_end_are_ended_and_keep_nobody_waiting() {
     let Some(secured) = secured("login_timeout = 5\nmax_servers = 1100") else { return };
     let stalled = (0..CLIENTS).map(|n| {
         let mut stream = connect(attacker(n), secured.tls.number, false).expect("a connection");
-        // Some say nothing at all.
+        // Every other client sends nothing at all.
         if n % 2 == 0 {
             stream.write_all(HALF_A_HELLO).expect("a server that listens");
         }
@@ -47,7 +47,7 @@ fn a_flood_of_handshakes_keeps_nobody_waiting() {
         for thread in 0..THREADS {
             let (stop, done, hello) = (&stop, &done, &hello);
             scope.spawn(move || {
-                // The server has its part of the work with each of them; the client leaves out its own.
+                // The server does its part of each handshake; the client skips its own.
                 while !stop.load(Ordering::Relaxed) {
                     let many = (0..20).filter_map(|n| {
                         let mut stream = connect(attacker(20 * thread + n), port, false).ok()?;
@@ -67,7 +67,7 @@ fn a_flood_of_handshakes_keeps_nobody_waiting() {
     });
 }
 
-/// What a client says first, as rustls makes it.
+/// The first message of a client, as rustls creates it.
 fn hello() -> Vec<u8> {
     let provider = rustls::crypto::ring::default_provider();
     let config = rustls::ClientConfig::builder_with_provider(provider.into())

@@ -1,4 +1,4 @@
-//! A real Dovecot as the proxy, which speaks XCLIENT.
+//! A real Dovecot as the proxy, which uses XCLIENT.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ fn dovecot_tells_for_whom_it_speaks() {
     let daemon = Daemon::new(Format::Mbox).user("alice", &messages::ordinary());
     let Some(secured) = secure(daemon, "xclient_networks = [\"127.0.0.2\"]", "") else { return };
     let daemon = &secured.daemon;
-    // In the clear, by STLS, and with TLS from the start.
+    // Without TLS, with STLS, and with TLS from the start.
     for (nth, (port, ssl)) in
         [(daemon.port(), ""), (daemon.port(), "starttls=any-cert"), (secured.tls.number, "ssl=any-cert")]
             .into_iter()

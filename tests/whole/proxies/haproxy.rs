@@ -1,4 +1,4 @@
-//! A real HAProxy, with every kind of header that it sends.
+//! A real HAProxy, with every kind of PROXY header that it sends.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use super::{connection, login};
 use crate::harness::{Daemon, Format, Pop3Client, Port, eventually, messages, need};
 use crate::tls::{openssl, secure};
 
-/// Where a client of the proxy's is.
+/// The addresses of the proxy's clients.
 const FAR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
 
 #[test]
@@ -28,7 +28,7 @@ fn haproxy_tells_whose_connection_it_passes_on() {
     let ways: [(&str, u16, &str); 5] = [
         ("", pop3, "send-proxy check inter 100ms"),
         ("", pop3, "send-proxy-v2 check inter 100ms"),
-        // TLS ends at the proxy; goes through it; ends there and begins again.
+        // The proxy terminates TLS, passes it through, or terminates it and opens a new TLS connection.
         (&ends_tls, pop3, "send-proxy-v2-ssl"),
         ("", pop3s, "send-proxy-v2"),
         (&ends_tls, pop3s, "send-proxy ssl verify none"),
@@ -75,7 +75,7 @@ fn haproxy_tells_whose_connection_it_passes_on() {
         eventually("its login", || (daemon.log().matches("tls=TLSv1.3").count() == nth + 1).then_some(()));
     }
 
-    // Its looks whether the server is well are greeted like a client, and no fault.
+    // Health checks get a greeting like any client, and are not logged as errors.
     eventually("that both checks went well", || {
         let mut socket = UnixStream::connect(&control).ok()?;
         socket.write_all(b"show stat\n").ok()?;

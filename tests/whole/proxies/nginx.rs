@@ -1,4 +1,4 @@
-//! A real nginx, which passes connections on as they are and says whose they are.
+//! A real nginx, which passes connections through unchanged and announces the client's address.
 
 use std::fs;
 use std::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! A proxy of another kind, as a process of the test's own.
+//! A third-party proxy, run as a child process of the test.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use rustix::process::Signal;
 
 use crate::harness::{Process, eventually};
 
-/// A program that runs until the test ends, and what it says.
+/// A program that runs until the test ends, and its output.
 pub(super) struct Program {
     child: Child,
     log: PathBuf,
 }
 
 impl Program {
-    /// Starts it in the foreground. What it says goes to this file.
+    /// Starts the program in the foreground. Its output goes to this file.
     pub(super) fn start(command: &mut Command, log: &Path) -> Self {
         let said = File::create(log).expect("a log");
         let output = said.try_clone().expect("the log once more");
@@ -29,7 +29,7 @@ impl Drop for Program {
         if std::thread::panicking() {
             eprintln!("--- what the proxy said\n{}---", fs::read_to_string(&self.log).unwrap_or_default());
         }
-        // It ends its own processes when it is asked to.
+        // On SIGTERM it stops its own child processes.
         Process(self.child.id()).signal(Signal::TERM);
         eventually("the end of a proxy", || self.child.try_wait().expect("waiting for it"));
     }

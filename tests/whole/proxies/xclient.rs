@@ -1,4 +1,4 @@
-//! XCLIENT, spoken by the test itself.
+//! XCLIENT, sent by the test itself.
 
 use super::{CLIENT, PROXY, behind_proxy, connection, login, octets};
 use crate::harness::{Daemon, Pop3Client};
@@ -16,8 +16,8 @@ fn a_proxy_speaks_for_its_client() {
     assert_eq!(pop.greeting(), "+OK [XCLIENT] ready", "what a Dovecot looks for");
     pop.ok("USER somebody");
     pop.ok(&format!("XCLIENT ADDR={CLIENT} PORT=40000 SESSION=abc TTL=4 FORWARD={}", "eD15".repeat(500)));
-    assert!(pop.err("PASS secret word").contains("USER"), "who said USER was somebody else");
-    assert!(pop.err("XCLIENT ADDR=203.0.113.8").contains("proxies"), "the client is none");
+    assert!(pop.err("PASS secret word").contains("USER"), "USER came from another client");
+    assert!(pop.err("XCLIENT ADDR=203.0.113.8").contains("proxies"), "the client is not a proxy");
     login(&mut pop);
     pop.err("XCLIENT ADDR=203.0.113.8");
     let who = daemon.ctl(&["who"]).out;
@@ -65,12 +65,12 @@ fn nobody_else_speaks_for_others() {
         daemon.logged(&["login ok", "ip=127.0.0.1 "]);
         pop.quit();
     }
-    // Nor does who comes through a proxy of the other kind: what it says comes from the client.
+    // Nor does a client behind a proxy that uses the PROXY protocol: there the command comes from the client.
     let daemon = behind_proxy(super::HEADERS);
     let mut client = super::announced(&daemon, &octets(1, b""));
     assert!(!client.greeting().contains("XCLIENT"));
     client.err("XCLIENT ADDR=127.0.0.1");
-    // It has the proxy's address since nobody knows its own.
+    // The client's address is unknown, so this connection has the proxy's.
     let mut nobody = super::announced(&daemon, &octets(0, b""));
     nobody.err("XCLIENT ADDR=127.0.0.1");
     let mut proxy = super::announced(&daemon, &super::text("127.0.0.2"));

@@ -1,4 +1,4 @@
-//! What is agreed on in a handshake: versions, ALPN, sessions that are resumed, clients' certificates.
+//! What a handshake negotiates: versions, ALPN, session resumption, client certificates.
 
 use std::process::{Command, Output, Stdio};
 
@@ -6,14 +6,14 @@ use super::{secured, secured_with, self_signed};
 use crate::harness::{PATIENCE, eventually, need};
 use crate::reload::reread;
 
-/// A handshake by an openssl client, which quits as soon as it is greeted.
+/// A handshake by an openssl client, which sends QUIT after the greeting.
 fn handshake(arguments: &[&str]) -> (bool, String) {
     let mut client = Command::new("timeout");
     client.arg(PATIENCE.as_secs().to_string());
     client.args(["openssl", "s_client", "-ign_eof", "-nocommands", "-connect"]).args(arguments);
     client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut client = client.spawn().expect("openssl s_client");
-    // One that fails at once reads nothing.
+    // A client that fails at once reads nothing.
     let _ = std::io::Write::write_all(&mut client.stdin.take().expect("its stdin"), b"QUIT\r\n");
     let Output { status, stdout, stderr } = client.wait_with_output().expect("its output");
     let said = [stdout, stderr].concat();
@@ -32,7 +32,7 @@ fn a_client_that_offers_other_protocols_than_pop3_meant_another_server() {
         let expected = if agreed { "ALPN protocol: pop3" } else { "no application protocol" };
         assert!(said.contains(expected), "{offers}: {said}");
     }
-    // By STLS it is the same handshake.
+    // With STLS the handshake is the same.
     let by_stls = format!("127.0.0.1:{}", secured.daemon.port());
     assert!(!handshake(&[&by_stls, "-starttls", "pop3", "-alpn", "imap"]).0);
     let (greeted, said) = handshake(&[&address]);
@@ -46,7 +46,7 @@ fn versions_below_the_minimum_are_refused() {
         let address = format!("127.0.0.1:{}", secured.tls.number);
         let greeted = ["-tls1_2", "-tls1_3"].map(|version| handshake(&[&address, version]).0);
         assert_eq!(greeted, versions, "minimum = {minimum}");
-        // At security level 0 openssl would speak it.
+        // At security level 0 openssl would offer it.
         assert!(!handshake(&[&address, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"]).0);
     }
 }
@@ -61,8 +61,7 @@ fn a_session_is_resumed_until_the_settings_are_read_again() {
         assert!(greeted && said.contains("\nNew, TLSv1."), "{said}");
         let (greeted, said) = handshake(&[&address, version, "-sess_in", &ticket]);
         assert!(greeted && said.contains("\nReused, TLSv1."), "{version}: {said}");
-        // The keys of tickets are no older than a generation. Who has an old one goes through a whole
-        // handshake.
+        // Ticket keys belong to a generation. A client with an older ticket has to do a full handshake.
         reread(&mut secured.daemon, "timeout = 500");
         eventually("a whole handshake", || {
             let (greeted, said) = handshake(&[&address, version, "-sess_in", &ticket]);
@@ -86,6 +85,6 @@ fn a_certificate_that_client_ca_does_not_vouch_for_ends_the_handshake() {
     for version in ["-tls1_2", "-tls1_3"] {
         let (_, said) = handshake(&[&address, version, "-cert", &stranger, "-key", &stranger_key]);
         assert!(!said.contains("+OK") && said.contains("alert"), "{version}: {said}");
-        assert!(handshake(&[&address, version]).0, "without one it is served");
+        assert!(handshake(&[&address, version]).0, "a client without a certificate must be served");
     }
 }

@@ -1,4 +1,4 @@
-//! Several certificates: a client gets that of the name by which it calls the server.
+//! Several certificates: a client gets the one for the server name that it asks for.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -41,7 +41,7 @@ fn a_client_gets_the_certificate_of_the_name_it_calls_else_the_first() {
         openssl(&[&[at_once.as_str()], &session[..]].concat(), "USER alice\r\nPASS secret word\r\nQUIT\r\n");
     assert!(said.contains("+OK maildrop has"), "{said}");
 
-    // One of them is renewed: both signals read it again.
+    // A certificate is renewed: both signals reload it.
     for (signal, renewed) in [(Signal::USR1, "third"), (Signal::HUP, "fourth")] {
         self_signed(&folder, "second", renewed, &["-addext", "subjectAltName=DNS:pop.example.org"]);
         daemon.supervisor().signal(signal);
@@ -58,8 +58,8 @@ fn table(folder: &Path, name: &str, names: &str) -> String {
     format!("[[tls.certificate]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")
 }
 
-/// The common name of the certificate that an openssl client with these arguments is shown; empty when there
-/// was no connection.
+/// The common name of the certificate that an openssl client with these arguments gets; empty if the
+/// connection failed.
 fn shown(arguments: &[&str]) -> String {
     let client = Command::new("openssl")
         .args(["s_client", "-connect"])

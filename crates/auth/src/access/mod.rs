@@ -151,7 +151,7 @@ mod tests {
             ("192.0.2.2", "reverse-lookup"),
             ("192.0.2.53", "temporary"),
             ("10.0.0.1", "in"),
-            // Trusted networks skip the reverse lookup, and not the access file.
+            // Trusted networks skip the reverse lookup, but not the access file.
             ("10.0.0.13", "denied-host"),
         ] {
             assert_eq!(word(gate.admit(&peer(address))), expected, "{address}");
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(word(gate.admit(&peer("192.0.2.2"))), "denied-host");
         assert_eq!(word(gate.admit(&peer("192.0.2.1"))), "in");
         let told: Vec<_> = gate.take_remarks().iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 2, "told once: {told:?}");
+        assert_eq!(told.len(), 2, "reported more than once: {told:?}");
         assert!(
             told[0].contains("stay in force") && told[1].contains("rules:2: a line begins with"),
             "{told:?}"

@@ -324,7 +324,10 @@ mod tests {
             Err(LoginFailure::UnknownUser.into())
         );
         let decoys = with("bob", AuthType::List, |query| users.decoys(query));
-        assert!(matches!(decoys.as_slice(), [Decoy { secret: None, .. }]), "strangers are asked for too");
+        assert!(
+            matches!(decoys.as_slice(), [Decoy { secret: None, .. }]),
+            "unknown users must be looked up, too"
+        );
     }
 
     #[test]
@@ -353,7 +356,11 @@ mod tests {
                 let account = auth.login(user.as_bytes(), password.as_bytes(), "192.0.2.1".parse().unwrap());
                 account.map(|account| account.uid.get()).map_err(|error| error.failure().word())
             };
-            assert_eq!(login(&mut auth, "alice", "pw"), Err("temporary"), "it is not connected yet");
+            assert_eq!(
+                login(&mut auth, "alice", "pw"),
+                Err("temporary"),
+                "there is no channel to the directory yet"
+            );
             auth.use_directory(channel_answering(answers));
             assert_eq!(login(&mut auth, "alice", "pw"), Ok(5000));
             assert_eq!(login(&mut auth, "alice", "wrong"), Err("password"));

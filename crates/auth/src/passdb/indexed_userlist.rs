@@ -296,7 +296,7 @@ mod tests {
             ]
         );
         assert_eq!(list.len(), 1);
-        assert_eq!(list.get(&name("m")).unwrap().uid.get(), 1, "the first of two stays");
+        assert_eq!(list.get(&name("m")).unwrap().uid.get(), 1, "the first of two entries must count");
     }
 
     proptest! {

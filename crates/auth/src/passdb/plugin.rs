@@ -224,7 +224,7 @@ mod tests {
             path
         }
 
-        /// What a plugin for passwords that is this shell script makes of a login.
+        /// The result of a login with this shell script as the password plugin.
         fn ask(&self, script: &str) -> (Result<Owner, LoginError>, Vec<Fault>) {
             let program = self.program("password", &format!("#!/bin/sh\n{script}\n"));
             login(&Config { password_plugin: Some(program), ..Config::default() }, "alice", b"se cret")
@@ -318,8 +318,8 @@ mod tests {
         assert_eq!(login(&config, "alice", b"x\0").0, Err(LoginFailure::Password.into()));
     }
 
-    /// Does what checkpassword itself does: becomes the user, sets HOME and the like, runs the program in its
-    /// arguments.
+    /// Does what checkpassword itself does: becomes the user, sets HOME and other variables, and runs the
+    /// program in its arguments.
     #[test]
     fn a_program_that_speaks_checkpassword_works_as_it_is() {
         if !is_root() {
@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(
             login(&config, "al ice", b"se cret").0.unwrap_err().failure().word(),
             "temporary",
-            "nobody listens"
+            "the other server no longer listens"
         );
     }
 }

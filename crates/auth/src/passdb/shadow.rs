@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn the_end_of_an_account_is_a_day_of_its_own() {
         let entry = find(LINES, "al").unwrap();
-        assert!(!entry.is_expired(19_100), "its last day");
+        assert!(!entry.is_expired(19_100), "it is still valid on its last day");
         assert!(entry.is_expired(19_101), "the password is too old");
         let expires = |line: &[u8], today| ShadowEntry::parse(line).unwrap().is_expired(today);
         assert!(!expires(b"a:x:::::: 20000:", 30_000), "no number");

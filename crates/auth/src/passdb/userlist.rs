@@ -228,7 +228,7 @@ mod tests {
     }
 
     impl Scene {
-        /// The uid of a user who is found with this plain password.
+        /// The uid of a user that is found with this plain password.
         fn login(&mut self, user: &str, password: &str) -> Result<u32, LoginError> {
             let user = UserName::try_from(user.as_bytes()).unwrap();
             let stored = StoredPassword::Plain(password.as_bytes()).secret().unwrap();

@@ -78,7 +78,7 @@ mod tests {
         }
         assert_eq!(at(&[b"./", &[b'x'; 2000][..], b"/\n"].concat()), None, "too long");
         let most = [b"./", &[b'x'; 1024][..]].concat();
-        assert_eq!(at(&most), None, "no end in sight");
+        assert_eq!(at(&most), None, "no line end");
     }
 
     #[test]

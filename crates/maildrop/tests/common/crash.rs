@@ -146,7 +146,7 @@ impl Disk for Recorder {
         Kernel.rename(dir, from, to)?;
         let (of, from) = resolve(dir, from);
         let (to_dir, to) = resolve(dir, to);
-        assert_eq!(of, to_dir, "within one directory");
+        assert_eq!(of, to_dir, "renames only work within one directory");
         self.done(Op::Rename { dir: of, from, to, file });
         Ok(())
     }

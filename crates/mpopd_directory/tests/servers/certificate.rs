@@ -10,7 +10,7 @@ pub(crate) struct Certificate {
     pub(crate) key: PathBuf,
 }
 
-/// `None`: openssl is not there.
+/// `None` if openssl is not installed.
 pub(crate) fn make(folder: &Path) -> Option<Certificate> {
     let openssl = find("openssl", &["/usr/bin/openssl"])?;
     let [config, certificate, key] =

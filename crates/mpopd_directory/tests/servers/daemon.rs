@@ -1,5 +1,5 @@
-//! mpopd itself, whose users are in a database or an LDAP server: from `PASS` to a message, and what clients
-//! are told when a server is down.
+//! mpopd with users in a database or an LDAP server: from `PASS` to a message, and the replies to clients
+//! when a server is down.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -19,10 +19,10 @@ use super::postgres::Cluster;
 use super::program::{Server, find, free_port, listens, run, write};
 use super::tokens::TokenServer;
 
-/// Who owns the mail of these tests.
+/// The owner of the mail in these tests.
 const OWNER: u32 = 54_321;
 
-/// mpopd with settings of the test's, and a mailbox for alice, in a folder of its own.
+/// mpopd with the settings of a test and a mailbox for alice, in its own folder.
 struct Daemon {
     folder: tempfile::TempDir,
     port: u16,
@@ -79,8 +79,8 @@ impl Daemon {
         std::fs::read_to_string(self.log()).unwrap()
     }
 
-    /// The log, once this is in it: a role of its own writes it, so it may come after the reply that it tells
-    /// of.
+    /// Waits until the log contains this, and returns the log. Another process writes it, so a line may
+    /// appear after the reply that it is about.
     fn logged_with(&self, part: &str) -> String {
         let until = Instant::now() + Duration::from_secs(120);
         loop {
@@ -93,14 +93,14 @@ impl Daemon {
         }
     }
 
-    /// The reply to PASS, without its line end.
+    /// The reply to PASS without its line end.
     fn login(&self, user: &str, password: &str) -> String {
         let mut client = Client::connect(self.port);
         assert!(client.say(&format!("USER {user}")).starts_with("+OK"));
         client.say(&format!("PASS {password}"))
     }
 
-    /// Waits for a login to be accepted: a program that was killed is started again.
+    /// Waits until a login is accepted, since a killed program is started again.
     fn login_when_back(&self, user: &str, password: &str) {
         let until = Instant::now() + Duration::from_secs(120);
         loop {
@@ -124,7 +124,7 @@ impl Daemon {
     }
 }
 
-/// The processes that a supervisor has started and that have not ended, with their names.
+/// The running child processes of a supervisor, with their names.
 fn roles(supervisor: u32) -> Vec<(u32, String)> {
     let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
     let named = |pid: &str| {
@@ -134,7 +134,7 @@ fn roles(supervisor: u32) -> Vec<(u32, String)> {
     children.split_whitespace().filter_map(named).collect()
 }
 
-/// The user that the package of mpopd creates. It remains, as with the package.
+/// Creates the user that mpopd's package creates. Like the package, the test does not remove it.
 fn make_user() {
     static MADE: OnceLock<()> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -166,7 +166,7 @@ impl Client {
         self.line()
     }
 
-    /// The lines of a reply of several.
+    /// The lines of a multi-line reply.
     fn listed(&mut self, line: &str) -> Vec<String> {
         assert!(self.say(line).starts_with("+OK"));
         std::iter::from_fn(|| Some(self.line()).filter(|line| line != ".")).collect()
@@ -199,7 +199,10 @@ fn a_database_in_place_of_the_user_list() {
     );
     let Some(daemon) = Daemon::new(&settings) else { return };
     let server = daemon.start();
-    assert!(daemon.login("alice", "se cret").starts_with(TEMPORARY), "there is no database yet");
+    assert!(
+        daemon.login("alice", "se cret").starts_with(TEMPORARY),
+        "the login must fail while there is no database"
+    );
     fill(&path);
     let mut client = Client::connect(daemon.port);
     client.say("USER alice");
@@ -210,14 +213,14 @@ fn a_database_in_place_of_the_user_list() {
     assert!(daemon.login("alice", "secret").starts_with(REFUSED));
     assert!(daemon.login("bob", "se cret").starts_with(REFUSED));
     assert!(daemon.login("' OR '1'='1", "se cret").starts_with(REFUSED));
-    assert!(!daemon.login("root", "se cret").starts_with("+OK"), "uid 0 never owns a maildrop session");
+    assert!(!daemon.login("root", "se cret").starts_with("+OK"), "uid 0 must never own a maildrop session");
 
     std::fs::write(&path, "no database").unwrap();
     assert!(daemon.login("alice", "se cret").starts_with(TEMPORARY));
     fill(&path);
     assert!(daemon.login("alice", "se cret").starts_with("+OK"));
 
-    // A killed process is restarted, and the other side continues.
+    // Either process is started again after a kill, and the other one goes on.
     let first = daemon.directory(server.id());
     rustix::process::kill_process(first, rustix::process::Signal::KILL).unwrap();
     daemon.login_when_back("alice", "se cret");
@@ -239,7 +242,10 @@ fn postgresql_goes_and_comes_back() {
     let Some(daemon) = Daemon::new(&settings) else { return };
     let _server = daemon.start();
     for _ in 0..2 {
-        assert!(daemon.login("alice", "pw").starts_with(TEMPORARY), "never a wrong password");
+        assert!(
+            daemon.login("alice", "pw").starts_with(TEMPORARY),
+            "it must not be reported as a wrong password"
+        );
         let up = cluster.start();
         assert!(daemon.login("alice", "pw").starts_with("+OK"));
         assert!(daemon.login("alice", "wrong").starts_with(REFUSED));
@@ -306,7 +312,7 @@ fn tokens_open_mailboxes() {
     drop(server);
     let mut client = Client::connect(daemon.port);
     let said = client.say(&format!("AUTH OAUTHBEARER {}", bearer("good")));
-    assert!(said.starts_with(TEMPORARY), "a server that is down is no wrong token: {said}");
+    assert!(said.starts_with(TEMPORARY), "a server that is down was reported as a wrong token: {said}");
     drop(running);
 }
 
@@ -333,7 +339,7 @@ fn only_mpopd_directory_has_a_servers_password_in_memory() {
     };
     assert!(daemon.login("alice", "pw").starts_with(TEMPORARY), "no such server");
     look("at first");
-    // The log role stays. All others work by one reading of the settings.
+    // The log role stays. All other processes use the same generation of the settings.
     let mut old = roles(server.id());
     old.retain(|(_, name)| name != "mpopd-log");
 

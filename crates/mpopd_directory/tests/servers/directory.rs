@@ -1,4 +1,4 @@
-//! The program under test, and the ends of its channels that its supervisor and an auth process have.
+//! The program under test, with the test in the place of its supervisor and of the auth processes.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,29 +13,29 @@ use ipc::directory::{
 use ipc::wire::{self, Wait};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-/// No answer takes longer than this, whatever the load.
+/// The time limit for an answer, whatever the load.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Directory {
     child: Child,
-    /// Gone when the supervisor is to be gone.
+    /// `None` after a test has closed it, as if the supervisor had exited.
     pub(crate) control: Option<OwnedFd>,
     pub(crate) auth: Auth,
 }
 
-/// An auth process.
+/// The channel of an auth process.
 pub(crate) struct Auth {
     pub(crate) channel: OwnedFd,
     next: RequestId,
 }
 
 impl Directory {
-    /// Starts it, and gives it one channel.
+    /// Starts the program with one channel.
     pub(crate) fn start(setup: DirectorySettings) -> Self {
         Self::try_start(setup).unwrap_or_else(|(why, status)| panic!("{status}: {why}"))
     }
 
-    /// The same, or what the program says of its settings.
+    /// Starts the program, or returns its error about the settings.
     pub(crate) fn try_start(setup: DirectorySettings) -> Result<Self, (String, ExitStatus)> {
         let (control, theirs) = sys::seqpacket::pair().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd-directory"))
@@ -55,7 +55,7 @@ impl Directory {
         Ok(Self { child, control: Some(control), auth })
     }
 
-    /// One more auth process.
+    /// Adds a channel for another auth process.
     pub(crate) fn another_auth(&self) -> Auth {
         Auth::new(self.control.as_ref().unwrap())
     }
@@ -132,7 +132,7 @@ pub(crate) fn sql(url: &str, query: &str, bounds: ServerBounds) -> DirectorySett
     DirectorySettings { users: Some(UserSource::Sql(sql)), oauth: None }
 }
 
-/// Users below `dc=example,dc=org`, by their uid.
+/// The settings for users below `dc=example,dc=org`, named by their uid.
 pub(crate) fn ldap(url: &str, bind: bool, change: impl FnOnce(&mut LdapSettings)) -> DirectorySettings {
     let text = |text: &str| text.to_owned();
     let attributes = LdapAttributes {
@@ -181,7 +181,7 @@ pub(crate) fn why(verdict: LookupOutcome) -> String {
     }
 }
 
-/// The uid of a user that was found.
+/// The uid of the user in an answer.
 #[track_caller]
 pub(crate) fn uid(verdict: LookupOutcome) -> u32 {
     match verdict {

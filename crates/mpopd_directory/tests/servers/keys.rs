@@ -34,11 +34,11 @@ impl Signer {
         Self::Ed(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
     }
 
-    /// `None`: openssl, which makes it, is not there.
+    /// Creates a key. `None` if openssl is not installed.
     fn rsa() -> Option<Self> {
         let openssl = find("openssl", &["/usr/bin/openssl"])?;
         let made = run(Command::new(openssl).args(["genpkey", "-algorithm", "RSA", "-outform", "DER"]));
-        // Which of the two forms depends on its version.
+        // Which of the two forms openssl prints depends on its version.
         let key = RsaKeyPair::from_der(&made.stdout).or_else(|_| RsaKeyPair::from_pkcs8(&made.stdout));
         Some(Self::Rsa(key.unwrap()))
     }
@@ -117,7 +117,7 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
     let named = |nth: usize| format!("key{nth}");
     let mut all: Vec<Value> =
         signers.iter().enumerate().map(|(nth, signer)| signer.jwk(&named(nth))).collect();
-    // Keys that sign nothing here, and that must not spoil the others.
+    // Keys that sign nothing here and must not prevent the others from being used.
     all.push(json!({"kty": "oct", "kid": "shared", "k": encode(b"hunter2 hunter2 hunter2 hunter2!")}));
     all.push(json!({"kty": "EC", "kid": "other", "crv": "P-384", "alg": "ES384", "x": encode(&[1; 48]), "y": encode(&[2; 48])}));
     write(&path, &json!({"keys": all}).to_string());
@@ -156,7 +156,7 @@ fn each_algorithm_is_accepted_and_what_is_not_signed_refused() {
         parts[1] = &theirs;
         assert_eq!(directory.token(&parts.join(".")), LookupOutcome::Refused, "changed claims");
     }
-    // The public key of a signer, or the shared one, taken for a secret.
+    // The public key of a signer, or the shared key, misused as the secret of an HMAC.
     let Signer::Ec(ec) = &signers[0] else { panic!("the first one is EC") };
     for secret in [ec.public_key().as_ref(), b"hunter2 hunter2 hunter2 hunter2!"] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);

@@ -1,4 +1,4 @@
-//! slapd, as Debian's package `slapd` has it, with its configuration and data in a folder of the test.
+//! slapd from Debian's package `slapd`, with its configuration and data in the folder of the test.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -134,13 +134,17 @@ fn a_password_is_checked_by_binding() {
     for wrong in ["secret", "SE CRET", "se cret ", "*", "searcher"] {
         assert_eq!(directory.verify("alice", wrong), LookupOutcome::Refused, "{wrong}");
     }
-    // A bind without a password is an anonymous one, and slapd lets it pass.
+    // A bind without a password is an anonymous bind, which slapd accepts.
     assert_eq!(directory.verify("alice", ""), LookupOutcome::Refused);
     let not_utf8 = SecretOctets::new(vec![0xff, 0xfe]);
     let ask = DirectoryQuery::Verify { name: name("alice"), password: not_utf8 };
     assert_eq!(directory.auth.ask(ask), LookupOutcome::Refused);
-    assert_eq!(uid(directory.verify("alice", "se cret")), 5000, "bound as users, it searches again");
-    assert_eq!(uid(directory.lookup("alice")), 5000, "without a password it is only looked up");
+    assert_eq!(
+        uid(directory.verify("alice", "se cret")),
+        5000,
+        "the program must still be able to search after a bind as a user"
+    );
+    assert_eq!(uid(directory.lookup("alice")), 5000, "a lookup without a password must not bind");
 
     for stranger in [
         "bob",
@@ -157,7 +161,7 @@ fn a_password_is_checked_by_binding() {
         assert_eq!(directory.verify(stranger, "se cret"), LookupOutcome::NotFound, "{stranger}");
         assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
-    assert_eq!(uid(directory.verify("a*(b)\\c", "odd")), 5002, "odd names are names");
+    assert_eq!(uid(directory.verify("a*(b)\\c", "odd")), 5002, "odd names must be treated as names");
     assert!(why(directory.verify("twin", "twin")).contains("more than one entry"));
     assert!(why(directory.lookup("hashed")).contains("there is no uid"));
 }
@@ -176,7 +180,7 @@ fn or_what_is_stored_is_read() {
     assert_eq!(alice.password.unwrap().expose(), b"se cret");
     assert_eq!(alice.mail, Some(MailPath::Mbox(Path::new("/srv/mail/alice").into())));
     assert_eq!(directory.lookup("hashed@example.org"), LookupOutcome::NotFound);
-    assert_eq!(directory.lookup("alice"), LookupOutcome::NotFound, "the filter asks for a domain");
+    assert_eq!(directory.lookup("alice"), LookupOutcome::NotFound, "the filter must ask for a domain");
 }
 
 #[test]

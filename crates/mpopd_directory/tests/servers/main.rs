@@ -1,5 +1,5 @@
-//! mpopd-directory as it runs, against real servers: PostgreSQL, MariaDB, SQLite, slapd, and a small HTTP
-//! server of these tests. All of them listen on this machine only, and end with the test that started them.
+//! mpopd-directory against real servers: PostgreSQL, MariaDB, SQLite, slapd, and a small HTTP server of these
+//! tests. All of them listen on this machine only, and stop with the test that started them.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, also in what tests share")]
 

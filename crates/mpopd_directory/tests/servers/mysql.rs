@@ -1,4 +1,4 @@
-//! MariaDB, as Debian's package `mariadb-server-core` has it; the protocol is MySQL's.
+//! MariaDB from Debian's package `mariadb-server-core`, which speaks MySQL's protocol.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -45,7 +45,7 @@ impl Database {
         command
     }
 
-    /// Makes the server's own tables, as mariadb-install-db does: that one needs more packages.
+    /// Creates the server's system tables as mariadb-install-db does, which would need more packages.
     fn bootstrap(&self) {
         let files = ["mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data"];
         let files =
@@ -87,7 +87,7 @@ fn users_are_found_and_a_server_that_was_down_comes_back() {
     assert_eq!(
         shouted.user.as_deref(),
         Some("alice"),
-        "MySQL compares without case: the column says who it is"
+        "MySQL ignores case, so the name must come from the column"
     );
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
     for stranger in ["bob", "' OR '1'='1", "\\' OR 1=1 -- ", "alice' -- ", "alice\\", "?", ":name", "0"] {

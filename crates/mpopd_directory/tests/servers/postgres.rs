@@ -1,4 +1,4 @@
-//! PostgreSQL, as Debian's package `postgresql` has it.
+//! PostgreSQL from Debian's package `postgresql`.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -27,11 +27,11 @@ CREATE ROLE mpopd LOGIN PASSWORD 'sec ret';
 GRANT ALL ON users TO mpopd;
 ";
 
-/// A cluster in a folder of its own.
+/// A cluster in its own folder.
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     programs: PathBuf,
-    /// The user who runs it: PostgreSQL refuses root.
+    /// The user that runs the server, since PostgreSQL refuses to run as root.
     user: Option<(u32, u32)>,
     port: u16,
     tls: bool,
@@ -84,7 +84,7 @@ impl Cluster {
         command
     }
 
-    /// One statement a line, without a server.
+    /// Fills the database in single-user mode, which takes one statement per line.
     fn fill(&self) {
         let mut command = self.command("postgres");
         command.args(["--single", "-D"]).arg(self.data()).arg("postgres").stdin(Stdio::piped());
@@ -123,7 +123,7 @@ impl Cluster {
             .arg(self.port.to_string());
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        // A predecessor that was killed leaves it behind; of a server that is ready it says so.
+        // A killed predecessor leaves the file behind. When a server is ready, the file says so.
         let state = self.data().join("postmaster.pid");
         let _ = std::fs::remove_file(&state);
         Server::start(&mut command, || {
@@ -147,7 +147,7 @@ fn users_are_found_whatever_their_names() {
     assert_eq!((alice.uid, alice.gid), (5000, Some(8)));
     assert_eq!(alice.password.unwrap().expose(), b"$y$j9T$salt$hash");
     assert_eq!(alice.home, Some(Path::new("/srv/alice").into()));
-    assert_eq!(alice.mail, None, "an empty text is none");
+    assert_eq!(alice.mail, None, "an empty column must count as none");
     let LookupOutcome::Found(other) = directory.lookup("alice@example.org") else { panic!("no other alice") };
     assert_eq!(other.mail, Some(MailPath::Maildir(Path::new("/srv/example.org/alice").into())));
     assert_eq!(uid(directory.lookup("o'brien")), 5002);
@@ -167,7 +167,7 @@ fn users_are_found_whatever_their_names() {
     ] {
         assert_eq!(directory.lookup(stranger), LookupOutcome::NotFound, "{stranger}");
     }
-    assert_eq!(uid(directory.lookup("alice")), 5000, "the table is as it was");
+    assert_eq!(uid(directory.lookup("alice")), 5000, "the table changed");
     assert!(why(directory.lookup("twin")).contains("more than one row"));
     assert!(why(directory.lookup("nobodys")).contains("no uid"));
 }
@@ -177,7 +177,7 @@ fn a_server_that_is_down_is_temporary_and_comes_back() {
     let Some(cluster) = Cluster::new() else { return };
     let mut directory =
         Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), QUERY, bounds(30)));
-    assert!(why(directory.lookup("alice")).contains("cannot be reached"), "it was never up");
+    assert!(why(directory.lookup("alice")).contains("cannot be reached"), "no server has been started yet");
     let server = cluster.start();
     assert_eq!(uid(directory.lookup("alice")), 5000);
     drop(server);
@@ -205,7 +205,7 @@ fn a_slow_query_ends_and_the_next_one_is_answered() {
                  AND pid <> pg_backend_pid() AND %u <> ''";
     let mut observer = Directory::start(sql(&cluster.url("sec%20ret", "sslmode=disable"), count, patient));
     while uid(observer.lookup("x")) > 0 {
-        assert!(began.elapsed() < Duration::from_secs(300), "the slow query goes on in the server");
+        assert!(began.elapsed() < Duration::from_secs(300), "the slow query still runs in the server");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

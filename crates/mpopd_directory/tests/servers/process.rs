@@ -1,4 +1,4 @@
-//! The program and the process that starts it.
+//! The program under test and the process that starts it.
 
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Server programs: found, started, ended.
+//! Server programs: how tests find, start and stop them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use super::port::Port;
 
-/// A server that is killed when it is dropped.
+/// A server process that is killed when this is dropped.
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Starts it, and waits until `ready` says so.
+    /// Starts a server, and waits until `ready` returns true.
     pub(crate) fn start(command: &mut Command, ready: impl Fn() -> bool) -> Self {
         Self::try_start(command, ready).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same, for a program whose log is worth showing when it does not start.
+    /// The same for a program whose log is printed if it does not start.
     pub(crate) fn try_start(command: &mut Command, ready: impl Fn() -> bool) -> Result<Self, String> {
         let mut server = Self(command.spawn().map_err(|error| format!("{command:?}: {error}"))?);
         let until = Instant::now() + Duration::from_secs(120);
@@ -47,7 +47,7 @@ impl Drop for Server {
     }
 }
 
-/// The first of these paths that is there. Otherwise the test says that it is skipped, which must not happen
+/// The first of these paths that exists. If none does, the test prints that it is skipped, which is a failure
 /// in CI.
 pub(crate) fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
@@ -59,7 +59,7 @@ pub(crate) fn find(what: &str, paths: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// Runs a program to its end, which must be good.
+/// Runs a program to its end. It must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
@@ -71,7 +71,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// A port without a listener, which no other test gets while these tests run.
+/// A port on which nothing listens, and that no other test gets while these tests run.
 pub(crate) fn free_port() -> u16 {
     static HELD: Mutex<Vec<Port>> = Mutex::new(Vec::new());
     let port = Port::reserve();
@@ -80,7 +80,7 @@ pub(crate) fn free_port() -> u16 {
     number
 }
 
-/// Whether a server accepts connections there.
+/// Whether connections to this port are accepted.
 pub(crate) fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Servers that take a connection and say nothing.
+//! Servers that accept connections and send nothing.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use super::directory::{Directory, bounds, ldap, sql, why};
 
 #[test]
 fn a_server_that_says_nothing_is_given_up_in_time() {
-    // The kernel completes the connections, and nothing ever answers.
+    // The kernel accepts the connections; nothing ever answers them.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let query = "SELECT uid FROM users WHERE name = %u";
@@ -30,7 +30,7 @@ fn one_that_is_slow_keeps_nobody_else_waiting() {
     let directory = Directory::start(sql(&url, "SELECT uid FROM users WHERE name = %u", bounds(600)));
     let mut waiting = directory.another_auth();
     waiting.send(ipc::directory::DirectoryQuery::Lookup(super::directory::name("alice")));
-    // The same server would be as slow for them; what needs no server is answered.
+    // Requests for the same server would be just as slow, but requests that need no server are answered.
     let mut other = directory.another_auth();
     let token = ipc::directory::DirectoryQuery::Token(super::directory::secret("t"));
     assert!(why(other.ask(token)).contains("no server for this request"));

@@ -1,4 +1,4 @@
-//! SQLite, which is part of the program.
+//! SQLite, which is built into the program.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn users_are_found_in_the_file_that_is_there() {
     let mut directory = Directory::start(sql(&url, QUERY, bounds(30)));
     let told = why(directory.lookup("alice"));
     assert!(told.contains("users.db cannot be reached") && told.contains("mpopd-directory"), "{told}");
-    assert!(!path.exists(), "no empty database was made");
+    assert!(!path.exists(), "an empty database was created");
 
     fill(&path);
     let LookupOutcome::Found(alice) = directory.lookup("alice") else { panic!("no alice") };
@@ -57,5 +57,5 @@ fn a_query_without_an_end_is_interrupted() {
     let mut directory = Directory::start(sql(&format!("sqlite:{}", path.display()), query, bounds));
     assert_eq!(uid(directory.lookup("alice")), 5000);
     assert!(why(directory.lookup("slow")).ends_with("has not answered after 5 s"));
-    assert_eq!(uid(directory.lookup("alice")), 5000, "the only place is free again");
+    assert_eq!(uid(directory.lookup("alice")), 5000, "the only slot must be free again");
 }

@@ -47,7 +47,7 @@ impl Drop for TokenServer {
     }
 }
 
-/// Answers one request, then closes, as a server may at any time.
+/// Answers one request, then closes the connection, as a server may do at any time.
 fn serve(connection: TcpStream) {
     let mut reader = BufReader::new(connection.try_clone().unwrap());
     let mut line = String::new();
@@ -87,7 +87,7 @@ fn serve(connection: TcpStream) {
         (true, true, Some("broken")) => ("503 Service Unavailable", String::new()),
         (true, true, Some("moved")) => ("302 Found\r\nLocation: http://127.0.0.1:1/", String::new()),
         (true, true, Some("silence")) => {
-            // Until the other side gives up.
+            // Until the other side closes the connection.
             let _ = reader.read_exact(&mut [0]);
             return;
         }

@@ -154,11 +154,11 @@ impl Session {
             self.most_appended = self.most_appended.max(self.out.len() - before);
             match step {
                 Step::NeedInput => {
-                    assert!(input.is_empty(), "input is asked for when there is none left");
+                    assert!(input.is_empty(), "the dialogue must use all input before it asks for more");
                     return;
                 }
                 Step::Replied => {}
-                Step::Waiting => panic!("every effect was answered"),
+                Step::Waiting => panic!("an effect was not answered"),
                 Step::Close(reason) => {
                     self.closed = Some(reason);
                     return;
@@ -182,11 +182,11 @@ impl Session {
                     self.go_on();
                 }
                 Step::AuthCancelled => {
-                    assert!(self.exchange.take().is_some(), "an exchange was open");
+                    assert!(self.exchange.take().is_some(), "no exchange was open");
                     self.cancelled += 1;
                 }
                 Step::StartTls => {
-                    assert!(input.is_empty(), "nothing that came in the clear is left");
+                    assert!(input.is_empty(), "input in clear text must not survive the start of TLS");
                     self.dialogue.tls_started(Arc::new(OFFERED_UNDER_TLS));
                 }
                 Step::Forward(forwarded) => {
@@ -231,7 +231,8 @@ impl Session {
     }
 
     fn send(&mut self, message: MessageNumber) {
-        let mut encoder = self.dialogue.begin_message(&mut self.out).expect("a message was asked for");
+        let mut encoder =
+            self.dialogue.begin_message(&mut self.out).expect("data without a request for a message");
         for chunk in self.maildrop.messages[message.index()].chunks(self.read_size) {
             if encoder.encode(chunk, &mut self.out) == EncodeProgress::Enough {
                 break;

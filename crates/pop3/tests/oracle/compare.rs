@@ -54,7 +54,7 @@ fn session(maildrop: &Arc<Maildrop>, plaintext: Plaintext) -> Session {
 /// Takes the first line of the output.
 fn line<'a>(output: &mut &'a str) -> &'a str {
     let (line, rest) =
-        output.split_once("\r\n").unwrap_or_else(|| panic!("a reply is missing or not ended: {output:?}"));
+        output.split_once("\r\n").unwrap_or_else(|| panic!("a reply is missing or incomplete: {output:?}"));
     *output = rest;
     line
 }
@@ -66,14 +66,13 @@ fn check(mut output: &str, expected: &[Expected]) {
         match reply {
             Expected::Ok(text) | Expected::Body(text, _) => {
                 let sent =
-                    status.strip_prefix("+OK ").unwrap_or_else(|| panic!("{status:?} in place of {reply:?}"));
-                assert!(text.as_ref().is_none_or(|text| text == sent), "{status:?} in place of {reply:?}");
+                    status.strip_prefix("+OK ").unwrap_or_else(|| panic!("{status:?} instead of {reply:?}"));
+                assert!(text.as_ref().is_none_or(|text| text == sent), "{status:?} instead of {reply:?}");
             }
             Expected::Challenge(challenge) => assert_eq!(status, format!("+ {challenge}")),
             Expected::Err(code) => {
-                let sent = status
-                    .strip_prefix("-ERR ")
-                    .unwrap_or_else(|| panic!("{status:?} in place of {reply:?}"));
+                let sent =
+                    status.strip_prefix("-ERR ").unwrap_or_else(|| panic!("{status:?} instead of {reply:?}"));
                 let sent = sent.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(code, _)| code);
                 assert_eq!(sent, *code, "{status:?}");
             }

@@ -1,5 +1,5 @@
-//! The roles are sealed: what they cannot do is tried in `roles/seal/tests.rs` of the program; here, that
-//! they serve all the same, and that no role knows what it need not.
+//! Sandboxed roles still work, and no role has secrets in memory that it does not need. What the sandbox
+//! forbids is tested in `crates/mpopd/src/process/sandbox_tests.rs`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use crate::harness::{
 const PASSWORD: &[u8] = b"what bob has never typed";
 const HASH: &[u8] = b"$6$caroline$QvNwP4pXcY9mBnLk";
 
-/// All processes of a daemon, itself included.
+/// All processes of a daemon, including the daemon itself.
 fn family(daemon: &Daemon) -> Vec<Process> {
     let supervisor = daemon.supervisor();
     let mut family = supervisor.descendants();
@@ -49,12 +49,12 @@ fn only_auth_has_the_user_list_in_memory() {
 }
 
 #[test]
-fn a_role_is_sealed_whoever_started_it() {
+fn roles_are_sandboxed_no_matter_who_starts_them() {
     let trial = Trial::of(Format::Maildir, &messages::ordinary());
     let _open = trial.account().login();
-    let sealed = ["mpopd-session", "mpopd-maildrop"];
+    let sandboxed = ["mpopd-session", "mpopd-maildrop"];
     let family = trial.supervisor().descendants();
-    for process in family.iter().filter(|process| sealed.contains(&process.name().as_str())) {
+    for process in family.iter().filter(|process| sandboxed.contains(&process.name().as_str())) {
         assert_eq!(process.status("Seccomp").as_deref(), Some("2"), "{}", process.name());
         assert_eq!(process.status("NoNewPrivs").as_deref(), Some("1"), "{}", process.name());
     }
@@ -66,7 +66,7 @@ fn a_mail_folder_that_was_made_anew_is_served() {
         let daemon = Daemon::new(format).user("alice", &messages::ordinary()).start();
         daemon.account("alice").login().quit();
         let before = daemon.snapshot();
-        // As if it had been mounted again: the process that served it is still there.
+        // As if the file system had been mounted again, while the process that served it still runs.
         let mail = daemon.mailbox("alice").parent().expect("the folder of mail").to_owned();
         let old = mail.with_extension("old");
         fs::rename(&mail, &old).expect("the old folder away");
