@@ -84,8 +84,8 @@ fn instructions(name: &str) -> Option<f64> {
             .args(["--passes-of", name, passes])
             .output()
             .ok()?;
-        let told = String::from_utf8_lossy(&valgrind.stderr).into_owned();
-        let collected = told.lines().find_map(|line| line.split_once("Collected : "))?.1;
+        let printed = String::from_utf8_lossy(&valgrind.stderr).into_owned();
+        let collected = printed.lines().find_map(|line| line.split_once("Collected : "))?.1;
         collected.trim().parse::<f64>().ok()
     };
     Some((count("3")? - count("1")?) / 2.0)

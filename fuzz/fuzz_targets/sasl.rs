@@ -157,7 +157,7 @@ fn shown(mechanism: SaslMechanism, switches: u8, said: &[&[u8]]) -> Option<&'sta
     }
 }
 
-/// Whether a message has a token of this user, and speaks of nobody else.
+/// Whether a message has a token of this user and names no other user.
 fn bears(message: &[u8], user: &str) -> bool {
     let text = String::from_utf8_lossy(message);
     let mut pairs = text.split('\u{1}');

@@ -53,6 +53,29 @@ fn json_has_the_same_fields() {
 }
 
 #[test]
+fn with_debug_the_steps_of_a_login_in_auth_have_the_number_of_the_session() {
+    let (daemon, log) = with_log_file(&["log_format = \"json\"", "log_level = \"debug\""]);
+    session(&daemon);
+    let text = log.with(&["\"event\":\"logout\"", "\"step\":\"open\"", "\"step\":\"password\""]);
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let login = lines.iter().find(|line| line["event"] == "login ok").expect("a login");
+    for (event, step, answer) in
+        [("maildrop ordered", "open", "sent"), ("login judged", "password", "accepted")]
+    {
+        let line = lines.iter().find(|line| line["role"] == "auth" && line["step"] == step);
+        let line = line.unwrap_or_else(|| panic!("{step}: {text}"));
+        assert_eq!((&line["event"], &line["answer"]), (&event.into(), &answer.into()));
+        assert_eq!((&line["level"], &line["user"]), (&"DEBUG".into(), &"alice".into()));
+        assert_eq!(line["session"], login["session"]);
+        assert!(line["us"].is_u64(), "{line}");
+    }
+    assert!(!text.contains("secret word"), "{text}");
+}
+
+#[test]
 fn log_level_leaves_out_what_matters_less() {
     let (daemon, log) = with_log_file(&["log_level = \"warn\""]);
     session(&daemon);

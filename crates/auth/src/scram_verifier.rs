@@ -156,7 +156,7 @@ mod tests {
         for (one, other) in [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("u\u{308}", "ü")] {
             assert_eq!(prepared(one.as_bytes()), prepared(other.as_bytes()));
         }
-        // What SASLprep forbids, and what is no text, still has one form.
+        // Text that SASLprep forbids, and octets that are no text, stay unchanged.
         for kept in [&b"\x07"[..], b"\xff\xfe", "\u{627}1".as_bytes()] {
             assert_eq!(prepared(kept).as_slice(), kept);
         }

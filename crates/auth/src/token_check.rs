@@ -10,7 +10,7 @@ pub trait TokenCheck {
     /// Why the token does not let anybody in.
     fn check(&mut self, token: &[u8]) -> Result<String, BadToken>;
 
-    /// The scope that a token must have; clients whose token is refused are told. Empty if there is none.
+    /// The scope that a token must have; clients with a refused token are told it. Empty if there is none.
     fn scope(&self) -> &str {
         ""
     }

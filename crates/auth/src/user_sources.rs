@@ -29,7 +29,7 @@ pub(crate) enum PassdbKind {
     /// The user list of the client's host name or of the domain in the login, or the directory that replaces
     /// it.
     Lists,
-    /// The one user list, or the directory that replaces it.
+    /// The single user list, or the directory that replaces it.
     List,
     /// The plugins.
     Plugins,

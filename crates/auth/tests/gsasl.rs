@@ -1,4 +1,4 @@
-//! The mechanisms against the client of GNU SASL, which knows nothing of ours: gsasl(1).
+//! Tests the mechanisms against an independent client: gsasl(1) of GNU SASL.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -15,13 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 use config::{AuthType, Config};
 use vocabulary::{LoginFailure, SaslMechanism};
 
-/// The password of everyone.
+/// The password of all users.
 const PASSWORD: &str = "open, ses=ame";
 
 /// The channel binding of a connection that has one.
 const BOUND: [u8; 32] = [7; 32];
 
-/// How gsasl asks what its connection is bound to.
+/// The prompt with which gsasl asks for the channel binding.
 const ASKED_FOR_BINDING: &str = "Enter base64 encoded tls-exporter channel binding: ";
 
 /// gsasl, as a client of one exchange.
@@ -32,11 +32,11 @@ struct Gsasl {
 }
 
 impl Gsasl {
-    /// Starts it for a connection that is bound to these octets, if to any.
+    /// Starts gsasl for a connection with this channel binding, if any.
     fn start(mechanism: SaslMechanism, user: &str, password: &str, bound: Option<&[u8]>) -> Self {
         let mut process = Command::new("gsasl")
             .args(["--client", "--quiet", "--mechanism", mechanism.word()])
-            // Written so, it is off: it ends when it has authenticated.
+            // Given like this it is switched off: gsasl ends after the authentication.
             .arg("--application-data")
             .args(["-a", user, "-p", password, "-z", user])
             .args(bound.is_none().then_some("--no-cb"))
@@ -54,7 +54,7 @@ impl Gsasl {
         gsasl
     }
 
-    /// The next line, or nothing if there is none.
+    /// The next line; `None` if there is none.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -67,7 +67,7 @@ impl Gsasl {
     }
 
     fn challenge(&mut self, challenge: &[u8]) {
-        // It may have gone already: then there is no response either.
+        // It may have ended already: then there is no response either.
         let _ = writeln!(self.input, "{}", STANDARD.encode(challenge));
     }
 }
@@ -79,7 +79,7 @@ impl Drop for Gsasl {
     }
 }
 
-/// Whether the program is here; says so if it is not.
+/// Whether gsasl is installed; prints a message if it is not.
 fn here() -> bool {
     let here = Command::new("gsasl").arg("--version").output().is_ok();
     if !here {
@@ -116,8 +116,8 @@ fn authenticator() -> (tempfile::TempDir, Authenticator) {
     (folder, auth)
 }
 
-/// Lets gsasl and the server talk, over connections that are bound to different octets if somebody is in
-/// between. Gives the user who is let in, or why nobody is.
+/// Plays an exchange between gsasl and the server. Different channel bindings at the two ends stand for an
+/// attacker in between. Returns the user who is let in, or why the exchange failed.
 fn talk(
     auth: &mut Authenticator,
     mechanism: SaslMechanism,
@@ -186,11 +186,11 @@ fn gsasl_trusts_the_server_that_knows_the_password_and_no_other() {
         };
         assert!(signature.starts_with(b"v="));
         if forged {
-            // Any other base64 digit there makes it another signature.
+            // Any other base64 digit makes it a different signature.
             signature[2] = if signature[2] == b'A' { b'B' } else { b'A' };
         }
         gsasl.challenge(&signature);
-        // It says an empty line to a signature that is right, and ends at any other.
+        // gsasl answers a correct signature with an empty line, and ends at any other.
         assert_eq!(gsasl.response(), (!forged).then(Vec::new), "{user}, forged: {forged}");
     }
 }

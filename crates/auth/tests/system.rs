@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{Etc, login, shadow};
 
-/// Settings of each scheme of the system's libcrypt that may be in a shadow file, cheap ones.
+/// Cheap settings of each scheme of the system's libcrypt that may be in a shadow file.
 const SCHEMES: [(&str, &[u8]); 6] = [
     ("yescrypt", b"$y$j75$FfUgzDcVBEMbnbQqGxdMl1"),
     ("sha512crypt", b"$6$rounds=1000$saltsalt"),
@@ -76,9 +76,9 @@ fn accounts_that_are_locked_expired_or_without_a_password_stay_shut() {
     for (user, password, by_shadow, by_pam) in [
         (&account_ended, "secret", "disabled", "disabled"),
         (&not_changed, "secret", "disabled", "disabled"),
-        // Its owner may still change it, but not by POP3.
+        // The user may still change it, but not by POP3.
         (&old_password, "secret", "disabled", "disabled"),
-        // For PAM these are passwords that nothing matches.
+        // For PAM these are hashes that no password matches.
         (&locked, "secret", "disabled", "password"),
         (&locked, &format!("!{right}"), "disabled", "password"),
         (&starred, "*", "disabled", "password"),
@@ -109,7 +109,7 @@ fn pam_decides_who_gets_in_and_passwd_who_owns_mail() {
         ("deny", "auth required pam_deny.so\naccount required pam_permit.so\n", name, "password"),
         ("account", "auth required pam_permit.so\naccount required pam_deny.so\n", name, "disabled"),
         ("broken", "auth required pam_no_such_module.so\n", name, "temporary"),
-        // Another question than the one for a password is not answered.
+        // Only the prompt for a password is answered.
         ("ask", "auth required pam_debug.so auth=user_unknown\n", name, "unknown-user"),
         ("later", "auth required pam_debug.so auth=authinfo_unavail\n", name, "temporary"),
         (
@@ -134,7 +134,7 @@ fn pam_decides_who_gets_in_and_passwd_who_owns_mail() {
 fn the_name_that_pam_returns_counts() {
     let Some(etc) = Etc::open() else { return };
     let user = etc.user("real", "*");
-    // pam_ftp makes each of these names the first of them.
+    // pam_ftp maps each of these names to the first one.
     let renaming = |to: &str| {
         format!("auth required pam_ftp.so users={to},mpopd-alias\naccount required pam_permit.so\n")
     };
@@ -182,7 +182,7 @@ fn a_module_that_hangs_costs_its_own_process_only() {
         let mut auth = auth::Authenticator::new(&config).unwrap();
         let deadline = sys::deadline::Deadline::new().unwrap();
         std::thread::spawn(move || {
-            // The module has begun to hang when the file has its line.
+            // The module hangs as soon as the file has its line.
             while !fs::read_to_string(&pid).is_ok_and(|line| line.ends_with('\n')) {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -212,7 +212,7 @@ fn a_module_that_hangs_costs_its_own_process_only() {
     const SIGKILL: i32 = 9;
     assert_eq!(process.wait().unwrap().signal(), Some(SIGKILL));
     assert_eq!(login(&mut other, &user.name, "secret"), "in");
-    // What the module had started is nobody's child now.
+    // The program that the module had started still runs.
     let pid = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
     sys::process::signal(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
         .unwrap();

@@ -1,5 +1,5 @@
-//! What the time of a refusal tells: statistics, printed (`cargo test -p auth --test timing -- --nocapture`).
-//! No time decides whether a test passes: only the words do.
+//! What the time of a failed login reveals: statistics, printed by
+//! `cargo test -p auth --test timing -- --nocapture`. The tests check only the reasons, never the times.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
@@ -15,10 +15,10 @@ use config::{AuthType, Config};
 
 const LOGINS: usize = 60;
 
-/// What a login is about, the name of its nth time, and the word of the log.
+/// What the login tests, the name for its nth attempt, and the word in the log.
 type Row<'a> = (&'a str, &'a dyn Fn(usize) -> String, &'a str);
 
-/// Logs in as each of the users in turn, so that what else the machine does concerns them all.
+/// Logs in as each user in turn, so that other load on the machine affects all of them.
 fn compare(auth: &mut Authenticator, title: &str, users: &[Row<'_>]) {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); users.len()];
     for nth in 0..LOGINS {
@@ -71,7 +71,7 @@ fn a_list_of_one_scheme() {
     );
 }
 
-/// An unknown name takes the time of the one or the other, and always the same.
+/// An unknown name takes the time of one of the two schemes, always the same one.
 #[test]
 fn a_list_of_two_schemes() {
     let (_folder, mut auth) = list(&format!("slow:{}:7\nfast:{}:7\n", hash(YESCRYPT), hash(SHA512)));

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// What a line must look like.
 #[derive(Debug)]
-pub(crate) struct LinePattern(Vec<PatternPart>);
+pub(crate) struct ReplyPattern(Vec<PatternPart>);
 
 #[derive(Debug)]
 enum PatternPart {
@@ -19,7 +19,7 @@ enum PatternPart {
 /// The words of a dialogue by their names, as they first occurred.
 pub(crate) type CapturedWords = HashMap<String, String>;
 
-impl LinePattern {
+impl ReplyPattern {
     pub(crate) fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -55,7 +55,7 @@ impl LinePattern {
 }
 
 /// As the script has it.
-impl fmt::Display for LinePattern {
+impl fmt::Display for ReplyPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
             PatternPart::Text(text) => f.write_str(text),
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn text_is_itself_and_a_star_is_anything() {
         let matches =
-            |pattern: &str, line: &str| LinePattern::parse(pattern).matches(line, &mut CapturedWords::new());
+            |pattern: &str, line: &str| ReplyPattern::parse(pattern).matches(line, &mut CapturedWords::new());
         for (pattern, line) in [
             ("+OK", "+OK"),
             ("+OK*", "+OK"),
@@ -101,7 +101,7 @@ mod tests {
             ("", ""),
         ] {
             assert!(matches(pattern, line), "{pattern} {line}");
-            assert_eq!(LinePattern::parse(pattern).to_string(), pattern);
+            assert_eq!(ReplyPattern::parse(pattern).to_string(), pattern);
         }
         for (pattern, line) in [("+OK", "+OK "), ("-ERR*", "+OK"), ("*b", "abc"), ("", "x"), ("a", "")] {
             assert!(!matches(pattern, line), "{pattern} {line}");
@@ -111,11 +111,11 @@ mod tests {
     #[test]
     fn a_word_stays_what_it_was() {
         let mut words = CapturedWords::new();
-        assert!(LinePattern::parse("1 $first").matches("1 abc", &mut words));
-        assert!(LinePattern::parse("+OK 1 $first").matches("+OK 1 abc", &mut words));
-        assert!(!LinePattern::parse("1 $first").matches("1 abd", &mut words));
-        assert!(!LinePattern::parse("2 $second").matches("2 ", &mut words), "a word has letters");
-        assert!(LinePattern::parse("2 $second").matches("2 x", &mut words));
-        assert!(LinePattern::parse("* $second").matches("a b x", &mut words), "a star gives way");
+        assert!(ReplyPattern::parse("1 $first").matches("1 abc", &mut words));
+        assert!(ReplyPattern::parse("+OK 1 $first").matches("+OK 1 abc", &mut words));
+        assert!(!ReplyPattern::parse("1 $first").matches("1 abd", &mut words));
+        assert!(!ReplyPattern::parse("2 $second").matches("2 ", &mut words), "a word has letters");
+        assert!(ReplyPattern::parse("2 $second").matches("2 x", &mut words));
+        assert!(ReplyPattern::parse("* $second").matches("a b x", &mut words), "a star gives way");
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pop3_client::blocking::{Pop3Connection, TestAccount};
 
-use crate::pattern::{CapturedWords, LinePattern};
+use crate::pattern::{CapturedWords, ReplyPattern};
 use crate::script::{AccountValue, Script, ScriptStep, SentPiece};
 
 /// How a script went that did not fail.
@@ -112,9 +112,9 @@ struct Player<'a> {
     at: u32,
     words: CapturedWords,
     /// Lines that the next multi-line reply must have.
-    wanted: Vec<&'a LinePattern>,
+    wanted: Vec<&'a ReplyPattern>,
     /// Lines that it must not have.
-    unwanted: Vec<&'a LinePattern>,
+    unwanted: Vec<&'a ReplyPattern>,
     transcript: String,
 }
 
@@ -175,7 +175,7 @@ impl<'a> Player<'a> {
     }
 
     /// Whether the server lists such a capability, asked on a connection of its own.
-    fn needs(&self, pattern: &LinePattern) -> Result<Played, Mismatch> {
+    fn needs(&self, pattern: &ReplyPattern) -> Result<Played, Mismatch> {
         let mut asking = Player::new(self.account);
         asking.reply()?;
         asking.connection()?.send(b"CAPA\r\n").map_err(Mismatch::NotSent)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::pattern::LinePattern;
+use crate::pattern::ReplyPattern;
 
 /// A dialogue.
 #[derive(Debug)]
@@ -14,15 +14,15 @@ pub struct Script {
 #[derive(Debug)]
 pub(crate) enum ScriptStep {
     /// The rest is for servers that list such a capability.
-    Needs(LinePattern),
+    Needs(ReplyPattern),
     /// The client sends this.
     Send(Vec<SentPiece>),
     /// The server sends a line.
-    Line(LinePattern),
+    Line(ReplyPattern),
     /// The next multi-line reply has a line like this.
-    Among(LinePattern),
+    Among(ReplyPattern),
     /// It has no line like this.
-    NotAmong(LinePattern),
+    NotAmong(ReplyPattern),
     /// The server sends lines up to a single dot.
     Lines,
     /// The client begins TLS.
@@ -90,10 +90,10 @@ impl Script {
                     ScriptStep::Send(pieces)
                 }
                 ("c", text) => ScriptStep::Send(pieces(text).map_err(bad)?),
-                ("N", text) => ScriptStep::Needs(LinePattern::parse(text)),
-                ("S" | "S:", text) => ScriptStep::Line(LinePattern::parse(text)),
-                ("+", text) => ScriptStep::Among(LinePattern::parse(text)),
-                ("-", text) => ScriptStep::NotAmong(LinePattern::parse(text)),
+                ("N", text) => ScriptStep::Needs(ReplyPattern::parse(text)),
+                ("S" | "S:", text) => ScriptStep::Line(ReplyPattern::parse(text)),
+                ("+", text) => ScriptStep::Among(ReplyPattern::parse(text)),
+                ("-", text) => ScriptStep::NotAmong(ReplyPattern::parse(text)),
                 ("S*", "") => ScriptStep::Lines,
                 ("T:", "") => ScriptStep::Tls,
                 ("E:", "") => ScriptStep::End,

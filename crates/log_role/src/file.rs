@@ -40,7 +40,8 @@ impl LogFile {
         self.file = None;
     }
 
-    /// Writes what is kept, as far as there is room. No half line stays in the file. What is not written is kept.
+    /// Writes what is kept, as far as there is room. No half line stays in the file. What is not written is
+    /// kept.
     ///
     /// # Errors
     ///

@@ -91,7 +91,8 @@ impl Keeper {
         }
     }
 
-    /// The log file was renamed: writes a new file of that name from now on. Returns `false` if this process may not.
+    /// The log file was renamed: writes a new file of that name from now on. Returns `false` if this process
+    /// may not.
     pub(crate) fn reopen(&mut self, now: Instant) -> bool {
         let LogWriter::File(file) = &mut self.target else { return true };
         // Lines that cannot be written to the old file go to the new one.

@@ -18,8 +18,8 @@ const GATHER: Duration = Duration::from_millis(10);
 /// The most lines that are written with one call.
 const MOST_GATHERED: usize = 1000;
 
-/// Runs the role until the supervisor closes the channel of the orders; then writes what is in the queue and ends.
-/// Returns the exit status.
+/// Runs the role until the supervisor closes the channel of the orders; then writes what is in the queue and
+/// ends. Returns the exit status.
 pub fn run(channels: Channels<'_>, settings: &Settings) -> i32 {
     let mut keeper = Keeper::new(settings);
     let mut buffer = vec![0; wire::MOST_OCTETS];
@@ -44,7 +44,8 @@ pub fn run(channels: Channels<'_>, settings: &Settings) -> i32 {
         match receive::<ToLog>(channels.orders, &mut buffer, Wait::No) {
             Ok(Some((ToLog::Reopen, _))) => {
                 if !keeper.reopen(Instant::now()) {
-                    // The folder may have been replaced since this process was sandboxed. The next process will see it.
+                    // The folder may have been replaced since this process was sandboxed. The next process
+                    // will see it.
                     return 1;
                 }
             }

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 
-/// Appends whole lines to a file that was opened for appending, as far as there is room: no half line stays in it.
-/// Returns the number of octets written.
+/// Appends whole lines to a file that was opened for appending, as far as there is room: no half line stays
+/// in it. Returns the number of octets written.
 ///
 /// # Errors
 ///

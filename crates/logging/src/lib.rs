@@ -1,7 +1,7 @@
 //! The log as every process sees it: one event is one line, in the form that docs/logging.md describes.
 //!
-//! The daemon's processes put their lines into one queue that the log role reads. They never wait for it: a line that
-//! does not fit is dropped and counted. `mpopd try` writes to standard error.
+//! The daemon's processes put their lines into one queue that the log role reads. They never wait for it: a
+//! line that does not fit is dropped and counted. `mpopd try` writes to standard error.
 #![forbid(unsafe_code)]
 
 mod append;

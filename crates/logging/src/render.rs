@@ -30,8 +30,8 @@ pub fn json(line: &Line, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// A datagram for syslog(3): facility `mail`, the form that every syslog daemon reads from `/dev/log`. `offset` is
-/// the offset of local time from UTC in seconds.
+/// A datagram for syslog(3): facility `mail`, the form that every syslog daemon reads from `/dev/log`.
+/// `offset` is the offset of local time from UTC in seconds.
 pub fn syslog(line: &Line, json: bool, pid: i32, offset: i32) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let local = line.time.saturating_add_signed(i64::from(offset));
@@ -45,7 +45,8 @@ pub fn syslog(line: &Line, json: bool, pid: i32, offset: i32) -> Vec<u8> {
     out
 }
 
-/// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): one field on each line.
+/// A datagram for the systemd journal, in its own protocol (systemd.journal-fields(7)): one field on each
+/// line.
 pub fn journal(line: &Line) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let _ = write!(

@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let taken = begun.elapsed();
         let octets: u64 =
             (1..=maildrop.count()).filter_map(|number| maildrop.listing(number)).map(|m| m.octets).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
         let rate = octets as f64 / taken.as_secs_f64() / 1e9;
         println!("{} messages, {octets} octets in {taken:.1?}: {rate:.2} GB/s", maildrop.count());
     }

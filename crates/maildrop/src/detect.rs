@@ -9,8 +9,8 @@ use vocabulary::{Location, Storage};
 
 use crate::error::OpenError;
 
-const EXPECTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory with \
-                      \"new\" and \"cur\")";
+const EXPECTED: &str = "an mbox (a file whose first line begins with \"From \") or a Maildir (a directory \
+                        with \"new\" and \"cur\")";
 
 /// Finds out which kind of maildrop lies at `path`. An empty file is an mbox without messages.
 ///

@@ -128,7 +128,11 @@ impl CommitError {
     pub fn remaining<'a>(&'a self, deleted: &'a [u32]) -> &'a [u32] {
         match self {
             Self::Partial { remaining, .. } => remaining,
-            _ => deleted,
+            Self::NoSuchMessage { .. }
+            | Self::Locked { .. }
+            | Self::Changed { .. }
+            | Self::Io { .. }
+            | Self::Interrupted { .. } => deleted,
         }
     }
 }
@@ -233,8 +237,8 @@ impl fmt::Display for CommitError {
             }
             Self::Interrupted { doing, path, source } => write!(
                 f,
-                "removal interrupted, the next login completes it or finds the messages again: {}: cannot {doing}: \
-                 {source}",
+                "removal interrupted, the next login completes it or finds the messages again: {}: \
+                 cannot {doing}: {source}",
                 path.display()
             ),
             Self::Partial { remaining, path, source } => {
@@ -248,7 +252,9 @@ impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            _ => None,
+            Self::InUse | Self::Locked { .. } | Self::NotAMaildrop { .. } | Self::TooManyMessages { .. } => {
+                None
+            }
         }
     }
 }
@@ -257,7 +263,7 @@ impl std::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            _ => None,
+            Self::NoSuchMessage { .. } | Self::Vanished { .. } | Self::Changed { .. } => None,
         }
     }
 }
@@ -268,7 +274,7 @@ impl std::error::Error for CommitError {
             Self::Io { source, .. } | Self::Interrupted { source, .. } | Self::Partial { source, .. } => {
                 Some(source)
             }
-            _ => None,
+            Self::NoSuchMessage { .. } | Self::Locked { .. } | Self::Changed { .. } => None,
         }
     }
 }

@@ -54,7 +54,7 @@ pub use error::{CommitError, FetchError, OpenError};
 pub use lock::MailGroup;
 pub use maildrop::{ListedMessage, Maildrop, MaildropUpdate, StoredMessage};
 pub use mbox::{Boundaries, BoundaryError};
-pub use migration::{BadUidlScheme, UidlComparison, UidlScheme};
+pub use migration::{UidlComparison, UidlScheme, UidlSchemeError};
 pub use notice::Notice;
 pub use opener::{Opener, SessionOptions};
 pub use received::ReceivedHeader;

@@ -12,7 +12,7 @@ use crate::widths::to_u64;
 /// How much is copied at a time, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// MemoryFile that is being filled.
+/// A copy that is being filled.
 pub(crate) struct MemoryFile {
     file: File,
     length: u64,

@@ -101,15 +101,18 @@ impl fmt::Display for Notice {
             }
             Self::JournalSetAside { path, name } => write!(
                 f,
-                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail that was \
-                 to be kept is in the state folder's journal/{name}",
+                "{}: another program changed it after an interrupted rewrite; it is left as it is, the mail \
+                 that was to be kept is in the state folder's journal/{name}",
                 path.display()
             ),
             Self::NoIndex { source } => {
-                write!(f, "the state folder takes no indexes, so opening maildrops takes longer: {source}")
+                write!(f, "indexes cannot be written to the state folder, so opening takes longer: {source}")
             }
             Self::NoSessionLocks { source } => {
-                write!(f, "the state folder takes no session locks, only this process keeps them: {source}")
+                write!(
+                    f,
+                    "the state folder cannot hold session locks, so only this process has them: {source}"
+                )
             }
             Self::Unreadable { path, source } => {
                 write!(f, "{}: not served, it cannot be read: {source}", path.display())

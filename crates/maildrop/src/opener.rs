@@ -185,13 +185,13 @@ mod tests {
         let Opener { shared } = opener();
         let file = File::open(&path).unwrap();
         let key = shared.indexes.key(&file, &rustix::fs::fstat(&file).unwrap(), mbox::RULES).unwrap();
-        let former = mbox::former_body(shared.indexes.find(&key).unwrap().body());
+        let previous = mbox::previous_body(shared.indexes.find(&key).unwrap().body());
         let written = fs::read_dir(place.path().join("index")).unwrap().next().unwrap().unwrap();
-        fs::write(written.path(), Checksummed::former(&key, &former)).unwrap();
+        fs::write(written.path(), Checksummed::previous(&key, &previous)).unwrap();
         let version = || opener().shared.indexes.find(&key).unwrap().version();
-        assert_eq!(version(), IndexVersion::Former);
+        assert_eq!(version(), IndexVersion::Previous);
 
         assert_eq!(uidls(&*opener().open(&location).unwrap()), all[1..]);
-        assert_eq!(version(), IndexVersion::Present);
+        assert_eq!(version(), IndexVersion::Current);
     }
 }

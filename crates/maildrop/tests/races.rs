@@ -305,7 +305,8 @@ fn dovecot(place: &Place, to: &Path, locks: &str) -> Command {
     };
     let text = format!(
         "protocols =\nlog_path = /dev/null\nssl = no\nfirst_valid_uid = 0\nbase_dir = {}\n\
-         postmaster_address = p@x\nmail_location = {location}\nmail_home = {}\nmbox_write_locks = {locks}\nmbox_read_locks = {}\n",
+         postmaster_address = p@x\nmail_location = {location}\nmail_home = {}\n\
+         mbox_write_locks = {locks}\nmbox_read_locks = {}\n",
         place.path("run").display(),
         home.display(),
         locks.split(' ').next_back().unwrap()

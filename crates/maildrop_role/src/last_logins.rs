@@ -1,8 +1,8 @@
 //! When each maildrop was last opened, for `login_delay` (RFC 2449, section 6.5).
 //!
-//! Each has an empty file in its owner's state folder, whose modification time is that of the last login: so all
-//! generations know it, and it outlives them. It is named after the maildrop's path, so another spelling of the user's
-//! name does not help.
+//! Each has an empty file in its owner's state folder, whose modification time is that of the last login: so
+//! all generations know it, and it outlives them. It is named after the maildrop's path, so another spelling
+//! of the user's name does not help.
 
 use std::fs::File;
 use std::io;
@@ -39,8 +39,8 @@ impl LastLogins {
         Ok(Self { folder, delay })
     }
 
-    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. A last login after `now` does
-    /// not count: the clock has been set back.
+    /// Whether the last login at the maildrop at `path` was less than the delay before `now`. A last login
+    /// after `now` does not count: the clock has been set back.
     ///
     /// # Errors
     ///

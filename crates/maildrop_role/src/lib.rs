@@ -1,8 +1,8 @@
 //! The maildrop role: opens, lists, hands out and removes the mail of one uid, as that uid.
 //!
-//! One process serves all sessions of its uid. Two groups of threads read two queues: orders to open, which only auth
-//! can give (`orders.rs`), and requests of the session role (`requests.rs`), which need a ticket that came with such an
-//! order. The kernel wakes one idle thread for each message.
+//! One process serves all sessions of its uid. Two groups of threads read two queues: orders to open, which
+//! only auth can give (`orders.rs`), and requests of the session role (`requests.rs`), which need a ticket
+//! that came with such an order. The kernel wakes one idle thread for each message.
 //!
 //! A session's locks and deletions live and die here: a session that ends without
 //! [`ipc::mail::ToMaildrop::Finish`] removes nothing.

@@ -1,7 +1,7 @@
 //! The listings of maildrops, packed for the session role.
 //!
-//! A long listing travels as sealed memory (memfd_create(2)), which no process can change. So the next session of an
-//! unchanged maildrop gets the same memory.
+//! A long listing travels as sealed memory (memfd_create(2)), which no process can change. So the next
+//! session of an unchanged maildrop gets the same memory.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,5 +1,5 @@
-//! The logins that a maildrop process is working on, in memory that outlives it: when it dies, the sessions that wait
-//! for them learn it at once.
+//! The logins that a maildrop process is working on, in memory that outlives it: when it dies, the sessions
+//! that wait for them learn it at once.
 
 use std::fs::File;
 use std::io;
@@ -38,8 +38,9 @@ impl LoginsInProgress {
         let _ = self.memory.write_all_at(&octets, offset(slot));
     }
 
-    /// The logins that were in progress when the process ended. The process wrote them itself and may have been taken
-    /// over by an attacker: the numbers are only looked up, and there are no more of them than threads.
+    /// The logins that were in progress when the process ended. The process wrote them itself and may have
+    /// been taken over by an attacker: the numbers are only looked up, and there are no more of them than
+    /// threads.
     pub fn logins(&self) -> Vec<LoginId> {
         let read = |slot: usize| {
             let mut octets = [0; SLOT];

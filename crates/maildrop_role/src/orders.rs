@@ -91,8 +91,8 @@ impl Worker<'_> {
         self.answer_with(&opened, memory.as_deref());
     }
 
-    /// Opens a maildrop, unless its last login was too recent. That is checked before any work is done, and again once no
-    /// other login can be opening it.
+    /// Opens a maildrop, unless its last login was too recent. That is checked before any work is done, and
+    /// again once no other login can be opening it.
     fn open_in_time(
         &self,
         storage: Storage,

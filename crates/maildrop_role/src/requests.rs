@@ -132,7 +132,8 @@ impl Worker<'_> {
         outcome
     }
 
-    /// Takes a maildrop out of the table, after the last notes for the user's log. Dropping it releases its locks.
+    /// Takes a maildrop out of the table, after the last notes for the user's log. Dropping it releases its
+    /// locks.
     fn close(&self, ticket: Ticket, notes: &[Note]) -> Option<OpenMaildrop> {
         let mut open = self.open.take(ticket)?;
         open.note(notes);

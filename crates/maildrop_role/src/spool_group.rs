@@ -1,4 +1,5 @@
-//! Uses the group that may make lock files in the mail spool (setting `mailgroup`), for one operation at a time.
+//! Uses the group that may make lock files in the mail spool (setting `mailgroup`), for one operation at a
+//! time.
 
 use std::io;
 

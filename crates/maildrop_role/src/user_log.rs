@@ -22,7 +22,8 @@ impl UserLog {
         self.detail
     }
 
-    /// Writes what the session has noted. Lines that cannot be written are lost: the user's mail does not wait for them.
+    /// Writes what the session has noted. Lines that cannot be written are lost: the user's mail does not
+    /// wait for them.
     pub(crate) fn write(&mut self, user: &str, notes: &[Note]) {
         if notes.is_empty() {
             return;

@@ -73,8 +73,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) settings: WorkerSettings<'a>,
     pub(crate) listings: PackedListings,
     pub(crate) open: OpenMaildrops,
-    /// Held for reading by a thread at work on a maildrop, and for writing by the thread that ends the process: no lock
-    /// file and no half-done commit is left behind.
+    /// Held for reading by a thread at work on a maildrop, and for writing by the thread that ends the
+    /// process: no lock file and no half-done commit is left behind.
     pub(crate) work: RwLock<()>,
     /// The number of threads that still take orders; with none the process only serves its last sessions.
     pub(crate) takers: AtomicUsize,
@@ -102,7 +102,8 @@ impl<'a> Worker<'a> {
         self.started.elapsed().saturating_sub(last) >= LINGER && self.open.is_empty()
     }
 
-    /// From now on auth cannot send orders and asks for another process; those already sent are still carried out.
+    /// From now on auth cannot send orders and asks for another process; those already sent are still carried
+    /// out.
     pub(crate) fn take_no_more(&self) {
         let _ = rustix::net::shutdown(self.channels.orders, rustix::net::Shutdown::Read);
     }
@@ -124,8 +125,8 @@ impl<'a> Worker<'a> {
     /// Sends an answer to the session role.
     pub(crate) fn answer(&self, answer: &FromMaildrop, descriptors: &[BorrowedFd<'_>]) {
         let Err(error) = send(self.channels.sessions, answer, descriptors, Wait::Forever) else { return };
-        // Without its session role the process has nothing to do; the threads that read its channel notice and end it.
-        // An answer that is out of bounds ends one session.
+        // Without its session role the process has nothing to do; the threads that read its channel notice
+        // and end it. An answer that is out of bounds ends one session.
         if !matches!(&error, wire::Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             tracing::error!("maildrop cannot answer: {error}");
         }

@@ -57,8 +57,8 @@ fn options(command: &Command, page: &mut String) {
             ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
         );
         // An option that every subcommand takes is described once, with those of the program.
-        let told = command.get_subcommands().next().is_none() && arg.is_global_set();
-        !arg.is_hide_set() && !same_everywhere && !told
+        let described = command.get_subcommands().next().is_none() && arg.is_global_set();
+        !arg.is_hide_set() && !same_everywhere && !described
     };
     let mut heading = None;
     for arg in command.get_arguments().filter(own) {

@@ -1,8 +1,8 @@
 //! mpopd, the POP3 server: the program, and its command line for the tools that describe it.
 //!
-//! `start/` goes from the command line to the supervisor, `plan/` from the configuration to all that the roles
-//! need, `supervisor/` starts the roles and restarts them, `process/` forks and confines each, and `try_command/`
-//! is `mpopd try`.
+//! `start/` goes from the command line to the supervisor, `plan/` from the configuration to all that the
+//! roles need, `supervisor/` starts the roles and restarts them, `process/` forks and confines each, and
+//! `try_command/` is `mpopd try`.
 #![forbid(unsafe_code)]
 
 mod cli;

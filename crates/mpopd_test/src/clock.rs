@@ -39,9 +39,9 @@ mod tests {
     #[tokio::test]
     async fn sessions_are_due_at_even_distances_and_none_is_told_early() {
         let began = Instant::now();
-        let mut told = schedule(began, 5000.0).unwrap();
+        let mut due_times = schedule(began, 5000.0).unwrap();
         for number in 0..50 {
-            let due = told.recv().await.unwrap();
+            let due = due_times.recv().await.unwrap();
             assert_eq!(due - began, Duration::from_secs_f64(f64::from(number) / 5000.0));
             assert!(Instant::now() >= due);
         }

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_whole_tree_is_counted() {
-        // The shell tells when its own child runs.
+        // The shell prints a line once its own child runs.
         let mut shell = Command::new("sh")
             .args(["-c", "sleep 60 & echo; wait"])
             .stdin(Stdio::null())

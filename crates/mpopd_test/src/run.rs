@@ -183,7 +183,7 @@ async fn audit(run: &LoadRun) {
     }
 }
 
-/// Ctrl-C and SIGTERM: the first ends the run in order, the second at once.
+/// Ctrl-C and SIGTERM: the first lets the sessions end, the second aborts them.
 struct Interrupts([tokio::signal::unix::Signal; 2]);
 
 impl Interrupts {

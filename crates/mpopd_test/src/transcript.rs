@@ -19,13 +19,13 @@ pub(crate) struct Transcript {
 #[derive(Debug)]
 struct TranscriptLine {
     at: Duration,
-    who: Speaker,
+    who: LineOrigin,
     /// Where the line ends in `text`.
     end: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Speaker {
+enum LineOrigin {
     Client,
     Server,
     Note,
@@ -46,20 +46,20 @@ impl Transcript {
 
     /// The client sent `line`, here without its CRLF.
     pub(crate) fn client(&mut self, line: &[u8], now: Instant) {
-        self.push(Speaker::Client, &[line], now);
+        self.push(LineOrigin::Client, &[line], now);
     }
 
     /// The server sent a status line.
     pub(crate) fn server(&mut self, indicator: &str, text: &[u8], now: Instant) {
-        self.push(Speaker::Server, &[indicator.as_bytes(), b" ", text], now);
+        self.push(LineOrigin::Server, &[indicator.as_bytes(), b" ", text], now);
     }
 
     /// Adds something else that a reader wants to know.
     pub(crate) fn note(&mut self, text: &str, now: Instant) {
-        self.push(Speaker::Note, &[text.as_bytes()], now);
+        self.push(LineOrigin::Note, &[text.as_bytes()], now);
     }
 
-    fn push(&mut self, who: Speaker, pieces: &[&[u8]], now: Instant) {
+    fn push(&mut self, who: LineOrigin, pieces: &[&[u8]], now: Instant) {
         if self.text.len() > KEPT {
             self.forget_older_half();
         }
@@ -90,9 +90,9 @@ impl fmt::Display for Transcript {
         let mut start = 0;
         for entry in &self.lines {
             let who = match entry.who {
-                Speaker::Client => "C:",
-                Speaker::Server => "S:",
-                Speaker::Note => "  ",
+                LineOrigin::Client => "C:",
+                LineOrigin::Server => "S:",
+                LineOrigin::Note => "  ",
             };
             let line = String::from_utf8_lossy(&self.text[start..entry.end]);
             writeln!(f, "  {:>9.3} ms  {who} {}", entry.at.as_secs_f64() * 1e3, line.escape_debug())?;

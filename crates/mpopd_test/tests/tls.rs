@@ -1,4 +1,4 @@
-//! TLS in both ways, against a small server with a self-signed certificate.
+//! TLS from the start and after STLS, with a small server that has a self-signed certificate.
 #![allow(clippy::unwrap_used, reason = "a panic is the verdict")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,12 +16,12 @@ use serde_json::Value;
 enum Begin {
     AtOnce,
     AfterStls,
-    /// With a line in clear text right after the answer to STLS.
+    /// With a line in clear text right after the reply to STLS.
     AfterStlsWithALine,
     Never,
 }
 
-/// A certificate that vouches for itself; nothing without openssl.
+/// A self-signed certificate; nothing without openssl.
 fn configuration() -> Option<Arc<ServerConfig>> {
     let folder = tempfile::tempdir().unwrap();
     let [key, certificate] = ["key", "certificate"].map(|name| folder.path().join(name));
@@ -44,7 +44,7 @@ fn configuration() -> Option<Arc<ServerConfig>> {
     Some(Arc::new(config))
 }
 
-/// A server with one empty maildrop; its port.
+/// Starts a server with one empty maildrop, and returns its port.
 fn server(begin: Begin, config: &Arc<ServerConfig>) -> u16 {
     let config = config.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -52,7 +52,7 @@ fn server(begin: Begin, config: &Arc<ServerConfig>) -> u16 {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let config = config.clone();
-            // A client that goes away in the middle is no failure of the server.
+            // A client may go away in the middle of a session.
             thread::spawn(move || drop(serve(stream.unwrap(), begin, config)));
         }
     });

@@ -1,4 +1,4 @@
-//! The real program against a server that sins on demand: each sin is found and named.
+//! The real program with a server that misbehaves on demand: it finds and names each defect.
 #![allow(clippy::unwrap_used, reason = "a panic is the verdict")]
 
 mod server;
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use server::{Server, Sin};
+use server::{Defect, Server};
 
 const MAIL: [&str; 3] = [
     "Subject: one\n\nThe first message.\n",
@@ -20,7 +20,7 @@ fn mpopd_test(arguments: &str) -> Output {
     command.args(arguments.split_ascii_whitespace()).output().unwrap()
 }
 
-/// Runs against a server and gives the exit status and the figures.
+/// Runs the program with this server, and returns the exit status and the figures.
 fn run(server: &Server, arguments: &str) -> (i32, Value) {
     let output = mpopd_test(&format!("-h 127.0.0.1 -n {} -p pw --json {arguments}", server.port));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -29,13 +29,14 @@ fn run(server: &Server, arguments: &str) -> (i32, Value) {
     (output.status.code().unwrap(), json)
 }
 
-/// Runs one session against a server with that sin and gives the only fault: its kind, text and transcript.
-fn fault(sin: Sin, arguments: &str) -> (String, String, String) {
-    let server = Server::start(sin, &MAIL);
+/// Runs one session with a server that has this defect, and returns the only failure: its kind, text and
+/// transcript.
+fn fault(defect: Defect, arguments: &str) -> (String, String, String) {
+    let server = Server::start(defect, &MAIL);
     let (status, json) = run(&server, &format!("-u alice --count 1 {arguments}"));
-    assert_eq!((status, &json["sessions"], &json["failed"]), (1, &0.into(), &1.into()), "{sin:?}: {json}");
+    assert_eq!((status, &json["sessions"], &json["failed"]), (1, &0.into(), &1.into()), "{defect:?}: {json}");
     let faults = json["faults"].as_object().unwrap();
-    assert_eq!(faults.len(), 1, "{sin:?}: {json}");
+    assert_eq!(faults.len(), 1, "{defect:?}: {json}");
     let (kind, fault) = faults.iter().next().unwrap();
     let text = |name: &str| fault[name].as_str().unwrap().to_owned();
     (kind.clone(), text("sample"), text("transcript"))
@@ -56,7 +57,7 @@ fn a_good_server_has_no_fault_in_any_mode() {
     let (_folder, mbox) = mbox();
     for mode in ["login", "list", "retr", "drain"] {
         for pipeline in ["", "--pipeline"] {
-            let server = Server::start(Sin::None, &MAIL);
+            let server = Server::start(Defect::None, &MAIL);
             let verify =
                 if ["retr", "drain"].contains(&mode) { format!("--verify {mbox}") } else { String::new() };
             let arguments =
@@ -75,33 +76,38 @@ fn a_good_server_has_no_fault_in_any_mode() {
 }
 
 #[test]
-fn each_sin_is_found_and_named() {
+fn each_defect_is_found_and_named() {
     let (_folder, mbox) = mbox();
     let verify = format!("--mode retr --verify {mbox}");
-    let sins = [
-        (Sin::WrongByte, &*verify, "wrong-content", "alice: RETR 2: it is like"),
-        (Sin::SameMessage, "--mode retr", "wrong-octets", "RETR 2: 36 octets came, but LIST said"),
-        (Sin::WrongOctets, "--mode retr", "wrong-octets", "RETR 2: 65 octets came, but LIST said 66"),
-        (Sin::NoTerminator, "--mode retr", "no-terminator", "the terminator is missing after 65 octets"),
-        (Sin::NoTerminatorAndSilence, "--mode retr --timeout 2", "no-terminator", "nothing came for 2 s"),
-        (Sin::Silence, "--timeout 2", "stalled", "nothing came for 2 s; still missing: the answer to STAT"),
-        (Sin::NoGreeting, "--timeout 2", "stalled", "the greeting"),
-        (Sin::BareLf, "--mode retr", "bare-lf", "RETR 2: octet 63 is a LF"),
-        (Sin::Unstuffed, "--mode retr", "wrong-octets", "RETR 2"),
-        (Sin::ListAgainstStat, "--mode list", "bad-listing", "LIST: it has 3 messages of"),
-        (Sin::OneUidl, "--mode list", "bad-listing", "UIDL: messages 1 and 2 are both \"same\""),
-        (Sin::Ssh, "", "not-pop3", "SSH-2.0"),
-        (Sin::InUse, "", "in-use", "alice: PASS: -ERR [IN-USE]"),
-        (Sin::WrongPassword, "", "login-refused", "alice: PASS: -ERR [AUTH] no"),
-        (Sin::HangUp, "", "closed", "closed the connection before the answer to PASS"),
+    let defects = [
+        (Defect::WrongByte, &*verify, "wrong-content", "alice: RETR 2: it is like"),
+        (Defect::SameMessage, "--mode retr", "wrong-octets", "RETR 2: 36 octets came, but LIST said"),
+        (Defect::WrongOctets, "--mode retr", "wrong-octets", "RETR 2: 65 octets came, but LIST said 66"),
+        (Defect::NoTerminator, "--mode retr", "no-terminator", "the terminator is missing after 65 octets"),
+        (Defect::NoTerminatorAndSilence, "--mode retr --timeout 2", "no-terminator", "nothing came for 2 s"),
+        (
+            Defect::Silence,
+            "--timeout 2",
+            "stalled",
+            "nothing came for 2 s; still missing: the answer to STAT",
+        ),
+        (Defect::NoGreeting, "--timeout 2", "stalled", "the greeting"),
+        (Defect::BareLf, "--mode retr", "bare-lf", "RETR 2: octet 63 is a LF"),
+        (Defect::Unstuffed, "--mode retr", "wrong-octets", "RETR 2"),
+        (Defect::ListAgainstStat, "--mode list", "bad-listing", "LIST: it has 3 messages of"),
+        (Defect::OneUidl, "--mode list", "bad-listing", "UIDL: messages 1 and 2 are both \"same\""),
+        (Defect::Ssh, "", "not-pop3", "SSH-2.0"),
+        (Defect::InUse, "", "in-use", "alice: PASS: -ERR [IN-USE]"),
+        (Defect::WrongPassword, "", "login-refused", "alice: PASS: -ERR [AUTH] no"),
+        (Defect::HangUp, "", "closed", "closed the connection before the answer to PASS"),
     ];
-    // At one time, since some of them are about waiting.
+    // In parallel, because some of them take time.
     std::thread::scope(|scope| {
-        for (sin, arguments, kind, says) in sins {
+        for (defect, arguments, kind, says) in defects {
             scope.spawn(move || {
-                let (found, text, _) = fault(sin, arguments);
-                assert_eq!(found, kind, "{sin:?}: {text}");
-                assert!(text.contains(says), "{sin:?}: {text}");
+                let (found, text, _) = fault(defect, arguments);
+                assert_eq!(found, kind, "{defect:?}: {text}");
+                assert!(text.contains(says), "{defect:?}: {text}");
             });
         }
     });
@@ -109,7 +115,7 @@ fn each_sin_is_found_and_named() {
 
 #[test]
 fn dots_that_are_not_doubled_are_named_when_no_line_is_a_dot_alone() {
-    let server = Server::start(Sin::Unstuffed, &["a\n", "b\n.signature\n"]);
+    let server = Server::start(Defect::Unstuffed, &["a\n", "b\n.signature\n"]);
     let (status, json) = run(&server, "-u alice --count 1 --mode retr");
     assert_eq!(status, 1);
     let text = json["faults"]["bad-dot-stuffing"]["sample"].as_str().unwrap();
@@ -119,7 +125,7 @@ fn dots_that_are_not_doubled_are_named_when_no_line_is_a_dot_alone() {
 #[test]
 fn a_wrong_byte_comes_with_the_dialogue_and_without_the_password() {
     let (_folder, mbox) = mbox();
-    let (_, text, transcript) = fault(Sin::WrongByte, &format!("--mode retr --verify {mbox}"));
+    let (_, text, transcript) = fault(Defect::WrongByte, &format!("--mode retr --verify {mbox}"));
     assert!(text.contains("as far as octet 20"), "{text}");
     for line in ["C: USER alice", "C: PASS ******", "C: RETR 2", "65 octets and the terminator"] {
         assert!(transcript.contains(line), "{line}: {transcript}");
@@ -142,13 +148,13 @@ fn nobody_listening_is_named() {
 
 #[test]
 fn a_message_that_comes_back_or_gets_lost_is_found_by_draining() {
-    let server = Server::start(Sin::KeepsAll, &MAIL);
+    let server = Server::start(Defect::KeepsAll, &MAIL);
     let (status, json) = run(&server, "-u alice --mode drain");
     assert_eq!(status, 1);
     let text = json["faults"]["came-back"]["sample"].as_str().unwrap();
     assert!(text.contains("alice: UIDL: 3 messages are listed again, such as \"uidl-1\""), "{text}");
 
-    let server = Server::start(Sin::LosesOne, &MAIL);
+    let server = Server::start(Defect::LosesOne, &MAIL);
     let (status, json) = run(&server, "-u alice --mode drain --messages 0");
     assert_eq!(status, 1);
     let text = json["faults"]["lost"]["sample"].as_str().unwrap();
@@ -159,18 +165,18 @@ fn a_message_that_comes_back_or_gets_lost_is_found_by_draining() {
 #[test]
 fn a_message_that_is_nowhere_is_missed() {
     let (_folder, mbox) = mbox();
-    let server = Server::start(Sin::None, &MAIL[..2]);
+    let server = Server::start(Defect::None, &MAIL[..2]);
     let (status, json) = run(&server, &format!("-u alice --mode retr --count 1 --verify {mbox}"));
     assert_eq!(status, 1);
     assert!(json["faults"]["lost"]["sample"].as_str().unwrap().contains("did not come"), "{json}");
-    let doubled = Server::start(Sin::None, &[MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
+    let doubled = Server::start(Defect::None, &[MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
     let (_, json) = run(&doubled, &format!("-u alice --mode retr --count 1 --verify {mbox}"));
     assert_eq!(json["faults"]["delivered-twice"]["count"], 1, "{json}");
 }
 
 #[test]
 fn a_drained_maildrop_is_balanced() {
-    let server = Server::start(Sin::None, &MAIL);
+    let server = Server::start(Defect::None, &MAIL);
     let (status, json) = run(&server, "--users u%d:0-4 --connections 3 --mode drain");
     assert_eq!(status, 0, "{json}");
     let balance = &json["drain"];
@@ -182,7 +188,7 @@ fn a_drained_maildrop_is_balanced() {
 
 #[test]
 fn an_open_loop_counts_the_wait_for_a_slow_server() {
-    let server = Server::start(Sin::Slow, &MAIL);
+    let server = Server::start(Defect::Slow, &MAIL);
     // Each session takes at least 400 ms; with one connection the tenth has waited for nine others.
     let (status, json) = run(&server, "-u alice --rate 1000 --count 10 --connections 1");
     assert_eq!(status, 0, "{json}");
@@ -196,7 +202,7 @@ fn an_open_loop_counts_the_wait_for_a_slow_server() {
 
 #[test]
 fn the_classic_summary_is_connects_and_seconds() {
-    let server = Server::start(Sin::None, &MAIL);
+    let server = Server::start(Defect::None, &MAIL);
     let mut child = Command::new(env!("CARGO_BIN_EXE_mpopd_test"))
         .args(["-h", "127.0.0.1", "-n", &server.port.to_string(), "-u", "alice", "-p", "pw", "-i", "0.01"])
         .stdout(std::process::Stdio::piped())
@@ -224,7 +230,7 @@ fn the_classic_summary_is_connects_and_seconds() {
 fn the_page_is_written_and_whole() {
     let (folder, mbox) = mbox();
     let page = folder.path().join("page.html");
-    let server = Server::start(Sin::WrongByte, &MAIL);
+    let server = Server::start(Defect::WrongByte, &MAIL);
     let arguments = format!("-u alice --count 3 --mode retr --verify {mbox} --html {}", page.display());
     let (status, _) = run(&server, &arguments);
     assert_eq!(status, 1);

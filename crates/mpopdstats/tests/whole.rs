@@ -1,4 +1,4 @@
-//! mpopdstats, run as administrators run it.
+//! mpopdstats, called as an administrator would call it.
 
 #![allow(clippy::unwrap_used)]
 

@@ -18,7 +18,6 @@ mod proxy_networks;
 mod run;
 mod settings;
 mod shared;
-mod step_log;
 mod stream;
 mod table;
 pub mod tls;

@@ -1,8 +1,8 @@
 //! The words that several crates share, each defined once.
 //!
 //! The configuration parses them, messages between processes carry them, and the roles act on them. The crate
-//! holds no logic beyond the words themselves and depends on none of ours, so a role can use it without seeing
-//! what any other role works with.
+//! holds no logic beyond the words themselves and depends on none of ours, so a role can use it without
+//! seeing what any other role works with.
 #![forbid(unsafe_code)]
 
 mod log;

@@ -25,7 +25,8 @@ words! {
         InUse = "in-use",
         /// The user's last login was less than `login_delay` ago.
         LoginDelay = "login-delay",
-        /// What lies at the maildrop's path is no maildrop, or one beyond a limit: an administrator must look.
+        /// What lies at the maildrop's path is no maildrop, or one beyond a limit: an administrator must
+        /// look.
         Maildrop = "maildrop",
     }
 }

@@ -14,7 +14,10 @@ pub trait Words: Copy + PartialEq + std::fmt::Display + 'static {
 /// Declares an enum together with the words that stand for its values: the constant `ALL`, the method `word`,
 /// [`Words`] and `Display` come from the one list.
 macro_rules! words {
-    ($( $(#[$doc:meta])* $name:ident { $( $(#[$value_doc:meta])* $value:ident = $word:literal ),+ $(,)? } )+) => { $(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $( $(#[$value_doc:meta])* $value:ident = $word:literal ),+ $(,)? }
+    )+) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

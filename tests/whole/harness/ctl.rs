@@ -1,4 +1,4 @@
-//! mpopdctl, which belongs to another package than these tests: Cargo builds it when the first of them needs
+//! mpopdctl, which belongs to another package than these tests. Cargo builds it for the first test that needs
 //! it.
 
 use std::fs;
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::{Daemon, MPOPD, Process, eventually};
 
-/// What a call of mpopdctl gave.
+/// The result of a call of mpopdctl.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) status: Option<i32>,
@@ -20,12 +20,12 @@ pub(crate) struct Said {
 }
 
 impl Daemon {
-    /// Runs `mpopdctl -c ITS-FILE ARGUMENTS`.
+    /// Runs `mpopdctl -c FILE ARGUMENTS` with the daemon's configuration file.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> Said {
         said(self.ctl_command(arguments).output().expect("running mpopdctl"))
     }
 
-    /// The same as a command that is still to be run.
+    /// The same as a command that has not run yet.
     pub(crate) fn ctl_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(mpopdctl());
         command.arg("-c").arg(self.configuration()).args(arguments).stdin(Stdio::null());
@@ -46,11 +46,11 @@ pub(crate) fn said(output: Output) -> Said {
     Said { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// A daemon that mpopdctl starts and ends; ended with the test at the latest.
+/// A daemon that mpopdctl starts and stops. It ends with the test at the latest.
 pub(crate) struct Controlled(Daemon);
 
 impl Controlled {
-    /// Writes its files, and starts nothing.
+    /// Writes its files without starting it.
     pub(crate) fn of(daemon: Daemon) -> Self {
         daemon.configure();
         Self(daemon)
@@ -61,7 +61,7 @@ impl Controlled {
         self.find().expect("a running daemon")
     }
 
-    /// Sends the supervisor a signal and waits until it is gone with all that it started.
+    /// Sends the supervisor a signal, and waits for the end of it and of everything that it started.
     pub(crate) fn end_by(&self, signal: Signal) {
         let supervisor = self.supervisor();
         let family = [vec![supervisor], supervisor.descendants()].concat();
@@ -99,7 +99,7 @@ impl Drop for Controlled {
     }
 }
 
-/// The program, in the folder and of the profile of the mpopd under test.
+/// The program, built into the folder and with the profile of the mpopd under test.
 pub(crate) fn mpopdctl() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -120,8 +120,8 @@ pub(crate) fn mpopdctl() -> &'static Path {
     })
 }
 
-/// Whether it is newer than all that it was made of, as far as Cargo's note of that tells. Asking Cargo would
-/// make it anew for itself alone where the whole workspace was built at once.
+/// Whether it is newer than all its sources, according to Cargo's dependency file. Asking Cargo instead would
+/// rebuild it with other features if the whole workspace was built at once.
 fn is_fresh(program: &Path) -> Option<bool> {
     let built = fs::metadata(program).ok()?.modified().ok()?;
     let note = fs::read_to_string(program.with_extension("d")).ok()?;

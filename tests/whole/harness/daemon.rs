@@ -17,10 +17,10 @@ use super::{
     Format, MPOPD, Message, OWNER, Port, Process, Scratch, Snapshot, TestAccount, eventually, give, is_root,
 };
 
-/// A daemon that is being described, or that runs.
+/// A daemon that runs, or is still being configured.
 ///
-/// Its users have the password `secret word`, with a space. Without root every mailbox belongs to whoever
-/// runs the tests.
+/// Its users have the password `secret word`, with a space. Without root, every mailbox belongs to the user
+/// who runs the tests.
 pub(crate) struct Daemon {
     scratch: Scratch,
     port: Port,
@@ -28,14 +28,14 @@ pub(crate) struct Daemon {
     userlist: String,
     settings: String,
     environment: Vec<(String, String)>,
-    /// Whether it runs as the owner of the mail, not as root.
+    /// Whether it runs as the owner of the mail instead of root.
     by_owner: bool,
-    /// The program, if it is another file than the one that Cargo built.
+    /// The program, if it is not the one that Cargo built.
     program: Option<PathBuf>,
     running: Option<Running>,
 }
 
-/// A daemon that did not start: its exit status, what it said on stderr, and the configuration that it read.
+/// A daemon that did not start: its exit status, its standard error, and the configuration that it read.
 pub(crate) struct Refused {
     pub(crate) status: ExitStatus,
     pub(crate) said: String,
@@ -52,7 +52,7 @@ const PASSWORD: &str = "secret word";
 impl Daemon {
     pub(crate) fn new(format: Format) -> Self {
         let scratch = Scratch::new();
-        // As /var/mail is on systems where everybody's programs make dotlocks.
+        // Like /var/mail on systems where every user's programs make dotlocks.
         scratch.folder("mail", 0o1777);
         scratch.folder("empty", 0o755);
         let (userlist, settings) = (String::new(), String::new());
@@ -95,7 +95,7 @@ impl Daemon {
         self
     }
 
-    /// Makes the folder of the mailboxes one that only root and this group may write.
+    /// Lets only root and this group write the folder of the mailboxes.
     pub(crate) fn spool_of_group(self, gid: u32) -> Self {
         std::os::unix::fs::chown(self.mail(), Some(0), Some(gid)).expect("chown");
         self.scratch.folder("mail", 0o2775);
@@ -115,13 +115,13 @@ impl Daemon {
         self
     }
 
-    /// Has this file be the program.
+    /// Uses this file as the program.
     pub(crate) fn run_by(mut self, program: &Path) -> Self {
         self.program = Some(program.to_owned());
         self
     }
 
-    /// Has it run without root, as the owner of all mailboxes.
+    /// Runs it without root, as the owner of all mailboxes.
     pub(crate) fn owned_by_its_user(mut self) -> Self {
         self.by_owner = true;
         self
@@ -131,23 +131,23 @@ impl Daemon {
     pub(crate) fn reconfigure(&mut self, line: &str) {
         let key = key_of(line);
         let kept = self.settings.lines().filter(|old| key_of(old) != key);
-        // Before the first table.
+        // It has to come before the first table.
         self.settings = [line].into_iter().chain(kept).flat_map(|line| [line, "\n"]).collect();
         self.configure();
     }
 
-    /// Takes the lines with this setting out of the configuration file.
+    /// Removes the lines with this setting from the configuration file.
     pub(crate) fn forget(&mut self, key: &str) {
         let kept = self.settings.lines().filter(|line| key_of(line) != key);
         self.settings = kept.flat_map(|line| [line, "\n"]).collect();
         self.configure();
     }
 
-    /// Writes the configuration without starting anything; its path.
+    /// Writes the configuration without starting anything, and returns its path.
     pub(crate) fn configure(&self) -> PathBuf {
         let userlist = self.scratch.file("userlist", &self.userlist);
         fs::set_permissions(&userlist, fs::Permissions::from_mode(0o600)).expect("the mode of the user list");
-        // As editors do it: a daemon that reads it at this moment sees the old file or the new one.
+        // As editors do it: a daemon that reads the file meanwhile sees the old one or the new one.
         let new = self.scratch.file("mpopd.conf.new", self.configured(&userlist));
         fs::rename(new, self.configuration()).expect("the configuration");
         if self.by_owner {
@@ -156,7 +156,7 @@ impl Daemon {
         self.configuration()
     }
 
-    /// `mpopd -c FILE` with more arguments, as whom it is to run.
+    /// `mpopd -c FILE` with more arguments, to be run as the right user.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let program = match &self.program {
             Some(program) => program.clone(),
@@ -178,7 +178,7 @@ impl Daemon {
         self
     }
 
-    /// Starts one that is to stop by itself before it serves.
+    /// Starts a daemon that should end by itself before it serves.
     pub(crate) fn refused(self) -> Refused {
         let mut running = self.spawn();
         let status = eventually("the end of a daemon that cannot start", || {
@@ -249,7 +249,7 @@ impl Daemon {
         self.scratch.path().join("spool")
     }
 
-    /// All mailboxes, and whatever else lies beside them.
+    /// All mailboxes, and everything beside them.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.mail())
     }
@@ -259,7 +259,7 @@ impl Daemon {
         self.running().log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The first log line that has all these words, once it is there.
+    /// Waits for a log line that has all these words, and returns the first.
     pub(crate) fn logged(&self, words: &[&str]) -> String {
         eventually(&format!("a log line with {words:?}"), || {
             self.log().lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
@@ -270,7 +270,7 @@ impl Daemon {
         Process(self.running().child.id())
     }
 
-    /// The living processes of one role, once there is one.
+    /// Waits for a process of this role, and returns all that are alive.
     pub(crate) fn role(&self, name: &str) -> Vec<Process> {
         eventually(&format!("a process {name}"), || {
             let found = self.role_now(name);
@@ -278,7 +278,7 @@ impl Daemon {
         })
     }
 
-    /// The living processes of one role at this moment.
+    /// The processes of this role that are alive now.
     pub(crate) fn role_now(&self, name: &str) -> Vec<Process> {
         let mut found = self.supervisor().descendants();
         found.retain(|p| p.is_alive() && p.name() == name);
@@ -330,7 +330,7 @@ impl Daemon {
             Format::Mbox => format!("storage = \"mbox\"\nmail_spool_dir = \"{top}/mail\"\n"),
             Format::Maildir => format!("storage = \"maildir\"\nmaildir = \"{top}/mail/%u\"\n"),
         };
-        // A test's own settings come last; where one replaces one of these, the line here is left out.
+        // The test's own settings come last, and replace those here.
         let ours = format!(
             "port = {}\nlisten = [\"127.0.0.1\"]\nuser = \"nobody\"\nchroot = \"{top}/empty\"\nstate_dir = \
              \"{top}/state\"\nmpopd_pid_file = \"{top}/run/mpopd.pid\"\ncontrol_socket = \"{top}/control\"\n\
@@ -365,7 +365,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let Some(running) = &mut self.running else { return };
         let supervisor = Process(running.child.id());
-        // Known before the supervisor ends: its orphans could not be found any more.
+        // Collected before the supervisor ends, because its orphans cannot be found afterwards.
         let family = supervisor.descendants();
         let _ = running.child.kill();
         let _ = running.child.wait();
@@ -384,7 +384,7 @@ impl Drop for Daemon {
 }
 
 impl Running {
-    /// All that a daemon said that has ended: every writer is gone, so the reading thread ends too.
+    /// The whole log of a daemon that has ended: every writer is gone, so the reading thread ends too.
     fn log_of_ended(&mut self) -> String {
         eventually("the end of the log", || (Arc::strong_count(&self.log) == 1).then_some(()));
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,4 +1,4 @@
-//! Mailboxes on disk: delivering messages into them, and seeing afterwards what became of them.
+//! Mailboxes on disk: delivering messages into them, and comparing them afterwards.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ pub(crate) enum Format {
 impl Format {
     pub(crate) const BOTH: [Self; 2] = [Self::Mbox, Self::Maildir];
 
-    /// Makes the mailbox `path` with these messages, in this order.
+    /// Creates the mailbox `path` with these messages, in this order.
     pub(crate) fn deliver(self, path: &Path, messages: &[Message]) {
         match self {
             Self::Mbox => deliver_mbox(path, messages),
@@ -38,13 +38,13 @@ pub(crate) fn append_mbox(path: &Path, message: &Message) {
 
 /// Adds a message to a Maildir: written to tmp/, moved to new/.
 pub(crate) fn add_to_maildir(path: &Path, number: usize, message: &Message) {
-    // Long after the epoch and all of one width, so that the order of names is the order of delivery.
+    // The times have the same number of digits, so the order of names is the order of delivery.
     let name = format!("{}.M{number:06}P1.host", 1_700_000_000 + number);
     fs::write(path.join("tmp").join(&name), &message.0).expect("delivering to a Maildir");
     fs::rename(path.join("tmp").join(&name), path.join("new").join(&name)).expect("delivering to a Maildir");
 }
 
-/// Every file below a folder with its bytes, and every folder.
+/// Every file below a folder with its contents, and every folder.
 #[derive(PartialEq, Eq, Clone)]
 pub(crate) struct Snapshot(BTreeMap<PathBuf, Option<Vec<u8>>>);
 
@@ -55,7 +55,7 @@ impl Snapshot {
         Self(found)
     }
 
-    /// The paths, relative to the folder, that are not the same in `after`.
+    /// The paths, relative to the folder, that differ in `after`.
     pub(crate) fn changed(&self, after: &Self) -> Vec<PathBuf> {
         let keys = self.0.keys().chain(after.0.keys().filter(|key| !self.0.contains_key(*key)));
         keys.filter(|key| self.0.get(*key) != after.0.get(*key)).cloned().collect()
@@ -79,13 +79,13 @@ fn deliver_mbox(path: &Path, messages: &[Message]) {
     if last.0.ends_with(b"\n") {
         append_mbox(path, last);
     } else {
-        // An agent that was interrupted: nothing after the text.
+        // Like an agent that was interrupted: nothing after the text.
         let mut file = OpenOptions::new().append(true).open(path).expect("an mbox");
         file.write_all(&[FROM_LINE, &last.0].concat()).expect("delivering to an mbox");
     }
 }
 
-/// Some of the messages are in cur/, with flags, as a mail program that has seen them leaves them.
+/// Some of the messages are in cur/ with flags, as if a mail program had seen them.
 fn deliver_maildir(path: &Path, messages: &[Message]) {
     for part in ["new", "cur", "tmp"] {
         fs::create_dir_all(path.join(part)).expect("a Maildir");

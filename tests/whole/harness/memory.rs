@@ -8,9 +8,10 @@ use memchr::memmem;
 /// Whether this text is anywhere in the memory of the process with this id. One that has ended holds nothing.
 ///
 /// # Panics
-/// When its memory may not be looked at.
+///
+/// Its memory may not be read.
 pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
-    /// Read at a time; the end of one piece is the beginning of the next.
+    /// Octets to read at a time. Pieces overlap, in case the text lies across their border.
     const PIECE: usize = 1 << 20;
     let memory = match File::open(format!("/proc/{pid}/mem")) {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => return false,
@@ -24,10 +25,10 @@ pub(crate) fn holds(pid: u32, text: &[u8]) -> bool {
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { return false };
         let Some((first, last)) = range.split_once('-') else { return false };
         let [mut at, end] = [first, last].map(|text| u64::from_str_radix(text, 16).expect("an address"));
-        // What is read only came from a file.
+        // Read-only memory comes from files.
         while rights.starts_with("rw") && at < end {
             let length = usize::try_from(end - at).map_or(PIECE, |left| left.min(PIECE));
-            // Parts that are the kernel's cannot be read.
+            // Parts that belong to the kernel cannot be read.
             let Ok(octets @ 1..) = memory.read_at(&mut buffer[..length], at) else { break };
             read += octets;
             if memmem::find(&buffer[..octets], text).is_some() {

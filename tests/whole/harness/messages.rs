@@ -1,12 +1,12 @@
-//! Messages with every shape that has ever broken a POP3 server, and what a client must receive for each.
+//! Messages of every shape that has ever broken a POP3 server, and what a client must receive for each.
 
 /// A message as a delivery agent left it in the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Message(pub(crate) Vec<u8>);
 
 impl Message {
-    /// What a client receives, before dot-stuffing: every line ended by CRLF, one that has it left as it is,
-    /// a missing last newline supplied.
+    /// What a client receives, before dot-stuffing: every line ends in CRLF, and a missing last newline is
+    /// supplied.
     pub(crate) fn wire(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len() + self.0.len() / 20);
         for line in self.0.split_inclusive(|&b| b == b'\n') {
@@ -17,7 +17,7 @@ impl Message {
         out
     }
 
-    /// What a client keeps that stores lines with LF.
+    /// What a client that stores lines with LF keeps.
     pub(crate) fn lf(&self) -> Vec<u8> {
         let mut out = self.wire();
         let mut previous = 0;
@@ -37,8 +37,8 @@ impl Message {
 /// The longest line in [`ordinary`], in octets.
 pub(crate) const LONGEST_LINE: usize = 100_000;
 
-/// Messages that any mail program takes. The last one has no newline at its end, which an mbox allows there
-/// only.
+/// Messages that every mail program handles. The last one has no newline at its end, which an mbox allows
+/// only there.
 pub(crate) fn ordinary() -> Vec<Message> {
     ordinary_with(LONGEST_LINE)
 }
@@ -64,8 +64,8 @@ pub(crate) fn ordinary_with(longest: usize) -> Vec<Message> {
     .to_vec()
 }
 
-/// The ordinary ones, and before them those that some mail programs spoil: NUL, every byte there is, CR
-/// alone.
+/// Messages that some mail programs damage, with NUL, every octet, and CR alone; and the ordinary ones after
+/// them.
 pub(crate) fn nasty() -> Vec<Message> {
     let every_byte: Vec<u8> = (0..=255).filter(|&b| b != b'\n').collect();
     let mut messages = vec![
@@ -79,14 +79,14 @@ pub(crate) fn nasty() -> Vec<Message> {
     messages
 }
 
-/// A mailbox as years of use leave it: `count` different messages from some hundred octets to some ten
-/// thousand, the same ones each time.
+/// A mailbox after years of use: `count` different messages of some hundred to some ten thousand octets, the
+/// same in every run.
 pub(crate) fn archive(count: usize) -> Vec<Message> {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     (0..count).map(|number| archived(number, &mut random)).collect()
 }
 
-/// Numbers that look random and are the same in every run (xorshift64).
+/// Pseudo-random numbers, the same in every run (xorshift64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -115,7 +115,7 @@ fn archived(number: usize, random: &mut Random) -> Message {
         random.below(250),
         random.next()
     );
-    // Mostly short, now and then a long one.
+    // Most are short, and some are long.
     let lines = random.below(40) + if random.below(20) == 0 { random.below(600) } else { 0 };
     for _ in 0..lines {
         match random.below(40) {

@@ -1,15 +1,15 @@
-//! A port that nobody else gets.
+//! A port that no other program gets.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt};
 
-/// A TCP port of 127.0.0.1 held for one daemon.
+/// A TCP port of 127.0.0.1, reserved for one daemon.
 ///
-/// The socket here is bound but never listens. With SO_REUSEADDR on both sides a daemon may still listen on
-/// the port, while the kernel gives it to nobody who asks for any port: no race between looking for a port
-/// and using it.
+/// The socket here is bound but never listens. With SO_REUSEADDR on both sides, a daemon may still listen on
+/// the port, while the kernel does not give it to a program that asks for any port. So there is no race
+/// between finding a port and using it.
 pub(crate) struct Port {
     pub(crate) number: u16,
     _held: OwnedFd,

@@ -1,4 +1,4 @@
-//! Processes, as /proc shows them.
+//! Processes, according to /proc.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
-    /// Everything that this process started, and what those started.
+    /// The children of this process, their children, and so on.
     pub(crate) fn descendants(self) -> Vec<Self> {
         let all: Vec<Self> = fs::read_dir("/proc")
             .expect("/proc")
@@ -28,19 +28,19 @@ impl Process {
         family.split_off(1)
     }
 
-    /// The value of a line of /proc/PID/status; None when there is no such process or line.
+    /// The value of a line of /proc/PID/status; nothing if there is no such process or line.
     pub(crate) fn status(self, key: &str) -> Option<String> {
         let status = fs::read_to_string(self.file("status")).ok()?;
         let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         Some(value.trim().to_owned())
     }
 
-    /// Does it run? One that has ended and is not yet reaped does not.
+    /// Whether it runs. A zombie does not.
     pub(crate) fn is_alive(self) -> bool {
         self.status("State").is_some_and(|state| !state.starts_with(['Z', 'X']))
     }
 
-    /// What it calls itself: `mpopd-session` and the like. Empty when it is gone.
+    /// Its name, such as `mpopd-session`; empty when it is gone.
     pub(crate) fn name(self) -> String {
         self.status("Name").unwrap_or_default()
     }
@@ -60,7 +60,7 @@ impl Process {
         self.numbers("Groups")
     }
 
-    /// True when it holds no capability and can get none by itself.
+    /// Whether it has no capabilities and cannot gain any by itself.
     pub(crate) fn has_no_capabilities(self) -> bool {
         ["CapInh", "CapPrm", "CapEff", "CapAmb"]
             .iter()
@@ -78,15 +78,14 @@ impl Process {
         value.trim_end_matches(" kB").parse().expect("VmRSS in kB")
     }
 
-    /// Its own memory in octets, with its share of what it has in common with others (PSS). Nothing when it
-    /// has ended.
+    /// Its memory in octets, with its share of what it shares with others (PSS); 0 when it has ended.
     pub(crate) fn memory(self) -> u64 {
         let rollup = fs::read_to_string(self.file("smaps_rollup")).unwrap_or_default();
         let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
         kilobytes.map_or(0, |number| number.parse::<u64>().expect("Pss in kB") * 1024)
     }
 
-    /// How many descriptors it may have open, and up to how many it may raise that.
+    /// Its soft and its hard limit of open descriptors.
     pub(crate) fn descriptor_limits(self) -> (String, String) {
         let limits = fs::read_to_string(self.file("limits")).expect("/proc/PID/limits");
         let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
@@ -99,11 +98,11 @@ impl Process {
         fs::read_dir(self.file("fd")).expect("/proc/PID/fd").count()
     }
 
-    /// Changes one of its limits, by the name that prlimit(1) has for it; `None` is no limit but the hard
-    /// one.
+    /// Changes its soft limit of a resource, by the name that prlimit(1) has for it; `None` is the hard
+    /// limit.
     pub(crate) fn limit(self, resource: &str, to: Option<u64>) {
         let program = super::need::program("prlimit").expect("prlimit, which every Debian has");
-        // The kernel lets those do it who are the same user and group.
+        // The kernel allows this to processes of the same user and group.
         let (uid, gid) = (self.uids()[0], self.gids()[0]);
         let (pid, option) = (self.0.to_string(), format!("--{resource}"));
         let run = |arguments: &[&str]| {
@@ -122,7 +121,7 @@ impl Process {
 
     pub(crate) fn signal(self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.0).expect("a process id")).expect("a process id");
-        // It may just have ended by itself.
+        // It may have ended by itself meanwhile.
         let _ = kill_process(pid, signal);
     }
 

@@ -1,4 +1,4 @@
-//! A folder of the test's own.
+//! A temporary folder for a test.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::is_root;
 
-/// A temporary folder that every uid may enter; gone with the test.
+/// A temporary folder that every uid may enter. It is removed with the test.
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
@@ -39,7 +39,7 @@ impl Scratch {
     }
 }
 
-/// Gives `path` and all below it to `owner`, uid and gid. Without root everything stays ours.
+/// Gives `path` and everything below it to `owner`, as uid and gid. Without root, nothing changes.
 pub(crate) fn give(path: &Path, owner: u32) {
     if !is_root() {
         return;

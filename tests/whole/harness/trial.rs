@@ -1,4 +1,4 @@
-//! `mpopd try`, without root: as root the tests start it with another uid.
+//! `mpopd try`, without root: tests that run as root start it with another uid.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -21,16 +21,16 @@ pub(crate) struct Trial {
     child: Child,
     stdout: Receiver<String>,
     stderr: Option<thread::JoinHandle<String>>,
-    /// What it printed up to and with the `curl` line.
+    /// The lines that it printed, up to and including the `curl` line.
     said: Vec<String>,
 }
 
-/// Who starts `mpopd try`.
+/// The user who starts `mpopd try`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunBy {
-    /// The owner of the mailbox, not root. Without root that is whoever runs the tests.
+    /// The owner of the mailbox, who is not root. Without root, that is the user who runs the tests.
     Owner,
-    /// Whoever runs the tests, root included.
+    /// The user who runs the tests, even root.
     Ourselves,
 }
 
@@ -40,7 +40,7 @@ impl Trial {
         Self::of_mailbox(RunBy::Owner, |path| format.deliver(path, messages))
     }
 
-    /// The same for a mailbox that `deliver` makes. It belongs to [`OWNER`].
+    /// The same for a mailbox that `deliver` creates. It belongs to [`OWNER`].
     pub(crate) fn of_mailbox(run_by: RunBy, deliver: impl Fn(&Path)) -> Self {
         let scratch = Scratch::new();
         let mailbox = scratch.folder("mail", 0o755).join("box");
@@ -55,7 +55,7 @@ impl Trial {
         Self::start(run_by, Scratch::new(), &[])
     }
 
-    /// The same with a certificate made up for it.
+    /// The same with TLS and a certificate made for it.
     pub(crate) fn sample_with_tls(run_by: RunBy) -> Self {
         Self::start(run_by, Scratch::new(), &["--tls"])
     }
@@ -65,11 +65,11 @@ impl Trial {
         self.stdout.recv_timeout(PATIENCE).expect("one more line from mpopd try")
     }
 
-    /// Runs `mpopd try` with arguments that are to make it end by itself. What they name must be readable to
-    /// all.
+    /// Runs `mpopd try` with arguments that should make it end by itself. Every user must be able to read the
+    /// files that they name.
     pub(crate) fn refused(arguments: &[&OsStr]) -> Output {
         let scratch = Scratch::new();
-        // `timeout` bounds it: one that serves would run for ever.
+        // `timeout` bounds it, because it would run forever if it served.
         let mut command = Command::new("timeout");
         command.arg(PATIENCE.as_secs().to_string()).arg(program(&scratch)).arg("try").args(arguments);
         prepared(&mut command, RunBy::Owner, &scratch).output().expect("running mpopd try")
@@ -98,7 +98,7 @@ impl Trial {
         Process(self.child.id())
     }
 
-    /// The command that it tells its user to run.
+    /// The command that it suggests.
     pub(crate) fn curl_line(&self) -> &str {
         let line = self.said.last().expect("the curl line");
         &line[line.find("curl").expect("the curl line")..]
@@ -119,7 +119,8 @@ impl Trial {
         self.scratch.path().join("tmp")
     }
 
-    /// Ends it as Ctrl-C does: its status, and all it printed from the `curl` line on, stdout before stderr.
+    /// Ends it like Ctrl-C. Returns its status and what it printed after the `curl` line, stdout before
+    /// stderr.
     pub(crate) fn interrupt(&mut self) -> (ExitStatus, String) {
         Process(self.child.id()).signal(Signal::INT);
         let status =
@@ -169,27 +170,27 @@ impl Drop for Trial {
     }
 }
 
-/// The program, somewhere that the uid it will run as may reach.
+/// The program, in a place that the uid that runs it may reach.
 pub(super) fn program(scratch: &Scratch) -> PathBuf {
     if !is_root() {
         return PathBuf::from(MPOPD);
     }
-    // Copied by another process: a copy written by this one could be open for writing in a child that another
-    // test forks at this moment, and then could not be executed.
+    // Another process makes the copy. If this one did, a child that another test forks meanwhile could have
+    // the file open for writing, and then it could not be executed.
     let copy = scratch.path().join("mpopd");
     let copied = Command::new("cp").arg(MPOPD).arg(&copy).status().expect("running cp");
     assert!(copied.success(), "copying {MPOPD}");
     copy
 }
 
-/// Has the command run as it should, with a folder for temporary files of its own.
+/// Lets the command run as the right user, with its own folder for temporary files.
 fn prepared<'a>(command: &'a mut Command, run_by: RunBy, scratch: &Scratch) -> &'a mut Command {
     let temporary = scratch.folder("tmp", 0o711);
     if is_root() && run_by == RunBy::Owner {
         give(&temporary, OWNER);
         command.uid(OWNER).gid(OWNER);
     }
-    // Two trials of one user share their locks through these folders; two tests share nothing.
+    // Two trials of one user would share their locks through these folders; two tests should share nothing.
     command.env("TMPDIR", temporary).env_remove("XDG_RUNTIME_DIR")
 }
 

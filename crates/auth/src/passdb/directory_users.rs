@@ -49,7 +49,7 @@ struct DirectoryLookup {
 }
 
 impl DirectoryUsers {
-    /// Replaces the one user list.
+    /// Replaces the single user list.
     pub(crate) fn of_all(config: &Config, directory: DirectoryClient) -> Self {
         let seen = StoredPassword::parse(FIRST_DECOY)
             .ok()

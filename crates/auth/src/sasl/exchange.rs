@@ -22,7 +22,7 @@ pub enum SaslProgress {
     Challenge(Vec<u8>, SaslExchange),
     /// The user is authenticated. Only the reply to the login is still to be sent.
     Done(Account),
-    /// Nobody is let in.
+    /// The exchange has failed.
     Refused(SaslRefusal),
 }
 

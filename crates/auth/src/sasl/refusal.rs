@@ -1,11 +1,11 @@
-//! Exchanges that let nobody in.
+//! Failed exchanges.
 
 use crate::login_error::LoginError;
 
 /// The most octets that are kept of a claimed name. No user name is longer.
 const MOST_CLAIMED: usize = 255;
 
-/// The end of an exchange that let nobody in.
+/// The failure of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaslRefusal {
     /// The name that the client claimed, if known, for the log: any octets, at most 255.
@@ -19,7 +19,7 @@ impl SaslRefusal {
         Self { user: claimed(user), error: error.into() }
     }
 
-    /// The refusal of a message that names nobody.
+    /// The refusal of a message that names no user.
     pub(super) fn unnamed(error: impl Into<LoginError>) -> Self {
         Self::new(b"", error)
     }

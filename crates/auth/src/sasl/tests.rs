@@ -244,7 +244,7 @@ fn what_is_not_served_cannot_be_begun() {
 fn responses_of_nine_kilobytes_are_judged_and_longer_ones_are_not() {
     let long = "x".repeat(MOST_RESPONSE - 3);
     let (_folder, mut auth) = authenticator("a:{PLAIN}x:7\n");
-    // Lines of user lists are shorter than that, so nobody has such a password.
+    // Lines of user lists are shorter than that, so no user has such a password.
     let message = format!("\0a\0{long}");
     let (_, verdict) = talk(&mut auth, Plain, Some(message.as_bytes()), &[], client());
     assert_eq!(verdict, refused("a", LoginFailure::Password));

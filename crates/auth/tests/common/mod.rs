@@ -1,4 +1,4 @@
-//! Real accounts and PAM services of a test's own, gone when it ends.
+//! Real accounts and PAM services for a test, removed when it ends.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
@@ -13,13 +13,13 @@ use std::time::Duration;
 use auth::Authenticator;
 use config::{AuthType, Config};
 
-/// The right to change /etc, for one test at a time.
+/// Access to /etc, for one test at a time.
 pub(crate) struct Etc {
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Etc {
-    /// `None`, with a word of why, for whoever is not root.
+    /// `None`, with a message, if the test does not run as root.
     pub(crate) fn open() -> Option<Self> {
         static ALONE: Mutex<()> = Mutex::new(());
         if sys::identity::is_root() {
@@ -30,7 +30,7 @@ impl Etc {
         None
     }
 
-    /// A user of this machine whose password field is just this.
+    /// Creates a user of this machine with this password field.
     pub(crate) fn user(&self, name: &str, password_field: &str) -> TestUser {
         let name = unique(name);
         let user = TestUser { name: name.clone() };
@@ -47,7 +47,7 @@ impl Etc {
         user
     }
 
-    /// A PAM service with these lines.
+    /// Creates a PAM service with these lines.
     pub(crate) fn service(&self, name: &str, lines: &str) -> Service {
         let name = unique(name);
         let path = PathBuf::from("/etc/pam.d").join(&name);
@@ -101,7 +101,7 @@ impl Drop for Service {
     }
 }
 
-/// Kind 1 as it is by default.
+/// Kind 1 with its default settings.
 pub(crate) fn system() -> Config {
     Config { auth_type: AuthType::System, ..Config::default() }
 }
@@ -111,7 +111,7 @@ pub(crate) fn shadow() -> Config {
     Config { use_pam: false, ..system() }
 }
 
-/// The word of the log, or "in".
+/// The word in the log, or "in".
 pub(crate) fn login(auth: &mut Authenticator, user: &str, password: &str) -> &'static str {
     let peer = "192.0.2.1".parse().unwrap();
     match auth.login(user.as_bytes(), password.as_bytes(), peer) {
@@ -124,7 +124,7 @@ fn unique(name: &str) -> String {
     format!("mpopd-{}-{name}", std::process::id())
 }
 
-/// Runs a program that changes passwd(5), again while another one holds the lock of that.
+/// Runs a program that changes passwd(5), and repeats it while another one holds the lock.
 fn change(command: &[&str]) -> Output {
     for _ in 0..600 {
         let output = Command::new(command[0]).args(&command[1..]).output().unwrap();

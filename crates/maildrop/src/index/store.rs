@@ -39,8 +39,8 @@ pub(crate) struct Checksummed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IndexVersion {
     /// The previous one. Such an index only says which UIDLs were given.
-    Former,
-    Present,
+    Previous,
+    Current,
 }
 
 impl Checksummed {
@@ -52,12 +52,12 @@ impl Checksummed {
         file.extend(body);
         let checksum = checksum(key, &file[COVERED..]);
         file[CHECKSUM..COVERED].copy_from_slice(&checksum);
-        Self { file, this_boot: true, version: IndexVersion::Present }
+        Self { file, this_boot: true, version: IndexVersion::Current }
     }
 
     /// The octets of an index file as the previous version wrote it.
     #[cfg(test)]
-    pub(crate) fn former(key: &IndexKey, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn previous(key: &IndexKey, body: &[u8]) -> Vec<u8> {
         let mut file = Self::new(key, &[0; 16], body).file;
         file[..MAGIC_1.len()].copy_from_slice(MAGIC_1);
         file
@@ -66,8 +66,8 @@ impl Checksummed {
     fn open(key: &IndexKey, boot: &[u8; 16], file: Vec<u8>) -> Option<Self> {
         let covered = file.get(COVERED..)?;
         let version = match file.first_chunk()? {
-            MAGIC => IndexVersion::Present,
-            MAGIC_1 => IndexVersion::Former,
+            MAGIC => IndexVersion::Current,
+            MAGIC_1 => IndexVersion::Previous,
             _ => return None,
         };
         let whole = file.get(CHECKSUM..COVERED)? == checksum(key, covered) && file.len() >= BODY;
@@ -173,9 +173,9 @@ mod tests {
             fs::write(&path, torn).unwrap();
             assert!(read_now().is_none(), "changed at {at}");
         }
-        let former = [MAGIC_1, &whole[MAGIC.len()..]].concat();
-        fs::write(&path, former).unwrap();
-        assert_eq!(read_now().unwrap().version(), IndexVersion::Former);
+        let previous = [MAGIC_1, &whole[MAGIC.len()..]].concat();
+        fs::write(&path, previous).unwrap();
+        assert_eq!(read_now().unwrap().version(), IndexVersion::Previous);
         fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
         assert!(read_now().is_none(), "longer");
         let other = IndexKey([8; 32]);

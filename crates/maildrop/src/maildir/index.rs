@@ -58,7 +58,7 @@ impl MaildirMessage {
 impl MaildirIndex {
     /// Decodes a stored index; `None` if it is not the index of a Maildir.
     pub(super) fn of(stored: Arc<Checksummed>) -> Option<Self> {
-        if stored.version() != IndexVersion::Present {
+        if stored.version() != IndexVersion::Current {
             return None;
         }
         let mut reader = Decoder(stored.body());

@@ -79,7 +79,7 @@ impl Maildir {
             }
         };
         let source = MaildirUidlSource { root: &root, index: &index };
-        let uidls = migration::assign(shared, path, &source).doing("name the messages of", path)?;
+        let uidls = migration::assign(shared, path, &source).doing("assign UIDLs to the messages", path)?;
         Ok(Some(Self {
             shared: Arc::clone(shared),
             path: path.to_owned(),
@@ -98,7 +98,7 @@ impl Maildir {
         let source = MaildirUidlSource { root: &self.root, index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
         let moved = migration::compare(from, &source, uidls);
-        Ok(moved.doing("name the messages of", &self.path)?)
+        Ok(moved.doing("assign UIDLs to the messages", &self.path)?)
     }
 
     /// The message at `at`, counted from 0, and where it was last seen.

@@ -36,8 +36,9 @@ impl Boundaries {
 
     pub(super) fn compiled(start: &str, end: &str) -> Result<Self, BoundaryError> {
         let texts = [start.to_owned(), end.to_owned()];
-        let start = LinePattern::new(start).map_err(BoundaryError::Start)?;
-        let end = LinePattern::new(end).map_err(BoundaryError::End)?;
+        let start =
+            BoundaryPattern::new(start).map_err(|problem| BoundaryError::Start(problem.to_string()))?;
+        let end = BoundaryPattern::new(end).map_err(|problem| BoundaryError::End(problem.to_string()))?;
         Ok(Self(Some(Arc::new(BoundaryPatterns { start, end, texts }))))
     }
 
@@ -55,7 +56,7 @@ impl Boundaries {
         match self.patterns() {
             None => !text.starts_with(b"From ") && !text.iter().all(|&octet| is_space(octet)),
             Some(BoundaryPatterns { start, end, .. }) => {
-                let matches = |pattern: &LinePattern| pattern.end(pattern.feed(pattern.begin(), text));
+                let matches = |pattern: &BoundaryPattern| pattern.end(pattern.feed(pattern.begin(), text));
                 !matches(start) && !matches(end)
             }
         }
@@ -89,13 +90,13 @@ impl std::error::Error for BoundaryError {}
 
 #[derive(Debug)]
 pub(super) struct BoundaryPatterns {
-    pub(super) start: LinePattern,
-    pub(super) end: LinePattern,
+    pub(super) start: BoundaryPattern,
+    pub(super) end: BoundaryPattern,
     texts: [String; 2],
 }
 
 /// A pattern as an automaton that takes a line in pieces of any size: a line may be too long for the memory.
-pub(super) struct LinePattern {
+pub(super) struct BoundaryPattern {
     automaton: dense::DFA<Vec<u32>>,
     begin: StateID,
 }
@@ -111,11 +112,11 @@ pub(super) enum LineMatch {
     No,
 }
 
-impl LinePattern {
+impl BoundaryPattern {
     /// The most memory for an automaton, and for building it, in octets each.
     const MOST_MEMORY: usize = 1 << 20;
 
-    fn new(pattern: &str) -> Result<Self, String> {
+    fn new(pattern: &str) -> Result<Self, PatternProblem> {
         let most = Some(Self::MOST_MEMORY);
         let octets = syntax::Config::new().unicode(false).utf8(false);
         let nfa = thompson::Config::new().utf8(false).nfa_size_limit(most);
@@ -124,9 +125,11 @@ impl LinePattern {
             .dfa_size_limit(most)
             .determinize_size_limit(most);
         let built = dense::Builder::new().syntax(octets).thompson(nfa).configure(dfa).build(pattern);
-        let automaton = built.map_err(|error| reason(&error))?;
+        let automaton = built.map_err(|error| PatternProblem::of(&error))?;
         let input = Input::new(b"").anchored(Anchored::No);
-        let begin = automaton.start_state_forward(&input).map_err(|error| error.to_string())?;
+        let begin = automaton
+            .start_state_forward(&input)
+            .map_err(|error| PatternProblem::Invalid(error.to_string()))?;
         Ok(Self { automaton, begin })
     }
 
@@ -169,26 +172,50 @@ impl LinePattern {
     }
 }
 
-/// One line of the error message, which may have several lines with the pattern and a marker in it.
-fn reason(error: &dense::BuildError) -> String {
-    let mut too_large = error.is_size_limit_exceeded();
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-        too_large |=
-            cause.downcast_ref::<thompson::BuildError>().is_some_and(|nfa| nfa.size_limit().is_some());
-    }
-    let text = cause.to_string();
-    if too_large {
-        return format!("it takes more than {} octets to match; make it simpler", LinePattern::MOST_MEMORY);
-    }
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it is not understood");
-    last.trim().trim_start_matches("error: ").to_owned()
+/// Why a pattern cannot be used, by the administrator's mistake.
+#[derive(Debug)]
+enum PatternProblem {
+    /// It takes more than [`BoundaryPattern::MOST_MEMORY`].
+    TooLarge,
+    /// It is no regular expression, for this reason.
+    Invalid(String),
 }
 
-impl fmt::Debug for LinePattern {
+impl PatternProblem {
+    fn of(error: &dense::BuildError) -> Self {
+        let mut too_large = error.is_size_limit_exceeded();
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+            too_large |=
+                cause.downcast_ref::<thompson::BuildError>().is_some_and(|nfa| nfa.size_limit().is_some());
+        }
+        if too_large {
+            return Self::TooLarge;
+        }
+        // The message may have several lines, with the pattern and a marker in it. The last one is the
+        // reason.
+        let text = cause.to_string();
+        let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it is not understood");
+        Self::Invalid(last.trim().trim_start_matches("error: ").to_owned())
+    }
+}
+
+impl fmt::Display for PatternProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinePattern")
+        match self {
+            Self::TooLarge => {
+                let most = BoundaryPattern::MOST_MEMORY;
+                write!(f, "it takes more than {most} octets to match; make it simpler")
+            }
+            Self::Invalid(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl fmt::Debug for BoundaryPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoundaryPattern")
     }
 }
 
@@ -197,7 +224,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, line: &[u8]) -> bool {
-        let pattern = LinePattern::new(pattern).unwrap();
+        let pattern = BoundaryPattern::new(pattern).unwrap();
         let whole = pattern.end(pattern.feed(pattern.begin(), line));
         let piecewise = line.chunks(1).fold(pattern.begin(), |so_far, piece| pattern.feed(so_far, piece));
         assert_eq!(pattern.end(piecewise), whole, "{line:?}");
@@ -230,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_cannot_match_any_more_is_known_at_once() {
-        let pattern = LinePattern::new(Boundaries::START).unwrap();
+        let pattern = BoundaryPattern::new(Boundaries::START).unwrap();
         assert_eq!(pattern.feed(pattern.begin(), b"X"), LineMatch::No);
         // A match is known one octet late.
         assert_eq!(pattern.feed(pattern.begin(), b"From  "), LineMatch::Yes);

@@ -39,7 +39,7 @@ const GLANCE: usize = 4096;
 /// plus 1 or 0 (u64).
 const ENTRY: usize = 64;
 /// The same without the surrogate: the previous version.
-const FORMER_ENTRY: usize = 56;
+const PREVIOUS_ENTRY: usize = 56;
 /// Where the digest lies in an entry of either version.
 const DIGEST: usize = 32;
 const HEADER: usize = FileStamp::ENCODED + 8 + 32 + 4;
@@ -68,7 +68,7 @@ pub(super) struct FoundMessages<'a> {
 impl MboxIndex {
     /// Decodes a stored index; `None` if it is not the index of an mbox.
     pub(super) fn of(stored: Arc<Checksummed>) -> Option<Self> {
-        if stored.version() != IndexVersion::Present {
+        if stored.version() != IndexVersion::Current {
             return None;
         }
         let mut reader = Decoder(stored.body());
@@ -195,23 +195,23 @@ impl MboxIndex {
 
 /// The digest of each message and which of those with its digest it is, if an index of the previous version
 /// says so.
-pub(super) fn former_ordinals(stored: &Checksummed) -> Vec<(Digest, u32)> {
+pub(super) fn previous_ordinals(stored: &Checksummed) -> Vec<(Digest, u32)> {
     let entries = match stored.version() {
-        IndexVersion::Former => stored.body().get(HEADER..).unwrap_or_default(),
-        IndexVersion::Present => &[],
+        IndexVersion::Previous => stored.body().get(HEADER..).unwrap_or_default(),
+        IndexVersion::Current => &[],
     };
     let ordinal = |entry: &[u8]| {
         let mut reader = Decoder(entry.get(DIGEST..)?);
         Some((reader.array()?, reader.u32()?))
     };
-    entries.chunks_exact(FORMER_ENTRY).filter_map(ordinal).collect()
+    entries.chunks_exact(PREVIOUS_ENTRY).filter_map(ordinal).collect()
 }
 
 /// What the previous version would have kept instead of `body`.
 #[cfg(test)]
-pub(crate) fn former_body(body: &[u8]) -> Vec<u8> {
+pub(crate) fn previous_body(body: &[u8]) -> Vec<u8> {
     let (header, entries) = body.split_at(HEADER);
-    let entries = entries.chunks(ENTRY).flat_map(|entry| &entry[..FORMER_ENTRY]);
+    let entries = entries.chunks(ENTRY).flat_map(|entry| &entry[..PREVIOUS_ENTRY]);
     header.iter().chain(entries).copied().collect()
 }
 

@@ -31,7 +31,7 @@ mod update;
 pub(crate) use self::bodies::ServeFrom;
 pub use self::boundaries::{Boundaries, BoundaryError};
 #[cfg(test)]
-pub(crate) use self::index::former_body;
+pub(crate) use self::index::previous_body;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -102,7 +102,7 @@ impl Mbox {
                 continue;
             };
             let named = migration::assign(shared, path, &MboxUidlSource { file: &source, index: &index });
-            let uidls = named.doing("name the messages of", path)?;
+            let uidls = named.doing("assign UIDLs to the messages", path)?;
             return Ok(Some(Self {
                 shared: Arc::clone(shared),
                 path: path.to_owned(),
@@ -121,7 +121,7 @@ impl Mbox {
         let source = MboxUidlSource { file: self.bodies.original(), index: &self.index };
         let uidls = self.uidls.clone().unwrap_or_else(|| source.defaults());
         let compared = migration::compare(from, &source, uidls);
-        Ok(compared.doing("name the messages of", &self.path)?)
+        Ok(compared.doing("assign UIDLs to the messages", &self.path)?)
     }
 
     /// The index of the mailbox as it is now, and where its messages are read. `None` if it is no longer the
@@ -135,7 +135,7 @@ impl Mbox {
         from: ServeFrom,
     ) -> Result<Option<(MboxIndex, Bodies)>, OpenError> {
         let stored = shared.indexes.find(key);
-        let former = stored.as_deref().map(index::former_ordinals).unwrap_or_default();
+        let previous = stored.as_deref().map(index::previous_ordinals).unwrap_or_default();
         let known = stored.and_then(MboxIndex::of);
         let fits = |index: &MboxIndex, stamp: &FileStamp| {
             index.describes(stamp) && index.count() <= shared.settings.max_messages
@@ -160,7 +160,7 @@ impl Mbox {
             Some(index) if fits(&index, &stamp) => index,
             known => {
                 let rescan = MboxRescan { shared, key, mailbox: &mailbox, file: source, stamp };
-                rescan.run(known.as_ref(), former)?
+                rescan.run(known.as_ref(), previous)?
             }
         };
         let Some(bodies) = Bodies::new(&index, shared, &mailbox, source, from)? else {

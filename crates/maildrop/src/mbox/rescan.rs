@@ -25,12 +25,12 @@ pub(super) struct MboxRescan<'a> {
 }
 
 impl MboxRescan<'_> {
-    /// Parses what `known` does not cover, or the whole file. Without `known`, `former` says which of several
-    /// equal messages each one was.
+    /// Parses what `known` does not cover, or the whole file. Without `known`, `previous` says which of
+    /// several equal messages each one was.
     pub(super) fn run(
         &self,
         known: Option<&MboxIndex>,
-        former: Vec<(Digest, u32)>,
+        previous: Vec<(Digest, u32)>,
     ) -> Result<MboxIndex, OpenError> {
         let path = self.mailbox.path();
         let messages = match known {
@@ -41,7 +41,7 @@ impl MboxRescan<'_> {
             Some(messages) => messages,
             None => self.parse(0, 0).map_err(|error| error.at(path))?,
         };
-        let before = known.map_or(former, MboxIndex::ordinals);
+        let before = known.map_or(previous, MboxIndex::ordinals);
         let ordinals = uidl::ordinals(messages.iter().map(|message| message.digest), &before);
         let findings = FoundMessages {
             messages: &messages,

@@ -33,7 +33,7 @@ enum LinePlace {
     /// After some `>`, the number of octets of `From ` that follow. They are held back with one `>`.
     From(usize),
     /// A body line that stays as it is.
-    StoredMessage,
+    Body,
 }
 
 impl Unquote {
@@ -63,10 +63,10 @@ impl Unquote {
                     self.place = LinePlace::Quoted;
                     continue;
                 }
-                (LinePlace::Start | LinePlace::StoredMessage, _) => match memmem::find(text, b"\n>") {
+                (LinePlace::Start | LinePlace::Body, _) => match memmem::find(text, b"\n>") {
                     Some(feed) => (feed + 1, LinePlace::Start),
                     None if text.ends_with(b"\n") => (text.len(), LinePlace::Start),
-                    None => (text.len(), LinePlace::StoredMessage),
+                    None => (text.len(), LinePlace::Body),
                 },
                 (LinePlace::Quoted, b'>') if self.nested => (1, LinePlace::Quoted),
                 (LinePlace::Quoted, b'F') => {
@@ -80,13 +80,13 @@ impl Unquote {
                     if seen + 1 == FROM.len() {
                         self.removed += 1;
                         out.extend_from_slice(FROM);
-                        self.place = LinePlace::StoredMessage;
+                        self.place = LinePlace::Body;
                     }
                     continue;
                 }
                 (LinePlace::Quoted | LinePlace::From(_), _) => {
                     self.finish(out);
-                    self.place = LinePlace::StoredMessage;
+                    self.place = LinePlace::Body;
                     continue;
                 }
             };
@@ -105,7 +105,11 @@ impl Unquote {
                 out.push(b'>');
                 out.extend_from_slice(FROM.get(..seen).unwrap_or_default());
             }
-            _ => {}
+            LinePlace::HeaderStart
+            | LinePlace::HeaderCr
+            | LinePlace::Header
+            | LinePlace::Start
+            | LinePlace::Body => {}
         }
     }
 }

@@ -21,7 +21,7 @@ use std::io;
 use std::path::Path;
 
 use self::remembered::RememberedUidls;
-pub use self::scheme::{BadUidlScheme, UidlScheme};
+pub use self::scheme::{UidlScheme, UidlSchemeError};
 pub(crate) use self::source::{MOST_HEAD, UidlSource};
 use crate::notice::Notice;
 use crate::shared::OwnerContext;

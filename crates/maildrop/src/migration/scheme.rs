@@ -6,7 +6,7 @@ use std::io;
 use super::message_header::{MessageHeader, hex};
 use super::remembered::RememberedUidls;
 use super::source::UidlSource;
-use super::template::{UidlFacts, UidlTemplate};
+use super::template::{TemplateProblem, UidlFacts, UidlTemplate};
 use super::{courier, dovecot};
 
 /// The largest file of another server that is read, in octets: some 100 for each of `max_messages`.
@@ -24,7 +24,7 @@ enum Scheme {
     Dovecot(UidlTemplate),
     Courier,
     FileName,
-    /// Mail::POP3 3.x: the file name in a Maildir, `Message-Id:` written just so in an mbox.
+    /// Mail::POP3 3.x: the file name in a Maildir, `Message-Id:` spelled exactly like this in an mbox.
     Original,
     MessageId,
     Qpopper,
@@ -52,16 +52,17 @@ impl UidlScheme {
     /// # Errors
     ///
     /// It is none of these, or a template that would give all messages the same UIDL.
-    pub fn parse(text: &str) -> Result<Self, BadUidlScheme> {
+    pub fn parse(text: &str) -> Result<Self, UidlSchemeError> {
         if let Some((_, scheme)) = WORDS.iter().find(|(word, _)| *word == text) {
             return Ok(Self(scheme.clone()));
         }
         let template = match text {
             "dovecot" => DOVECOT,
             _ if text.contains('%') => text,
-            _ => return Err(BadUidlScheme(format!("{text:?} is no scheme of UIDLs"))),
+            _ => return Err(UidlSchemeError(SchemeProblem::Unknown(text.to_owned()))),
         };
-        let template = UidlTemplate::parse(template).map_err(BadUidlScheme)?;
+        let template = UidlTemplate::parse(template)
+            .map_err(|problem| UidlSchemeError(SchemeProblem::Template(problem)))?;
         Ok(Self(Scheme::Dovecot(template)))
     }
 
@@ -73,16 +74,27 @@ impl UidlScheme {
 
 /// Why a setting is no scheme of UIDLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadUidlScheme(String);
+pub struct UidlSchemeError(SchemeProblem);
 
-impl fmt::Display for BadUidlScheme {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SchemeProblem {
+    /// It is neither a word nor a template.
+    Unknown(String),
+    Template(TemplateProblem),
+}
+
+impl fmt::Display for UidlSchemeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            SchemeProblem::Unknown(text) => write!(f, "{text:?} is no scheme of UIDLs")?,
+            SchemeProblem::Template(problem) => problem.fmt(f)?,
+        }
         let words: Vec<_> = WORDS.iter().map(|(word, _)| *word).collect();
-        write!(f, "{}; use {}, dovecot, or a template such as \"{DOVECOT}\"", self.0, words.join(", "))
+        write!(f, "; use {}, dovecot, or a template such as \"{DOVECOT}\"", words.join(", "))
     }
 }
 
-impl std::error::Error for BadUidlScheme {}
+impl std::error::Error for UidlSchemeError {}
 
 impl UidlScheme {
     /// The UIDLs that the old server gave. `memory` restricts them to the messages that the server knew when

@@ -7,6 +7,8 @@
 //! for upper case, and `M` for the MD5 of the value. Source:
 //! <https://doc.dovecot.org/2.3/configuration_manual/config_file/config_variables/>.
 
+use std::fmt;
+
 use super::message_header::{hex, md5};
 
 /// A template whose UIDLs differ from message to message.
@@ -53,15 +55,45 @@ pub(super) struct UidlFacts<'a> {
     pub(super) md5: Option<&'a [u8]>,
 }
 
+/// Why a text is no template, by the administrator's mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TemplateProblem {
+    /// It has characters that a UIDL must not have.
+    NotGraphic,
+    /// It would give all messages the same UIDL.
+    SameForAll,
+    /// It ends in the middle of a variable.
+    Unfinished,
+    /// It has a variable with this letter.
+    UnknownVariable(u8),
+    /// It has a width that is no number, or too large.
+    BadWidth,
+}
+
+impl fmt::Display for TemplateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotGraphic => f.write_str("a UIDL has no spaces and none but ASCII characters"),
+            Self::SameForAll => f.write_str("without %u, %f, %g or %m all messages would have the same UIDL"),
+            Self::Unfinished => f.write_str("it ends in the middle of a % variable"),
+            Self::UnknownVariable(letter) => {
+                let letter = char::from(*letter).escape_default();
+                write!(f, "there is no variable {letter} in templates of UIDLs, only u, v, f, g and m")
+            }
+            Self::BadWidth => f.write_str("a width is a number from 1 to 70"),
+        }
+    }
+}
+
 impl UidlTemplate {
     /// Parses a template.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, TemplateProblem> {
         let mut pieces = Vec::new();
         let mut rest = text.as_bytes();
         while let Some((&first, after)) = rest.split_first() {
             rest = after;
             if !first.is_ascii_graphic() {
-                return Err("a UIDL has no spaces and none but ASCII characters".to_owned());
+                return Err(TemplateProblem::NotGraphic);
             }
             pieces.push(match first {
                 b'%' => value(&mut rest)?,
@@ -73,7 +105,7 @@ impl UidlTemplate {
             UidlPiece::Literal(_) => false,
         };
         if !pieces.iter().any(tells_apart) {
-            return Err("without %u, %f, %g or %m all messages would have the same UIDL".to_owned());
+            return Err(TemplateProblem::SameForAll);
         }
         Ok(Self(pieces))
     }
@@ -127,7 +159,7 @@ impl UidlFacts<'_> {
 }
 
 /// Parses what follows a per cent sign.
-fn value(rest: &mut &[u8]) -> Result<UidlPiece, String> {
+fn value(rest: &mut &[u8]) -> Result<UidlPiece, TemplateProblem> {
     let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
     let (width, mut after) = rest.split_at(digits);
     let width = match width {
@@ -138,7 +170,7 @@ fn value(rest: &mut &[u8]) -> Result<UidlPiece, String> {
     let mut shapes = Vec::new();
     loop {
         let Some((&letter, next)) = after.split_first() else {
-            return Err("it ends in the middle of a % variable".to_owned());
+            return Err(TemplateProblem::Unfinished);
         };
         after = next;
         let variable = match letter {
@@ -160,23 +192,16 @@ fn value(rest: &mut &[u8]) -> Result<UidlPiece, String> {
                 *rest = after;
                 return Ok(UidlPiece::Literal(b'%'));
             }
-            other => {
-                let other = char::from(other).escape_default();
-                return Err(format!(
-                    "there is no variable {other} in templates of UIDLs, only u, v, f, g and m"
-                ));
-            }
+            other => return Err(TemplateProblem::UnknownVariable(other)),
         };
         *rest = after;
         return Ok(UidlPiece::Value { variable, width, shapes });
     }
 }
 
-fn number(digits: &[u8]) -> Result<usize, String> {
+fn number(digits: &[u8]) -> Result<usize, TemplateProblem> {
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    number
-        .filter(|width| (1..=70).contains(width))
-        .ok_or_else(|| "a width is a number from 1 to 70".to_owned())
+    number.filter(|width| (1..=70).contains(width)).ok_or(TemplateProblem::BadWidth)
 }
 
 #[cfg(test)]
@@ -225,7 +250,7 @@ mod tests {
             ("%71f", "from 1 to 70"),
             ("%99999999999999999999f", "from 1 to 70"),
         ] {
-            let told = UidlTemplate::parse(template).unwrap_err();
+            let told = UidlTemplate::parse(template).unwrap_err().to_string();
             assert!(told.contains(why), "{template}: {told}");
         }
     }

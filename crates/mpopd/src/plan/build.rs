@@ -39,8 +39,8 @@ pub(crate) fn check(config: &Config) -> Result<Vec<Fault>, StartError> {
     Ok(warnings)
 }
 
-/// Builds the plan. Sockets in `present` that already listen on a wanted address are taken over. With `stderr` the
-/// log goes to standard error, too.
+/// Builds the plan. Sockets in `present` that already listen on a wanted address are taken over. With
+/// `stderr` the log goes to standard error, too.
 ///
 /// # Errors
 ///
@@ -59,7 +59,8 @@ pub(crate) fn build(
         false => None,
     };
     let directory = DirectoryProgram::needed(config)?;
-    // In a process of its own: each auth process reads the user lists for itself, and no other may inherit them.
+    // In a process of its own: each auth process reads the user lists for itself, and no other may inherit
+    // them.
     let scram = child::try_out(|| Ok::<_, StartError>(check_users(&mut authenticator)))?;
     let auth_processes = match entrance {
         Entrance::One(_) => 1,
@@ -98,8 +99,8 @@ pub(crate) fn build(
     })
 }
 
-/// Starts to log as the configuration says. Lines wait for the log role, which the supervisor starts. With `stderr`,
-/// standard error gets them, too.
+/// Starts to log as the configuration says. Lines wait for the log role, which the supervisor starts. With
+/// `stderr`, standard error gets them, too.
 ///
 /// # Errors
 ///
@@ -162,8 +163,8 @@ fn security(config: &Config, port: u16) -> Security {
     if config.pop3s_port == Some(port) { Security::Tls } else { Security::Plain }
 }
 
-/// Reads the user lists and logs what is wrong with them: one wrong line must not keep all others from their mail,
-/// so it is left out. Returns whether SCRAM can check every user's password.
+/// Reads the user lists and logs what is wrong with them: one wrong line must not keep all others from their
+/// mail, so it is left out. Returns whether SCRAM can check every user's password.
 fn check_users(authenticator: &mut Authenticator) -> bool {
     authenticator.warm();
     for remark in authenticator.take_remarks() {

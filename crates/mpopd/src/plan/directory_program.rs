@@ -63,7 +63,8 @@ impl fmt::Display for NotReady {
 }
 
 impl DirectoryProgram {
-    /// The program for the sources of users that the settings name; `None` if they need none. It has been tried.
+    /// The program for the sources of users that the settings name; `None` if they need none. It has been
+    /// tried.
     ///
     /// # Errors
     ///

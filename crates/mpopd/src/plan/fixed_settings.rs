@@ -42,8 +42,8 @@ impl FixedSettings {
         &self.state_dir
     }
 
-    /// Keeps these settings in a configuration that was re-read, as far as `reload` cannot change them. Returns the
-    /// keys whose new values were overruled.
+    /// Keeps these settings in a configuration that was re-read, as far as `reload` cannot change them.
+    /// Returns the keys whose new values were overruled.
     pub(crate) fn keep_in(&self, config: &mut Config, reload: Reload) -> Vec<&'static str> {
         let mut kept = Vec::new();
         // The session locks are there: with two folders, two sessions could have one maildrop.

@@ -51,9 +51,9 @@ impl ListenError {
     }
 }
 
-/// Listens on every address and port. Sockets in `present` that already listen there are taken over, so that no
-/// connection is refused meanwhile. An address family that this machine does not have is left out as long as
-/// another is there: `listen = ["::", "0.0.0.0"]` works everywhere.
+/// Listens on every address and port. Sockets in `present` that already listen there are taken over, so that
+/// no connection is refused meanwhile. An address family that this machine does not have is left out as long
+/// as another is there: `listen = ["::", "0.0.0.0"]` works everywhere.
 ///
 /// # Errors
 ///
@@ -61,7 +61,8 @@ impl ListenError {
 pub(crate) fn bind(wanted: &Wanted<'_>, present: &[Listener]) -> Result<Vec<Listener>, ListenError> {
     let unwanted = unwanted(wanted, present);
     match bind_beside(wanted, present, Sharing::No) {
-        // One of ours may be in the way: 0.0.0.0 where 127.0.0.1 is wanted now. For a moment they share the port.
+        // One of ours may be in the way: 0.0.0.0 where 127.0.0.1 is wanted now. For a moment they share the
+        // port.
         Err(error) if error.is_in_use() && !unwanted.is_empty() => {
             share(unwanted.iter().copied(), true);
             let bound = bind_beside(wanted, present, Sharing::WithOurs);

@@ -1,8 +1,9 @@
-//! The group that may make lock files in the mail spool (setting `mailgroup`): which maildrop processes need it.
+//! The group that may make lock files in the mail spool (setting `mailgroup`): which maildrop processes need
+//! it.
 //!
-//! Where /var/mail is root:mail 2775, a user's own process cannot make `USER.lock` there. A maildrop process then
-//! keeps the group as its saved group id, which gives no access to anything, and takes it for single operations on
-//! lock files, on one thread.
+//! Where /var/mail is root:mail 2775, a user's own process cannot make `USER.lock` there. A maildrop process
+//! then keeps the group as its saved group id, which gives no access to anything, and takes it for single
+//! operations on lock files, on one thread.
 
 use std::fmt;
 use std::io;

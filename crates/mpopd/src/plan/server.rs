@@ -66,8 +66,8 @@ pub(crate) struct MaildropPlan {
 
 /// What the log role works with.
 pub(crate) struct LogPlan {
-    /// The end of the queue that the log role reads. The supervisor keeps it: lines wait there while the role is
-    /// restarted.
+    /// The end of the queue that the log role reads. The supervisor keeps it: lines wait there while the role
+    /// is restarted.
     pub(crate) lines: OwnedFd,
     /// Where and how lines are written.
     pub(crate) settings: log_role::Settings,

@@ -1,8 +1,8 @@
-//! The state folder (session locks, journals, indexes) and the spool (mailboxes split into messages). In both, each
-//! uid has a folder of its own.
+//! The state folder (session locks, journals, indexes) and the spool (mailboxes split into messages). In
+//! both, each uid has a folder of its own.
 //!
-//! The folder itself belongs to the supervisor's user and no other user can enter it, so a user's own programs
-//! cannot reach even that user's folder by name. The maildrop process gets a descriptor.
+//! The folder itself belongs to the supervisor's user and no other user can enter it, so a user's own
+//! programs cannot reach even that user's folder by name. The maildrop process gets a descriptor.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -56,8 +56,8 @@ impl StateDir {
     }
 }
 
-/// Where `mpopd try` keeps its state: always the same place for the same user, so that two of them see each other's
-/// session locks.
+/// Where `mpopd try` keeps its state: always the same place for the same user, so that two of them see each
+/// other's session locks.
 pub(crate) fn for_try() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {

@@ -17,8 +17,8 @@ pub(crate) fn settings(config: &Config) -> TlsSettings {
     }
 }
 
-/// Checks the files of `[tls]` in a process of its own: neither the supervisor nor a process that it forks may ever
-/// have had a key in memory.
+/// Checks the files of `[tls]` in a process of its own: neither the supervisor nor a process that it forks
+/// may ever have had a key in memory.
 ///
 /// # Errors
 ///

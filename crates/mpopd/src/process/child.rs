@@ -64,9 +64,9 @@ impl<E: fmt::Display> fmt::Display for PrepareError<E> {
     }
 }
 
-/// Forks a process that keeps only the descriptors in `keep` and the one of the log. The child does what needs the
-/// supervisor's rights (`before`), confines itself as `becomes` says and runs `role`, whose result is its exit
-/// status. The descriptors in `given` belong to the child: this process has them no longer.
+/// Forks a process that keeps only the descriptors in `keep` and the one of the log. The child does what
+/// needs the supervisor's rights (`before`), confines itself as `becomes` says and runs `role`, whose result
+/// is its exit status. The descriptors in `given` belong to the child: this process has them no longer.
 ///
 /// # Errors
 ///
@@ -168,7 +168,8 @@ fn close<E>(name: &'static CStr, keep: &[BorrowedFd<'_>]) -> Result<(), PrepareE
 
 fn confine<E>(becomes: &ProcessRole<'_>, supervisor: Pid) -> Result<(), PrepareError<E>> {
     if becomes.sandbox.as_ref().is_some_and(Sandbox::is_narrow) {
-        // No other process is forked from these roles, so none inherits what they free; and they need the speed.
+        // No other process is forked from these roles, so none inherits what they free; and they need the
+        // speed.
         sys::wiping::stop();
         process::raise_descriptor_limit();
         // The time zone is read from a file, once: while it still may.

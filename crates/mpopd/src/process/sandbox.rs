@@ -1,4 +1,5 @@
-//! The rights that each role gives up for good before it works: all that its user may do and it does not need.
+//! The rights that each role gives up for good before it works: all that its user may do and it does not
+//! need.
 //!
 //! docs/sandbox.md has the reasons, and the tests beside this file try what is left.
 
@@ -18,8 +19,8 @@ pub(crate) enum Sandbox<'a> {
     Maildrop(Vec<Grant<'a>>),
     /// The log role: these files, and sockets with a name in the file system.
     Log(Vec<Grant<'a>>),
-    /// Processes that run the system's and the administrator's modules and programs: everything but what would
-    /// change the machine or other processes.
+    /// Processes that run the system's and the administrator's modules and programs: everything but what
+    /// would change the machine or other processes.
     Modules,
 }
 

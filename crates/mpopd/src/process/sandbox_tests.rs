@@ -27,8 +27,8 @@ const OWNER: u32 = 54_321;
 const DONE: i32 = 40;
 const REFUSED: i32 = 41;
 
-/// Set for the process that makes the attempts. A role is forked by a process with one thread, which a test is not; one that runs
-/// nothing else can be made one.
+/// Set for the process that makes the attempts. A role is forked by a process with one thread, which a test
+/// is not; one that runs nothing else can be made one.
 const INSIDE: &str = "MPOPD_TEST_INSIDE";
 
 type Attempt = (&'static str, fn(&Scene, Pid) -> io::Result<()>);

@@ -47,7 +47,8 @@ pub(crate) fn run(options: &DaemonOptions) -> Result<i32, StartError> {
 /// Starts a daemon.
 fn start(file: SettingsFile, foreground: bool) -> Result<i32, StartError> {
     let (config, log) = settings(&file, foreground)?;
-    // Before the ports are bound: a second mpopd should learn that the first one runs, not that a port is in use.
+    // Before the ports are bound: a second mpopd should learn that the first one runs, not that a port is in
+    // use.
     let pid_file = take_pid_file(&config.mpopd_pid_file)?;
     let (plan, control) = match prepare(&file, &config) {
         Ok(prepared) => prepared,
@@ -56,7 +57,8 @@ fn start(file: SettingsFile, foreground: bool) -> Result<i32, StartError> {
             return Err(error);
         }
     };
-    // No process forked from here on may inherit the passwords of databases: the plan has them in sealed memory.
+    // No process forked from here on may inherit the passwords of databases: the plan has them in sealed
+    // memory.
     drop(config);
     let starter = match foreground {
         true => None,

@@ -10,8 +10,8 @@ use crate::supervisor::startup_report::{self, NotServing, StartupReport};
 
 /// Which of the two processes this is after [`detach`].
 pub(crate) enum Detached {
-    /// The daemon: in a session of its own, without a terminal, in the folder `/`, with `/dev/null` for standard
-    /// input, output and error.
+    /// The daemon: in a session of its own, without a terminal, in the folder `/`, with `/dev/null` for
+    /// standard input, output and error.
     Daemon(StartupReport),
     /// The process that was started, once it is settled whether the daemon serves.
     Caller(Result<(), NotServing>),

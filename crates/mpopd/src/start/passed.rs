@@ -56,8 +56,8 @@ fn connection_on_0() -> Result<OwnedFd, StartError> {
     take_off_standard().map_err(|error| wrong(error.to_string()))
 }
 
-/// Moves the connection to a descriptor of its own and puts `/dev/null` in its place. A standard error that is not the
-/// connection stays.
+/// Moves the connection to a descriptor of its own and puts `/dev/null` in its place. A standard error that
+/// is not the connection stays.
 fn take_off_standard() -> io::Result<OwnedFd> {
     let connection = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let file =
@@ -89,8 +89,8 @@ fn from_environment() -> io::Result<Vec<OwnedFd>> {
     (3..3_i32.saturating_add(count)).map(sys::inherited::take).collect()
 }
 
-/// Whether it is a TCP connection with a peer. Other sockets have other reasons: some programs give their children
-/// one.
+/// Whether it is a TCP connection with a peer. Other sockets have other reasons: some programs give their
+/// children one.
 fn is_connection(socket: impl AsFd) -> bool {
     let of_internet = |peer: SocketAddrAny| std::net::SocketAddr::try_from(peer).is_ok();
     rustix::net::getpeername(socket).ok().flatten().is_some_and(of_internet)

@@ -1,7 +1,7 @@
 //! The clients of the control socket: mpopdctl asks, and the supervisor answers without ever waiting for it.
 //!
-//! Only root and the user that mpopd runs as may connect. A client has at most one request under way; one that does
-//! not take its answer is dropped.
+//! Only root and the user that mpopd runs as may connect. A client has at most one request under way; one
+//! that does not take its answer is dropped.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -16,16 +16,16 @@ use rustix::net::{SocketFlags, accept_with, sockopt};
 use super::control_socket::ControlSocket;
 use super::speaker::Speaker;
 
-/// The most clients at a time. A further one replaces the oldest that waits for nothing: an administrator who forgets
-/// some must still get in.
+/// The most clients at a time. A further one replaces the oldest that waits for nothing: an administrator who
+/// forgets some must still get in.
 const MOST_CLIENTS: usize = 16;
 
 /// The control socket and its clients.
 pub(super) struct ControlClients {
     /// `None` for `mpopd try`, which nobody controls.
     socket: Option<ControlSocket>,
-    /// Closed for a moment when there are no descriptors left: a client that is never accepted would wake the loop for
-    /// ever.
+    /// Closed for a moment when there are no descriptors left: a client that is never accepted would wake the
+    /// loop for ever.
     spare: Option<OwnedFd>,
     /// In the order in which they connected.
     clients: Vec<ControlClient>,

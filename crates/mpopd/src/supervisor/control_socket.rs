@@ -76,8 +76,8 @@ fn bind(path: &Path) -> io::Result<ControlSocket> {
     let new = path.with_extension(format!("new-{}", std::process::id()));
     let socket = seqpacket()?;
     remove_socket(&new)?;
-    // The file gets the mode that the socket already has (unix_bind_bsd() in Linux): others cannot connect at any
-    // moment, and the process's umask stays as it is.
+    // The file gets the mode that the socket already has (unix_bind_bsd() in Linux): others cannot connect at
+    // any moment, and the process's umask stays as it is.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(&new)?)?;
     rustix::net::listen(&socket, BACKLOG)?;

@@ -1,7 +1,8 @@
 //! The program `mpopd-directory`, which asks databases, LDAP and OAuth servers for the auth processes.
 //!
 //! It gets what `[sql]`, `[ldap]` and `[oauth]` say, passwords included, and serves one channel for each auth
-//! process. The supervisor keeps both ends of those channels, so that each side can be restarted without the other.
+//! process. The supervisor keeps both ends of those channels, so that each side can be restarted without the
+//! other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -24,12 +24,13 @@ use crate::process::sandbox;
 /// How long the log role may take to write what is left.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// Runs until SIGTERM or SIGINT, or until the one connection of [`Arrivals::One`] is closed. Returns the exit status.
+/// Runs until SIGTERM or SIGINT, or until the one connection of [`Arrivals::One`] is closed. Returns the exit
+/// status.
 ///
 /// # Errors
 ///
-/// What keeps it from starting at all: signals, sockets, the first fork, or a session role that cannot start. The
-/// notifier has been told.
+/// What keeps it from starting at all: signals, sockets, the first fork, or a session role that cannot start.
+/// The notifier has been told.
 pub(crate) fn run(plan: Plan, resources: DaemonResources) -> Result<i32, StartError> {
     let DaemonResources { file, mut notifier, control, log } = resources;
     sandbox::prepare();

@@ -1,9 +1,9 @@
 //! One generation: all roles that work by one reading of the configuration.
 //!
-//! When the configuration is re-read, a new generation starts beside this one with the same listening sockets, and this
-//! one leaves: its sessions keep the settings, the certificates and the users with which they began, because the
-//! processes that serve them are the same. Nothing is passed from one generation to the next, so nothing can be half
-//! old and half new.
+//! When the configuration is re-read, a new generation starts beside this one with the same listening
+//! sockets, and this one leaves: its sessions keep the settings, the certificates and the users with which
+//! they began, because the processes that serve them are the same. Nothing is passed from one generation to
+//! the next, so nothing can be half old and half new.
 
 use std::convert::Infallible;
 use std::io;
@@ -57,8 +57,8 @@ pub(super) enum GenerationEvent {
     Counted(Figures),
 }
 
-/// Both ends of the login queue. The supervisor keeps them for the roles that it starts, and so that logins wait while
-/// one is restarted.
+/// Both ends of the login queue. The supervisor keeps them for the roles that it starts, and so that logins
+/// wait while one is restarted.
 struct LoginQueue {
     /// The session role's end.
     logins: OwnedFd,
@@ -80,7 +80,8 @@ struct AuthRole {
     restart: Restart,
 }
 
-/// The end of a generation: first its session role ends, then the auth processes, then the maildrop processes.
+/// The end of a generation: first its session role ends, then the auth processes, then the maildrop
+/// processes.
 struct Departure {
     /// When the session role is killed, if it has not ended; `None` where its sessions may take their time.
     session_until: Option<Instant>,
@@ -180,8 +181,8 @@ impl Generation {
         None
     }
 
-    /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it belongs to this
-    /// generation.
+    /// Notes that a child ended, and counts it as a restart if it was not told to end. Returns whether it
+    /// belongs to this generation.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         let was =
             |running: &Option<(Pid, OwnedFd)>| running.as_ref().is_some_and(|(running, _)| *running == pid);
@@ -253,8 +254,8 @@ impl Generation {
         session.into_iter().chain(directory).chain(auth).chain(leave.flatten()).min()
     }
 
-    /// Starts the processes that are due, and kills those whose time is up. `session` counts the session roles of all
-    /// generations.
+    /// Starts the processes that are due, and kills those whose time is up. `session` counts the session
+    /// roles of all generations.
     pub(super) fn start_due(&mut self, session: &mut u32, now: Instant) {
         let needs_auth = self.needs_auth_at(now);
         if let Some(directory) = self.directory.as_mut().filter(|_| needs_auth) {

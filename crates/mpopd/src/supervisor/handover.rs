@@ -1,5 +1,6 @@
-//! What one mpopd passes to its successor, which may be a newer program: the listening sockets, the control socket and
-//! the lock of the pid file, as descriptors that stay open over exec. The environment says which is which.
+//! What one mpopd passes to its successor, which may be a newer program: the listening sockets, the control
+//! socket and the lock of the pid file, as descriptors that stay open over exec. The environment says which
+//! is which.
 
 use std::env;
 use std::ffi::OsString;
@@ -77,8 +78,8 @@ impl Inherited {
     }
 }
 
-/// Starts the program that is where this one was started from, with these arguments. Returns its process, and the pipe on
-/// which it reports that it serves ([`super::startup_report::wait`]).
+/// Starts the program that is where this one was started from, with these arguments. Returns its process, and
+/// the pipe on which it reports that it serves ([`super::startup_report::wait`]).
 ///
 /// # Errors
 ///

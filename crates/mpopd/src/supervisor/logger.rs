@@ -56,8 +56,8 @@ impl LogRole {
         }
     }
 
-    /// Logs by these settings from now on, and returns the previous ones. This process and those that it forks do so
-    /// at once; the role that writes is replaced when it has written what is in the queue.
+    /// Logs by these settings from now on, and returns the previous ones. This process and those that it
+    /// forks do so at once; the role that writes is replaced when it has written what is in the queue.
     pub(super) fn change(&mut self, settings: log_role::Settings) -> log_role::Settings {
         logging::set_level(settings.level());
         if settings != self.plan.settings {
@@ -82,8 +82,8 @@ impl LogRole {
         }
     }
 
-    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it was this
-    /// role.
+    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it
+    /// was this role.
     pub(super) fn ended(&mut self, pid: Pid, ending: Ending, restarts: &mut Restarts, now: Instant) -> bool {
         match self.running.take_if(|running| running.pid == pid) {
             Some(LogProcess { orders: Some(_), .. }) => {

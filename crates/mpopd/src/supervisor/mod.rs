@@ -1,7 +1,8 @@
 //! The supervisor: starts the other roles, restarts them, owns the signals.
 //!
-//! Runs as root, in one thread, and parses nothing but small messages from auth, from the session role and from
-//! mpopdctl. It never waits for any of them: a process that does not take a message at once counts as gone.
+//! Runs as root, in one thread, and parses nothing but small messages from auth, from the session role and
+//! from mpopdctl. It never waits for any of them: a process that does not take a message at once counts as
+//! gone.
 
 mod clients;
 pub(crate) mod control_socket;

@@ -1,4 +1,5 @@
-//! Reports how the server is doing: to the process that started it, to the service manager, and in the pid file.
+//! Reports how the server is doing: to the process that started it, to the service manager, and in the pid
+//! file.
 
 use std::time::Instant;
 

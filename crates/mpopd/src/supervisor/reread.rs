@@ -1,5 +1,5 @@
-//! Re-reads the configuration: starts another generation beside the current one, which takes its place when it
-//! accepts.
+//! Re-reads the configuration: starts another generation beside the current one, which takes its place when
+//! it accepts.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,13 @@ use crate::plan::Reload;
 /// How long the session role of a configuration that was re-read may take until it accepts.
 const START_TIME: Duration = Duration::from_secs(30);
 
-/// The most retired generations that still have sessions. Beyond that the sessions of the oldest are closed: a script
-/// that re-reads the configuration in a loop must not fill the machine with processes.
+/// The most retired generations that still have sessions. Beyond that the sessions of the oldest are closed:
+/// a script that re-reads the configuration in a loop must not fill the machine with processes.
 const MOST_RETIRED: usize = 16;
 
 impl Supervisor {
-    /// Does what is due: gives up a generation that does not come to serve, and starts a reload that is wanted.
+    /// Does what is due: gives up a generation that does not come to serve, and starts a reload that is
+    /// wanted.
     pub(super) fn tick_reread(&mut self, now: Instant) {
         match &self.incoming {
             Some(incoming) if incoming.generation.has_failed() => {

@@ -1,5 +1,5 @@
-//! When to restart a role that ended: at once, but a role that keeps ending waits longer each time, so that a bug
-//! costs log lines and not the machine.
+//! When to restart a role that ended: at once, but a role that keeps ending waits longer each time, so that a
+//! bug costs log lines and not the machine.
 
 use std::time::{Duration, Instant};
 

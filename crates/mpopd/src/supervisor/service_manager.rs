@@ -1,5 +1,5 @@
-//! Notifies the service manager (sd_notify(3)): one datagram for each change, to the socket that `NOTIFY_SOCKET`
-//! names.
+//! Notifies the service manager (sd_notify(3)): one datagram for each change, to the socket that
+//! `NOTIFY_SOCKET` names.
 
 use std::env;
 use std::ffi::OsStr;

@@ -1,8 +1,9 @@
-//! Hands over to another process, which runs the program as it is installed by then: no connection is refused, no
-//! session is closed.
+//! Hands over to another process, which runs the program as it is installed by then: no connection is
+//! refused, no session is closed.
 //!
-//! The successor gets the sockets and takes its time to start. When it accepts, this process retires: its sessions go
-//! on, within bounds, and it ends with the last of them. A successor that does not come to serve changes nothing.
+//! The successor gets the sockets and takes its time to start. When it accepts, this process retires: its
+//! sessions go on, within bounds, and it ends with the last of them. A successor that does not come to serve
+//! changes nothing.
 
 use std::fmt;
 use std::io;

@@ -71,7 +71,8 @@ impl Drop for TempFolder {
     }
 }
 
-/// Writes the sample mailbox into a folder of its own below `folder`, for `owner` (uid, gid) if that is not this user.
+/// Writes the sample mailbox into a folder of its own below `folder`, for `owner` (uid, gid) if that is not
+/// this user.
 ///
 /// # Errors
 ///

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::error::StartError;
 
-/// Writes a certificate for this machine's loopback names and `address`, and its key, into `folder`. Returns the
-/// settings that name them.
+/// Writes a certificate for this machine's loopback names and `address`, and its key, into `folder`. Returns
+/// the settings that name them.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! mpopd_test: tries a POP3 server, and is a load test that checks what it downloads.
+//! mpopd_test: tests a POP3 server, and runs load tests that check what they download.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {

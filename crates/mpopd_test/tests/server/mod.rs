@@ -1,5 +1,4 @@
-//! A POP3 server of a few lines that does one thing wrong on demand. It shares no code with the client that
-//! it tests.
+//! A small POP3 server that does one thing wrong on demand. It shares no code with the client that it tests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,25 +9,25 @@ use std::time::Duration;
 
 /// What the server does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sin {
+pub(crate) enum Defect {
     None,
-    /// One octet of message 2 is another one.
+    /// One octet of message 2 is wrong.
     WrongByte,
     /// LIST says one octet too many for message 2, and so does STAT.
     WrongOctets,
     /// The connection ends where message 2 should have its terminator.
     NoTerminator,
-    /// Nothing more comes where message 2 should have its terminator.
+    /// The server falls silent where message 2 should have its terminator.
     NoTerminatorAndSilence,
-    /// Nothing more comes after STAT was asked.
+    /// The server falls silent after STAT.
     Silence,
-    /// Nothing comes at all.
+    /// The server sends nothing at all.
     NoGreeting,
     /// A line of message 2 ends in a bare LF.
     BareLf,
     /// The dots of message 2 are not doubled.
     Unstuffed,
-    /// LIST has another sum than STAT.
+    /// LIST and STAT have different totals.
     ListAgainstStat,
     /// Two messages have one UIDL.
     OneUidl,
@@ -38,15 +37,15 @@ pub(crate) enum Sin {
     InUse,
     /// The password is wrong.
     WrongPassword,
-    /// The connection ends in place of an answer to PASS.
+    /// The connection ends instead of a reply to PASS.
     HangUp,
     /// QUIT says +OK and removes nothing.
     KeepsAll,
-    /// The last message of a maildrop is gone after a session that removed none.
+    /// The last message of a maildrop is gone after a session that removed nothing.
     LosesOne,
     /// The same message is sent for each number.
     SameMessage,
-    /// Each answer takes 100 ms.
+    /// Each reply takes 100 ms.
     Slow,
 }
 
@@ -60,9 +59,9 @@ pub(crate) struct Server {
 #[derive(Default)]
 pub(crate) struct Seen {
     maildrops: Mutex<HashMap<String, Vec<Message>>>,
-    /// Command lines as they came, of all sessions.
+    /// The command lines of all sessions, in the order of their arrival.
     pub(crate) commands: Mutex<Vec<String>>,
-    /// The most commands that came in one segment.
+    /// The most commands that arrived at once.
     pub(crate) at_once: Mutex<usize>,
 }
 
@@ -75,7 +74,7 @@ struct Message {
 
 impl Server {
     /// Starts one. Every user has these messages, with LF line ends.
-    pub(crate) fn start(sin: Sin, messages: &[&str]) -> Self {
+    pub(crate) fn start(defect: Defect, messages: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Seen::default());
@@ -91,8 +90,8 @@ impl Server {
             move || {
                 for stream in listener.incoming() {
                     let (seen, maildrop) = (seen.clone(), maildrop.clone());
-                    // A client that goes away in the middle is no failure of the server.
-                    thread::spawn(move || drop(Session { sin, seen }.serve(stream.unwrap(), &maildrop)));
+                    // A client may go away in the middle of a session.
+                    thread::spawn(move || drop(Session { defect, seen }.serve(stream.unwrap(), &maildrop)));
                 }
             }
         });
@@ -106,16 +105,16 @@ impl Server {
 }
 
 struct Session {
-    sin: Sin,
+    defect: Defect,
     seen: Arc<Seen>,
 }
 
 impl Session {
     fn serve(&self, stream: TcpStream, initial: &[Message]) -> std::io::Result<()> {
         let mut out = stream.try_clone()?;
-        match self.sin {
-            Sin::NoGreeting => forever(),
-            Sin::Ssh => out.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?,
+        match self.defect {
+            Defect::NoGreeting => forever(),
+            Defect::Ssh => out.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?,
             _ => out.write_all(b"+OK ready\r\n")?,
         }
         let mut input = BufReader::new(stream);
@@ -133,14 +132,14 @@ impl Session {
             drop(at_once);
             let line = line.trim_end_matches(['\r', '\n']);
             self.seen.commands.lock().unwrap().push(line.to_owned());
-            if self.sin == Sin::Slow {
+            if self.defect == Defect::Slow {
                 thread::sleep(Duration::from_millis(100));
             }
             let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
-            match (verb, self.sin) {
-                ("PASS", Sin::InUse) => out.write_all(b"-ERR [IN-USE] another session has it\r\n")?,
-                ("PASS", Sin::WrongPassword) => out.write_all(b"-ERR [AUTH] no\r\n")?,
-                ("PASS", Sin::HangUp) => return Ok(()),
+            match (verb, self.defect) {
+                ("PASS", Defect::InUse) => out.write_all(b"-ERR [IN-USE] another session has it\r\n")?,
+                ("PASS", Defect::WrongPassword) => out.write_all(b"-ERR [AUTH] no\r\n")?,
+                ("PASS", Defect::HangUp) => return Ok(()),
                 ("PASS", _) => {
                     let mut maildrops = self.seen.maildrops.lock().unwrap();
                     messages = maildrops.entry(user.clone()).or_insert_with(|| initial.to_vec()).clone();
@@ -151,7 +150,7 @@ impl Session {
                     argument.clone_into(&mut user);
                     out.write_all(b"+OK\r\n")?;
                 }
-                ("STAT", Sin::Silence) => forever(),
+                ("STAT", Defect::Silence) => forever(),
                 ("STAT", _) => {
                     let sizes = self.sizes(&messages);
                     writeln!(out, "+OK {} {}\r", sizes.len(), sizes.iter().sum::<usize>())?;
@@ -159,15 +158,15 @@ impl Session {
                 ("LIST", _) => {
                     let mut body = String::from("+OK\r\n");
                     for (number, octets) in (1..).zip(self.sizes(&messages)) {
-                        let octets = octets + usize::from(self.sin == Sin::ListAgainstStat);
+                        let octets = octets + usize::from(self.defect == Defect::ListAgainstStat);
                         body += &format!("{number} {octets}\r\n");
                     }
                     write!(out, "{body}.\r\n")?;
                 }
-                ("UIDL", sin) => {
+                ("UIDL", defect) => {
                     let mut body = String::from("+OK\r\n");
                     for (number, message) in (1..).zip(&messages) {
-                        let uidl = if sin == Sin::OneUidl { "same" } else { &message.uidl };
+                        let uidl = if defect == Defect::OneUidl { "same" } else { &message.uidl };
                         body += &format!("{number} {uidl}\r\n");
                     }
                     write!(out, "{body}.\r\n")?;
@@ -182,12 +181,12 @@ impl Session {
                     deleted.push(argument.parse::<usize>().unwrap() - 1);
                     out.write_all(b"+OK\r\n")?;
                 }
-                ("QUIT", sin) => {
+                ("QUIT", defect) => {
                     let mut maildrops = self.seen.maildrops.lock().unwrap();
                     let maildrop = maildrops.get_mut(&user).unwrap();
-                    match sin {
-                        Sin::KeepsAll => {}
-                        Sin::LosesOne if deleted.is_empty() => drop(maildrop.pop()),
+                    match defect {
+                        Defect::KeepsAll => {}
+                        Defect::LosesOne if deleted.is_empty() => drop(maildrop.pop()),
                         _ => {
                             deleted.sort_unstable();
                             deleted.iter().rev().for_each(|&index| drop(maildrop.remove(index)));
@@ -203,18 +202,18 @@ impl Session {
     }
 
     fn sizes(&self, messages: &[Message]) -> Vec<usize> {
-        let extra = |index: usize| usize::from(index == 1 && self.sin == Sin::WrongOctets);
+        let extra = |index: usize| usize::from(index == 1 && self.defect == Defect::WrongOctets);
         messages.iter().enumerate().map(|(index, message)| message.content.len() + extra(index)).collect()
     }
 
-    /// Sends a message; false when the connection is to end after it.
+    /// Sends a message; false when the connection should end after it.
     fn send(&self, out: &mut TcpStream, messages: &[Message], number: usize) -> std::io::Result<bool> {
-        let index = if self.sin == Sin::SameMessage { 0 } else { number - 1 };
+        let index = if self.defect == Defect::SameMessage { 0 } else { number - 1 };
         let mut content = messages[index].content.clone();
-        let sin = if number == 2 { self.sin } else { Sin::None };
-        match sin {
-            Sin::WrongByte => content[20] ^= 1,
-            Sin::BareLf => {
+        let defect = if number == 2 { self.defect } else { Defect::None };
+        match defect {
+            Defect::WrongByte => content[20] ^= 1,
+            Defect::BareLf => {
                 let cr = content.iter().rposition(|&octet| octet == b'\r').unwrap();
                 content.remove(cr);
             }
@@ -222,25 +221,25 @@ impl Session {
         }
         let mut wire = b"+OK\r\n".to_vec();
         for line in content.split_inclusive(|&octet| octet == b'\n') {
-            if line.starts_with(b".") && sin != Sin::Unstuffed {
+            if line.starts_with(b".") && defect != Defect::Unstuffed {
                 wire.push(b'.');
             }
             wire.extend_from_slice(line);
         }
-        match sin {
-            Sin::NoTerminator | Sin::NoTerminatorAndSilence => out.write_all(&wire)?,
+        match defect {
+            Defect::NoTerminator | Defect::NoTerminatorAndSilence => out.write_all(&wire)?,
             _ => {
                 wire.extend_from_slice(b".\r\n");
-                // In pieces, so that lines, dots and the terminator come torn apart.
+                // In pieces that cut lines, dots and the terminator apart.
                 for piece in wire.chunks(37) {
                     out.write_all(piece)?;
                 }
             }
         }
-        if sin == Sin::NoTerminatorAndSilence {
+        if defect == Defect::NoTerminatorAndSilence {
             forever();
         }
-        Ok(sin != Sin::NoTerminator)
+        Ok(defect != Defect::NoTerminator)
     }
 }
 

@@ -1,4 +1,4 @@
-//! mpopdstats: tells from mpopd's logs who fetched how much, and when.
+//! mpopdstats: reports from mpopd's logs who fetched how much mail, and when.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {

@@ -73,10 +73,7 @@ fn everybody(out: &mut String, tally: &LogTally) -> std::fmt::Result {
         writeln!(out, "\nfailed logins: {}", grouped(tally.failed))?;
     }
     if tally.crowded {
-        writeln!(
-            out,
-            "there were more users than can be told apart; the rest counts in the last line alone"
-        )?;
+        writeln!(out, "there are more users than can be listed; the others count only in the last line")?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use logging::step;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -14,7 +15,6 @@ use super::{proxy_header, refusal};
 use crate::connection::{ConnectionHandler, Origin};
 use crate::metrics;
 use crate::shared::Shared;
-use crate::step_log;
 use crate::table::Admitted;
 
 /// How long to wait when the machine has no memory or descriptor for another connection.
@@ -116,7 +116,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, security: Security, peer: Sock
     let Some((origin, Admitted { record, evicted })) = admitted else {
         return refusal::refuse(shared, &stream, security, peer);
     };
-    step_log::event!(session, "accept", "accepted", ip = %peer);
+    step!(session, "session", "accept", "accepted", ip = %peer);
     if let Some(evicted) = evicted {
         refusal::count(shared, evicted.peer());
     }

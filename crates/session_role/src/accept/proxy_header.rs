@@ -2,6 +2,7 @@
 
 use std::io;
 
+use logging::step;
 use pop3::Shutdown;
 use pop3::proxy::{self, ProxyHeader, ProxyHeaderError};
 use tokio::net::TcpStream;
@@ -11,7 +12,6 @@ use super::arrivals::Security;
 use super::refusal;
 use crate::connection::Origin;
 use crate::shared::Shared;
-use crate::step_log;
 use crate::table::ConnectionRecord;
 
 /// Reads the header of a proxy's connection, and returns the client that it names. `None` when the connection
@@ -26,7 +26,7 @@ pub(super) async fn origin(
     let why = match read(stream, record, Instant::now() + shared.settings.login_timeout).await {
         Ok(ProxyHeader { client, tls }) => {
             let peer = client.map_or(proxy, |client| client.ip().to_canonical());
-            step_log::event!(record.session, "proxy-header", "forwarded", ip = %peer, proxy = %proxy);
+            step!(record.session, "session", "proxy-header", "forwarded", ip = %peer, proxy = %proxy);
             let Some(origin) = Origin::of(shared, peer, tls) else {
                 refusal::refuse(shared, stream, security, peer);
                 return None;

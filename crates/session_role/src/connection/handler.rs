@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use logging::{StepTimer, step};
 use pop3::{Dialogue, Mechanisms, Shutdown};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -10,10 +11,9 @@ use super::listing::MailListing;
 use super::origin::Origin;
 use crate::accept::Security;
 use crate::limits::QuotaSlot;
-use crate::login::SaslExchange;
+use crate::login::PendingExchange;
 use crate::maildrop::OpenMail;
 use crate::shared::Shared;
-use crate::step_log::{self, StepTimer};
 use crate::stream::ClientStream;
 use crate::table::ConnectionRecord;
 
@@ -30,7 +30,7 @@ pub(crate) struct ConnectionHandler {
     /// Replies that are not sent yet.
     pub(super) out: Vec<u8>,
     /// The SASL exchange in progress and its mechanism.
-    pub(super) exchange: Option<(&'static str, SaslExchange)>,
+    pub(super) exchange: Option<(&'static str, PendingExchange)>,
     /// From login to QUIT.
     pub(super) mail: Option<OpenMail>,
     /// From login on: the user's name, and one of the sessions that the user may have.
@@ -76,8 +76,8 @@ impl ConnectionHandler {
         let timer = StepTimer::start();
         let done = self.stream.start_tls(tls, &self.shared.handshakes, self.login_until).await;
         if done.is_ok() {
-            let (us, tls) = (timer.micros(), self.stream.tls_version());
-            step_log::event!(self.session, "starttls", "TLS handshake done", us, tls);
+            let (tls, us) = (self.stream.tls_version(), timer.micros());
+            step!(self.session, "session", "starttls", "TLS handshake done", tls, us);
         }
         done
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipc::login::{Attempt, Refused};
 use ipc::{Listing, Secret};
-use logging::Untrusted;
+use logging::{Untrusted, step};
 use pop3::{AuthRequest, Credentials, LoginName, SaslResponse, Shutdown};
 use tokio::time::Instant;
 use vocabulary::LoginFailure;
@@ -13,7 +13,6 @@ use super::handler::ConnectionHandler;
 use super::listing::MailListing;
 use crate::login::{LoginClient, LoginOutcome};
 use crate::maildrop::OpenMail;
-use crate::step_log;
 
 impl ConnectionHandler {
     /// Asks whether there is such a user, if unknown users are refused before the password.
@@ -79,7 +78,7 @@ impl ConnectionHandler {
         let Some((mechanism, exchange)) = self.exchange.take() else { return Err(Shutdown::ServerError) };
         let response = Secret::new(response.expose().to_vec());
         let began = Instant::now();
-        step_log::event!(self.session, "auth-response", "login asked");
+        step!(self.session, "session", "auth-response", "login asked");
         let outcome = self.shared.logins.respond(exchange, response).await;
         self.record_duration("auth-response", &outcome, began.elapsed());
         self.handle_outcome(outcome, mechanism).await
@@ -88,7 +87,7 @@ impl ConnectionHandler {
     /// Has auth decide on a login.
     async fn ask(&self, attempt: Attempt) -> LoginOutcome {
         let began = Instant::now();
-        step_log::event!(self.session, "login", "login asked");
+        step!(self.session, "session", "login", "login asked");
         let outcome = self.shared.logins.ask(attempt, self.client()).await;
         self.record_duration("login", &outcome, began.elapsed());
         outcome
@@ -96,8 +95,8 @@ impl ConnectionHandler {
 
     fn record_duration(&self, step: &'static str, outcome: &LoginOutcome, took: Duration) {
         self.shared.counters.login_time.observe(took);
-        let us = step_log::micros(took);
-        step_log::event!(self.session, step, "login answered", us, answer = outcome.word());
+        let us = logging::micros(took);
+        step!(self.session, "session", step, "login answered", answer = outcome.word(), us);
     }
 
     /// What auth needs to know about the client.

@@ -2,11 +2,11 @@
 
 use ipc::Numbers;
 use ipc::mail::Outcome;
+use logging::step;
 use pop3::{CloseReason, Commit, Deletions, MessageNumber};
 use tokio::time::Instant;
 
 use super::handler::ConnectionHandler;
-use crate::step_log;
 
 impl ConnectionHandler {
     /// Removes the marked messages and closes the maildrop. Nothing interrupts this, not even the loss of the
@@ -16,7 +16,7 @@ impl ConnectionHandler {
         let began = Instant::now();
         let numbers: Vec<u32> = marked.iter().map(MessageNumber::get).collect();
         let wanted = marked.len();
-        step_log::event!(self.session, "finish", "finish asked", deleted = wanted);
+        step!(self.session, "session", "finish", "finish asked", deleted = wanted);
         let commit = match (self.mail.take(), Numbers::new(numbers)) {
             (Some(mut mail), Ok(deleted)) => {
                 mail.notes().closed(CloseReason::Quit.as_str());
@@ -29,7 +29,7 @@ impl ConnectionHandler {
             _ => Commit::Failed,
         };
         let took = began.elapsed();
-        step_log::event!(self.session, "finish", "finish answered", us = step_log::micros(took));
+        step!(self.session, "session", "finish", "finish answered", us = logging::micros(took));
         self.dialogue.finished(commit, &mut self.out);
         self.shared.counters.messages_removed.add(u64::from(self.dialogue.tally().removed));
         self.shared.counters.quit_time.observe(took);

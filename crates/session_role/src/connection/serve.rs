@@ -1,13 +1,12 @@
 //! Serves one client: reads commands, and does what the dialogue asks for.
 
-use logging::Untrusted;
+use logging::{StepTimer, Untrusted, step};
 use pop3::{CloseReason, CommandRecord, Dialogue, LoginName, SessionPhase, Shutdown, Step, Tls};
 use tokio::time::Instant;
 use vocabulary::LoginFailure;
 
 use super::handler::ConnectionHandler;
 use crate::accept::Security;
-use crate::step_log::{self, StepTimer};
 use crate::stream::buffers;
 
 impl ConnectionHandler {
@@ -16,7 +15,7 @@ impl ConnectionHandler {
         let reason = match self.converse().await {
             Ok(reason) => {
                 if self.stream.send(&mut self.out).await.is_err() {
-                    step_log::event!(self.session, "close", "last reply not accepted");
+                    step!(self.session, "session", "close", "last reply not accepted");
                 }
                 self.stream.send_last(b"");
                 reason
@@ -45,7 +44,7 @@ impl ConnectionHandler {
         if let Some(mail) = &mut self.mail {
             mail.notes().closed(reason.as_str());
         }
-        step_log::event!(self.session, "close", "closed", reason = reason.as_str());
+        step!(self.session, "session", "close", "closed", reason = reason.as_str());
     }
 
     /// Handles command after command, until the dialogue is over.
@@ -156,9 +155,9 @@ impl ConnectionHandler {
     /// neither.
     fn log_step(&self, command: Option<CommandRecord>, step: &'static str, timer: &StepTimer) {
         match command {
-            Some(command) => step_log::event!(self.session, step, "command {command}", us = timer.micros()),
+            Some(command) => step!(self.session, "session", step, "command {command}", us = timer.micros()),
             None if step == AUTH_RESPONSE => {
-                step_log::event!(self.session, step, "SASL response", us = timer.micros());
+                step!(self.session, "session", step, "SASL response", us = timer.micros());
             }
             None => {}
         }

@@ -1,10 +1,9 @@
 //! Carries out XCLIENT, with which a proxy names its client.
 
-use logging::Untrusted;
+use logging::{Untrusted, step};
 use pop3::{Forwarded, Shutdown};
 
 use super::handler::ConnectionHandler;
-use crate::step_log;
 
 impl ConnectionHandler {
     /// From now on everything counts for the client that the proxy names.
@@ -17,8 +16,9 @@ impl ConnectionHandler {
             return Err(Shutdown::Busy);
         };
         self.origin = origin;
-        step_log::event!(
+        step!(
             self.session,
+            "session",
             "forward",
             "forwarded",
             ip = %peer,

@@ -6,5 +6,5 @@ mod pending_logins;
 
 pub use mechanisms::MechanismOffer;
 pub(crate) use mechanisms::OfferedMechanisms;
-pub(crate) use outcome::{LoginOutcome, SaslExchange};
+pub(crate) use outcome::{LoginOutcome, PendingExchange};
 pub(crate) use pending_logins::{LoginClient, PendingLogins};

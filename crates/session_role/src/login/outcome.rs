@@ -15,7 +15,7 @@ pub(crate) enum LoginOutcome {
     Known,
     /// The client must answer this challenge. [`PendingLogins::respond`](super::PendingLogins::respond)
     /// continues the exchange.
-    Challenge(Vec<u8>, SaslExchange),
+    Challenge(Vec<u8>, PendingExchange),
     /// Auth accepted it, but the maildrop cannot be opened.
     MaildropUnavailable {
         /// The user's name, as auth determined it.
@@ -45,7 +45,7 @@ impl LoginOutcome {
 }
 
 /// A SASL exchange in progress. Dropping it ends it.
-pub(crate) struct SaslExchange {
+pub(crate) struct PendingExchange {
     /// To the auth process that conducts it.
     pub(super) channel: MessageSocket,
     /// The number of the login.

@@ -12,7 +12,7 @@ use ipc::{LoginId, Secret};
 use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 
-use super::outcome::{LoginOutcome, SaslExchange};
+use super::outcome::{LoginOutcome, PendingExchange};
 
 /// How long a login may take: the time that auth has, and as much again for opening a large maildrop.
 const TIMEOUT: Duration = Duration::from_secs(ipc::login::DEADLINE.as_secs() * 2);
@@ -58,14 +58,14 @@ impl PendingLogins {
     }
 
     /// Continues an exchange: sends the client's response to auth, and waits for the answer to it.
-    pub(crate) async fn respond(&self, exchange: SaslExchange, response: Secret) -> LoginOutcome {
-        let SaslExchange { channel, number } = exchange;
+    pub(crate) async fn respond(&self, exchange: PendingExchange, response: Secret) -> LoginOutcome {
+        let PendingExchange { channel, number } = exchange;
         let answer = self.register(number);
         let outcome = tokio::time::timeout(TIMEOUT, async {
             channel.send(&Response(response), &[]).await?;
             Ok(match channel.receive::<Reaction>().await? {
                 Some((Reaction::Challenge(Challenge(challenge)), _)) => {
-                    Some(LoginOutcome::Challenge(challenge, SaslExchange { channel, number }))
+                    Some(LoginOutcome::Challenge(challenge, PendingExchange { channel, number }))
                 }
                 Some((Reaction::Refused(refused), _)) => Some(LoginOutcome::Refused(refused)),
                 Some((Reaction::Accepted, _)) => answer.await.ok(),
@@ -126,7 +126,7 @@ impl PendingLogins {
                         Said::Challenge(Challenge(challenge)) => {
                             match descriptors.into_iter().next().map(MessageSocket::new) {
                                 Some(Ok(channel)) => {
-                                    let exchange = SaslExchange { channel, number: id.number };
+                                    let exchange = PendingExchange { channel, number: id.number };
                                     LoginOutcome::Challenge(challenge, exchange)
                                 }
                                 Some(Err(_)) | None => LoginOutcome::temporary_failure(),

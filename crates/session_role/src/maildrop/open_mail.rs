@@ -7,12 +7,12 @@ use std::sync::Arc;
 use ipc::mail::{NotFetched, Outcome, ToMaildrop};
 use ipc::user_log::Detail;
 use ipc::{Numbers, Payload, Ticket, Update};
+use logging::{StepTimer, step};
 
 use super::body::MessageBody;
 use super::channel::{MaildropAnswer, MaildropChannel, MaildropLost};
 use super::fetch_window::FetchWindow;
 use super::notes::UserLogNotes;
-use crate::step_log::{self, StepTimer};
 use crate::table::StopSignal;
 
 /// An open maildrop. Dropping it without [`OpenMail::finish`] closes the maildrop and removes nothing.
@@ -86,10 +86,10 @@ impl OpenMail {
         }
         let window = self.window.widen(message);
         let request = ToMaildrop::Fetch { ticket: self.ticket, first: message, window };
-        step_log::event!(session, "fetch", "fetch asked", first = message, window);
+        step!(session, "session", "fetch", "fetch asked", first = message, window);
         let timer = StepTimer::start();
         let answer = self.channel.ask(self.ticket, &request, &[]).await;
-        step_log::event!(session, "fetch", "fetch answered", us = timer.micros());
+        step!(session, "session", "fetch", "fetch answered", us = timer.micros());
         match answer {
             Ok(MaildropAnswer::Fetched { first, extents, descriptors }) => {
                 self.window.fill(first, extents, descriptors);

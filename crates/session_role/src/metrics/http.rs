@@ -16,7 +16,7 @@ const MOST_REQUEST: usize = 8 * 1024;
 /// How much is read and ignored after it, in octets.
 const MOST_IGNORED: u64 = 64 * 1024;
 /// How long a request and its response may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait when the machine has no memory or descriptor for another connection.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,7 +31,7 @@ pub(crate) async fn serve(listener: TcpListener, page: impl Fn() -> String + Sen
                 tokio::spawn(async move {
                     let _slot = slot;
                     // A client that is too slow gets nothing.
-                    let _ = tokio::time::timeout(PATIENCE, respond(stream, &*page)).await;
+                    let _ = tokio::time::timeout(TIMEOUT, respond(stream, &*page)).await;
                 });
             }
             Err(_) => tokio::time::sleep(PAUSE).await,

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use logging::step;
 use pop3::Shutdown;
 use rustls::ServerConfig;
 use tokio::io::Interest;
@@ -14,7 +15,6 @@ use tokio::time::Instant;
 use super::backlog::Backlog;
 use super::transport::{ReadOutcome, Transport};
 use super::{buffers, certificate};
-use crate::step_log;
 use crate::table::ConnectionRecord;
 
 /// How much a client must accept within its timeout, in octets. A client that accepts an octet a second is
@@ -66,8 +66,9 @@ impl ClientStream {
                 }
                 Ok(Some(interest)) => self.ready(interest, until).await?,
                 Err(error) => {
-                    step_log::event!(
+                    step!(
                         self.record.session,
+                        "session",
                         "starttls",
                         "TLS handshake failed",
                         error = %error
