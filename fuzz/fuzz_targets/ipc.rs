@@ -7,7 +7,7 @@
 use fuzz::Input;
 use ipc::payload::PayloadOctets;
 use ipc::wire::{decode, encode};
-use ipc::{PackedListing, ListingBuilder, ChannelMessage, MessageNumbers, SessionUpdate};
+use ipc::{ChannelMessage, ListingBuilder, MessageNumbers, PackedListing, SessionUpdate};
 use ipc::{control, directory, hire, log, login, mail, open, report, steer};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;

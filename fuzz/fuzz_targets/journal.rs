@@ -10,13 +10,13 @@
 use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
 use maildrop::{Disk, Kernel, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
-use vocabulary::{Location, Storage};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use vocabulary::{Location, Storage};
 
 /// Messages that were read get a `Status:` line.
 const MARKS: u8 = 1;

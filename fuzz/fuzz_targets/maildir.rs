@@ -11,12 +11,12 @@ use fuzz::{Input, Place, on_wire, quick, received};
 use libfuzzer_sys::fuzz_target;
 use maildrop::fuzzing::{MaildirName, name};
 use maildrop::{Maildrop, MaildropUpdate, Settings, UidlScheme};
-use vocabulary::{Location, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use vocabulary::{Location, Storage};
 
 const SCHEMES: [&str; 8] =
     ["default", "dovecot", "courier", "qmail", "original-3x", "message-id", "%f", "%g"];

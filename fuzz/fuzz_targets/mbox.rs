@@ -9,11 +9,11 @@
 use fuzz::{Input, Place, quick, received};
 use libfuzzer_sys::fuzz_target;
 use maildrop::{Boundaries, Maildrop, MaildropUpdate, OpenError, SessionOptions, Settings};
-use vocabulary::{Location, Storage, UnescapeFrom};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use vocabulary::{Location, Storage, UnescapeFrom};
 
 /// Messages that were read get a `Status:` line.
 const MARKS: u8 = 1;

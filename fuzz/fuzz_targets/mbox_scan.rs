@@ -7,10 +7,10 @@
 
 use fuzz::{Input, chunks, on_wire};
 use libfuzzer_sys::fuzz_target;
-use maildrop::fuzzing::{FoundMessage, scan, scan_shared, unquote};
 use maildrop::Boundaries;
-use vocabulary::UnescapeFrom;
+use maildrop::fuzzing::{FoundMessage, scan, scan_shared, unquote};
 use std::sync::LazyLock;
+use vocabulary::UnescapeFrom;
 
 /// Boundaries, and which lines they match.
 struct Rule {

@@ -11,7 +11,6 @@ use auth::sasl::{BadToken, SaslClient, SaslExchange, SaslProgress, TokenCheck};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::{AuthType, Config};
-use vocabulary::SaslMechanism;
 use fuzz::{Input, Place};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
@@ -21,6 +20,7 @@ use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::LazyLock;
+use vocabulary::SaslMechanism;
 
 use SaslMechanism::{External, Login, OauthBearer, Plain, ScramSha256, ScramSha256Plus, Xoauth2};
 
@@ -183,7 +183,8 @@ fn knowing(
         ScramSha256 => first == b"n,,n=alice,r=x" || first == b"y,,n=alice,r=x" && !binding,
         _ => first == b"p=tls-exporter,,n=alice,r=x" && binding,
     };
-    let SaslProgress::Challenge(challenge, exchange) = SaslExchange::begin(mechanism, Some(first), client, auth)
+    let SaslProgress::Challenge(challenge, exchange) =
+        SaslExchange::begin(mechanism, Some(first), client, auth)
     else {
         assert!(!well_formed);
         return;

@@ -1,5 +1,5 @@
-//! What mpopdstats makes of any log, plain or compressed: a report in each form, whatever the lines say, in which nothing is left
-//! that a terminal or a browser would obey.
+//! What mpopdstats makes of any log, plain or compressed: a report in each form, whatever the lines say, in
+//! which nothing is left that a terminal or a browser would obey.
 //!
 //! Input: an octet of switches, then the log.
 #![no_main]

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use maildrop::{StoredMessage, Opener, Settings};
-use vocabulary::LockMethod;
+use maildrop::{Opener, Settings, StoredMessage};
 use tempfile::TempDir;
+use vocabulary::LockMethod;
 
 /// What a target is fed: some octets that say how the rest is used, and that rest.
 pub struct Input<'a> {
