@@ -153,7 +153,22 @@ pub struct RefusedLogin {
 
 impl RefusedLogin {
     fn check(&self) -> Result<(), &'static str> {
-        if self.user.len() > MOST_USER { Err("the user name is too long") } else { Ok(()) }
+        if self.user.len() > MOST_USER {
+            return Err("the user name is too long");
+        }
+        match self.why {
+            LoginFailure::Password
+            | LoginFailure::UnknownUser
+            | LoginFailure::Disabled
+            | LoginFailure::DeniedHost
+            | LoginFailure::ReverseLookup
+            | LoginFailure::Temporary => Ok(()),
+            LoginFailure::Plaintext
+            | LoginFailure::Limit
+            | LoginFailure::InUse
+            | LoginFailure::LoginDelay
+            | LoginFailure::Maildrop => Err("a failure that auth cannot find"),
+        }
     }
 }
 
@@ -251,6 +266,16 @@ mod tests {
         round_trip(&ExchangeReply::Accepted);
         round_trip(&ExchangeReply::Challenge(Challenge(Vec::new())));
         round_trip(&ExchangeResponse(SecretOctets::new(b"c=biws".to_vec())));
+    }
+
+    #[test]
+    fn auth_reports_only_failures_of_authentication() {
+        let refused = |why: &&LoginFailure| {
+            let refused = RefusedLogin { why: **why, user: b"alice".to_vec() };
+            encode(&ExchangeReply::Refused(refused)).is_ok()
+        };
+        assert_eq!(LoginFailure::ALL.iter().filter(refused).count(), 6);
+        assert!(!refused(&&LoginFailure::InUse) && !refused(&&LoginFailure::Limit));
     }
 
     #[test]

@@ -152,16 +152,36 @@ impl ChannelMessage for FromMaildrop {
                 }
                 Ok(())
             }
-            Self::Opened { user, .. } | Self::OpenFailed { user, .. } => {
-                if user.len() > crate::login::MOST_USER {
-                    return Err("the user name is too long");
-                }
-                Ok(())
+            Self::Opened { user, .. } | Self::OpenFailed { user, .. }
+                if user.len() > crate::login::MOST_USER =>
+            {
+                Err("the user name is too long")
             }
+            Self::OpenFailed { why, .. } if !is_about_the_maildrop(*why) => {
+                Err("a failure that no maildrop process can find")
+            }
+            Self::Opened { .. } | Self::OpenFailed { .. } => Ok(()),
             Self::NotFetched { .. } | Self::Finished { .. } | Self::LockWait { .. } | Self::Noted { .. } => {
                 Ok(())
             }
         }
+    }
+}
+
+/// Whether a maildrop process may report this failure. It runs as the owner of the mail, who could otherwise make a
+/// session log a wrong password for another user.
+fn is_about_the_maildrop(why: LoginFailure) -> bool {
+    match why {
+        LoginFailure::InUse | LoginFailure::LoginDelay | LoginFailure::Maildrop | LoginFailure::Temporary => {
+            true
+        }
+        LoginFailure::Password
+        | LoginFailure::UnknownUser
+        | LoginFailure::Disabled
+        | LoginFailure::DeniedHost
+        | LoginFailure::ReverseLookup
+        | LoginFailure::Plaintext
+        | LoginFailure::Limit => false,
     }
 }
 
@@ -255,6 +275,19 @@ mod tests {
         round_trip(&FromMaildrop::Fetched { ticket, first: 3, extents: vec![extent; 40] });
         round_trip(&FromMaildrop::NotFetched { ticket, why: NotFetched::Vanished });
         round_trip(&FromMaildrop::Finished { ticket, outcome: UpdateOutcome::Remaining(3) });
+    }
+
+    #[test]
+    fn a_maildrop_process_reports_only_failures_of_the_maildrop() {
+        let login = LoginId { generation: 0, number: 1 };
+        let accepted = |why: &LoginFailure| {
+            encode(&FromMaildrop::OpenFailed { login, user: "alice".to_owned(), why: *why }).is_ok()
+        };
+        let accepted: Vec<_> = LoginFailure::ALL.iter().copied().filter(accepted).collect();
+        assert_eq!(
+            accepted,
+            [LoginFailure::Temporary, LoginFailure::InUse, LoginFailure::LoginDelay, LoginFailure::Maildrop]
+        );
     }
 
     fn note(what: Noted) -> Note {

@@ -66,7 +66,20 @@ pub(crate) fn build(
         Entrance::One(_) => 1,
         Entrance::Bind | Entrance::Passed(_) => auth_processes(config),
     };
-    // Ports come last: what fails before leaves them as they are.
+    let user_logs = user_logs(config)?;
+    let maildrops = MaildropPlan {
+        settings: maildrop::settings(config)?,
+        state,
+        spool,
+        users: maildrop::users(config),
+        roots: MailRoots::of(config),
+        // Without it, mail is served that needs no lock file of that group; the log has said so.
+        mail_group: mail_group::needed(config).unwrap_or_default(),
+        change_user: sys::identity::is_root(),
+        login_delay: config.login_delay,
+        threads: cores().max(2) * 2,
+    };
+    // Ports come last: an error before this leaves them as they are.
     let metrics = match entrance {
         // A server of one connection has no metrics.
         Entrance::One(_) => None,
@@ -79,19 +92,8 @@ pub(crate) fn build(
         auth_processes,
         authenticator,
         directory,
-        user_logs: user_logs(config)?,
-        maildrops: MaildropPlan {
-            settings: maildrop::settings(config)?,
-            state,
-            spool,
-            users: maildrop::users(config),
-            roots: MailRoots::of(config),
-            // Without it, mail is served that needs no lock file of that group; the log has said so.
-            mail_group: mail_group::needed(config).unwrap_or_default(),
-            change_user: sys::identity::is_root(),
-            login_delay: config.login_delay,
-            threads: cores().max(2) * 2,
-        },
+        user_logs,
+        maildrops,
         log: log_settings(config, stderr),
         fixed: FixedSettings::of(config),
         metrics,
