@@ -22,7 +22,7 @@ pub(crate) enum StartError {
     Listen(ListenError),
     /// An option of the command line.
     Option { option: &'static str, problem: String },
-    /// The program that started mpopd: it passed sockets that are of no use.
+    /// The program that started mpopd: it passed unusable sockets.
     Caller(String),
     /// The mailbox of `mpopd try`.
     Mailbox(String),

@@ -26,7 +26,7 @@ use crate::process::sandbox::Sandbox;
 /// How long the program may take to read its settings. It waits for no server meanwhile.
 const START_TIME: Duration = Duration::from_secs(10);
 
-/// What to run.
+/// The program to run.
 pub(crate) struct DirectoryProgram {
     path: PathBuf,
     identity: Identity,
@@ -38,13 +38,13 @@ pub(crate) struct DirectoryProgram {
 /// A program that does not become ready.
 #[derive(Debug)]
 enum NotReady {
-    /// It reports what is wrong with its settings.
+    /// It reports an error in its settings.
     Reported(String),
     /// It ended without a report.
     Ended,
     /// It takes too long.
     Silent,
-    /// It cannot be run or heard.
+    /// It cannot be run, or does not answer.
     Io(io::Error),
     /// It says something that makes no sense.
     Message(wire::Error),
@@ -112,7 +112,7 @@ impl DirectoryProgram {
     ///
     /// # Errors
     ///
-    /// What socketpair(2) or fork(2) reports.
+    /// Errors of socketpair(2) or fork(2).
     pub(crate) fn start(&self) -> io::Result<(Pid, OwnedFd)> {
         let (ours, theirs) = seqpacket::pair()?;
         let setup = Mapping::new(self.setup.try_clone()?, wire::MOST_OCTETS as u64)?;

@@ -1,4 +1,4 @@
-//! The settings that stay as they are when the configuration is re-read while sessions go on.
+//! The settings that a reload does not change while sessions continue.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) enum Reload {
     All,
 }
 
-/// What SIGUSR1 does not change.
+/// The settings that SIGUSR1 does not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FixedSettings {
     port: u16,

@@ -10,7 +10,7 @@ use session_role::{Listener, Security};
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// The addresses and ports to listen on, and how connections begin there.
+/// The addresses and ports to listen on, and whether connections there start with TLS.
 pub(crate) struct Wanted<'a> {
     pub(crate) addresses: &'a [IpAddr],
     pub(crate) ports: Vec<(u16, Security)>,
@@ -51,7 +51,7 @@ impl ListenError {
     }
 }
 
-/// Listens on every address and port. Sockets in `present` that already listen there are taken over, so that
+/// Listens on every address and port. Sockets in `present` that already listen there are reused, so that
 /// no connection is refused meanwhile. An address family that this machine does not have is left out as long
 /// as another is there: `listen = ["::", "0.0.0.0"]` works everywhere.
 ///
@@ -82,7 +82,7 @@ enum Sharing {
 
 fn share<'a>(listeners: impl Iterator<Item = &'a Listener>, shared: bool) {
     for listener in listeners {
-        // If that fails, binding reports what is in the way.
+        // If that fails, binding reports the reason.
         let _ = sockopt::set_socket_reuseport(&listener.socket, shared);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, SettingError> {
     })
 }
 
-/// What is set for single users.
+/// The settings for single users.
 pub(crate) fn users(config: &Config) -> UserSettings {
     let debug = config.user_debug.iter().filter(|(_, debug)| **debug);
     UserSettings {
@@ -50,7 +50,7 @@ pub(crate) fn uses_spool(config: &Config) -> bool {
 ///
 /// # Errors
 ///
-/// What is wrong with one of them, at its line.
+/// An error in one of them, with its line.
 pub(crate) fn check_boundaries(loaded: &Loaded) -> Result<(), Fault> {
     boundaries(&loaded.config).map(drop).map_err(|error| match error {
         BoundaryError::Start(problem) => loaded.fault("message_start", problem),

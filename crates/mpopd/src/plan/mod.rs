@@ -1,4 +1,5 @@
-//! From the configuration to all that the roles need: a [`Plan`], made once and whole, before the first fork.
+//! Turns the configuration into a [`Plan`], which has everything that the roles need. It is complete before
+//! the first fork.
 
 pub(crate) mod build;
 pub(crate) mod directory_program;

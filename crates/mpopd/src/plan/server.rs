@@ -1,4 +1,4 @@
-//! What a plan consists of.
+//! The parts of a plan.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::fixed_settings::FixedSettings;
 use super::state_dir::StateDir;
 use crate::process::child::Identity;
 
-/// All that the roles need to know, fixed before the first fork.
+/// Everything that the roles need, fixed before the first fork.
 pub(crate) struct Plan {
     /// Where connections come from.
     pub(crate) arrivals: Arrivals,
-    /// Where Prometheus asks for metrics, if it may: bound and listening.
+    /// The listening socket for Prometheus, if metrics are configured.
     pub(crate) metrics: Option<Listener>,
     /// The certificates of the session role.
     pub(crate) tls: TlsSettings,
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) session: session_role::Settings,
     /// The number of auth processes.
     pub(crate) auth_processes: usize,
-    /// What each auth process decides with.
+    /// Checks logins in each auth process.
     pub(crate) authenticator: Authenticator,
     /// The program that asks databases, LDAP and OAuth servers, if any is configured.
     pub(crate) directory: Option<DirectoryProgram>,
@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) fixed: FixedSettings,
 }
 
-/// What every maildrop process needs.
+/// The part of the plan that every maildrop process needs.
 pub(crate) struct MaildropPlan {
     /// How mailboxes are read and locked.
     pub(crate) settings: maildrop::Settings,
@@ -50,7 +50,7 @@ pub(crate) struct MaildropPlan {
     pub(crate) state: StateDir,
     /// Where mailboxes with `storage = "disk"` are split into messages; `None` if there are none.
     pub(crate) spool: Option<StateDir>,
-    /// What is set for single users.
+    /// The settings for single users.
     pub(crate) users: maildrop_role::UserSettings,
     /// The folders of mail that the settings name.
     pub(crate) roots: MailRoots,
@@ -64,7 +64,7 @@ pub(crate) struct MaildropPlan {
     pub(crate) threads: usize,
 }
 
-/// What the log role works with.
+/// The part of the plan that the log role needs.
 pub(crate) struct LogPlan {
     /// The end of the queue that the log role reads. The supervisor keeps it: lines wait there while the role
     /// is restarted.

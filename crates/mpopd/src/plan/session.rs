@@ -5,7 +5,7 @@ use std::sync::Arc;
 use config::Config;
 use session_role::{MechanismOffer, ProxyNetworks, Settings};
 
-/// What the session role is told. `scram`: whether SCRAM can check every user's password.
+/// The session role's part of the configuration. `scram`: whether SCRAM can check every user's password.
 pub(crate) fn settings(config: &Config, scram: bool) -> Settings {
     let tokens = auth::directory_setup(config).is_some_and(|setup| setup.oauth.is_some());
     Settings {

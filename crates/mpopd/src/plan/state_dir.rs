@@ -39,7 +39,7 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// What mkdirat(2), openat(2) or fchown(2) reports.
+    /// Errors of mkdirat(2), openat(2) or fchown(2).
     pub(crate) fn folder_of(&self, uid: u32, gid: u32) -> io::Result<OwnedFd> {
         let name = uid.to_string();
         match rustix::fs::mkdirat(&self.folder, &name, PRIVATE) {

@@ -7,7 +7,7 @@ use session_role::tls::{self, TlsReport, TlsSettings};
 
 use crate::process::child;
 
-/// What the session role needs of `[tls]`.
+/// The part of `[tls]` that the session role needs.
 pub(crate) fn settings(config: &Config) -> TlsSettings {
     let files = config.tls.files().into_iter();
     TlsSettings {
@@ -31,7 +31,7 @@ pub(crate) fn check(loaded: &Loaded) -> Result<(), Faults> {
     Faults::none_in(reports.map(|report| loaded.fault(&report.setting, report.text)).collect())
 }
 
-/// What the administrator should know about the certificates' dates.
+/// Warnings about the certificates' dates.
 pub(crate) fn warnings(loaded: &Loaded) -> impl Iterator<Item = Fault> {
     let remarks = tls::remarks(&settings(&loaded.config), SystemTime::now());
     remarks.into_iter().map(|remark| loaded.fault("tls.certificate", remark))

@@ -1,4 +1,4 @@
-//! Forks a role without what it must not have.
+//! Forks a role, and removes descriptors and rights that it must not have.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -33,12 +33,12 @@ pub(crate) enum Identity {
         gid: u32,
         /// A group that it may take for a single file access, and has in no other way.
         file_group: Option<u32>,
-        /// Confined to this directory.
+        /// Its root directory.
         chroot: Option<PathBuf>,
     },
 }
 
-/// What a forked process becomes.
+/// The role of a forked process.
 pub(crate) struct ProcessRole<'a> {
     /// The name that ps(1) shows.
     pub(crate) name: &'static CStr,
@@ -64,13 +64,13 @@ impl<E: fmt::Display> fmt::Display for PrepareError<E> {
     }
 }
 
-/// Forks a process that keeps only the descriptors in `keep` and the one of the log. The child does what
-/// needs the supervisor's rights (`before`), confines itself as `becomes` says and runs `role`, whose result
-/// is its exit status. The descriptors in `given` belong to the child: this process has them no longer.
+/// Forks a process that keeps only the descriptors in `keep` and the one of the log. The child calls
+/// `before`, which still has the supervisor's rights, then confines itself as `becomes` says and runs `role`,
+/// whose result is its exit status. The descriptors in `given` belong to the child: this process closes them.
 ///
 /// # Errors
 ///
-/// What fork(2) reports. What goes wrong in the child is logged there and ends it.
+/// Errors of fork(2). An error in the child is logged there and ends it.
 pub(crate) fn start<T, E: fmt::Display>(
     becomes: &ProcessRole<'_>,
     keep: &[BorrowedFd<'_>],
@@ -105,7 +105,7 @@ pub(crate) fn start<T, E: fmt::Display>(
 /// A check in a process of its own that failed.
 #[derive(Debug)]
 pub(crate) enum TryOutError {
-    /// What the check reports.
+    /// The error of the check.
     Check(String),
     /// The process ended in another way, or could not be run.
     Process(String),
@@ -126,11 +126,11 @@ impl fmt::Display for TryOutError {
     }
 }
 
-/// Runs `check` in a process of its own, so that all it has read goes away with it. Returns its answer.
+/// Runs `check` in a separate process, so that everything it reads disappears with it. Returns its answer.
 ///
 /// # Errors
 ///
-/// What `check` reports, or why it could not be run.
+/// The error of `check`, or why it could not be run.
 pub(crate) fn try_out<E: fmt::Display>(check: impl FnOnce() -> Result<bool, E>) -> Result<bool, TryOutError> {
     let (reader, writer) = rustix::pipe::pipe().map_err(TryOutError::process)?;
     match process::fork().map_err(TryOutError::process)? {
@@ -172,7 +172,7 @@ fn confine<E>(becomes: &ProcessRole<'_>, supervisor: Pid) -> Result<(), PrepareE
         // speed.
         sys::wiping::stop();
         process::raise_descriptor_limit();
-        // The time zone is read from a file, once: while it still may.
+        // Reads the time zone file now, while that is still allowed.
         sys::clock::utc_offset(0);
     }
     if let Identity::User { uid, gid, file_group, chroot } = becomes.identity {

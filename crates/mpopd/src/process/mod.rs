@@ -1,4 +1,4 @@
-//! How every role comes into being: forked, stripped of what it must not have, and confined.
+//! Starts the process of a role: forks it, removes what it must not have, and confines it.
 
 pub(crate) mod child;
 pub(crate) mod sandbox;

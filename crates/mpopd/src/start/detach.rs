@@ -1,4 +1,4 @@
-//! Becoming a daemon (daemon(7), "SysV Daemons"), while the process that was started waits until it serves.
+//! Becoming a daemon (daemon(7), "SysV Daemons"), while the original process waits until it serves.
 
 use std::io;
 use std::path::Path;
@@ -8,12 +8,12 @@ use sys::process::{self, Forked};
 
 use crate::supervisor::startup_report::{self, NotServing, StartupReport};
 
-/// Which of the two processes this is after [`detach`].
+/// The two processes after [`detach`].
 pub(crate) enum Detached {
     /// The daemon: in a session of its own, without a terminal, in the folder `/`, with `/dev/null` for
     /// standard input, output and error.
     Daemon(StartupReport),
-    /// The process that was started, once it is settled whether the daemon serves.
+    /// The original process, once the daemon has reported whether it serves.
     Caller(Result<(), NotServing>),
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Detached {
 ///
 /// # Errors
 ///
-/// What pipe(2), fork(2), setsid(2) or open(2) reports.
+/// Errors of pipe(2), fork(2), setsid(2) or open(2).
 pub(crate) fn detach() -> io::Result<Detached> {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match process::fork()? {

@@ -8,7 +8,7 @@ use rustix::net::{SocketAddrAny, sockopt};
 
 use crate::error::StartError;
 
-/// What was passed.
+/// The sockets that were passed.
 pub(super) enum PassedSockets {
     /// Nothing: mpopd binds the ports.
     Nothing,
@@ -21,11 +21,11 @@ pub(super) enum PassedSockets {
 /// Looks for sockets: one on descriptor 0 if `inetd`, or if `look` and it is a connection; and those that the
 /// environment names. A connection is moved off the standard descriptors: nothing else is ever written to it.
 ///
-/// To be called once.
+/// Must be called only once.
 ///
 /// # Errors
 ///
-/// What was passed is of no use.
+/// The passed sockets are unusable.
 pub(super) fn sockets(inetd: bool, look: bool) -> Result<PassedSockets, StartError> {
     if inetd || (look && is_connection(rustix::stdio::stdin())) {
         return connection_on_0().map(PassedSockets::Connection);

@@ -29,7 +29,7 @@ impl ControlSocket {
     ///
     /// # Errors
     ///
-    /// What is in the way, and what to do about it.
+    /// The problem, and how to fix it.
     pub(crate) fn bind(path: &Path) -> Result<Self, SettingError> {
         bind(path).map_err(|error| {
             let advice = match error.kind() {

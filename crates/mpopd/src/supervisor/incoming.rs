@@ -8,14 +8,14 @@ use crate::plan::Reload;
 pub(super) struct Incoming {
     pub(super) generation: Generation,
     pub(super) reload: Reload,
-    /// When it is given up.
+    /// When it is abandoned if it does not serve yet.
     pub(super) until: Instant,
-    /// How the log was written before.
+    /// The previous log settings, to be restored if it is abandoned.
     pub(super) log: Option<log_role::Settings>,
 }
 
 impl Incoming {
-    /// When it is given up.
+    /// When it is abandoned if it does not serve yet.
     pub(super) fn until(&self) -> Instant {
         self.until
     }

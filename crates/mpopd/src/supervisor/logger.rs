@@ -1,4 +1,4 @@
-//! The log role as the supervisor sees it: started, told to reopen its file, ended last.
+//! The log role as the supervisor sees it: started first, asked to reopen its file, and ended last.
 
 use std::convert::Infallible;
 use std::io;
@@ -41,7 +41,7 @@ impl LogRole {
         self.running.is_none().then(|| self.restart.due())
     }
 
-    /// Starts it if it is not running and its time has come.
+    /// Starts it if it is not running and is due.
     pub(super) fn start_due(&mut self, now: Instant) {
         if self.next_start().is_none_or(|due| now < due) {
             return;
@@ -56,7 +56,7 @@ impl LogRole {
         }
     }
 
-    /// Logs by these settings from now on, and returns the previous ones. This process and those that it
+    /// Applies these settings from now on, and returns the previous ones. This process and those that it
     /// forks do so at once; the role that writes is replaced when it has written what is in the queue.
     pub(super) fn change(&mut self, settings: log_role::Settings) -> log_role::Settings {
         logging::set_level(settings.level());
@@ -82,8 +82,8 @@ impl LogRole {
         }
     }
 
-    /// Notes that a process ended, and counts it as a restart if it was not told to end. Returns whether it
-    /// was this role.
+    /// Records that a process ended, and counts a restart unless it was asked to end. Returns whether it was
+    /// this role.
     pub(super) fn ended(
         &mut self,
         pid: Pid,

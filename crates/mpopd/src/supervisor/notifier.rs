@@ -13,7 +13,7 @@ use super::startup_report::StartupReport;
 pub(crate) struct Notifier {
     /// To the process that waits until the daemon serves.
     pub(crate) starter: Option<StartupReport>,
-    /// systemd, or what speaks its protocol.
+    /// systemd, or another manager that uses its protocol.
     pub(crate) manager: Option<ServiceManager>,
     /// Held from before the ports were bound.
     pub(crate) pid_file: Option<PidFile>,
@@ -47,7 +47,7 @@ impl Notifier {
         }
     }
 
-    /// To be called each time the supervisor's loop comes round: feeds the service manager's watchdog.
+    /// Resets the service manager's watchdog. Must be called in each turn of the supervisor's loop.
     pub(crate) fn alive(&mut self, now: Instant) {
         if let Some(manager) = &mut self.manager {
             manager.alive(now);
@@ -66,7 +66,7 @@ impl Notifier {
         }
     }
 
-    /// The process `pid` has taken over and serves. This one has nothing to report any more.
+    /// The process `pid` has taken over and serves. This process has nothing more to report.
     pub(crate) fn succeeded_by(&mut self, pid: u32) {
         if let Some(manager) = self.manager.take() {
             manager.succeeded_by(pid);
@@ -75,7 +75,7 @@ impl Notifier {
         self.pid_file = None;
     }
 
-    /// The last report: nothing of the server is left.
+    /// The last report: all processes have ended.
     pub(crate) fn ended(self) {
         if let Some(pid_file) = self.pid_file {
             pid_file.remove();
@@ -86,7 +86,7 @@ impl Notifier {
         if let Some(pid_file) = &mut self.pid_file
             && let Err(error) = pid_file.write(port)
         {
-            // It serves all the same, and the lock still shows that it runs.
+            // The server still works, and the lock still shows that it is running.
             tracing::error!("mpopd_pid_file: {}: {error}", pid_file.path().display());
         }
         if let Some(manager) = &self.manager {

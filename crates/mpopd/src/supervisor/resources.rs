@@ -1,4 +1,4 @@
-//! What a daemon has beside its plan, and keeps when the configuration is re-read.
+//! The resources of a daemon that are not in its plan, and stay when the configuration is re-read.
 
 use super::control_socket::ControlSocket;
 use super::notifier::Notifier;
@@ -10,7 +10,7 @@ use crate::plan::settings_file::SettingsFile;
 pub(crate) struct DaemonResources {
     /// Where the configuration can be re-read.
     pub(crate) file: Option<SettingsFile>,
-    /// Who is notified when the server serves, reloads and ends.
+    /// Reports when the server serves, reloads and ends.
     pub(crate) notifier: Notifier,
     /// Where mpopdctl connects.
     pub(crate) control: Option<ControlSocket>,

@@ -50,7 +50,7 @@ impl TempFolder {
     ///
     /// # Errors
     ///
-    /// What mkdir(2) reports, or that there are no random numbers.
+    /// Errors of mkdir(2), or no random numbers.
     pub(crate) fn new() -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         let number = getrandom::u64().map_err(io::Error::other)?;
@@ -76,7 +76,7 @@ impl Drop for TempFolder {
 ///
 /// # Errors
 ///
-/// What mkdir(2), open(2), write(2) or chown(2) reports.
+/// Errors of mkdir(2), open(2), write(2) or chown(2).
 pub(crate) fn write(folder: &Path, owner: Option<(u32, u32)>) -> io::Result<PathBuf> {
     let spool = folder.join("mail");
     std::fs::create_dir(&spool)?;
