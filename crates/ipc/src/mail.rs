@@ -168,8 +168,8 @@ impl ChannelMessage for FromMaildrop {
     }
 }
 
-/// Whether a maildrop process may report this failure. It runs as the owner of the mail, who could otherwise make a
-/// session log a wrong password for another user.
+/// Whether a maildrop process may report this failure. It runs as the owner of the mail, who could otherwise
+/// make a session log a wrong password for another user.
 fn is_about_the_maildrop(why: LoginFailure) -> bool {
     match why {
         LoginFailure::InUse | LoginFailure::LoginDelay | LoginFailure::Maildrop | LoginFailure::Temporary => {

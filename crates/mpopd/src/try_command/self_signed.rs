@@ -1,4 +1,5 @@
-//! The certificate of `mpopd try --tls`: made at the start, and trusted only by clients that are configured to trust it.
+//! The certificate of `mpopd try --tls`: made at the start, and trusted only by clients that are configured
+//! to trust it.
 
 use std::fs;
 use std::io::Write;
