@@ -81,9 +81,21 @@ impl Tree {
     }
 }
 
-/// Whether a folder is no part of the sources: version control, an editor's folder, or a build folder, which
-/// cargo marks whatever its name is.
+/// Whether a folder is no part of the sources: version control, an editor's folder, or a build folder. Cargo
+/// marks a build folder only if it creates it itself, and `.ci/run` creates `target` first.
 fn is_foreign(folder: &Path, name: &str) -> bool {
     let hidden = name.starts_with('.') && ![".ci", ".github"].contains(&name);
-    hidden || folder.join("CACHEDIR.TAG").exists()
+    hidden || name == "target" || folder.join("CACHEDIR.TAG").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_folders_are_left_out_even_without_cargos_mark() {
+        let foreign = |name| is_foreign(&Path::new("/nonexistent").join(name), name);
+        assert!(foreign("target") && foreign(".git") && foreign(".vscode"));
+        assert!(!foreign("crates") && !foreign(".ci") && !foreign(".github"));
+    }
 }
