@@ -55,7 +55,10 @@ impl ScramVerifier {
     /// Whether this is the verifier of this password.
     pub(crate) fn is_of(&self, password: &[u8]) -> bool {
         let other = Self::derive(password, &self.salt, self.iterations);
-        other.stored_key.ct_eq(&*self.stored_key).into()
+        let matches: bool = other.stored_key.ct_eq(&*self.stored_key).into();
+        // HMAC pads its key with zeros (RFC 2104, section 2), so a password followed by NULs has the same
+        // verifier. No password contains NUL (RFC 4616, section 2).
+        matches && !password.contains(&0)
     }
 
     /// The salt as SCRAM sends it.
@@ -120,6 +123,13 @@ mod tests {
         assert_eq!(verifier.salt_text(), "W22ZaJ0SNY7soEsUEjb6gQ==");
         let derived = ScramVerifier::derive(b"pencil", &verifier.salt, 4096);
         assert_eq!(derived.server_key, verifier.server_key);
+    }
+
+    /// Found by the fuzz target `sasl`.
+    #[test]
+    fn a_password_followed_by_nul_is_another_one() {
+        let verifier = ScramVerifier::parse(PENCIL.as_bytes()).unwrap();
+        assert!(!verifier.is_of(b"pencil\0") && !verifier.is_of(b"pencil\0\0\0"));
     }
 
     #[test]
